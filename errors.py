@@ -1,0 +1,35 @@
+"""The one exception family. Every message says what, where, what was expected and what to do."""
+
+from __future__ import annotations
+
+
+class SerError(Exception):
+    """A failure that the user can understand; the command line prints it and exits with `exit_code`."""
+
+    exit_code = 1
+
+
+class InputError(SerError):
+    """Wrong usage or wrong input: exit code 2."""
+
+    exit_code = 2
+
+
+class AudioError(InputError):
+    """One audio file that cannot be used; the message is the reason, without the path."""
+
+
+class LeakError(InputError):
+    """A split in which something of the test or validation part is seen in training."""
+
+
+class MissingFeaturesError(InputError):
+    """Features that training asks for are not in the cache."""
+
+
+class CorruptShardError(SerError):
+    """A shard whose bytes are not those that were written, or that was never a valid shard."""
+
+
+class MissingPackageError(SerError):
+    """An optional package is needed; the message names the extra that brings it."""
