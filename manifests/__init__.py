@@ -1,0 +1,44 @@
+"""Which utterances exist: corpora, labels, splits. Needs pandas; decoding audio needs soundfile."""
+
+from .audio import Audio, read_audio
+from .build import BadFile, Build, build_manifest
+from .corpora import CORPORA, Corpus, find_root, root_variable
+from .entries import Entry, Scan
+from .leaks import check_leaks, shared_speakers
+from .manifest import COLUMNS, Manifest
+from .names import check_corpus_name, is_corpus_name, is_utterance_id
+from .paths import audio_path, stored_path
+from .probes import ProbeCache
+from .split_files import read_splits, write_splits
+from .splits import PROTOCOLS, Split, make_splits
+from .vocabulary import EMOTIONS
+
+__all__ = [
+    "COLUMNS",
+    "CORPORA",
+    "EMOTIONS",
+    "PROTOCOLS",
+    "Audio",
+    "BadFile",
+    "Build",
+    "Corpus",
+    "Entry",
+    "Manifest",
+    "ProbeCache",
+    "Scan",
+    "Split",
+    "audio_path",
+    "build_manifest",
+    "check_corpus_name",
+    "check_leaks",
+    "find_root",
+    "is_corpus_name",
+    "is_utterance_id",
+    "make_splits",
+    "read_audio",
+    "read_splits",
+    "root_variable",
+    "shared_speakers",
+    "stored_path",
+    "write_splits",
+]

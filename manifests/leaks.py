@@ -1,0 +1,98 @@
+"""Whether anything of a split's validation or test part is also seen elsewhere."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from ..errors import InputError, LeakError
+from .manifest import Manifest
+from .names import listing
+from .splits import Split, grouping
+
+
+def check_leaks(manifest: Manifest, split: Split) -> None:
+    """Check that the parts share no utterance and no audio, and with `speaker` no speaker.
+
+    Where the corpus is grouped by session (IEMOCAP), `speaker` allows no shared session either.
+
+    Raises:
+        LeakError: with examples of what two parts share.
+        InputError: an utterance that the manifest does not have, or an empty part.
+    """
+    for part, ids in split.parts().items():
+        if not ids:
+            raise InputError(f"{_name(manifest, split)}: the {part} part is empty")
+        unknown = set(ids).difference(manifest.ids)
+        if unknown:
+            raise InputError(
+                f"{_name(manifest, split)}: the {part} part has {len(unknown)} utterances that are "
+                f"not in the manifest: {listing(sorted(unknown), 3)}"
+            )
+    leaks = _shared("utterance", split, {name: name for name in manifest.ids})
+    columns = {"audio_hash": "audio"}
+    if split.protocol == "speaker":
+        columns |= {name: name for name in ("speaker", grouping(manifest))}
+    for column, word in columns.items():
+        leaks += _shared(word, split, _values(manifest, column))
+    if leaks:
+        raise LeakError(f"{_name(manifest, split)} leaks:\n" + "\n".join(leaks))
+
+
+def shared_speakers(manifest: Manifest, split: Split) -> int:
+    """Count the speakers of the test part that are in training too; unknown ones do not count."""
+    speaker = _values(manifest, "speaker")
+    parts = ({speaker[name] for name in part} for part in (split.train, split.test))
+    return len(set.intersection(*parts) - {""})
+
+
+def _shared(word: str, split: Split, value: dict[str, str]) -> list[str]:
+    """Describe values that occur in several parts, or ids that occur twice in one."""
+    places: dict[str, dict[str, str]] = defaultdict(dict)
+    lines: list[str] = []
+    for part, ids in split.parts().items():
+        for name in ids:
+            places[value[name]].setdefault(part, name)
+        twice = [name for name, count in Counter(ids).items() if count > 1]
+        if word == "utterance" and twice:
+            lines.append(f"  utterance twice in {part}: {listing(twice, 3)}")
+    shared = {key: where for key, where in places.items() if len(where) > 1}
+    if shared:
+        lines.append(
+            f"  {word} in more than one part ({len(shared)}): "
+            + listing((_example(word, key, where) for key, where in shared.items()), 3)
+        )
+    return lines
+
+
+def _example(word: str, key: str, where: dict[str, str]) -> str:
+    if word == "utterance":
+        return f"{key} in {' and '.join(where)}"
+    places = " and ".join(f"{part} ({name})" for part, name in where.items())
+    return f"in {places}" if word == "audio" else f"{key!r} in {places}"
+
+
+def _values(manifest: Manifest, column: str) -> dict[str, str]:
+    return dict(zip(manifest.ids, map(str, manifest.table[column]), strict=True))
+
+
+def _name(manifest: Manifest, split: Split) -> str:
+    return (
+        f"the split of {manifest.corpus} (protocol {split.protocol}, seed {split.seed}, "
+        f"fold {split.fold})"
+    )
+
+
+def check_tested_once(manifest: Manifest, splits: Iterable[Split]) -> None:
+    """Check that the folds of one seed test every utterance of the manifest exactly once.
+
+    Raises:
+        LeakError: an utterance is tested twice, or never.
+    """
+    times = Counter(name for split in splits for name in split.test)
+    wrong = [name for name in manifest.ids if times[name] != 1]
+    if wrong:
+        raise LeakError(
+            f"{manifest.corpus}: {len(wrong)} utterances are not tested exactly once over the "
+            f"folds: {listing(wrong, 3)}"
+        )

@@ -1,0 +1,74 @@
+"""Rules for the names of corpora and utterances, and hints for names that nearly match."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from collections.abc import Iterable
+
+from ..errors import InputError
+
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+"""Names that Windows keeps for devices, whatever follows the first dot."""
+
+_CORPUS = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_ID = re.compile(r"[A-Za-z0-9_-](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9_-])?")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")
+
+
+def is_corpus_name(name: str) -> bool:
+    """Whether `name` can name a corpus, and so its files in a cache."""
+    return bool(_CORPUS.fullmatch(name)) and not _DEVICE.fullmatch(name)
+
+
+def is_utterance_id(name: str) -> bool:
+    """Whether `name` has only letters, digits, `-`, `_`, `.` and is a file name on every system."""
+    return bool(_ID.fullmatch(name)) and not _DEVICE.fullmatch(name)
+
+
+def is_language(code: str) -> bool:
+    """Whether `code` looks like a language tag in lower case: `de`, `pt-br`, `yue`."""
+    return bool(_LANGUAGE.fullmatch(code))
+
+
+def check_corpus_name(name: str) -> None:
+    """Raise InputError unless `name` can name a corpus."""
+    if not is_corpus_name(name):
+        raise InputError(
+            f"{name!r} cannot name a corpus: use up to 64 lower-case letters, digits, '-' and '_', "
+            "beginning with a letter or digit, and no Windows device name such as 'con'"
+        )
+
+
+def check_language(code: str) -> None:
+    """Raise InputError unless `code` is a language tag in lower case."""
+    if not is_language(code):
+        raise InputError(f"{code!r} is no language code: use one such as de, fr, pt or yue")
+
+
+def id_from_path(path: str) -> str:
+    """Make an utterance id of a relative path without its suffix: `a/b 1.wav` gives `a-b-1-<hash>`.
+
+    Folders are joined with '-'. Where other characters have to go, eight digits of the path's
+    hash keep apart what would look the same.
+    """
+    stem = path.rsplit(".", 1)[0] if "." in path.rsplit("/", 1)[-1][1:] else path
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", stem.replace("/", "-")).strip("-.")
+    if plain == stem.replace("/", "-") and is_utterance_id(plain):
+        return plain
+    digits = hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{plain[-100:].strip('-.') or 'utterance'}-{digits}"
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """Give ` (did you mean 'x'?)` for the choices that resemble `word`, else the empty string."""
+    near = difflib.get_close_matches(word, list(choices), n=3, cutoff=0.6)
+    return f" (did you mean {' or '.join(repr(name) for name in near)}?)" if near else ""
+
+
+def listing(items: Iterable[str], limit: int = 5) -> str:
+    """Join the first `limit` items with commas and say how many more there are."""
+    every = list(items)
+    shown = ", ".join(every[:limit])
+    return f"{shown} and {len(every) - limit} more" if len(every) > limit else shown

@@ -1,0 +1,102 @@
+"""What is known of audio files that were decoded before, on this machine.
+
+A file counts as known while its path, size, modification and change times are the same. The memory
+is a convenience: where it is missing, damaged or read-only, files are simply decoded again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..files import atomic_text
+from .audio import HASH_DIGITS
+
+FORMAT = 1
+"""To be raised whenever `read_audio` refuses other files or the audio hash is made otherwise."""
+
+_SETTLED = 3_000_000_000
+"""Nanoseconds. A file changed this recently could change again within the clock's resolution."""
+
+_TYPES = [int, int, int, float, str]
+_HASH = re.compile(f"[0-9a-f]{{{HASH_DIGITS}}}")
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What decoding a good file showed: seconds, and the audio hash."""
+
+    duration: float
+    audio_hash: str
+
+
+Stamp = tuple[int, int, int]
+
+
+def stamp(path: Path | str) -> Stamp | None:
+    """Size, modification and change time (ns) of a file; None if there is no such file."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - twice as fast as Path, and called for every file
+    except OSError:
+        return None
+    # The change time moves even where an archive or a copy sets the modification time.
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+class ProbeCache:
+    """Probes of earlier builds, in one JSON file per corpus root below `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def default(cls) -> ProbeCache:
+        """The user's own on this machine, apart from the feature cache, which travels."""
+        from platformdirs import user_cache_path
+
+        return cls(user_cache_path("ser-probes", appauthor=False))
+
+    def load(self, root: Path) -> dict[str, tuple[Stamp, Probe]]:
+        """Give what is known of a root's files, by stored path; whatever is odd is left out."""
+        try:
+            content = json.loads(self._file(root).read_bytes())
+            if content["format"] != FORMAT or content["root"] != str(root.resolve()):
+                return {}
+            files = dict(content["files"])
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            return {}
+        known = {path: _parse(record) for path, record in files.items()}
+        return {path: record for path, record in known.items() if record is not None}
+
+    def save(self, root: Path, known: dict[str, tuple[Stamp, Probe]]) -> None:
+        """Remember probes of a root's files; does nothing where it cannot write."""
+        newest = time.time_ns() - _SETTLED
+        files = {
+            path: [*times, probe.duration, probe.audio_hash]
+            for path, (times, probe) in sorted(known.items())
+            if max(times[1:]) < newest
+        }
+        content = {"format": FORMAT, "root": str(root.resolve()), "files": files}
+        try:
+            atomic_text(self._file(root), json.dumps(content, indent=0) + "\n")
+        except OSError:
+            return
+
+    def _file(self, root: Path) -> Path:
+        name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:16]
+        return self.folder / f"{name}.json"
+
+
+def _parse(record: object) -> tuple[Stamp, Probe] | None:
+    if not isinstance(record, list) or list(map(type, record)) != _TYPES:
+        return None
+    size, modified, changed, duration, audio_hash = record
+    if not (0 < duration < math.inf and _HASH.fullmatch(audio_hash)):
+        return None
+    return (size, modified, changed), Probe(duration, audio_hash)

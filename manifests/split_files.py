@@ -1,0 +1,96 @@
+"""Splits as CSV files, to be shared: protocol, seed, fold, id, part."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import cast
+
+from ..errors import InputError
+from .leaks import check_leaks, check_tested_once
+from .manifest import Manifest
+from .names import did_you_mean, listing
+from .splits import PARTS, PROTOCOLS, Protocol, Split
+from .tables import Row, read_table, write_table
+
+COLUMNS = ("protocol", "seed", "fold", "id", "part")
+
+_Key = tuple[str, int, int]
+
+
+def write_splits(path: Path, manifest: Manifest, splits: Iterable[Split]) -> None:
+    """Check splits for leaks and write them to one file, a row per split and utterance.
+
+    Raises:
+        LeakError, InputError: as `check_leaks`; nothing is written.
+    """
+    rows: list[tuple[str, ...]] = []
+    for split in splits:
+        check_leaks(manifest, split)
+        part_of = {name: part for part, ids in split.parts().items() for name in ids}
+        key = (split.protocol, str(split.seed), str(split.fold))
+        rows += [(*key, name, part_of[name]) for name in sorted(part_of)]
+    write_table(path, COLUMNS, rows)
+
+
+def read_splits(path: Path, manifest: Manifest) -> list[Split]:
+    """Read splits and check them against the manifest, sorted by protocol, seed and fold.
+
+    Raises:
+        InputError: not such a file (with line numbers), or not of exactly these utterances.
+        LeakError: a split leaks, or the folds do not test every utterance once.
+    """
+    table = read_table(path, COLUMNS)
+    if not table.rows:
+        raise InputError(f"{path} has a header but no splits")
+    known = set(manifest.ids)
+    parts: dict[_Key, dict[str, list[str]]] = defaultdict(lambda: {part: [] for part in PARTS})
+    lines: dict[tuple[_Key, str], int] = {}
+    problems: list[tuple[int, str]] = []
+    for row in table.rows:
+        try:
+            key, name = _key(row), row.cells["id"]
+            if name not in known:
+                raise ValueError(f"the manifest of {manifest.corpus} has no utterance {name!r}")
+            first = lines.setdefault((key, name), row.line)
+            if first != row.line:
+                raise ValueError(f"{name!r} stands in this split already, on line {first}")
+            parts[key][row.cells["part"]].append(name)
+        except ValueError as error:
+            problems.append((row.line, str(error)))
+    if problems:
+        raise table.problem(problems)
+    splits = [_split(path, manifest, key, parts[key]) for key in sorted(parts)]
+    repeats: dict[tuple[str, int], list[Split]] = defaultdict(list)
+    for split in splits:
+        check_leaks(manifest, split)
+        repeats[split.protocol, split.seed].append(split)
+    for (protocol, _), folds in repeats.items():
+        if protocol == "speaker":
+            check_tested_once(manifest, folds)
+    return splits
+
+
+def _key(row: Row) -> _Key:
+    protocol, part = row.cells["protocol"], row.cells["part"]
+    if protocol not in PROTOCOLS:
+        raise ValueError(f"unknown protocol {protocol!r}{did_you_mean(protocol, PROTOCOLS)}")
+    if part not in PARTS:
+        raise ValueError(f"unknown part {part!r}; use {', '.join(PARTS)}")
+    seed, fold = row.cells["seed"], row.cells["fold"]
+    if not (seed.isdecimal() and fold.isdecimal()):
+        raise ValueError(f"seed {seed!r} and fold {fold!r} must be whole numbers from 0")
+    return protocol, int(seed), int(fold)
+
+
+def _split(path: Path, manifest: Manifest, key: _Key, parts: dict[str, list[str]]) -> Split:
+    missing = set(manifest.ids).difference(*parts.values())
+    if missing:
+        raise InputError(
+            f"{path}: protocol {key[0]}, seed {key[1]}, fold {key[2]} lacks {len(missing)} "
+            f"utterances of {manifest.corpus}: {listing(sorted(missing), 3)}; a split belongs to "
+            "one manifest, with all its utterances"
+        )
+    train, validation, test = (tuple(sorted(parts[part])) for part in PARTS)
+    return Split(cast(Protocol, key[0]), key[1], key[2], train, validation, test)

@@ -1,0 +1,189 @@
+"""Splits into training, validation and test part: a function of manifest, protocol and seed.
+
+Order and balance come from SHA-256 of the seed and of names or audio hashes, so that a split is
+the same on every machine, whatever the order of rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from ..errors import InputError
+from .corpora import CORPORA
+from .manifest import Manifest
+from .names import did_you_mean
+
+Protocol = Literal["paper", "speaker"]
+PROTOCOLS: tuple[str, ...] = get_args(Protocol)
+PARTS = ("train", "validation", "test")
+
+FOLDS = 5
+FEWEST_GROUPS = 3
+"""Training, validation and test need a group each."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """The utterance ids of the three parts, each sorted; `fold` counts from 0."""
+
+    protocol: Protocol
+    seed: int
+    fold: int
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """The three parts by name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+def make_splits(manifest: Manifest, protocol: str, seed: int) -> list[Split]:
+    """Split a manifest: one split for `paper`, one per fold for `speaker`.
+
+    `paper`: random, 20 % test, of the rest 20 % validation (both rounded); speakers overlap.
+    `speaker`: min(5, speakers) folds of whole speakers (IEMOCAP: of whole sessions); fold k is
+    tested, fold k + 1 validates, the rest trains, so that every utterance is tested once.
+    Utterances with the same audio always share a part.
+
+    Raises:
+        InputError: unknown protocol, or too few utterances or speakers for it.
+    """
+    if protocol == "paper":
+        return [_paper(manifest, seed)]
+    if protocol == "speaker":
+        return _speaker(manifest, seed)
+    raise InputError(
+        f"unknown protocol {protocol!r}{did_you_mean(protocol, PROTOCOLS)}; "
+        f"choose {' or '.join(PROTOCOLS)}"
+    )
+
+
+def grouping(manifest: Manifest) -> str:
+    """Name the column whose values the protocol `speaker` keeps apart: speaker or session.
+
+    Raises:
+        InputError: the manifest has no such column.
+    """
+    known = CORPORA.get(manifest.corpus)
+    column = known.group if known else "speaker"
+    if column not in manifest.table.columns:
+        raise InputError(
+            f"the folds of {manifest.corpus} are its {column}s, but its manifest has no column "
+            f"{column!r}; build it anew with `ser manifest build --corpus {manifest.corpus}`"
+        )
+    return column
+
+
+def _rank(seed: int, name: str) -> bytes:
+    return hashlib.sha256(f"{seed}:{name}".encode()).digest()
+
+
+def _paper(manifest: Manifest, seed: int) -> Split:
+    units: dict[str, list[str]] = defaultdict(list)
+    for name, audio in zip(manifest.ids, manifest.table["audio_hash"], strict=True):
+        units[audio].append(name)
+    queue = [units[audio] for audio in sorted(units, key=lambda audio: _rank(seed, audio))]
+    test, queue = _take(queue, round(0.2 * len(manifest)))
+    validation, queue = _take(queue, round(0.2 * (len(manifest) - len(test))))
+    train = [name for unit in queue for name in unit]
+    if not (train and validation and test):
+        raise InputError(
+            f"{manifest.corpus} has {len(manifest)} utterances ({len(units)} different ones): "
+            "too few for a training, a validation and a test part"
+        )
+    return _split("paper", seed, 0, train, validation, test)
+
+
+def _take(queue: Sequence[list[str]], count: int) -> tuple[list[str], list[list[str]]]:
+    """Take units in order until they hold `count` utterances; pass by what is too large."""
+    taken: list[str] = []
+    left: list[list[str]] = []
+    for unit in queue:
+        if len(taken) + len(unit) <= count:
+            taken += unit
+        else:
+            left.append(unit)
+    return taken, left
+
+
+def _speaker(manifest: Manifest, seed: int) -> list[Split]:
+    column = grouping(manifest)
+    _require_groups(manifest, column)
+    groups = _connected(manifest, column)
+    if len(groups) < FEWEST_GROUPS:
+        raise InputError(
+            f"{manifest.corpus} has {len(groups)} {column}s (those with the same audio counted as "
+            f"one); the protocol 'speaker' needs at least {FEWEST_GROUPS}; use --protocol paper"
+        )
+    number = len(groups) if column == "session" else min(FOLDS, len(groups))
+    folds: list[list[str]] = [[] for _ in range(number)]
+    for name in sorted(groups, key=lambda name: _rank(seed, name)):
+        # The smallest fold first: all folds get a group, and sizes stay near each other.
+        min(folds, key=len).extend(groups[name])
+    return [
+        _split(
+            "speaker",
+            seed,
+            k,
+            [name for j in range(2, number) for name in folds[(k + j) % number]],
+            folds[(k + 1) % number],
+            folds[k],
+        )
+        for k in range(number)
+    ]
+
+
+def _require_groups(manifest: Manifest, column: str) -> None:
+    for needed in {"speaker": None, column: None}:
+        unknown = manifest.table["id"][manifest.table[needed] == ""]
+        if len(unknown):
+            raise InputError(
+                f"the protocol 'speaker' needs every {needed}, but {len(unknown)} utterances of "
+                f"{manifest.corpus} have none, such as {unknown.iloc[0]}; use --protocol paper"
+            )
+
+
+def _connected(manifest: Manifest, column: str) -> dict[str, list[str]]:
+    """Gather utterances into groups that share neither group, speaker nor audio with another.
+
+    Usually these are the groups as they stand; the same audio under two speakers joins them.
+    Returns the utterance ids of each by its first group's name.
+    """
+    leader: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def find(node: tuple[str, str]) -> tuple[str, str]:
+        while leader.setdefault(node, node) != node:
+            leader[node] = leader[leader[node]]
+            node = leader[node]
+        return node
+
+    table = manifest.table
+    kinds = list(dict.fromkeys((column, "speaker", "audio_hash")))
+    for values in table[kinds].itertuples(index=False, name=None):
+        nodes = list(zip(kinds, map(str, values), strict=True))
+        for node in nodes[1:]:
+            leader[find(node)] = find(nodes[0])
+    names: dict[tuple[str, str], str] = {}
+    members: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for group, name in zip(table[column], manifest.ids, strict=True):
+        root = find((column, str(group)))
+        names[root] = min(names.get(root, str(group)), str(group))
+        members[root].append(name)
+    return {names[root]: ids for root, ids in members.items()}
+
+
+def _split(
+    protocol: Protocol,
+    seed: int,
+    fold: int,
+    train: Iterable[str],
+    validation: Iterable[str],
+    test: Iterable[str],
+) -> Split:
+    parts = (tuple(sorted(part)) for part in (train, validation, test))
+    return Split(protocol, seed, fold, *parts)

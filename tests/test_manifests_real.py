@@ -1,0 +1,71 @@
+"""The scanners over real corpora, where SER_TEST_CORPORA names the folder that holds them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ser.manifests import (
+    CORPORA,
+    Manifest,
+    ProbeCache,
+    build_manifest,
+    check_leaks,
+    make_splits,
+    shared_speakers,
+)
+
+FOLDER = os.environ.get("SER_TEST_CORPORA", "")
+SPEAKERS = {"emodb": 10, "ravdess": 24, "emovo": 6, "cafe": 12, "iemocap": 10}
+
+
+@pytest.fixture(scope="module", params=sorted(SPEAKERS))
+def real(request, tmp_path_factory):
+    """A corpus's name, its build, and a second build from what the first remembered."""
+    if not FOLDER:
+        pytest.skip("SER_TEST_CORPORA names no folder of real corpora")
+    root = Path(FOLDER) / request.param
+    if not root.is_dir():
+        pytest.skip(f"{request.param} is not in SER_TEST_CORPORA")
+    known = ProbeCache(tmp_path_factory.mktemp("probes"))
+    builds = [build_manifest(request.param, root, known=known) for _ in range(2)]
+    return request.param, *builds
+
+
+def test_every_utterance_is_there_and_good(real):
+    name, made, again = real
+    assert made.manifest.counts() == dict(CORPORA[name].counts)
+    assert made.bad == []
+    assert made.manifest.table["speaker"].nunique() == SPEAKERS[name]
+    assert "" not in set(made.manifest.table["gender"])
+    assert again.manifest.table.equals(made.manifest.table)
+
+
+def test_only_what_is_known_to_be_odd_is_told(real):
+    name, made, _ = real
+    if name == "ravdess":
+        (warning,) = made.warnings
+        assert "03-01-03-01-02-01-07 = 03-01-03-01-02-02-07" in warning
+    elif name in ("emodb", "emovo"):
+        assert made.warnings == []
+
+
+def test_the_file_comes_back(real, tmp_path):
+    _, made, _ = real
+    made.manifest.save(tmp_path / "m.csv")
+    loaded = Manifest.load(tmp_path / "m.csv")
+    assert loaded.table.equals(made.manifest.table)
+    assert loaded.id == made.manifest.id
+
+
+def test_splits_of_real_corpora(real):
+    _, made, _ = real
+    for seed in range(3):
+        (paper,) = make_splits(made.manifest, "paper", seed)
+        check_leaks(made.manifest, paper)
+        assert len(paper.test) == round(0.2 * len(made.manifest))
+        assert shared_speakers(made.manifest, paper) > 0
+        folds = make_splits(made.manifest, "speaker", seed)
+        assert len(folds) == 5
+        for fold in folds:
+            check_leaks(made.manifest, fold)

@@ -1,0 +1,288 @@
+"""The scanners of known corpora, over small trees of empty files: names alone are read."""
+
+import os
+
+import pytest
+
+from ser.errors import InputError
+from ser.manifests import CORPORA, EMOTIONS, audio_path, is_utterance_id, stored_path
+
+
+def tree(root, *names):
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return root
+
+
+def scan(corpus, root, **options):
+    """Entries by id."""
+    entries = CORPORA[corpus].scan(root, options).entries
+    found = {entry.id: entry for entry in entries}
+    assert len(found) == len(entries)
+    assert all(is_utterance_id(name) for name in found)
+    return found
+
+
+def facts(entry):
+    return entry.speaker, entry.gender, entry.emotion
+
+
+def test_the_registry_adds_up():
+    totals = {name: sum(corpus.counts.values()) for name, corpus in CORPORA.items()}
+    assert totals == {"emodb": 535, "cafe": 504, "iemocap": 5531, "ravdess": 1440, "emovo": 588}
+    assert sum(CORPORA["cafe"].expected({"intensity": "all"}).values()) == 936
+    assert CORPORA["cafe"].expected({"intensity": "strong"}) == CORPORA["cafe"].counts
+    for name, corpus in CORPORA.items():
+        assert corpus.name == name
+        assert set(corpus.labels) <= set(EMOTIONS)
+        assert corpus.licence
+        assert corpus.url.startswith("http")
+
+
+@pytest.mark.parametrize(
+    ("letter", "emotion"),
+    [
+        ("W", "anger"),
+        ("L", "boredom"),
+        ("E", "disgust"),
+        ("A", "fear"),
+        ("F", "happiness"),
+        ("T", "sadness"),
+        ("N", "neutral"),
+    ],
+)
+def test_emodb_letters(tmp_path, letter, emotion):
+    found = scan("emodb", tree(tmp_path, f"wav/03a01{letter}a.wav"))
+    assert found[f"03a01{letter}a"].emotion == emotion
+
+
+def test_emodb_fields(tmp_path):
+    found = scan("emodb", tree(tmp_path, "wav/16b10Wb.flac", "wav/03a05Nd.WAV", "erkennung.txt"))
+    assert facts(found["16b10Wb"]) == ("16", "female", "anger")
+    assert facts(found["03a05Nd"]) == ("03", "male", "neutral")
+    assert found["16b10Wb"].path == "wav/16b10Wb.flac"
+    assert dict(found["16b10Wb"].extra) == {"sentence": "b10", "take": "b"}
+
+
+@pytest.mark.parametrize(
+    ("corpus", "name"),
+    [
+        ("emodb", "wav/03a01Fa.wav"),
+        ("ravdess", "Actor_01/03-01-05-01-02-01-01.wav"),
+        ("emovo", "f1/dis-f1-b1.wav"),
+        ("cafe", "Joie/Fort/01-J-2-6.aiff"),
+    ],
+)
+def test_a_root_one_level_off_is_found(tmp_path, corpus, name):
+    tree(tmp_path, f"above/corpus/{name}")
+    home = tmp_path / "above" / "corpus"
+    for root in (home, home.parent, home / name.split("/")[0]):
+        (entry,) = scan(corpus, root).values()
+        assert (root / entry.path).is_file()
+
+
+def test_two_levels_off_is_not_found(tmp_path):
+    tree(tmp_path, "a/b/wav/03a01Fa.wav")
+    assert scan("emodb", tmp_path) == {}
+
+
+def test_a_copy_inside_the_corpus_is_not_looked_at(tmp_path):
+    """One archive of RAVDESS holds the whole corpus a second time, one level down."""
+    name = "Actor_01/03-01-05-01-02-01-01.wav"
+    (entry,) = scan("ravdess", tree(tmp_path, name, f"copy/{name}")).values()
+    assert entry.path == name
+
+
+def test_what_systems_leave_behind_is_skipped(tmp_path):
+    tree(tmp_path, "wav/03a01Fa.wav", "wav/._03a01Fa.wav", "__MACOSX/03a02Fa.wav", ".x/03a02Fb.wav")
+    assert list(scan("emodb", tmp_path)) == ["03a01Fa"]
+
+
+def test_foreign_audio_is_told(tmp_path):
+    tree(tmp_path, "wav/03a01Fa.wav", "wav/interview.wav", "wav/notes.txt")
+    (note,) = CORPORA["emodb"].scan(tmp_path, {}).notes
+    assert "1 audio files were left out" in note
+    assert "wav/interview.wav" in note
+
+
+def test_cafe_letters_and_intensities(tmp_path):
+    names = [f"x/{i}/01-{letter}-{i}-6.wav" for letter in "CDJPST" for i in (1, 2)]
+    tree(tmp_path, "Neutre/01-N-6.wav", "Neutre/02-N-1-6.wav", *names)
+    strong = scan("cafe", tmp_path)
+    assert {name: entry.emotion for name, entry in strong.items()} == {
+        "01-N-6": "neutral",
+        "02-N-6": "neutral",
+        "01-C-2-6": "anger",
+        "01-D-2-6": "disgust",
+        "01-J-2-6": "happiness",
+        "01-P-2-6": "fear",
+        "01-S-2-6": "surprise",
+        "01-T-2-6": "sadness",
+    }
+    assert facts(strong["02-N-6"]) == ("02", "female", "neutral")
+    assert facts(strong["01-C-2-6"]) == ("01", "male", "anger")
+    assert dict(strong["01-C-2-6"].extra) == {"intensity": "strong", "sentence": "6"}
+    every = scan("cafe", tmp_path, intensity="all")
+    assert len(every) == 14
+    assert every["01-C-1-6"].extra["intensity"] == "weak"
+
+
+def test_cafe_one_level_up_finds_more_than_the_neutral_files(tmp_path):
+    tree(tmp_path, "CaFE/Neutre/01-N-6.wav", "CaFE/Joie/Fort/01-J-2-6.wav")
+    assert set(scan("cafe", tmp_path)) == {"01-N-6", "01-J-2-6"}
+
+
+def test_cafe_in_two_archives_is_put_together(tmp_path):
+    tree(tmp_path, "part_1/Joie/Fort/01-J-2-6.wav", "part_2/Peur/Fort/01-P-2-6.wav")
+    assert set(scan("cafe", tmp_path)) == {"01-J-2-6", "01-P-2-6"}
+
+
+def test_a_garbled_folder_does_no_harm(tmp_path):
+    try:
+        tree(tmp_path, os.fsdecode(b"Col\x8are") + "/Fort/01-C-2-6.wav")
+    except (OSError, UnicodeError):
+        pytest.skip("this file system takes only names that are valid text")
+    (entry,) = scan("cafe", tmp_path).values()
+    assert entry.path == "Col%8Are/Fort/01-C-2-6.wav"
+    assert audio_path(tmp_path, entry.path).is_file()
+
+
+def test_ravdess_speech_only(tmp_path):
+    names = [f"Actor_12/03-01-{e:02}-01-02-01-12.wav" for e in range(1, 9)]
+    songs = ["Actor_12/03-02-03-01-02-01-12.wav", "Actor_12/01-01-03-01-02-01-12.wav"]
+    found = scan("ravdess", tree(tmp_path, *names, *songs))
+    assert [found[name].emotion for name in sorted(found)] == [
+        "neutral",
+        "calm",
+        "happiness",
+        "sadness",
+        "anger",
+        "fear",
+        "disgust",
+        "surprise",
+    ]
+    entry = found["03-01-05-01-02-01-12"]
+    assert facts(entry) == ("12", "female", "anger")
+    assert dict(entry.extra) == {"intensity": "normal", "sentence": "02", "take": "01"}
+
+
+def test_emovo_words(tmp_path):
+    words = ("dis", "gio", "neu", "pau", "rab", "sor", "tri")
+    found = scan("emovo", tree(tmp_path, *(f"EMOVO/m2/{w}-m2-l4.wav" for w in words)))
+    assert [found[f"{w}-m2-l4"].emotion for w in words] == [
+        "disgust",
+        "happiness",
+        "neutral",
+        "fear",
+        "anger",
+        "surprise",
+        "sadness",
+    ]
+    assert facts(found["dis-m2-l4"]) == ("m2", "male", "disgust")
+
+
+HEADER = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"
+
+
+def turn(name, label):
+    return (
+        f"[6.2901 - 8.2357]\t{name}\t{label}\t[2.5000, 2.5000, 2.5000]\n"
+        "C-E2:\tNeutral;\t()\nA-E3:\tval 3; act 2; dom  2;\t()\n\n"
+    )
+
+
+def iemocap(root, turns, suffix=".wav"):
+    """Write label files and empty audio; `turns` maps a turn's name to its label."""
+    files = {}
+    for name, label in turns.items():
+        session, dialog = f"Session{int(name[3:5])}", name[:-5]
+        tree(root, f"{session}/sentences/wav/{dialog}/{name}{suffix}")
+        labels = root / session / "dialog" / "EmoEvaluation" / f"{dialog}.txt"
+        files[labels] = files.get(labels, HEADER) + turn(name, label)
+    for labels, text in files.items():
+        labels.parent.mkdir(parents=True, exist_ok=True)
+        labels.write_text(text)
+    return root
+
+
+def test_iemocap_speakers_whoever_wore_the_markers(tmp_path):
+    turns = {
+        "Ses01F_impro01_F000": "neu",
+        "Ses01F_impro01_M001": "hap",
+        "Ses01M_impro01_F002": "exc",
+        "Ses01M_script01_1b_M003": "ang",
+        "Ses02F_script03_2_M044": "sad",
+    }
+    found = scan("iemocap", iemocap(tmp_path, turns))
+    assert {name: facts(entry) for name, entry in found.items()} == {
+        "Ses01F_impro01_F000": ("Ses01F", "female", "neutral"),
+        "Ses01F_impro01_M001": ("Ses01M", "male", "happiness"),
+        "Ses01M_impro01_F002": ("Ses01F", "female", "happiness"),
+        "Ses01M_script01_1b_M003": ("Ses01M", "male", "anger"),
+        "Ses02F_script03_2_M044": ("Ses02M", "male", "sadness"),
+    }
+    entry = found["Ses01M_impro01_F002"]
+    assert entry.path == "Session1/sentences/wav/Ses01M_impro01/Ses01M_impro01_F002.wav"
+    assert dict(entry.extra) == {
+        "session": "Ses01",
+        "dialog": "Ses01M_impro01",
+        "original": "exc",
+    }
+
+
+def test_iemocap_takes_four_classes_and_only_the_folder_itself(tmp_path):
+    others = ("fru", "xxx", "sur", "fea", "oth", "dis")
+    turns = {f"Ses01F_impro01_F00{n}": label for n, label in enumerate(others)}
+    iemocap(tmp_path, {**turns, "Ses01F_impro01_F009": "ang"}, suffix=".flac")
+    labels = tmp_path / "Session1" / "dialog" / "EmoEvaluation"
+    for hidden in ("Categorical/Ses01F_impro01_e1.txt", "._Ses01F_impro01.txt"):
+        (labels / hidden).parent.mkdir(exist_ok=True)
+        (labels / hidden).write_bytes(b"\x00\x05\x16[junk")
+    (entry,) = scan("iemocap", tmp_path).values()
+    assert entry.emotion == "anger"
+    assert entry.path.endswith("Ses01F_impro01_F009.flac")
+
+
+def test_iemocap_turns_without_audio_stay_to_be_reported(tmp_path):
+    iemocap(tmp_path, {"Ses01F_impro01_F000": "neu"})
+    (tmp_path / "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav").unlink()
+    (entry,) = scan("iemocap", tmp_path).values()
+    assert entry.where == "Ses01F_impro01.txt, line 3"
+
+
+def test_iemocap_root_above_and_below(tmp_path):
+    iemocap(tmp_path / "IEMOCAP_full_release", {"Ses01F_impro01_F000": "neu"})
+    assert len(scan("iemocap", tmp_path)) == 1
+    with pytest.raises(InputError, match="one session"):
+        scan("iemocap", tmp_path / "IEMOCAP_full_release" / "Session1")
+
+
+def test_iemocap_label_lines_that_cannot_be_read(tmp_path):
+    iemocap(tmp_path, {"Ses01F_impro01_F000": "neu"})
+    labels = tmp_path / "Session1" / "dialog" / "EmoEvaluation" / "Ses01F_impro01.txt"
+    labels.write_text(HEADER + "[1.0 - 2.0] Ses01F_impro01_F000 neu\n")
+    with pytest.raises(InputError, match="line 3"):
+        scan("iemocap", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("relative", "stored"),
+    [
+        ("Colère/01.wav", "Colère/01.wav"),
+        ("Col\udc8are/01.wav", "Col%8Are/01.wav"),
+        ("100%/50%8A.wav", "100%/50%258A.wav"),
+        ("%25", "%2525"),
+        ("a\nb.wav", "a%0Ab.wav"),
+    ],
+)
+def test_stored_paths(tmp_path, relative, stored):
+    assert stored_path(relative) == stored
+    assert audio_path(tmp_path, stored) == tmp_path / relative
+
+
+def test_accents_composed_or_not(tmp_path):
+    decomposed = tree(tmp_path, "Cole\u0300re/a.wav") / "Cole\u0300re"
+    found = audio_path(tmp_path, "Col\u00e8re/a.wav")
+    assert found.samefile(decomposed / "a.wav")
