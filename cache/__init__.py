@@ -1,0 +1,23 @@
+"""How features rest on disk and travel: keys, immutable shards, the cache folder.
+
+The format is described in `docs/shard-format.md`.
+"""
+
+from .features import Features
+from .folders import default_cache_folder
+from .keys import FeatureKey
+from .store import Cache, Holding, Removal
+from .verify import Problem, VerifyReport
+from .writer import ShardWriter
+
+__all__ = [
+    "Cache",
+    "FeatureKey",
+    "Features",
+    "Holding",
+    "Problem",
+    "Removal",
+    "ShardWriter",
+    "VerifyReport",
+    "default_cache_folder",
+]

@@ -1,0 +1,345 @@
+"""Reading one shard. A shard may come from a stranger: nothing in it is believed unchecked."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import CorruptShardError, InputError, SerError
+from . import layout
+from .keys import FeatureKey
+
+RUN_BYTES = 1 << 20
+"""Neighbours are read together up to about this size: still in the CPU's cache when hashed."""
+
+
+@dataclass(frozen=True)
+class ShardIndex:
+    """All of a shard except its rows, checked.
+
+    Attributes:
+        path: the file.
+        key: what the rows are.
+        corpus, manifest_id: which manifest they were extracted for.
+        provenance: versions of the software that wrote the shard.
+        ids, audio_hashes: of each utterance, n of each.
+        bounds: n + 1 positions in the file; utterance i is the bytes bounds[i] to bounds[i + 1].
+        checksums: XXH3-128 of each utterance's bytes.
+    """
+
+    path: Path
+    key: FeatureKey
+    corpus: str
+    manifest_id: str
+    provenance: dict[str, str]
+    ids: list[str]
+    audio_hashes: list[str]
+    bounds: list[int]
+    checksums: list[bytes]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def read_index(path: Path, key: FeatureKey | None = None) -> ShardIndex | None:
+    """Read and check all of a shard but its rows.
+
+    Args:
+        path: a shard below its feature folder.
+        key: the key that the shard must have, where it is known; saves parsing it again.
+
+    Returns:
+        The index, or None for a shard that was never finished (no completion mark).
+
+    Raises:
+        CorruptShardError: the file is not a whole, valid shard of this folder.
+        SerError: the file cannot be opened at all.
+    """
+    import h5py  # late: it takes a tenth of a second
+
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise SerError(f"{path}: cannot be read ({error.strerror})") from error
+    with file:
+        try:
+            return _read_index(h5py, path, file, key)
+        except (_InvalidError, InputError) as error:
+            raise corrupt(path, str(error)) from None
+        except Exception as error:  # h5py raises nearly anything for damaged metadata
+            raise corrupt(path, f"HDF5 cannot read it ({error})".splitlines()[0]) from error
+
+
+def read_rows(index: ShardIndex, wanted: Sequence[tuple[int, int]], out: memoryview) -> None:
+    """Copy utterances into a buffer, checking every one after it was copied.
+
+    Plain reads, not a memory map: as fast, and a file that shrinks or a drive that fails while it
+    is being read is an error message, where a memory map ends the process.
+
+    Args:
+        index: of the shard.
+        wanted: pairs (utterance in the shard, position in `out`), in the order of the shard.
+        out: writable bytes.
+
+    Raises:
+        CorruptShardError: an utterance's bytes are not those that were written.
+    """
+    bounds, count = index.bounds, len(wanted)
+    scratch = memoryview(bytearray(RUN_BYTES))
+    try:
+        with index.path.open("rb", buffering=0) as file:
+            first = 0
+            while first < count:
+                # Neighbours in the file are read at once, straight into `out` where they are
+                # neighbours there as well.
+                row, start = wanted[first]
+                begin, end, stop = bounds[row], bounds[row + 1], first + 1
+                straight = True
+                while (
+                    stop < count
+                    and bounds[wanted[stop][0]] == end
+                    and bounds[wanted[stop][0] + 1] - begin <= RUN_BYTES
+                ):
+                    straight = straight and wanted[stop][1] == start + end - begin
+                    end = bounds[wanted[stop][0] + 1]
+                    stop += 1
+                run = out[start : start + end - begin] if straight else scratch[: end - begin]
+                file.seek(begin)
+                whole = _fill(file, run)
+                for row, start in wanted[first:stop]:
+                    at, after = bounds[row], bounds[row + 1]
+                    copy = out[start : start + after - at]
+                    if not straight:
+                        copy[:] = run[at - begin : after - begin]
+                    if layout.row_checksum(copy) != index.checksums[row] or not whole:
+                        what = f"the features of utterance {index.ids[row]} are damaged"
+                        raise corrupt(index.path, what)
+                first = stop
+    except OSError as error:
+        raise SerError(f"{index.path}: cannot be read ({error.strerror})") from error
+
+
+def corrupt(path: Path, reason: str) -> CorruptShardError:
+    """The error for a damaged shard: which file, what is wrong, what to do."""
+    return CorruptShardError(
+        f"{path}: {reason}. Delete this file and run `ser extract` again, which computes only "
+        "what is missing then; `ser cache verify` finds all damaged files."
+    )
+
+
+class _InvalidError(Exception):
+    """What is wrong with a shard, without its path."""
+
+
+def _require(condition: object, reason: str) -> None:
+    if not condition:
+        raise _InvalidError(reason)
+
+
+def _fill(file: IO[bytes], out: memoryview) -> bool:
+    """Read until `out` is full; False at an early end of the file."""
+    filled = 0
+    while filled < len(out):
+        got: int | None = file.readinto(out[filled:])  # type: ignore[attr-defined]
+        if not got:
+            return False
+        filled += got
+    return True
+
+
+def _read_index(
+    h5py: Any, path: Path, file: IO[bytes], key: FeatureKey | None
+) -> ShardIndex | None:
+    name = layout.SHARD_NAME.fullmatch(path.name)
+    _require(name, "its name is not <corpus>-<16 hex digits>.h5")
+    assert name is not None
+    size = os.fstat(file.fileno()).st_size
+    _require(file.read(8) == layout.SIGNATURE, "not an HDF5 file")
+
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
+    # Shards never change, and locks fail on many network drives. Like locking=False in h5py.File.
+    access.set_file_locking(False, False)
+    hdf = h5py.h5f.open(os.fsencode(path), h5py.h5f.ACC_RDONLY, access)
+    try:
+        root = h5py.h5g.open(hdf, b"/")
+        if not h5py.h5a.exists(root, b"complete"):
+            return None
+        attributes = _attributes(h5py, root)
+        if attributes["complete"] != "1":
+            return None
+        _require(attributes["format"] == layout.FORMAT, "not a shard of features")
+        version = attributes["format_version"]
+        if version != str(layout.VERSION):
+            raise _InvalidError(f"format version {version}; this ser reads {layout.VERSION}")
+        key = _key(attributes["feature_key"], key, path)
+        places = _datasets(h5py, root, key, size)
+    finally:
+        hdf.close()
+
+    def stored(dataset: str) -> bytes:
+        start, shape, width = places[dataset]
+        file.seek(start)
+        data = file.read(_product(shape) * width)
+        _require(len(data) == _product(shape) * width, f"{dataset}: the file ends early")
+        return data
+
+    arrays = [stored(dataset) for dataset in layout.DATASETS[1:]]
+    expected = layout.index_checksum(attributes, arrays)
+    _require(attributes["index_checksum"] == expected, "the checksum of its index is wrong")
+
+    corpus, manifest_id = attributes["corpus"], attributes["manifest_id"]
+    _require(corpus == name[1], f"its name says corpus {name[1]}, its index {corpus:.80}")
+    _require(layout.MANIFEST_ID.fullmatch(manifest_id), "manifest_id is not 16 hex digits")
+    frames_at, (rows, _), _ = places["frames"]
+    offsets = np.frombuffer(arrays[0], "<i8")
+    _check_offsets(offsets, rows, key)
+    ids = _texts(arrays[1], places["ids"][2], "ids")
+    _require(len(set(ids)) == len(ids), "an utterance id occurs twice")
+    row_bytes = key.dim * np.dtype(key.dtype).itemsize
+    sums = arrays[3]
+    return ShardIndex(
+        path=path,
+        key=key,
+        corpus=corpus,
+        manifest_id=manifest_id,
+        provenance=_provenance(attributes["provenance"]),
+        ids=ids,
+        audio_hashes=_texts(arrays[2], places["audio_hashes"][2], "audio_hashes"),
+        bounds=(frames_at + offsets * row_bytes).tolist(),
+        checksums=[sums[i : i + 16] for i in range(0, len(sums), layout.CHECKSUM_BYTES)],
+    )
+
+
+def _attributes(h5py: Any, root: Any) -> dict[str, str]:
+    """The attributes of the root group, integers in decimal."""
+    count = h5py.h5a.get_num_attrs(root)
+    _require(count == len(layout.ATTRIBUTES), f"it has {count} attributes")
+    values = {}
+    for name in layout.ATTRIBUTES:
+        attribute = h5py.h5a.open(root, name.encode())
+        kind = attribute.get_type()
+        scalar = attribute.get_space().get_simple_extent_type() == h5py.h5s.SCALAR
+        if name in ("format_version", "complete"):
+            good = kind.equal(h5py.h5t.STD_U32LE)
+            value: npt.NDArray[Any] = np.zeros((), "<u4")
+        else:
+            good = _is_fixed_text(h5py, kind) and kind.get_size() <= layout.MAX_TEXT
+            value = np.zeros((), f"S{kind.get_size() if good else 1}")
+        _require(scalar and good, f"attribute {name} has the wrong type")
+        attribute.read(value, mtype=kind)
+        item = value.item()
+        values[name] = item.decode("ascii") if isinstance(item, bytes) else str(item)
+    return values
+
+
+def _datasets(
+    h5py: Any, root: Any, key: FeatureKey, size: int
+) -> dict[str, tuple[int, tuple[int, ...], int]]:
+    """Where the bytes of each dataset lie: (position in the file, shape, bytes of an element)."""
+    count = root.get_num_objs()
+    _require(count == len(layout.DATASETS), f"it has {count} objects")
+    types = {
+        "frames": h5py.h5t.IEEE_F32LE if key.dtype == "float32" else h5py.h5t.IEEE_F16LE,
+        "offsets": h5py.h5t.STD_I64LE,
+        "checksums": h5py.h5t.STD_U8LE,
+    }
+    places: dict[str, tuple[int, tuple[int, ...], int]] = {}
+    for name in layout.DATASETS:
+        # Looked at before it is followed: a link may lead to any file on this machine.
+        hard = root.links.get_info(name.encode()).type == h5py.h5l.TYPE_HARD
+        _require(hard, f"{name} is a link to elsewhere")
+        dataset = h5py.h5d.open(root, name.encode())
+        # Only what is contiguous, and in this file, has an offset; and only chunks have filters.
+        start = dataset.get_offset()
+        _require(start is not None, f"{name} is not contiguous inside this file")
+        kind = dataset.get_type()
+        width = kind.get_size()
+        if name in types:
+            good = kind.equal(types[name])
+        else:
+            good = _is_fixed_text(h5py, kind) and width <= layout.ID_LENGTHS[1]
+        _require(good, f"{name} has the wrong type")
+        space = dataset.get_space()
+        simple = space.get_simple_extent_type() == h5py.h5s.SIMPLE
+        shape = space.get_simple_extent_dims() if simple else ()
+        inside = start + _product(shape) * width <= size
+        _require(shape and inside, f"{name} does not lie inside the file")
+        places[name] = (start, shape, width)
+    count = places["ids"][1][0]
+    expected = {
+        "frames": (places["frames"][1][0], key.dim),
+        "offsets": (count + 1,),
+        "ids": (count,),
+        "audio_hashes": (count,),
+        "checksums": (count, layout.CHECKSUM_BYTES),
+    }
+    for name, (_, shape, _) in places.items():
+        _require(shape == expected[name], f"{name} has shape {shape}, expected {expected[name]}")
+    return places
+
+
+def _is_fixed_text(h5py: Any, kind: Any) -> bool:
+    return kind.get_class() == h5py.h5t.STRING and not kind.is_variable_str()
+
+
+def _product(shape: tuple[int, ...]) -> int:
+    product = 1
+    for length in shape:
+        product *= length  # of Python's integers: no overflow, whatever a file claims
+    return product
+
+
+def _check_offsets(offsets: npt.NDArray[np.int64], rows: int, key: FeatureKey) -> None:
+    _require(offsets[0] == 0 and offsets[-1] == rows, "offsets do not span the rows")
+    _require((offsets[1:] > offsets[:-1]).all(), "offsets do not increase")
+    if key.kind == "vector":
+        _require(rows == len(offsets) - 1, "a vector has more than one row")
+
+
+def _texts(data: bytes, width: int, name: str) -> list[str]:
+    """Split fixed-width texts padded with zero bytes; in few passes, for there may be many."""
+    allowed, (shortest, longest) = {
+        "ids": (layout.ID_BYTES, layout.ID_LENGTHS),
+        "audio_hashes": (layout.HASH_BYTES, layout.HASH_LENGTHS),
+    }[name]
+    items: list[bytes] = np.frombuffer(data, f"S{width}").tolist()
+    lengths = list(map(len, items))
+    joined = b"\n".join(items)
+    _require(
+        not joined.translate(None, allowed + b"\n")
+        and joined.count(b"\n") == len(items) - 1
+        and shortest <= min(lengths)
+        and max(lengths) <= longest,
+        f"{name} has a malformed entry",
+    )
+    return joined.decode("ascii").split("\n")
+
+
+def _key(text: str, expected: FeatureKey | None, path: Path) -> FeatureKey:
+    key = expected
+    if key is None or text != key.canonical:
+        key = FeatureKey.from_json(text)
+        _require(text == key.canonical, "its feature key is not in canonical form")
+    _require(
+        path.parent.name == key.folder and (expected is None or expected is key),
+        f"it belongs into the folder {key.folder}",
+    )
+    return key
+
+
+def _provenance(text: str) -> dict[str, str]:
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        values = None
+    good = isinstance(values, dict) and all(isinstance(value, str) for value in values.values())
+    _require(good, "its provenance is not a JSON object of texts")
+    return dict(values)

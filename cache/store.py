@@ -1,0 +1,372 @@
+"""The cache: a folder of features that a team shares, merges by copying, and may only read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import CorruptShardError, InputError, MissingFeaturesError, SerError
+from . import layout
+from .features import Features, load
+from .folders import (
+    default_cache_folder,
+    entries,
+    feature_folders,
+    read_key,
+    read_manifest,
+    shard_files,
+)
+from .keys import FeatureKey
+from .publish import check_writable, write_error
+from .shard import ShardIndex, read_index
+from .verify import VerifyReport, verify
+from .writer import ShardWriter, sweep
+
+if TYPE_CHECKING:
+    from ..manifests import Manifest
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What a cache holds of one feature and one corpus.
+
+    Attributes:
+        utterances: distinct ones, in readable shards.
+        hours: of their audio, from the manifest in the cache; None without one.
+        bytes, shards: of all files, damaged ones included.
+        damaged: how many of the shards cannot be used.
+    """
+
+    key: FeatureKey
+    corpus: str
+    utterances: int
+    hours: float | None
+    bytes: int
+    shards: int
+    damaged: int
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What `Cache.remove` removed: how many shards, and their size in bytes."""
+
+    shards: int
+    bytes: int
+
+
+class Cache:
+    """A cache folder. Nothing is created or opened before it is needed; reading never writes.
+
+    Args:
+        folder: need not exist; see `default_cache_folder`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        # Shards never change: an index is read once for as long as its file looks the same.
+        self._indices: dict[Path, tuple[int, int, ShardIndex | None]] = {}
+
+    def __repr__(self) -> str:
+        return f"Cache({str(self.folder)!r})"
+
+    # Manifests
+
+    def corpora(self) -> list[str]:
+        """Names of the corpora whose manifest is here, sorted."""
+        return [
+            path.stem
+            for path in entries(self.folder / "manifests")
+            if path.suffix == ".csv" and layout.CORPUS.fullmatch(path.stem)
+        ]
+
+    def manifest(self, corpus: str) -> Manifest:
+        """The manifest that goes with the features of `corpus`.
+
+        Raises:
+            MissingFeaturesError: none is here.
+            InputError: it is not a valid manifest.
+        """
+        known = self.corpora()
+        if corpus not in known:  # also keeps "../x" from ever becoming a path
+            raise MissingFeaturesError(
+                f"no manifest of {corpus} in the cache {self.folder} (there: "
+                f"{', '.join(known) or 'none'}). Run: {self._command(corpus)}"
+            )
+        return read_manifest(self._manifest_path(corpus))
+
+    def save_manifest(self, manifest: Manifest) -> None:
+        """Put the labels beside the features, in place of earlier ones.
+
+        Raises:
+            SerError: the cache cannot be written.
+        """
+        path = self._manifest_path(manifest.corpus)
+        check_writable(path.parent)
+        sweep(path.parent)
+        try:
+            manifest.save(path)
+        except OSError as error:
+            raise write_error(path.parent, error) from error
+
+    # Features
+
+    def keys(self) -> list[FeatureKey]:
+        """Keys of the features that are here, by feature and hash.
+
+        Raises:
+            CorruptShardError: a key.json is not that of its folder.
+        """
+        found = [read_key(folder) for folder in feature_folders(self.folder)]
+        keys = [key for key in found if key is not None]
+        return sorted(keys, key=lambda key: (key.feature, key.hash))
+
+    def resolve(self, feature: str, manifest: Manifest) -> FeatureKey:
+        """Find the one key here that `feature` can mean for the utterances of `manifest`.
+
+        Args:
+            feature: a spec, such as `mfcc`, or spec and first digits of the key's hash: `mfcc@3f`.
+
+        Raises:
+            MissingFeaturesError: no utterance of the manifest has such a feature here.
+            InputError: several keys fit, and not exactly one covers the whole manifest.
+        """
+        counts = [(key, self._count(key, manifest)) for key in self._matching(feature)]
+        found = [(key, count) for key, count in counts if count]
+        if not found:
+            raise MissingFeaturesError(self._nothing_cached(feature, manifest))
+        whole = [(key, count) for key, count in found if count == len(manifest)]
+        if len(found) == 1 or len(whole) == 1:
+            return (whole or found)[0][0]
+        choices = ", ".join(
+            f"{_versioned(key)} ({count} of {len(manifest)} utterances)" for key, count in found
+        )
+        raise InputError(
+            f"{feature} of {manifest.corpus} is in the cache {self.folder} in several versions. "
+            f"Name one of: {choices}"
+        )
+
+    def missing(self, key: FeatureKey, manifest: Manifest) -> list[str]:
+        """Ids of the utterances that have no such feature here, in the order of the manifest.
+
+        Reads the index of each shard of the corpus, not its rows.
+
+        Raises:
+            CorruptShardError: the index of a shard of this key and corpus is damaged.
+        """
+        held: set[tuple[str, str]] = set()
+        for index in self._shards(key, manifest.corpus):
+            held.update(zip(index.ids, index.audio_hashes, strict=True))
+        return [pair[0] for pair in _utterances(manifest) if pair not in held]
+
+    def read(self, key: FeatureKey, manifest: Manifest) -> Features:
+        """Load a feature for all utterances of a manifest; every row's checksum is verified.
+
+        Raises:
+            MissingFeaturesError: some utterance is not here; the message names the command.
+            CorruptShardError: a shard is damaged. No damaged row is ever returned.
+        """
+        shards = self._shards(key, manifest.corpus)
+        places: dict[tuple[str, str], tuple[int, int]] = {}
+        for number in reversed(range(len(shards))):  # so that the first shard by name wins
+            index = shards[number]
+            pairs = zip(index.ids, index.audio_hashes, strict=True)
+            places.update(zip(pairs, ((number, row) for row in range(len(index))), strict=True))
+        utterances = _utterances(manifest)
+        absent = [pair[0] for pair in utterances if pair not in places]
+        if absent:
+            names = ", ".join(absent[:3]) + (", ..." if len(absent) > 3 else "")
+            raise MissingFeaturesError(
+                f"{_versioned(key)} of {manifest.corpus}: {len(absent)} of {len(manifest)} "
+                f"utterances are not in the cache {self.folder} ({names}). "
+                f"Run: {self._command(manifest.corpus, key.feature)}"
+            )
+        ids = [pair[0] for pair in utterances]
+        return load(key, ids, shards, [places[pair] for pair in utterances])
+
+    def check_writable(self) -> None:
+        """Create the cache folder if need be and prove that it can be written, before any work.
+
+        Raises:
+            SerError: it cannot.
+        """
+        check_writable(self.folder)
+        check_writable(self.folder / "features")
+
+    def write(
+        self, key: FeatureKey, manifest: Manifest, provenance: Mapping[str, str] | None = None
+    ) -> ShardWriter:
+        """Start to add features of `key` for utterances of `manifest`; a context manager.
+
+        Args:
+            provenance: versions of further software that computes the feature; kept in the shards
+                beside the versions of ser, Python, numpy and HDF5, and not part of the key.
+        """
+        folder = self.folder / "features" / key.folder
+        return ShardWriter(folder, key, manifest, provenance or {})
+
+    # The whole cache
+
+    def verify(self, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
+        """Check every byte: shards against name, index and row checksums; keys; manifests.
+
+        Args:
+            progress: called with the bytes done and the bytes in all.
+        """
+        return verify(self.folder, progress)
+
+    def listing(self) -> list[Holding]:
+        """What is here, by feature, key and corpus.
+
+        Raises:
+            CorruptShardError: a key.json is not that of its folder.
+        """
+        seconds: dict[str, dict[tuple[str, str], float]] = {}
+        for corpus in self.corpora():
+            try:
+                manifest = self.manifest(corpus)
+            except SerError:
+                continue  # the hours are unknown then; `verify` says why
+            durations = manifest.table["duration"].tolist()
+            seconds[corpus] = dict(zip(_utterances(manifest), durations, strict=True))
+        return [
+            self._holding(key, corpus, paths, seconds.get(corpus))
+            for key in self.keys()
+            for corpus, paths in self._by_corpus(key).items()
+        ]
+
+    def remove(self, feature: str, corpus: str | None = None) -> Removal:
+        """Remove the shards of one feature, of one corpus or of all. Manifests stay.
+
+        Args:
+            feature: a spec, such as `mfcc`, or spec and first digits of the key's hash: `mfcc@3f`.
+
+        Raises:
+            InputError: nothing here fits, or several keys do.
+            SerError: the cache cannot be written.
+        """
+        keys = [
+            key
+            for key in self._matching(feature)
+            if corpus is None or corpus in self._by_corpus(key)
+        ]
+        if len(keys) != 1:
+            what = feature if corpus is None else f"{feature} of {corpus}"
+            problem = "is there in several versions" if keys else "is not there"
+            here = ", ".join(map(_versioned, keys or self.keys())) or "nothing"
+            raise InputError(f"{what} {problem}. The cache {self.folder} holds: {here}")
+        folder = self._folder(keys[0])
+        paths = shard_files(folder, corpus)
+        size = sum(path.stat().st_size for path in paths)
+        try:
+            for path in paths:
+                path.unlink(missing_ok=True)
+                self._indices.pop(path, None)
+            if not shard_files(folder):
+                (folder / "key.json").unlink(missing_ok=True)
+                if not any(folder.iterdir()):  # another process may be writing there
+                    folder.rmdir()
+        except OSError as error:
+            raise write_error(folder, error) from error
+        return Removal(len(paths), size)
+
+    # Helpers
+
+    def _folder(self, key: FeatureKey) -> Path:
+        return self.folder / "features" / key.folder
+
+    def _manifest_path(self, corpus: str) -> Path:
+        return self.folder / "manifests" / f"{corpus}.csv"
+
+    def _shards(self, key: FeatureKey, corpus: str) -> list[ShardIndex]:
+        """Indices of the finished shards of one key and corpus, by file name."""
+        indices = [self._index(path, key) for path in shard_files(self._folder(key), corpus)]
+        return [index for index in indices if index is not None]
+
+    def _index(self, path: Path, key: FeatureKey) -> ShardIndex | None:
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise SerError(f"{path}: cannot be read ({error.strerror})") from error
+        known = self._indices.get(path)
+        if known is None or known[:2] != (status.st_size, status.st_mtime_ns):
+            known = (status.st_size, status.st_mtime_ns, read_index(path, key))
+            self._indices[path] = known
+        return known[2]
+
+    def _by_corpus(self, key: FeatureKey) -> dict[str, list[Path]]:
+        found: dict[str, list[Path]] = {}
+        for path in shard_files(self._folder(key)):
+            found.setdefault(path.stem.rsplit("-", 1)[0], []).append(path)
+        return found
+
+    def _matching(self, feature: str) -> list[FeatureKey]:
+        keys = self.keys()
+        exact = [key for key in keys if key.feature == feature]
+        name, _, prefix = feature.rpartition("@")
+        if exact or not name or not prefix:
+            return exact
+        return [key for key in keys if key.feature == name and key.hash.startswith(prefix)]
+
+    def _count(self, key: FeatureKey, manifest: Manifest) -> int:
+        return len(manifest) - len(self.missing(key, manifest))
+
+    def _holding(
+        self,
+        key: FeatureKey,
+        corpus: str,
+        paths: Sequence[Path],
+        seconds: Mapping[tuple[str, str], float] | None,
+    ) -> Holding:
+        held: set[tuple[str, str]] = set()
+        damaged = 0
+        for path in paths:
+            try:
+                index = self._index(path, key)
+            except CorruptShardError:
+                index = None
+            if index is None:
+                damaged += 1
+            else:
+                held.update(zip(index.ids, index.audio_hashes, strict=True))
+        return Holding(
+            key=key,
+            corpus=corpus,
+            utterances=len(held),
+            hours=None if seconds is None else sum(seconds.get(pair, 0) for pair in held) / 3600,
+            bytes=sum(path.stat().st_size for path in paths),
+            shards=len(paths),
+            damaged=damaged,
+        )
+
+    def _nothing_cached(self, feature: str, manifest: Manifest) -> str:
+        corpus = manifest.corpus
+        here = ", ".join(
+            f"{_versioned(key)} ({self._count(key, manifest)} of {len(manifest)} utterances)"
+            for key in self.keys()
+            if corpus in self._by_corpus(key)
+        )
+        return (
+            f"{feature} of {corpus} is not in the cache {self.folder} (there for {corpus}: "
+            f"{here or 'nothing'}). Run: {self._command(corpus, feature.partition('@')[0])}"
+        )
+
+    def _command(self, corpus: str, features: str | None = None) -> str:
+        command = f"ser extract --corpus {corpus}"
+        if features is not None:
+            command += f" --features {features}"
+        if self.folder != default_cache_folder():
+            folder = str(self.folder)
+            command += f' --cache "{folder}"' if " " in folder else f" --cache {folder}"
+        return command
+
+
+def _utterances(manifest: Manifest) -> list[tuple[str, str]]:
+    """Pairs (id, audio hash), in the order of the manifest."""
+    table = manifest.table
+    return list(zip(table["id"].tolist(), table["audio_hash"].tolist(), strict=True))
+
+
+def _versioned(key: FeatureKey) -> str:
+    return f"{key.feature}@{key.hash[:8]}"

@@ -1,0 +1,172 @@
+"""Gathering features as they are computed, and publishing them shard by shard."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from ..files import PARTIAL, atomic_text
+from . import layout
+from .keys import FeatureKey
+from .publish import check_writable, write_error, write_shard
+
+if TYPE_CHECKING:
+    from ..manifests import Manifest
+
+SHARD_UTTERANCES = 1024
+SHARD_BYTES = 256 << 20
+SHARD_SECONDS = 60.0
+STALE_SECONDS = 24 * 3600
+
+
+class ShardWriter:
+    """Adds features of one key and one corpus to a cache; a context manager, for one thread.
+
+    A shard is published whenever 1024 utterances, 256 MB or 60 seconds of work have gathered, and
+    at the end, also when the end is an exception: what was computed is kept. Several processes may
+    write into one cache at the same time.
+
+    Raises:
+        SerError: on entry, when the cache cannot be written; later, when the disk is full. Shards
+            published before stay whole.
+    """
+
+    def __init__(
+        self, folder: Path, key: FeatureKey, manifest: Manifest, provenance: Mapping[str, str]
+    ) -> None:
+        self._folder = folder
+        self._key = key
+        self._corpus = manifest.corpus
+        self._manifest_id = manifest.id
+        self._hashes: dict[str, str] = dict(
+            zip(manifest.table["id"].tolist(), manifest.table["audio_hash"].tolist(), strict=True)
+        )
+        self._provenance = dict(provenance)
+        self._pending: dict[str, npt.NDArray[np.floating[Any]]] = {}
+        self._added: set[str] = set()
+        self._bytes = 0
+        self._since = 0.0
+
+    def __enter__(self) -> Self:
+        check_writable(self._folder)
+        sweep(self._folder)
+        self._provenance = {**_versions(), **self._provenance}
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.publish()
+
+    def add(self, id: str, features: npt.ArrayLike) -> None:
+        """Add one utterance.
+
+        Args:
+            id: of an utterance of the manifest.
+            features: floats, (T, dim) with T >= 1 for a sequence, (dim,) for a vector.
+
+        Raises:
+            InputError: no such utterance, added before, wrong shape or type, a value that is not
+                finite or does not fit into the key's dtype. The writer can go on.
+            SerError: a shard was due and could not be written.
+        """
+        name = f"{self._key.feature} of {self._corpus}, utterance {id}"
+        if id not in self._hashes:
+            raise InputError(f"{name}: not in the manifest")
+        if id in self._added:
+            raise InputError(f"{name}: added twice")
+        if not layout.storable(id, self._hashes[id]):
+            raise InputError(f"{name}: its id or audio hash cannot be stored in a shard")
+        rows = self._checked(name, np.asarray(features))
+        self._added.add(id)
+        if not self._pending:
+            self._since = time.monotonic()
+        self._pending[id] = rows
+        self._bytes += rows.nbytes
+        if (
+            len(self._pending) >= SHARD_UTTERANCES
+            or self._bytes >= SHARD_BYTES
+            or time.monotonic() - self._since >= SHARD_SECONDS
+        ):
+            self.publish()
+
+    def publish(self) -> None:
+        """Write what has gathered as one shard now; nothing where nothing has.
+
+        Raises:
+            SerError: it cannot be written; what had gathered since the last shard is lost.
+        """
+        if not self._pending:
+            return
+        pending, self._pending, self._bytes = self._pending, {}, 0
+        description = self._folder / "key.json"
+        if not description.exists():
+            try:
+                atomic_text(description, self._key.to_json())
+            except OSError as error:
+                raise write_error(self._folder, error) from error
+        write_shard(
+            self._folder,
+            self._key,
+            self._corpus,
+            self._manifest_id,
+            self._provenance,
+            list(pending),
+            [self._hashes[id] for id in pending],
+            list(pending.values()),
+        )
+
+    def _checked(self, name: str, given: npt.NDArray[Any]) -> npt.NDArray[np.floating[Any]]:
+        key = self._key
+        if given.dtype.kind != "f":
+            raise InputError(f"{name}: expected floats, got {given.dtype}")
+        if key.kind == "vector":
+            if given.shape != (key.dim,):
+                raise InputError(f"{name}: expected shape ({key.dim},), got {given.shape}")
+        elif given.ndim != 2 or given.shape[1] != key.dim or not len(given):
+            raise InputError(f"{name}: expected shape (T, {key.dim}), T >= 1, got {given.shape}")
+        with np.errstate(over="ignore", invalid="ignore"):
+            # Always a copy: the caller's array may be a view of something much larger.
+            rows: npt.NDArray[np.floating[Any]] = np.array(given, key.dtype, order="C", ndmin=2)
+        if not np.isfinite(rows).all():
+            if np.isfinite(given).all():
+                top = np.abs(given).max()
+                raise InputError(f"{name}: {top:.6g} does not fit into {key.dtype}")
+            count = int((~np.isfinite(given)).sum())
+            raise InputError(f"{name}: {count} of {given.size} values are not finite")
+        return rows
+
+
+def sweep(folder: Path) -> None:
+    """Remove what crashed writers left in `folder` more than a day ago."""
+    for partial in folder.glob(f"{PARTIAL}*"):
+        try:
+            if time.time() - partial.stat().st_mtime > STALE_SECONDS:
+                partial.unlink()
+        except OSError:
+            pass  # another process swept it, or still has it open
+
+
+def _versions() -> dict[str, str]:
+    import h5py
+
+    from .. import __version__
+
+    return {
+        "ser": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "h5py": h5py.__version__,
+        "hdf5": h5py.version.hdf5_version,
+    }
