@@ -1,0 +1,36 @@
+# `make demo` and `make test` set up everything themselves: a virtual environment with the pinned
+# versions, then the run. They need Python, a C compiler and a package index.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test lint types format clean
+
+demo: $(VENV)/demo-installed
+	$(BIN)/ser demo
+
+test: lint types
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/dev-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# The checker finds a package by the name of its folder, and this folder may have any name.
+types: $(VENV)/dev-installed
+	mkdir -p $(VENV)/types && ln -sfn ../.. $(VENV)/types/ser
+	cd $(VENV)/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p ser
+
+format: $(VENV)/dev-installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info demo-out
+
+$(VENV)/%-installed: setup.cfg constraints.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) -e ".[$*]"
+	touch $@
