@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ser.errors import MissingFeaturesError
+from ser.train.data import Packed, load_domain, ordered_batches, shuffled_batches
+
+
+def packed(sequence=True):
+    frames = torch.tensor([[1.0, 10], [2, 20], [3, 30], [4, 40], [5, 50], [6, 60]])
+    offsets = torch.tensor([0, 2, 3, 6]) if sequence else torch.arange(7)
+    return Packed(frames, offsets, sequence)
+
+
+def test_gather_pads_with_zeros():
+    values, lengths = packed().gather(torch.tensor([2, 1]), longest=4)
+    assert lengths.tolist() == [3, 1]
+    assert values[..., 0].tolist() == [[4, 5, 6, 0], [3, 0, 0, 0]]
+    assert values[..., 1].tolist() == [[40, 50, 60, 0], [30, 0, 0, 0]]
+
+
+def test_gather_of_a_vector_has_no_time():
+    values, lengths = packed(sequence=False).gather(torch.tensor([4, 0]), longest=1)
+    assert values.tolist() == [[5, 50], [1, 10]]
+    assert lengths.tolist() == [1, 1]
+
+
+def test_half_precision_is_widened_in_the_batch():
+    half = Packed(packed().frames.half(), packed().offsets, True)
+    assert half.gather(torch.tensor([0]), 2)[0].dtype == torch.float32
+
+
+def test_statistics_are_those_of_the_chosen_utterances():
+    mean, deviation = packed().statistics(torch.tensor([0, 2]))
+    values = np.array([1, 2, 4, 5, 6])
+    assert mean.tolist() == pytest.approx([values.mean(), 10 * values.mean()])
+    assert deviation.tolist() == pytest.approx([values.std(), 10 * values.std()])
+
+
+def test_a_constant_column_is_not_scaled_up():
+    constant = Packed(torch.ones(6, 1), torch.tensor([0, 2, 3, 6]), True)
+    assert constant.statistics(torch.tensor([0, 1, 2]))[1].tolist() == [1.0]
+
+
+@given(count=st.integers(1, 200), size=st.integers(1, 40), seed=st.integers(0, 9))
+def test_an_epoch_sees_every_utterance_once_in_even_batches(count, size, seed):
+    generator = torch.Generator().manual_seed(seed)
+    rows = torch.randperm(300, generator=generator)[:count]
+    lengths = torch.randint(1, 500, (300,), generator=generator)
+    batches = list(shuffled_batches(rows, lengths, size, generator))
+    assert sorted(torch.cat(batches).tolist()) == sorted(rows.tolist())
+    sizes = [len(batch) for batch in batches]
+    assert max(sizes) <= size
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_batches_hold_similar_lengths_and_differ_between_epochs():
+    generator = torch.Generator().manual_seed(0)
+    lengths = torch.randint(20, 400, (1000,), generator=generator)
+    rows = torch.arange(1000)
+    first, second = (list(shuffled_batches(rows, lengths, 32, generator)) for _ in range(2))
+    padded = sum(int(lengths[batch].max()) * len(batch) for batch in first)
+    assert padded < 1.2 * int(lengths.sum())
+    assert {tuple(sorted(b.tolist())) for b in first} != {tuple(sorted(b.tolist())) for b in second}
+    again = list(shuffled_batches(rows, lengths, 32, torch.Generator().manual_seed(5)))
+    same = list(shuffled_batches(rows, lengths, 32, torch.Generator().manual_seed(5)))
+    assert all(torch.equal(a, b) for a, b in zip(again, same, strict=True))
+
+
+def test_evaluation_batches_hold_every_row_once():
+    lengths = torch.tensor([5, 1, 9, 3, 7])
+    batches = list(ordered_batches(torch.tensor([4, 2, 1]), lengths, 2))
+    assert [batch.tolist() for batch in batches] == [[1, 4], [2]]
+
+
+def test_a_domain_is_what_the_cache_holds(toy_cache):
+    manifest = toy_cache.manifest("toy")
+    domain = load_domain(toy_cache, manifest, ["mfcc", "ge2e"])
+    assert domain.labels == ("neutral", "happiness", "anger")
+    assert [domain.labels[t] for t in domain.targets] == list(manifest.table["emotion"])
+    rows = domain.rows(["u007", "u001"])
+    batch = domain.batch(rows)
+    key = toy_cache.resolve("mfcc", manifest)
+    features = toy_cache.read(key, manifest)
+    values, lengths = batch["mfcc"]
+    for row, id in enumerate(("u007", "u001")):
+        expected = features[features.ids.index(id)]
+        assert lengths[row] == len(expected)
+        np.testing.assert_array_equal(values[row, : len(expected)], expected)
+    assert batch["ge2e"][0].shape == (2, 7)
+    assert values.shape[1] == lengths.max()
+
+
+def test_a_feature_that_is_not_cached_names_the_command(toy_cache):
+    with pytest.raises(MissingFeaturesError, match="ser extract --corpus toy --features byol"):
+        load_domain(toy_cache, toy_cache.manifest("toy"), ["byol"])

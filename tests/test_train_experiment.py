@@ -1,0 +1,215 @@
+import json
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import torch
+
+from ser.errors import InputError, LeakError, MissingFeaturesError, SerError
+from ser.train.config import load_config
+from ser.train.data import load_domain, ordered_batches
+from ser.train.experiment import Request, resolve_device, train
+from ser.train.model import probabilities
+from ser.train.run_folder import load_model
+
+QUICK = load_config("paper", ["train.epochs=2"])
+
+
+def request(**changes):
+    values = {
+        "setting": "single",
+        "corpus": "toy",
+        "features": ["mfcc", "ge2e"],
+        "config": QUICK,
+        "repeats": 2,
+        "workers": 1,
+    }
+    return Request(**{**values, **changes})
+
+
+def test_a_run_folder_holds_what_the_design_says(toy_cache, tmp_path):
+    out = tmp_path / "run"
+    run = train(request(), toy_cache, out)
+    assert sorted(path.name for path in out.iterdir()) == [
+        "config.json",
+        "history.json",
+        "metrics.json",
+        "model.safetensors",
+        "predictions.csv",
+        "split.csv",
+        "versions.json",
+    ]
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics == run.metrics
+    assert (metrics["setting"], metrics["protocol"], metrics["repeats"]) == ("single", "paper", 2)
+    toy = metrics["domains"]["toy"]
+    assert toy["language"] == "de"
+    assert toy["labels"] == ["neutral", "happiness", "anger"]
+    assert toy["n_test"] == 12
+    assert set(toy["ua"]) == {"mean", "std", "ci95", "values"}
+    assert len(toy["ua"]["values"]) == 2
+    assert toy["ua"]["mean"] == pytest.approx(sum(toy["ua"]["values"]) / 2)
+    assert sum(map(sum, toy["confusion"])) == 24
+    speaker = dict(zip(*toy_cache.manifest("toy").table[["id", "speaker"]].T.values, strict=True))
+    tested = pd.read_csv(out / "predictions.csv").groupby("repeat")["id"]
+    # Every speaker has utterances in training, so all that are tested are shared.
+    assert run.speakers_shared == max(len({speaker[id] for id in ids}) for _, ids in tested)
+    assert [p.name for p in tmp_path.iterdir() if "partial" in p.name] == []
+
+
+def test_metrics_are_those_of_the_predictions(toy_cache, tmp_path):
+    metrics = train(request(), toy_cache, tmp_path / "run").metrics["domains"]["toy"]
+    table = pd.read_csv(tmp_path / "run" / "predictions.csv")
+    for repeat, group in table.groupby("repeat"):
+        right = group["truth"] == group["predicted"]
+        assert metrics["wa"]["values"][repeat] == pytest.approx(right.mean())
+        ua = right.groupby(group["truth"]).mean().mean()
+        assert metrics["ua"]["values"][repeat] == pytest.approx(ua)
+    columns = [f"p_{label}" for label in metrics["labels"]]
+    best = table[columns].idxmax(axis=1).str.removeprefix("p_")
+    assert (best == table["predicted"]).all()
+
+
+def test_a_model_is_rebuilt_from_the_run_folder_alone(toy_cache, tmp_path):
+    config = load_config("paper", ["train.epochs=2", "train.members=2"])
+    train(request(config=config), toy_cache, tmp_path / "run")
+    domain = load_domain(toy_cache, toy_cache.manifest("toy"), ["mfcc", "ge2e"])
+    table = pd.read_csv(tmp_path / "run" / "predictions.csv")
+    rows = domain.rows(table[table["repeat"] == 1]["id"].tolist())
+    batches = list(ordered_batches(rows, domain.lengths(), 5))
+    mean = sum(
+        probabilities(load_model(tmp_path / "run", repeat=1, member=m), domain, rows, batches)
+        for m in range(2)
+    )
+    predicted = [domain.labels[label] for label in mean.argmax(-1)]
+    assert predicted == table[table["repeat"] == 1]["predicted"].tolist()
+    with pytest.raises(InputError, match="no model of repeat 5"):
+        load_model(tmp_path / "run", repeat=5)
+
+
+def test_the_number_of_workers_does_not_change_the_numbers(toy_cache, tmp_path):
+    one = train(request(workers=1), toy_cache, tmp_path / "one")
+    two = train(request(workers=2), toy_cache, tmp_path / "two")
+    assert one.metrics["domains"] == two.metrics["domains"]
+    first = (tmp_path / "one" / "predictions.csv").read_bytes()
+    assert first == (tmp_path / "two" / "predictions.csv").read_bytes()
+
+
+def test_protocol_speaker_tests_every_utterance_once_in_a_repeat(toy_cache, tmp_path):
+    run = train(request(protocol="speaker", repeats=1), toy_cache, tmp_path / "run")
+    table = pd.read_csv(tmp_path / "run" / "predictions.csv")
+    assert sorted(table["id"]) == list(toy_cache.manifest("toy").table["id"])
+    assert run.metrics["domains"]["toy"]["n_test"] == 60
+    assert run.metrics["domains"]["toy"]["ua"]["std"] is None
+    low, high = run.metrics["domains"]["toy"]["ua"]["ci95"]
+    assert low <= run.metrics["domains"]["toy"]["ua"]["mean"] <= high
+    assert run.speakers_shared == 0
+
+
+def test_the_baseline_has_the_same_splits_and_the_same_shape(toy_cache, tmp_path):
+    network = train(request(), toy_cache, tmp_path / "single")
+    svm = train(request(setting="baseline"), toy_cache, tmp_path / "svm")
+    assert set(svm.metrics) == set(network.metrics)
+    assert svm.metrics["domains"]["toy"]["ua"]["mean"] > 0.7
+    splits = [(tmp_path / name / "split.csv").read_bytes() for name in ("single", "svm")]
+    assert splits[0] == splits[1]
+    assert not (tmp_path / "svm" / "model.safetensors").exists()
+
+
+def test_a_split_file_of_one_run_serves_another(toy_cache, tmp_path):
+    train(request(setting="baseline", repeats=3), toy_cache, tmp_path / "first")
+    shared = tmp_path / "first" / "split.csv"
+    train(request(setting="baseline", splits=shared), toy_cache, tmp_path / "second")
+    assert (tmp_path / "second" / "split.csv").read_bytes() == shared.read_bytes()
+    with pytest.raises(InputError, match="made for --protocol paper"):
+        train(request(splits=shared, protocol="speaker"), toy_cache, tmp_path / "third")
+
+
+def test_a_split_made_to_leak_stops_before_training(toy_cache, tmp_path):
+    train(request(setting="baseline", repeats=1), toy_cache, tmp_path / "run")
+    text = (tmp_path / "run" / "split.csv").read_text()
+    leaking = tmp_path / "leak.csv"
+    tested = next(line for line in text.splitlines() if line.endswith(",test"))
+    leaking.write_text(text + tested.replace(",test", ",train") + "\n")
+    with pytest.raises(InputError) as caught:
+        train(request(splits=leaking), toy_cache, tmp_path / "no")
+    assert isinstance(caught.value, LeakError | InputError)
+    assert not (tmp_path / "no").exists()
+
+
+def test_earlier_work_is_not_lost(toy_cache, tmp_path):
+    out = tmp_path / "run"
+    train(request(setting="baseline"), toy_cache, out)
+    before = (out / "metrics.json").read_text()
+    train(request(setting="baseline"), toy_cache, out)  # the same run again is no loss
+    with pytest.raises(InputError, match="different run"):
+        train(request(setting="baseline", repeats=3), toy_cache, out)
+    assert (
+        json.loads(before)["domains"] == json.loads((out / "metrics.json").read_text())["domains"]
+    )
+    train(request(setting="baseline", repeats=3, overwrite=True), toy_cache, out)
+    assert json.loads((out / "metrics.json").read_text())["repeats"] == 3
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("years of work")
+    with pytest.raises(InputError, match="not a run folder"):
+        train(request(overwrite=True), toy_cache, mine)
+    assert (mine / "thesis.txt").read_text() == "years of work"
+
+
+def test_missing_features_name_the_command(toy_cache, tmp_path):
+    with pytest.raises(MissingFeaturesError, match=r"ser extract --corpus toy --features wav2vec"):
+        train(request(features=["wav2vec"]), toy_cache, tmp_path / "run")
+    with pytest.raises(MissingFeaturesError, match=r"ser extract --corpus other"):
+        train(request(corpus="other"), toy_cache, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_utterances_without_a_feature_are_left_out_only_on_request(toy_cache, tmp_path):
+    manifest = toy_cache.manifest("toy")
+    some = manifest.select(manifest.ids[:50])
+    key = toy_cache.resolve("ge2e", manifest)
+    features = toy_cache.read(key, manifest)
+    toy_cache.remove("ge2e")
+    with toy_cache.write(key, some) as writer:
+        for row, id in enumerate(features.ids[:50]):
+            writer.add(id, features[row][0])
+    with pytest.raises(MissingFeaturesError, match="10 of 60"):
+        train(request(setting="baseline"), toy_cache, tmp_path / "run")
+    run = train(request(setting="baseline", skip_missing=True), toy_cache, tmp_path / "run")
+    assert run.skipped == list(manifest.ids[50:])
+    assert run.metrics["domains"]["toy"]["n_test"] == 10
+
+
+@pytest.mark.parametrize("features", [[], [""], ["mfcc", "mfcc"]])
+def test_a_wrong_list_of_features_is_told(toy_cache, tmp_path, features):
+    with pytest.raises(InputError, match="--features"):
+        train(request(features=features), toy_cache, tmp_path / "run")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs POSIX permissions")
+def test_a_run_folder_that_cannot_be_written_is_told_before_training(toy_cache, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SerError, match="cannot be written"):
+        train(request(), toy_cache, tmp_path / "file" / "run")
+
+
+def test_an_unknown_device_is_told():
+    assert resolve_device("cpu") == torch.device("cpu")
+    with pytest.raises(InputError, match="--device warp"):
+        resolve_device("warp")
+
+
+def test_training_imports_no_backbone():
+    code = (
+        "import sys, pkgutil, importlib, ser.train\n"
+        "for module in pkgutil.iter_modules(ser.train.__path__):\n"
+        "    importlib.import_module(f'ser.train.{module.name}')\n"
+        "heavy = {'librosa', 'transformers', 'allosaurus', 'resemblyzer', 'soundfile', 'soxr'}\n"
+        "heavy |= {m for m in sys.modules if m.startswith('ser.extract')}\n"
+        "print([m for m in sys.modules if m.split('.')[0] in heavy or m in heavy])\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

@@ -1,0 +1,175 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F  # noqa: N812
+
+from ser.manifests import make_splits
+from ser.train.augment import augment, mix, stretch
+from ser.train.baseline import fit_predict, pooled
+from ser.train.config import load_config
+from ser.train.data import load_domain, ordered_batches
+from ser.train.loop import fit, lr_factor, training_loss
+from ser.train.model import ModelSpec, Recogniser, probabilities
+from ser.train.towers import make_tower, shape_of
+
+QUICK = ["train.epochs=3"]
+
+
+@pytest.fixture
+def domain(toy_cache):
+    return load_domain(toy_cache, toy_cache.manifest("toy"), ["mfcc", "ge2e"])
+
+
+@pytest.fixture
+def parts(toy_cache, domain):
+    split = make_splits(toy_cache.manifest("toy"), "paper", 0)[0]
+    return domain.rows(split.train), domain.rows(split.validation), domain.rows(split.test)
+
+
+def test_training_learns_and_keeps_the_best_epoch(domain, parts):
+    train, validation, _ = parts
+    fitted = fit(domain, train, validation, load_config("paper", ["train.epochs=6"]), seed=0)
+    assert fitted.losses[-1] < fitted.losses[0] / 2
+    assert fitted.validation[fitted.epoch - 1] == max(fitted.validation)
+    assert fitted.epoch == 1 + int(np.argmax(fitted.validation))  # of equals, the first
+    rows = torch.cat([validation])
+    batches = list(ordered_batches(rows, domain.lengths(), 7))
+    predicted = probabilities(fitted.model, domain, rows, batches).argmax(-1)
+    recall = [
+        float((predicted[domain.targets[rows] == label] == label).float().mean())
+        for label in range(3)
+    ]
+    assert np.mean(recall) == pytest.approx(fitted.validation[fitted.epoch - 1])
+
+
+def test_the_last_epoch_can_be_kept_instead(domain, parts):
+    config = load_config("paper", [*QUICK, "train.select=last"])
+    assert fit(domain, *parts[:2], config, seed=0).epoch == 3
+
+
+@pytest.mark.parametrize("preset", ["paper", "strong"])
+def test_a_seed_gives_the_same_numbers_and_another_seed_others(domain, parts, preset):
+    config = load_config(preset, QUICK)
+    first, again, other = (fit(domain, *parts[:2], config, seed=seed) for seed in (3, 3, 4))
+    assert first.losses == again.losses
+    for name, value in first.model.state_dict().items():
+        assert torch.equal(value, again.model.state_dict()[name]), name
+    assert first.losses != other.losses
+
+
+def test_the_validation_and_test_parts_do_not_touch_the_model(domain, parts):
+    train, validation, test = parts
+    config = load_config("paper", [*QUICK, "train.select=last"])
+    with_validation = fit(domain, train, validation, config, seed=0).model
+    with_test = fit(domain, train, test, config, seed=0).model
+    for a, b in zip(with_validation.parameters(), with_test.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_inputs_are_standardised_by_the_training_part_alone(domain, parts):
+    model = Recogniser(ModelSpec.of(domain, load_config().model, load_config().auxiliary))
+    model.fit_inputs(domain, parts[0])
+    mean, deviation = domain.features["mfcc"].statistics(parts[0])
+    torch.testing.assert_close(model.inputs[0].mean, mean)
+    torch.testing.assert_close(model.inputs[0].deviation, deviation)
+    values, lengths = model.standardised(domain.batch(parts[0]))["mfcc"]
+    inside = torch.arange(values.shape[1]) < lengths[:, None]
+    assert values[~inside].abs().max() == 0
+    torch.testing.assert_close(values[inside].mean(0), torch.zeros(5), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("preset", ["paper", "strong"])
+def test_batch_composition_changes_no_output(domain, parts, preset):
+    model = fit(domain, *parts[:2], load_config(preset, QUICK), seed=0).model
+    rows = parts[2]
+    together = probabilities(model, domain, rows, [rows])
+    alone = probabilities(model, domain, rows, list(rows[:, None]))
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
+
+
+def test_the_loss_is_cross_entropy_plus_alpha_times_the_auxiliary_loss(domain, parts):
+    config = load_config("paper", ["model.dropout=0"])
+    model = Recogniser(ModelSpec.of(domain, config.model, config.auxiliary))
+    model.fit_inputs(domain, parts[0])
+    targets = domain.targets[parts[0]]
+    batch = model.standardised(domain.batch(parts[0]))
+    fused = model.represent(batch)
+    expected = F.cross_entropy(model.tower(fused), targets)
+    expected = expected + 0.01 * model.auxiliary(fused, targets, 3)  # German: alpha .01
+    found = training_loss(model, domain, parts[0], config)
+    torch.testing.assert_close(found, expected)
+    without = load_config("paper", ["model.dropout=0", "train.alpha=0"])
+    plain = F.cross_entropy(model.tower(fused), targets)
+    torch.testing.assert_close(training_loss(model, domain, parts[0], without), plain)
+
+
+def test_towers_are_the_paper_s():
+    widths = {lang: make_tower(4, 3, lang, 0.1)[0].out_features for lang in ("en", "de", "fr")}
+    assert widths == {"en": 256, "de": 512, "fr": 512}
+    names = [type(layer).__name__ for layer in make_tower(4, 3, "en", 0.1)]
+    assert names == ["Linear", "Mish", "Dropout", "Linear", "GELU", "Dropout", "Linear"]
+    assert [type(layer).__name__ for layer in make_tower(4, 3, "it", 0.1)][1:5:3] == [
+        "Tanh",
+        "ReLU",
+    ]
+    alphas = [shape_of(language).alpha for language in ("en", "de", "fr", "it")]
+    assert alphas == [0.1, 0.01, 0.015, 0.01]
+
+
+def test_the_cosine_schedule_warms_up_and_ends_near_zero():
+    config = load_config("paper", ["train.schedule=cosine", "train.warmup=0.1"])
+    factor = lr_factor(config, 100)
+    assert factor(0) < factor(5) < factor(10) == pytest.approx(1)
+    assert factor(55) == pytest.approx(0.5)
+    assert factor(99) < 0.001
+    constant = lr_factor(load_config(), 100)
+    assert {constant(step) for step in range(100)} == {1.0}
+
+
+def test_noise_and_hidden_stretches_leave_padding_at_zero():
+    settings = dataclasses.replace(load_config().augment, noise=1.0, time_mask=0.5)
+    values, lengths = torch.ones(4, 40, 3), torch.tensor([40, 10, 1, 25])
+    values = values * (torch.arange(40) < lengths[:, None])[..., None]
+    changed, _ = augment({"mfcc": (values, lengths)}, settings)["mfcc"]
+    assert not torch.equal(changed, values)
+    for row, length in enumerate(lengths):
+        assert changed[row, length:].abs().sum() == 0
+
+
+def test_no_augmentation_changes_nothing():
+    values, lengths = torch.randn(2, 5, 3), torch.tensor([5, 5])
+    found, _ = augment({"mfcc": (values, lengths)}, load_config().augment)["mfcc"]
+    assert torch.equal(found, values)
+
+
+def test_a_hidden_stretch_is_one_piece_of_at_most_its_share():
+    torch.manual_seed(0)
+    lengths = torch.randint(1, 200, (500,))
+    hidden = stretch(lengths, 200, 0.3)
+    assert (hidden.sum(1) <= 0.3 * lengths + 1).all()
+    assert hidden.any()
+    edges = torch.diff(torch.nn.functional.pad(hidden.int(), (1, 1)), dim=1).abs().sum(1)
+    assert set(edges.tolist()) <= {0, 2}
+
+
+def test_mixing_keeps_to_the_line_between_two_rows():
+    torch.manual_seed(0)
+    x = torch.randn(16, 3)
+    mixed, partner, weight = mix(x, 0.4)
+    assert sorted(partner.tolist()) == list(range(16))
+    assert ((weight >= 0) & (weight <= 1)).all()
+    torch.testing.assert_close(mixed, weight[:, None] * x + (1 - weight)[:, None] * x[partner])
+
+
+def test_the_baseline_sees_vectors_and_the_moments_of_sequences(domain, parts, toy_cache):
+    inputs = pooled(domain)
+    features = toy_cache.read(
+        toy_cache.resolve("mfcc", toy_cache.manifest("toy")), toy_cache.manifest("toy")
+    )
+    assert inputs.shape == (60, 5 + 5 + 7)
+    np.testing.assert_allclose(inputs[3, :5], features[3].mean(0), rtol=1e-5)
+    np.testing.assert_allclose(inputs[3, 5:10], features[3].std(0), rtol=1e-5)
+    predicted = fit_predict(domain, parts[0], parts[2])
+    assert (predicted == domain.targets[parts[2]].numpy()).mean() > 0.8

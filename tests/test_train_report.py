@@ -1,0 +1,76 @@
+import numpy as np
+import torch
+
+from ser.manifests import Split
+from ser.train.data import Domain
+from ser.train.jobs import Outcome
+from ser.train.report import comparison_table, confusion_table, decimal, describe_run
+from ser.train.results import domain_metrics
+
+DOMAIN = Domain(
+    corpus="toy",
+    language="de",
+    labels=("neutral", "anger"),
+    ids=tuple("abcdefgh"),
+    targets=torch.tensor([0, 0, 0, 0, 1, 1, 1, 1]),
+    features={},
+)
+
+
+def outcome(seed, fold, test, predicted):
+    split = Split("speaker", seed, fold, (), (), tuple(test))
+    return Outcome(split, np.array(predicted), None)
+
+
+def test_folds_are_pooled_before_ua_is_taken():
+    # Fold 0 has one anger, missed; fold 1 has three, found: pooled recall 3/4, mean of folds 1/2.
+    folds = [outcome(0, 1, "dfgh", [0, 1, 1, 1]), outcome(0, 0, "abce", [0, 0, 1, 0])]
+    found = domain_metrics(DOMAIN, folds)
+    assert found["recall"] == {"neutral": 0.75, "anger": 0.75}
+    assert found["ua"]["values"] == [0.75]
+    assert found["n_test"] == 8
+    assert found["confusion"] == [[3, 1], [1, 3]]
+
+
+def test_repeats_are_averaged_and_their_confusions_added():
+    repeats = [outcome(0, 0, "ae", [0, 1]), outcome(1, 0, "be", [1, 1])]
+    found = domain_metrics(DOMAIN, repeats)
+    assert found["ua"]["values"] == [1.0, 0.5]
+    assert found["ua"]["mean"] == 0.75
+    assert found["confusion"] == [[1, 1], [0, 2]]
+    assert found["recall"] == {"neutral": 0.5, "anger": 1.0}
+
+
+def test_a_class_that_is_never_tested_has_no_recall():
+    found = domain_metrics(DOMAIN, [outcome(0, 0, "ab", [0, 1]), outcome(1, 0, "cd", [0, 0])])
+    assert found["recall"]["anger"] is None
+    assert "-" in confusion_table(found)[2]
+
+
+def metrics(protocol="paper"):
+    repeats = [outcome(0, 0, "ae", [0, 1]), outcome(1, 0, "be", [1, 1])]
+    return {
+        "setting": "single",
+        "features": ["mfcc", "ge2e"],
+        "protocol": protocol,
+        "repeats": 2,
+        "domains": {"toy": domain_metrics(DOMAIN, repeats)},
+    }
+
+
+def test_overlapping_speakers_are_said_where_the_numbers_are():
+    assert "Speakers overlap (3 test speakers" in describe_run(metrics(), 3)
+    assert "not known" in describe_run(metrics(), 0)
+    assert "unknown speakers" in describe_run(metrics("speaker"), 0)
+
+
+def test_the_table_has_a_line_per_run():
+    lines = comparison_table([metrics(), metrics("speaker")]).splitlines()
+    assert len(lines) == 3
+    assert "mfcc+ge2e" in lines[1]
+    assert ".750" in lines[1]
+    assert "speaker" in lines[2]
+
+
+def test_rates_are_printed_as_rates():
+    assert (decimal(0.8714), decimal(1.0), decimal(0.0)) == (".871", "1.000", ".000")

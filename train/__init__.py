@@ -1,0 +1,1 @@
+"""From the cache to a trained recogniser: tensors, model, runs. Never needs audio or backbones."""

@@ -1,0 +1,45 @@
+"""Augmentation of cached features: on standardised batches, in training only."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .config import AugmentSettings
+from .data import Batch
+from .encoders import valid
+
+
+def augment(batch: Batch, settings: AugmentSettings) -> Batch:
+    """Add Gaussian noise to every value and hide one stretch of frames of every sequence."""
+    result = {}
+    for name, (values, lengths) in batch.items():
+        if settings.noise > 0:
+            values = values + settings.noise * torch.randn_like(values)
+        if values.dim() == 3:
+            keep = valid(lengths, values.shape[1])
+            if settings.time_mask > 0:
+                keep = keep & ~stretch(lengths, values.shape[1], settings.time_mask)
+            values = values * keep[..., None]
+        result[name] = (values, lengths)
+    return result
+
+
+def stretch(lengths: Tensor, longest: int, share: float) -> Tensor:
+    """One random stretch of up to `share` of each sequence: (B, longest), bool."""
+    width = torch.rand(len(lengths), device=lengths.device) * share * lengths
+    start = torch.rand(len(lengths), device=lengths.device) * (lengths - width)
+    steps = torch.arange(longest, device=lengths.device)
+    return (steps >= start[:, None]) & (steps < (start + width)[:, None])
+
+
+def mix(x: Tensor, alpha: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Mix every row of x (B, d) with another of the batch (manifold mixup, Verma 2019).
+
+    Returns the mixed rows, the partners' positions (B,) and the weights of the own rows (B,),
+    drawn from Beta(alpha, alpha).
+    """
+    weight = torch.distributions.Beta(alpha, alpha).sample((len(x),)).to(x.device)
+    partner = torch.randperm(len(x), device=x.device)
+    mixed = weight[:, None] * x + (1 - weight[:, None]) * x[partner]
+    return mixed, partner, weight

@@ -1,0 +1,203 @@
+"""Settings of a training run: read from preset files, overridden by name, recorded in full."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from ..errors import InputError
+
+PRESETS = Path(__file__).parent / "presets"
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Optimisation. `alpha` below 0 means: the paper's value for the language."""
+
+    lr: float
+    weight_decay: float
+    batch_size: int
+    epochs: int
+    schedule: str
+    warmup: float
+    select: str
+    alpha: float
+    label_smoothing: float
+    members: int
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """The network, as far as it is not fixed by the features and the language."""
+
+    dropout: float
+    encoder_dropout: float
+    normalisation: str
+    conv_activation: str
+    statistics: bool
+
+
+@dataclass(frozen=True)
+class AuxiliarySettings:
+    """The contrastive loss (eq. 3-6)."""
+
+    reduction: str
+    exclude_self: bool
+
+
+@dataclass(frozen=True)
+class AugmentSettings:
+    """Augmentation of cached features, in training only."""
+
+    noise: float
+    mixup: float
+    time_mask: float
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of a run, resolved."""
+
+    train: TrainSettings
+    model: ModelSettings
+    auxiliary: AuxiliarySettings
+    augment: AugmentSettings
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """Nested plain values, as `config_from_dict` takes them."""
+        return asdict(self)
+
+
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "train.schedule": ("constant", "cosine"),
+    "train.select": ("best", "last"),
+    "model.normalisation": ("none", "batch", "layer"),
+    "model.conv_activation": ("none", "relu"),
+    "auxiliary.reduction": ("sum", "mean"),
+}
+
+_BOUNDS: Mapping[str, tuple[Any, Any]] = {
+    "train.lr": (0.0, 10.0),
+    "train.weight_decay": (0.0, 10.0),
+    "train.batch_size": (1, 1_000_000),
+    "train.epochs": (1, 1_000_000),
+    "train.warmup": (0.0, 0.9),
+    "train.alpha": (-1.0, 1000.0),
+    "train.label_smoothing": (0.0, 0.9),
+    "train.members": (1, 100),
+    "model.dropout": (0.0, 0.95),
+    "model.encoder_dropout": (0.0, 0.95),
+    "augment.noise": (0.0, 10.0),
+    "augment.mixup": (0.0, 10.0),
+    "augment.time_mask": (0.0, 0.9),
+}
+
+
+def presets() -> list[str]:
+    """Names of the presets that come with the package."""
+    return sorted(path.stem for path in PRESETS.glob("*.toml"))
+
+
+def load_config(preset: str = "paper", overrides: Sequence[str] = ()) -> Config:
+    """Resolve a preset (a name, or the path of a TOML file) and `section.name=value` overrides.
+
+    A preset file may begin with `base = "paper"` and then holds only its departures from it.
+    Raises InputError for an unknown preset or setting (with near misses) or a value out of range.
+    """
+    values = _read_preset(preset)
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        if not equals:
+            raise InputError(f"--set {override}: expected section.name=value, e.g. train.lr=5e-4")
+        _assign(values, name.strip(), _parse(name.strip(), text.strip()), f"--set {override}")
+    return config_from_dict(values, source=f"preset {preset}")
+
+
+def config_from_dict(values: Mapping[str, Mapping[str, Any]], source: str = "config") -> Config:
+    """Build a Config from nested plain values; every setting must be there, and no other."""
+    for section, settings in values.items():
+        for name, value in settings.items():
+            _check(f"{section}.{name}", value, source)
+    missing = [name for name in _types() if name.partition(".")[2] not in _section(values, name)]
+    if missing:
+        raise InputError(f"{source}: these settings are missing: {', '.join(missing)}")
+    return Config(
+        train=TrainSettings(**values["train"]),
+        model=ModelSettings(**values["model"]),
+        auxiliary=AuxiliarySettings(**values["auxiliary"]),
+        augment=AugmentSettings(**values["augment"]),
+    )
+
+
+def _section(values: Mapping[str, Mapping[str, Any]], name: str) -> Mapping[str, Any]:
+    return values.get(name.partition(".")[0], {})
+
+
+def _read_preset(preset: str, depth: int = 0) -> dict[str, dict[str, Any]]:
+    path = Path(preset) if preset.endswith(".toml") else PRESETS / f"{preset}.toml"
+    if not path.is_file():
+        raise InputError(
+            f"no preset {preset!r}: expected one of {', '.join(presets())}, or a .toml file"
+        )
+    if depth > 8:
+        raise InputError(f"{path}: presets that are based on one another in a circle")
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a TOML file: {error}") from error
+    base = content.pop("base", None)
+    values = _read_preset(str(base), depth + 1) if base is not None else {}
+    for section, settings in content.items():
+        if not isinstance(settings, dict):
+            raise InputError(f"{path}: {section}: expected a [section] of settings")
+        for name, value in settings.items():
+            _assign(values, f"{section}.{name}", value, str(path))
+    return values
+
+
+def _assign(values: dict[str, dict[str, Any]], name: str, value: Any, source: str) -> None:
+    _check(name, value, source)
+    section, _, setting = name.partition(".")
+    kind = _types()[name]
+    values.setdefault(section, {})[setting] = float(value) if kind is float else value
+
+
+def _types() -> dict[str, type]:
+    return {
+        f"{section.name}.{name}": kind
+        for section in fields(Config)
+        for name, kind in get_type_hints(get_type_hints(Config)[section.name]).items()
+    }
+
+
+def _check(name: str, value: Any, source: str) -> None:
+    types = _types()
+    if name not in types:
+        near = difflib.get_close_matches(name, types, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(types)}"
+        raise InputError(f"{source}: there is no setting {name!r}; {hint}")
+    kind = types[name]
+    accepted = (int, float) if kind is float else (kind,)
+    if not isinstance(value, accepted) or (kind is not bool and isinstance(value, bool)):
+        raise InputError(f"{source}: {name} is {value!r}, expected {kind.__name__}")
+    if name in CHOICES and value not in CHOICES[name]:
+        raise InputError(f"{source}: {name} is {value!r}, expected {' or '.join(CHOICES[name])}")
+    low, high = _BOUNDS.get(name, (None, None))
+    if low is not None and not low <= value <= high:
+        raise InputError(f"{source}: {name} is {value}, expected {low} to {high}")
+
+
+def _parse(name: str, text: str) -> Any:
+    kind = _types().get(name)
+    if kind is bool and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            return text
+    return text

@@ -1,0 +1,174 @@
+"""Cached features as tensors: packed rows and offsets, padded into batches on the device."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..cache import Cache, Features
+from ..manifests import Manifest
+
+Batch = Mapping[str, tuple[Tensor, Tensor]]
+"""Feature name -> (values, lengths): (B, L, dim) padded with zeros, or (B, dim) for a vector."""
+
+
+@dataclass(frozen=True)
+class Packed:
+    """One feature of n utterances: all rows in one tensor.
+
+    Attributes:
+        frames: (sum of lengths, dim), in the dtype of the cache.
+        offsets: (n + 1), int64; utterance i owns rows offsets[i] to offsets[i + 1].
+        sequence: False for a vector feature (every length is 1).
+    """
+
+    frames: Tensor
+    offsets: Tensor
+    sequence: bool
+
+    @classmethod
+    def of(cls, features: Features) -> Packed:
+        """Wrap what the cache read, without a copy."""
+        return cls(
+            torch.from_numpy(features.frames),
+            torch.from_numpy(np.asarray(features.offsets, dtype=np.int64)),
+            features.key.kind == "sequence",
+        )
+
+    @property
+    def dim(self) -> int:
+        """Values per frame."""
+        return self.frames.shape[1]
+
+    @property
+    def lengths(self) -> Tensor:
+        """Frames per utterance, (n,)."""
+        return self.offsets[1:] - self.offsets[:-1]
+
+    def to(self, device: torch.device) -> Packed:
+        """The same feature on another device."""
+        return Packed(self.frames.to(device), self.offsets.to(device), self.sequence)
+
+    def share(self) -> Packed:
+        """Move the tensors to shared memory, so that worker processes see them without a copy."""
+        return Packed(_shared(self.frames), _shared(self.offsets), self.sequence)
+
+    def gather(self, rows: Tensor, longest: int) -> tuple[Tensor, Tensor]:
+        """Pad the utterances `rows` (B,) to `longest` frames.
+
+        Returns values, float32, (B, longest, dim) or (B, dim) for a vector, and lengths (B,).
+        """
+        start = self.offsets[rows]
+        lengths = self.offsets[rows + 1] - start
+        if not self.sequence:
+            return self.frames[start].float(), lengths
+        steps = torch.arange(longest, device=rows.device)
+        inside = steps < lengths[:, None]
+        index = torch.where(inside, start[:, None] + steps, 0)
+        return self.frames[index].float() * inside[..., None], lengths
+
+    def statistics(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and deviation over all frames of the utterances `rows`: two (dim,) float32."""
+        chosen = torch.zeros(len(self.offsets) - 1, dtype=torch.bool, device=rows.device)
+        chosen[rows] = True
+        values = self.frames[torch.repeat_interleave(chosen, self.lengths)].double()
+        deviation, mean = torch.std_mean(values, dim=0, correction=0)
+        return mean.float(), torch.where(deviation > 1e-6, deviation, 1.0).float()
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The utterances of one corpus with all the features that were asked for.
+
+    Attributes:
+        targets: (n,), int64: position in `labels` of each utterance's emotion.
+    """
+
+    corpus: str
+    language: str
+    labels: tuple[str, ...]
+    ids: tuple[str, ...]
+    targets: Tensor
+    features: Mapping[str, Packed]
+
+    def to(self, device: torch.device) -> Domain:
+        """The same domain on another device."""
+        moved = {name: packed.to(device) for name, packed in self.features.items()}
+        return replace(self, targets=self.targets.to(device), features=moved)
+
+    def share(self) -> Domain:
+        """The same domain in shared memory."""
+        shared = {name: packed.share() for name, packed in self.features.items()}
+        return replace(self, targets=_shared(self.targets), features=shared)
+
+    def rows(self, ids: Sequence[str]) -> Tensor:
+        """Positions of utterance ids, (len(ids),)."""
+        position = {id: row for row, id in enumerate(self.ids)}
+        return torch.tensor([position[id] for id in ids], dtype=torch.long)
+
+    def lengths(self) -> Tensor:
+        """What a batch costs, per utterance: the frames of its longest sequence feature."""
+        each = [packed.lengths for packed in self.features.values()]
+        return torch.stack(each).amax(0).cpu()
+
+    def batch(self, rows: Tensor) -> Batch:
+        """Features of the utterances `rows`, a tensor on the host, padded on the device."""
+        there = rows.to(self.targets.device)
+        return {
+            name: packed.gather(there, self._longest(name, rows))
+            for name, packed in self.features.items()
+        }
+
+    def _longest(self, name: str, rows: Tensor) -> int:
+        return int(self.features[name].lengths[rows.to(self.targets.device)].max())
+
+
+def _shared(tensor: Tensor) -> Tensor:
+    tensor.share_memory_()  # type: ignore[no-untyped-call]
+    return tensor
+
+
+def load_domain(cache: Cache, manifest: Manifest, features: Sequence[str]) -> Domain:
+    """Read the features of a corpus; checksums are verified on the way.
+
+    Raises MissingFeaturesError if one is not cached for every utterance of the manifest.
+    """
+    table = manifest.table
+    position = {label: index for index, label in enumerate(manifest.labels)}
+    packed = {
+        name: Packed.of(cache.read(cache.resolve(name, manifest), manifest)) for name in features
+    }
+    return Domain(
+        corpus=manifest.corpus,
+        language=manifest.language,
+        labels=manifest.labels,
+        ids=tuple(table["id"]),
+        targets=torch.tensor([position[emotion] for emotion in table["emotion"]]),
+        features=packed,
+    )
+
+
+def shuffled_batches(
+    rows: Tensor, lengths: Tensor, batch_size: int, generator: torch.Generator
+) -> Iterator[Tensor]:
+    """Cut `rows` into batches of similar length, in random order, afresh at every call.
+
+    Utterances are ranked by their length with 20 % of jitter, so that little is lost to padding
+    while the batches differ from epoch to epoch. Batch sizes differ by at most one.
+    """
+    jitter = 1 + 0.2 * (2 * torch.rand(len(rows), generator=generator) - 1)
+    ranked = rows[torch.argsort(lengths[rows] * jitter)]
+    batches = torch.tensor_split(ranked, math.ceil(len(rows) / batch_size))
+    for index in torch.randperm(len(batches), generator=generator).tolist():
+        yield batches[index]
+
+
+def ordered_batches(rows: Tensor, lengths: Tensor, batch_size: int) -> Iterator[Tensor]:
+    """Cut `rows` into batches of similar length, for evaluation."""
+    ranked = rows[torch.argsort(lengths[rows], stable=True)]
+    yield from torch.split(ranked, batch_size)

@@ -1,0 +1,155 @@
+"""From one cached feature of an utterance to a 256-d representation."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+SIZE = 256
+"""Size of every representation."""
+
+
+class Standardise(nn.Module):
+    """Shift and scale inputs by the mean and deviation of the training part."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(dim))
+        self.register_buffer("deviation", torch.ones(dim))
+
+    def fit(self, mean: Tensor, deviation: Tensor) -> None:
+        """Take over the statistics, two (dim,) tensors."""
+        self.mean.copy_(mean)
+        self.deviation.copy_(deviation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.mean) / self.deviation
+
+
+def valid(lengths: Tensor, longest: int) -> Tensor:
+    """Mask of the frames that are not padding: (B, longest), bool."""
+    return torch.arange(longest, device=lengths.device) < lengths[:, None]
+
+
+def flip(x: Tensor, lengths: Tensor) -> Tensor:
+    """Reverse each sequence of (B, L, D) within its own length; padding stays where it is."""
+    steps = torch.arange(x.shape[1], device=x.device)
+    index = torch.where(steps < lengths[:, None], lengths[:, None] - 1 - steps, steps)
+    return x.gather(1, index[..., None].expand_as(x))
+
+
+class BiLSTM(nn.Module):
+    """Bidirectional LSTM over padded batches, exact for every length.
+
+    The backward direction is a forward LSTM over sequences flipped within their lengths, so that
+    padding always comes last; on a CPU this runs at the speed of a padded LSTM.
+    """
+
+    def __init__(self, dim: int, hidden: int, layers: int) -> None:
+        super().__init__()
+        dims = [dim] + [2 * hidden] * (layers - 1)
+        self.ahead = nn.ModuleList(nn.LSTM(d, hidden, batch_first=True) for d in dims)
+        self.back = nn.ModuleList(nn.LSTM(d, hidden, batch_first=True) for d in dims)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, L, dim) -> the top layer's outputs (B, L, 2 hidden) and last states (B, 2 hidden)."""
+        for ahead, back in zip(self.ahead, self.back, strict=True):
+            forward, _ = ahead(x)
+            backward, _ = back(flip(x, lengths))
+            x = torch.cat([forward, flip(backward, lengths)], dim=-1)
+        last = (lengths - 1)[:, None, None].expand(-1, 1, forward.shape[-1])
+        state = torch.cat([forward.gather(1, last), backward.gather(1, last)], dim=-1)
+        return x, state[:, 0]
+
+
+class Attention(nn.Module):
+    """Scaled dot-product attention of one query over a sequence (eq. 1-2).
+
+    With a single query the projections of keys and values can change places with the sums:
+    (zQ)(HK)' = (zQK')H' and softmax(.)(HV) = (softmax(.)H)V, so nothing is projected per frame.
+    """
+
+    def __init__(self, dim: int, size: int) -> None:
+        super().__init__()
+        self.query = nn.Linear(dim, size, bias=False)
+        self.key = nn.Linear(dim, size, bias=False)
+        self.value = nn.Linear(dim, size, bias=False)
+
+    def forward(self, state: Tensor, outputs: Tensor, mask: Tensor) -> Tensor:
+        """state (B, dim), outputs (B, L, dim), mask (B, L) of valid frames -> (B, size)."""
+        query = self.query(state) @ self.key.weight * self.key.out_features**-0.5
+        scores = (outputs @ query[..., None])[..., 0].masked_fill(~mask, -torch.inf)
+        attended = (scores.softmax(-1)[:, None] @ outputs)[:, 0]
+        result: Tensor = self.value(attended)
+        return result
+
+
+class SequenceEncoder(nn.Module):
+    """Convolutions of kernel 3 and 5, added; BiLSTM; attention with its last state as query.
+
+    Args:
+        statistics: add a projection of the mean and deviation of the inputs over time.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        filters: int,
+        hidden: int,
+        layers: int,
+        *,
+        activation: str = "none",
+        statistics: bool = False,
+    ) -> None:
+        super().__init__()
+        self.narrow = nn.Conv1d(dim, filters, 3, padding=1)
+        self.wide = nn.Conv1d(dim, filters, 5, padding=2)
+        self.activation = nn.ReLU() if activation == "relu" else nn.Identity()
+        self.lstm = BiLSTM(filters, hidden, layers)
+        self.attention = Attention(2 * hidden, SIZE)
+        self.statistics = nn.Linear(2 * dim, SIZE) if statistics else None
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """(B, L, dim) with zeros as padding -> (B, 256)."""
+        mask = valid(lengths, x.shape[1])
+        # One convolution whose kernel is the sum does what two convolutions added would.
+        kernel = self.wide.weight + F.pad(self.narrow.weight, (1, 1))
+        assert self.wide.bias is not None
+        assert self.narrow.bias is not None
+        bias = self.wide.bias + self.narrow.bias
+        h = self.activation(F.conv1d(x.transpose(1, 2), kernel, bias, padding=2)).transpose(1, 2)
+        outputs, state = self.lstm(h, lengths)
+        z: Tensor = self.attention(state, outputs, mask)
+        if self.statistics is not None:
+            z = z + self.statistics(moments(x, lengths))
+        return z
+
+
+def moments(x: Tensor, lengths: Tensor) -> Tensor:
+    """Mean and deviation over the valid frames: (B, L, D), zero-padded -> (B, 2 D)."""
+    count = lengths[:, None].to(x.dtype)
+    mean = x.sum(1) / count
+    centred = (x - mean[:, None]) * valid(lengths, x.shape[1])[..., None]
+    deviation = (centred.square().sum(1) / count + 1e-5).sqrt()
+    return torch.cat([mean, deviation], dim=-1)
+
+
+class VectorEncoder(nn.Module):
+    """Projection of a vector feature; a wide one passes through a layer of 512 first."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        wide = dim > 1024
+        self.layers = nn.Sequential(
+            *([nn.Linear(dim, 512), nn.ReLU(), nn.Linear(512, SIZE)] if wide else []),
+            *([] if wide else [nn.Linear(dim, SIZE)]),
+        )
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """(B, dim) -> (B, 256); the lengths, all 1, are there for the common signature."""
+        encoded: Tensor = self.layers(x)
+        return encoded

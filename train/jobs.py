@@ -1,0 +1,151 @@
+"""One job = one split trained and tested; jobs run side by side, one core each."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import SerError
+from ..manifests import Split
+from .baseline import fit_predict
+from .config import Config
+from .data import Domain, ordered_batches
+from .loop import EVALUATION_BATCH, fit
+from .model import probabilities
+
+MEMBER_SEEDS = 1000
+"""Distance between the seeds of the members of one repeat."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A split of a domain to train and test on; without a config, the baseline."""
+
+    split: Split
+    config: Config | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job leaves behind.
+
+    Attributes:
+        predicted: (n_test,), label positions, in the order of `split.test`.
+        probabilities: (n_test, classes), mean over the members; None for the baseline.
+        weights: the state of every member.
+        history: learning curves of every member.
+    """
+
+    split: Split
+    predicted: NDArray[np.int64]
+    probabilities: NDArray[np.float32] | None
+    weights: Sequence[Mapping[str, Tensor]] = ()
+    history: Sequence[Mapping[str, object]] = ()
+    seconds: float = field(default=0.0, compare=False)
+
+
+def run_job(domain: Domain, job: Job) -> Outcome:
+    """Train on the split's training part, choose by its validation part, predict its test part."""
+    started = time.perf_counter()
+    split = job.split
+    train, validation, test = (
+        domain.rows(part) for part in (split.train, split.validation, split.test)
+    )
+    if job.config is None:
+        predicted = fit_predict(domain, train, test)
+        return Outcome(split, predicted, None, seconds=time.perf_counter() - started)
+
+    batches = list(ordered_batches(test, domain.lengths(), EVALUATION_BATCH))
+    mean = torch.zeros(len(test), len(domain.labels))
+    weights, history = [], []
+    for member in range(job.config.train.members):
+        seed = split.seed + MEMBER_SEEDS * member
+        fitted = fit(domain, train, validation, job.config, seed)
+        mean += probabilities(fitted.model, domain, test, batches) / job.config.train.members
+        state = fitted.model.state_dict()
+        weights.append({name: value.cpu().contiguous() for name, value in state.items()})
+        history.append(
+            {
+                "seed": seed,
+                "epoch": fitted.epoch,
+                "loss": list(fitted.losses),
+                "validation_ua": list(fitted.validation),
+            }
+        )
+    predicted = mean.argmax(-1).numpy()
+    seconds = time.perf_counter() - started
+    return Outcome(split, predicted, mean.numpy(), weights, history, seconds)
+
+
+def run_jobs(domain: Domain, jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
+    """Run jobs and yield their outcomes as they end.
+
+    On a CPU every job has one thread, whatever the number of workers, so that the numbers do not
+    depend on it. On a GPU, and for the baseline, which takes less time than a process takes to
+    start, jobs run one after the other in this process.
+    """
+    workers = min(workers, sum(job.config is not None for job in jobs))
+    if workers <= 1 or domain.targets.device.type != "cpu":
+        with one_thread():
+            yield from (run_job(domain, job) for job in jobs)
+        return
+    executor = ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start_worker,
+        initargs=(domain.share(),),
+    )
+    try:
+        futures = [executor.submit(_run_in_worker, job) for job in jobs]
+        for future in as_completed(futures):
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise SerError(
+            "a training process ended without a word, most often for want of memory; "
+            "try again with --workers 1"
+        ) from error
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use a single thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def default_workers() -> int:
+    """As many as there are cores for this process."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+_domain: Domain | None = None
+
+
+def _start_worker(domain: Domain) -> None:
+    global _domain
+    _domain = domain
+    torch.set_num_threads(1)
+
+
+def _run_in_worker(job: Job) -> Outcome:
+    assert _domain is not None
+    return run_job(_domain, job)

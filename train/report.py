@@ -1,0 +1,91 @@
+"""The numbers of runs as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+SHORTEST = 5
+"""Letters of a label in the head of a confusion matrix, at least."""
+
+
+def describe_run(metrics: Mapping[str, Any], speakers_shared: int) -> str:
+    """UA, WA, recall per class and the confusion matrix of every corpus of a run."""
+    parts = []
+    for corpus, domain in metrics["domains"].items():
+        head = (
+            f"{corpus} ({domain['language']}): {metrics['setting']} on "
+            f"{' + '.join(metrics['features'])}, protocol {metrics['protocol']}, "
+            f"{metrics['repeats']} repeat{'s' if metrics['repeats'] > 1 else ''}, "
+            f"{domain['n_test']} test utterances each"
+        )
+        lines = [head, ""]
+        lines += [f"  {name}  {rate(domain[name.lower()])}" for name in ("UA", "WA")]
+        lines += ["", *confusion_table(domain), "", speaker_note(metrics, speakers_shared)]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def rate(summary: Mapping[str, Any]) -> str:
+    """`.871 (95 % interval .842 to .900)` with the deviation over repeats, if there is one."""
+    low, high = (decimal(value) for value in summary["ci95"])
+    spread = f", deviation {decimal(summary['std'])}" if summary["std"] is not None else ""
+    return f"{decimal(summary['mean'])}  (95 % interval {low} to {high}{spread})"
+
+
+def decimal(value: float) -> str:
+    """Three decimals, as rates are printed: `.871`, `1.000`."""
+    return f"{value:.3f}".removeprefix("0") if value >= 0 else f"{value:.3f}"
+
+
+def confusion_table(domain: Mapping[str, Any]) -> list[str]:
+    """Lines: per true emotion its recall and how it was recognised, counts over all repeats."""
+    labels: Sequence[str] = domain["labels"]
+    counts: Sequence[Sequence[int]] = domain["confusion"]
+    widest = max(len(label) for label in labels)
+    cell = max(SHORTEST, *(len(str(count)) for row in counts for count in row)) + 1
+    heads = "".join(f"{label[: cell - 1]:>{cell}}" for label in labels)
+    lines = [f"  {'':{widest}}  recall {heads}   (recognised as)"]
+    for label, row in zip(labels, counts, strict=True):
+        recall = domain["recall"][label]
+        shown = decimal(recall) if recall is not None else "-"
+        cells = "".join(f"{count:>{cell}}" for count in row)
+        lines.append(f"  {label:{widest}}  {shown:>6} {cells}")
+    return lines
+
+
+def speaker_note(metrics: Mapping[str, Any], speakers_shared: int) -> str:
+    """What the protocol means for the numbers."""
+    if metrics["protocol"] == "speaker":
+        return "  No speaker is in two parts: these are numbers for unknown speakers."
+    if speakers_shared:
+        return (
+            f"  Speakers overlap ({speakers_shared} test speakers are in training too): these are "
+            "numbers for known\n  speakers. For unknown ones: --protocol speaker"
+        )
+    return "  The speakers of this corpus are not known; they may overlap between the parts."
+
+
+def comparison_table(runs: Sequence[Mapping[str, Any]]) -> str:
+    """One line per run and corpus: UA and WA with intervals."""
+    rows = [("corpus", "language", "setting", "features", "protocol", "UA", "95 %", "WA")]
+    for metrics in runs:
+        for corpus, domain in metrics["domains"].items():
+            low, high = (decimal(value) for value in domain["ua"]["ci95"])
+            rows.append(
+                (
+                    corpus,
+                    domain["language"],
+                    metrics["setting"],
+                    "+".join(metrics["features"]),
+                    metrics["protocol"],
+                    decimal(domain["ua"]["mean"]),
+                    f"{low}-{high}",
+                    decimal(domain["wa"]["mean"]),
+                )
+            )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(f"{value:{width}}" for value, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
