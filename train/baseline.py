@@ -12,11 +12,11 @@ from torch import Tensor
 from .data import Domain, Packed
 
 SETTINGS: Mapping[str, Any] = {"kernel": "rbf", "C": 10.0, "gamma": "scale"}
-"""Inputs standardised on the training part; vectors as they are, sequences as mean and deviation."""
+"""Of the SVM; inputs are standardised on the training part."""
 
 
 def pooled(domain: Domain) -> NDArray[np.float64]:
-    """All features of a domain side by side, one row per utterance."""
+    """All features side by side, a row per utterance: of a sequence its mean and deviation."""
     return np.concatenate([_pool(packed) for packed in domain.features.values()], axis=1)
 
 

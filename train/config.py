@@ -38,7 +38,7 @@ class ModelSettings:
     encoder_dropout: float
     normalisation: str
     conv_activation: str
-    statistics: bool
+    functionals: bool
 
 
 @dataclass(frozen=True)

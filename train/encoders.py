@@ -92,7 +92,7 @@ class SequenceEncoder(nn.Module):
     """Convolutions of kernel 3 and 5, added; BiLSTM; attention with its last state as query.
 
     Args:
-        statistics: add a projection of the mean and deviation of the inputs over time.
+        functionals: add a projection of the functionals of the inputs over time.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class SequenceEncoder(nn.Module):
         layers: int,
         *,
         activation: str = "none",
-        statistics: bool = False,
+        functionals: bool = False,
     ) -> None:
         super().__init__()
         self.narrow = nn.Conv1d(dim, filters, 3, padding=1)
@@ -111,7 +111,12 @@ class SequenceEncoder(nn.Module):
         self.activation = nn.ReLU() if activation == "relu" else nn.Identity()
         self.lstm = BiLSTM(filters, hidden, layers)
         self.attention = Attention(2 * hidden, SIZE)
-        self.statistics = nn.Linear(2 * dim, SIZE) if statistics else None
+        size = FUNCTIONALS * dim
+        self.functionals = (
+            nn.Sequential(nn.BatchNorm1d(size, affine=False), nn.Linear(size, SIZE))
+            if functionals
+            else None
+        )
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """(B, L, dim) with zeros as padding -> (B, 256)."""
@@ -124,18 +129,55 @@ class SequenceEncoder(nn.Module):
         h = self.activation(F.conv1d(x.transpose(1, 2), kernel, bias, padding=2)).transpose(1, 2)
         outputs, state = self.lstm(h, lengths)
         z: Tensor = self.attention(state, outputs, mask)
-        if self.statistics is not None:
-            z = z + self.statistics(moments(x, lengths))
+        if self.functionals is not None:
+            z = z + self.functionals(functionals(x, lengths))
         return z
 
 
-def moments(x: Tensor, lengths: Tensor) -> Tensor:
-    """Mean and deviation over the valid frames: (B, L, D), zero-padded -> (B, 2 D)."""
-    count = lengths[:, None].to(x.dtype)
-    mean = x.sum(1) / count
-    centred = (x - mean[:, None]) * valid(lengths, x.shape[1])[..., None]
-    deviation = (centred.square().sum(1) / count + 1e-5).sqrt()
-    return torch.cat([mean, deviation], dim=-1)
+PERCENTILES = (0.1, 0.5, 0.9)
+STRETCHES = 3
+FUNCTIONALS = 3 + len(PERCENTILES) + STRETCHES
+"""Values that `functionals` makes of every input dimension."""
+
+
+def functionals(x: Tensor, lengths: Tensor) -> Tensor:
+    """What is left of a sequence when time is taken out of it: (B, L, D) -> (B, 9 D).
+
+    Mean and deviation, deviation of the differences between frames, 10th, 50th and 90th percentile,
+    and the means of the first, second and last third, each over the valid frames. A deviation has
+    .001 added to its variance, so that a constant sequence has a gradient.
+    """
+    inside = valid(lengths, x.shape[1])[..., None]
+    mean = masked_mean(x, inside)
+    deviation = (masked_mean((x - mean[:, None]).square(), inside) + 1e-3).sqrt()
+    change = masked_mean(x.diff(dim=1).square(), inside[:, 1:]) + 1e-3
+    parts = [mean, deviation, change.sqrt(), *percentiles(x, lengths)]
+    steps = torch.arange(x.shape[1], device=x.device)
+    third = steps * STRETCHES // lengths[:, None]
+    parts += [masked_mean(x, (third == k)[..., None] & inside) for k in range(STRETCHES)]
+    return torch.cat(parts, dim=-1)
+
+
+def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
+    """Mean over the frames of (B, L, D) that the mask (B, L, 1) keeps; 0 where it keeps none."""
+    return (x * mask).sum(1) / mask.sum(1).clamp_min(1)
+
+
+def percentiles(x: Tensor, lengths: Tensor) -> list[Tensor]:
+    """The percentiles of the valid frames of (B, L, D), interpolated linearly: each (B, D)."""
+    inside = valid(lengths, x.shape[1])[..., None]
+    ranked = x.masked_fill(~inside, torch.inf).sort(dim=1).values
+    found = []
+    for share in PERCENTILES:
+        place = share * (lengths - 1).to(x.dtype)
+        low = place.floor().long()
+        high = torch.minimum(low + 1, lengths - 1)
+        below, above = (
+            ranked.gather(1, at[:, None, None].expand(-1, 1, x.shape[2]))[:, 0]
+            for at in (low, high)
+        )
+        found.append(torch.lerp(below, above, (place - low)[:, None]))
+    return found
 
 
 class VectorEncoder(nn.Module):

@@ -72,7 +72,7 @@ def make_encoder(shape: FeatureShape, settings: ModelSettings) -> nn.Module:
         hidden,
         layers,
         activation=settings.conv_activation,
-        statistics=settings.statistics,
+        functionals=settings.functionals,
     )
 
 

@@ -1,0 +1,12 @@
+"""Audio to features: every backbone runs once over a corpus, and the cache keeps what it says.
+
+Importing this needs none of the packages of the extra `extract`; running it does.
+"""
+
+from .backbone import Backbone
+from .labels import store_manifest
+from .pipeline import extract
+from .registry import BACKBONES, make_backbone
+from .report import ExtractReport
+
+__all__ = ["BACKBONES", "Backbone", "ExtractReport", "extract", "make_backbone", "store_manifest"]

@@ -1,0 +1,65 @@
+"""One utterance as every backbone gets it: mono, float32, 16 kHz."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import AudioError
+from ..manifests import read_audio
+from ..manifests.audio import SILENCE
+from .packages import need
+
+RATE = 16000
+"""Samples per second of what the backbones get."""
+
+RECIPE: Mapping[str, str | int] = {
+    "channels": "mean",
+    "rate": RATE,
+    "resampler": "soxr VHQ",
+    "samples": "float32",
+}
+"""How a file becomes samples: part of every feature key, so change both together."""
+
+
+def load_utterance(path: Path, audio_hash: str) -> npt.NDArray[np.float32]:
+    """Decode a file and bring it to the recipe.
+
+    Args:
+        path: the audio file.
+        audio_hash: what the manifest says of it.
+
+    Returns:
+        Shape (samples,), 16 kHz, full scale at 1.
+
+    Raises:
+        AudioError: the file cannot be used, or is not the one that the manifest was made from.
+    """
+    audio = read_audio(path)
+    if audio.sha != audio_hash:
+        raise AudioError("audio changed since the manifest was made; build it again")
+    return to_recipe(audio.samples, audio.rate)
+
+
+def to_recipe(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float32]:
+    """Average the channels and resample to 16 kHz.
+
+    Args:
+        samples: shape (frames, channels).
+        rate: samples per second and channel.
+
+    Returns:
+        Shape (samples,).
+
+    Raises:
+        AudioError: the channels cancel each other out.
+    """
+    mono = samples.mean(axis=1, dtype=np.float32)
+    if mono.max() - mono.min() < SILENCE:
+        raise AudioError("the channels cancel each other out: their mean is silence")
+    if rate != RATE:
+        mono = need("soxr").resample(mono, rate, RATE, quality="VHQ")
+    return np.ascontiguousarray(mono, dtype=np.float32)

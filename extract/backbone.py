@@ -1,0 +1,139 @@
+"""What every backbone is: a name, a shape, a key, a front end and a batched model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ..cache import FeatureKey
+from ..errors import InputError
+from .audio import RECIPE
+
+Array = npt.NDArray[np.float32]
+Value = str | int | float | bool
+Kind = Literal["sequence", "vector"]
+
+
+class Backbone(ABC):
+    """One way to turn an utterance into a feature.
+
+    A new backbone sets the class attributes, implements `prepare`, and where it has a model also
+    `load`, `forward` and `weights`. Making one and asking for its `key()` must be cheap: heavy
+    packages are imported in `load`, `prepare` and `forward`.
+
+    `prepare` runs in worker processes, one utterance at a time; `load` and `forward` run in the
+    main process. An utterance's feature must not depend on its neighbours in the batch.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    """One line for listings."""
+    licence: ClassVar[str]
+    """Of the model, or of the package that computes the feature."""
+    version: ClassVar[int] = 1
+    """Of our code: raised when a change in it changes numbers."""
+    defaults: ClassVar[Mapping[str, Value]] = {}
+    """The parameters that a spec may set; a value must be of the type of its default."""
+    constants: ClassVar[Mapping[str, Value]] = {}
+    """What is fixed and defines the numbers, for the readable key."""
+    batch_rows: ClassVar[int] = 0
+    """How many rows of prepared arrays, summed over utterances, make a good `forward` call.
+    0: there is no model, and what `prepare` returns is the feature."""
+
+    kind: Kind
+    dim: int
+    frame_rate: float | None = None
+    """Rows per second of a sequence; None for a vector."""
+
+    def __init__(self, parameters: Mapping[str, Value] | None = None, device: str = "cpu") -> None:
+        """Take parameters (checked for name and type by `make_backbone`) and a torch device.
+
+        Raises:
+            InputError: a parameter has a value that makes no sense.
+        """
+        self.parameters: dict[str, Value] = {**self.defaults, **(parameters or {})}
+        self.device = device
+
+    @property
+    def spec(self) -> str:
+        """The canonical spec: the name and, sorted, the parameters that are not the default."""
+        changed = sorted(k for k, v in self.parameters.items() if v != self.defaults[k])
+        return ":".join([self.name, *(f"{k}={format_value(self.parameters[k])}" for k in changed)])
+
+    def key(self) -> FeatureKey:
+        """Everything that can change a number of this feature, and nothing else.
+
+        Raises:
+            MissingPackageError: the weights cannot be found.
+        """
+        return FeatureKey(
+            feature=self.spec,
+            backbone=self.name,
+            version=self.version,
+            weights=self.weights(),
+            parameters={**self.constants, **self.parameters},
+            audio=RECIPE,
+            dtype="float32",
+            kind=self.kind,
+            dim=self.dim,
+            frame_rate=self.frame_rate,
+        )
+
+    def weights(self) -> str | None:
+        """The sha256 of the weights' bytes, or None where there are no weights."""
+        return None
+
+    def load(self) -> None:
+        """Make `forward` ready; called once, before any audio is read."""
+        return
+
+    @abstractmethod
+    def prepare(self, samples: Array) -> Array:
+        """Run the front end on one utterance.
+
+        Args:
+            samples: mono, 16 kHz, shape (samples,).
+
+        Returns:
+            What `forward` takes; its first axis counts the rows that `batch_rows` speaks of.
+
+        Raises:
+            AudioError: this feature cannot be had from this utterance; the message is the reason.
+        """
+
+    def forward(self, batch: Sequence[Array]) -> list[Array]:
+        """Run the model on prepared utterances.
+
+        Returns:
+            One feature per utterance: (frames, dim) for a sequence, (dim,) for a vector.
+        """
+        return list(batch)
+
+    def integer(self, parameter: str, low: int, high: int, limit: str = "") -> int:
+        """The value of an integer parameter, checked.
+
+        Args:
+            parameter: its name.
+            low: smallest value allowed.
+            high: largest value allowed.
+            limit: what the largest value is called in a message.
+
+        Raises:
+            InputError: it lies outside.
+        """
+        value = self.parameters[parameter]
+        if not isinstance(value, int) or not low <= value <= high:
+            raise InputError(
+                f"feature {self.name}: {parameter} must be from {low} to {limit or high}, "
+                f"got {value}"
+            )
+        return value
+
+
+def format_value(value: Value) -> str:
+    """A parameter's value as a spec writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,52 @@
+"""Putting the manifest of a corpus into the cache without losing what is there."""
+
+from __future__ import annotations
+
+from ..cache import Cache
+from ..errors import InputError
+from ..manifests import Manifest
+
+
+def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> str | None:
+    """Save a manifest in the cache, unless that would lose utterances or corrected labels.
+
+    A manifest that is there is replaced by one that has all its utterances and more. It is kept
+    if it has all those of `manifest`: labels that were corrected in it stay, and a part of a corpus
+    does not replace the whole. With `replace` the new one always takes its place.
+
+    Returns:
+        What the user should know, if anything.
+
+    Raises:
+        InputError: each of the two has utterances that the other lacks.
+        SerError: the cache cannot be written.
+    """
+    corpus = manifest.corpus
+    if corpus not in cache.corpora():
+        cache.save_manifest(manifest)
+        return None
+    old = cache.manifest(corpus)
+    if old.table.equals(manifest.table):
+        return None
+    before, now = _utterances(old), _utterances(manifest)
+    if replace or before < now:
+        cache.save_manifest(manifest)
+        return f"{corpus}: the manifest in the cache was replaced ({len(old)} -> {len(manifest)})"
+    if now <= before:
+        reason = (
+            "has other labels for the same utterances"
+            if now == before
+            else f"has {len(old)} utterances, these {len(manifest)} among them"
+        )
+        return f"{corpus}: the manifest in the cache {reason} and is kept; --replace replaces it"
+    lost = sorted(before - now)
+    raise InputError(
+        f"{corpus}: the manifest in the cache {cache.folder} is of another copy of the corpus: "
+        f"{len(lost)} of its {len(old)} utterances are not in this one or sound different, such as "
+        f"{lost[0][0]}. Use another --cache, or --replace"
+    )
+
+
+def _utterances(manifest: Manifest) -> set[tuple[str, str]]:
+    table = manifest.table
+    return set(zip(table["id"], table["audio_hash"], strict=True))

@@ -1,0 +1,83 @@
+"""Which features there are, and how a spec such as `mfcc:hop_length=160` names one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from ..errors import InputError
+from .backbone import Backbone, Value, format_value
+from .ge2e import Ge2e
+from .mfcc import Mfcc
+
+BACKBONES: dict[str, type[Backbone]] = {backbone.name: backbone for backbone in (Mfcc, Ge2e)}
+"""By name. Listing them imports neither torch nor librosa."""
+
+
+def make_backbone(spec: str, device: str = "cpu") -> Backbone:
+    """Make the backbone that a spec `name[:parameter=value]*` names.
+
+    >>> make_backbone("mfcc:n_fft=512:hop_length=160").spec
+    'mfcc:hop_length=160:n_fft=512'
+    >>> make_backbone("mfcc:hop_length=512").spec
+    'mfcc'
+
+    Args:
+        spec: the feature as a user writes it.
+        device: where `forward` runs, as torch names it, or "auto".
+
+    Raises:
+        InputError: unknown name, unknown or repeated parameter, or a value that does not fit.
+    """
+    name, *settings = spec.strip().split(":")
+    if name not in BACKBONES:
+        raise InputError(f"unknown feature {name!r}{_near(name, BACKBONES)}")
+    backbone = BACKBONES[name]
+    parameters: dict[str, Value] = {}
+    for setting in settings:
+        parameter, equals, text = setting.partition("=")
+        if not equals:
+            raise InputError(f"feature {spec!r}: expected parameter=value, got {setting!r}")
+        if parameter not in backbone.defaults:
+            near = _near(parameter, backbone.defaults)
+            raise InputError(f"feature {name} has no parameter {parameter!r}{near}")
+        if parameter in parameters:
+            raise InputError(f"feature {spec!r}: {parameter} is given twice")
+        parameters[parameter] = _parse(name, parameter, text, backbone.defaults[parameter])
+    return backbone(parameters, device)
+
+
+def _parse(name: str, parameter: str, text: str, default: Value) -> Value:
+    """Read a value of the type of its default."""
+    try:
+        if isinstance(default, bool):
+            return {"true": True, "false": False}[text.lower()]
+        if isinstance(default, int):
+            return int(text)
+        if isinstance(default, float):
+            number = float(text)
+            if not math.isfinite(number):
+                raise ValueError
+            return number
+        if text:
+            return text
+    except (KeyError, ValueError):
+        pass
+    raise InputError(
+        f"feature {name}: {parameter} must be {_TYPES[type(default)]} "
+        f"such as {format_value(default)}, got {text!r}"
+    )
+
+
+_TYPES = {bool: "true or false,", int: "a whole number", float: "a number", str: "a word"}
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    """The end of an error message: what may have been meant, and what there is."""
+    names = sorted(known)
+    if not names:
+        return "; it has none"
+    close = get_close_matches(word, names, n=3, cutoff=0.4)
+    meant = f"; did you mean {' or '.join(close)}?" if close else ";"
+    return f"{meant} known: {', '.join(names)}"

@@ -1,0 +1,46 @@
+"""Progress on stderr: a line that is rewritten on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+EVERY_SECONDS = {True: 0.1, False: 10.0}
+"""How often to show it, on a terminal and elsewhere."""
+
+
+class Progress:
+    """Show `text` at most every so often; `close` ends the line."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._shown = time.monotonic() if not self._terminal else 0.0
+        self._open = False
+        self.started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Since the start, never 0."""
+        return max(time.monotonic() - self.started, 1e-3)
+
+    def show(self, text: str) -> None:
+        """Replace what is shown."""
+        now = time.monotonic()
+        if now - self._shown < EVERY_SECONDS[self._terminal]:
+            return
+        self._shown = now
+        self._open = self._terminal
+        sys.stderr.write(f"\r{text}\033[K" if self._terminal else f"{text}\n")
+        sys.stderr.flush()
+
+    def say(self, text: str) -> None:
+        """A line of its own that stays."""
+        self.close()
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        """Clear a line that is being rewritten."""
+        if self._open:
+            sys.stderr.write("\r\033[K")
+            self._open = False

@@ -1,0 +1,371 @@
+"""The commands as a user types them, on real (synthesised) audio."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from ser.cli import main
+
+pytest.importorskip("espeakng_loader", reason="the demo extra is not installed")
+soundfile = pytest.importorskip("soundfile", reason="the extract extra is not installed")
+
+
+@pytest.fixture(scope="module")
+def corpora(tmp_path_factory):
+    from ser.demo import synthesise
+
+    return synthesise(tmp_path_factory.mktemp("corpora"), speakers=4, sentences=1)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory, corpora):
+    """A cache with mfcc and ge2e of the German corpus."""
+    cache = tmp_path_factory.mktemp("filled")
+    result = ser("extract", "--corpus", "emodb", "--root", corpora["emodb"], "--cache", cache)
+    assert result.exit_code == 0, result.output
+    return cache
+
+
+@pytest.fixture
+def cache(tmp_path, filled):
+    return shutil.copytree(filled, tmp_path / "cache")
+
+
+def ser(*arguments):
+    if arguments[0] == "extract" and "--workers" not in arguments:
+        arguments = (*arguments, "--workers", 0)
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def refused(result, code, *says):
+    """One clear message, the exit code, and no traceback."""
+    assert result.exit_code == code, result.output
+    for words in says:
+        assert words in result.stderr, result.stderr
+    assert "Traceback" not in result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+
+
+def test_extract_twice_computes_once(corpora, tmp_path):
+    arguments = ("extract", "--corpus", "cafe", "--root", corpora["cafe"], "--cache", tmp_path)
+    first = ser(*arguments)
+    assert first.exit_code == 0, first.output
+    assert "cafe mfcc: 28 of 28 cached, 28 new" in first.stdout
+    second = ser(*arguments)
+    assert second.stdout.splitlines() == [
+        "cafe mfcc: 28 of 28 cached, nothing was missing",
+        "cafe ge2e: 28 of 28 cached, nothing was missing",
+    ]
+
+
+def test_the_whole_path(filled, tmp_path):
+    for setting in ("single", "baseline"):
+        out = tmp_path / setting
+        result = ser(
+            *("train", "--setting", setting, "--corpus", "emodb", "--cache", filled, "--out", out),
+            *("--repeats", 2, "--set", "train.epochs=2", "--workers", 1),
+        )
+        assert result.exit_code == 0, result.output
+        assert "Speakers overlap" in result.stdout
+        assert "recall" in result.stdout
+        metrics = json.loads((out / "metrics.json").read_text())
+        assert metrics["features"] == ["mfcc", "ge2e"]
+        assert metrics["domains"]["emodb"]["n_test"] == 6
+
+
+def test_train_prints_json_alone_on_stdout(filled, tmp_path):
+    result = ser(
+        *("train", "--setting", "baseline", "--corpus", "emodb", "--cache", filled, "--json"),
+        *("--out", tmp_path / "run"),
+    )
+    assert json.loads(result.stdout) == json.loads((tmp_path / "run" / "metrics.json").read_text())
+
+
+def test_listings_as_json(filled, corpora, tmp_path):
+    rows = json.loads(ser("cache", "ls", "--cache", filled, "--json").stdout)
+    assert {(row["feature"], row["utterances"]) for row in rows} == {("mfcc", 28), ("ge2e", 28)}
+    known = json.loads(ser("corpora", "--cache", filled, "--json").stdout)
+    assert {row["name"] for row in known if row["cached"]} == {"emodb"}
+    assert json.loads(ser("cache", "verify", "--cache", filled, "--json").stdout)["whole"] is True
+    manifest = tmp_path / "emodb.csv"
+    ser("manifest", "build", "--corpus", "emodb", "--root", corpora["emodb"], "--out", manifest)
+    assert json.loads(ser("manifest", "check", manifest, "--json").stdout)["utterances"] == 28
+
+
+def test_a_flipped_byte_is_found_and_never_trained_on(cache, tmp_path):
+    shard = next(cache.glob("features/mfcc-*/*.h5"))
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    verified = ser("cache", "verify", "--cache", cache)
+    assert verified.exit_code == 1
+    assert str(shard) in verified.stdout
+    trained = ser(
+        *("train", "--setting", "baseline", "--corpus", "emodb", "--cache", cache),
+        *("--out", tmp_path / "run"),
+    )
+    refused(trained, 1, shard.name)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_cache_works_elsewhere_without_audio_and_merges_by_copying(filled, corpora, tmp_path):
+    other = tmp_path / "other"
+    assert not ser(
+        "extract", "--corpus", "iemocap", "--root", corpora["iemocap"], "--cache", other
+    ).exit_code
+    shutil.copytree(filled, other, dirs_exist_ok=True)
+    assert ser("cache", "verify", "--cache", other).exit_code == 0
+    for corpus in ("emodb", "iemocap"):
+        result = ser(
+            *("train", "--setting", "baseline", "--corpus", corpus, "--cache", other),
+            *("--out", tmp_path / corpus),
+        )
+        assert result.exit_code == 0, result.output
+
+
+def test_corrected_labels_stay(cache, corpora):
+    path = cache / "manifests" / "emodb.csv"
+    corrected = path.read_text(encoding="utf-8").replace("boredom", "neutral", 1)
+    path.write_text(corrected, encoding="utf-8")
+    arguments = ("extract", "--corpus", "emodb", "--root", corpora["emodb"], "--cache", cache)
+    result = ser(*arguments)
+    assert "other labels" in result.stderr
+    assert "nothing was missing" in result.stdout
+    assert path.read_text(encoding="utf-8") == corrected
+    ser(*arguments, "--replace")
+    assert path.read_text(encoding="utf-8") != corrected
+
+
+def test_a_part_of_a_corpus_does_not_replace_the_whole(cache, corpora, tmp_path):
+    part = tmp_path / "part" / "wav"
+    part.mkdir(parents=True)
+    for path in sorted((corpora["emodb"] / "wav").glob("*.wav"))[:7]:
+        shutil.copy(path, part)
+    result = ser("extract", "--corpus", "emodb", "--root", part.parent, "--cache", cache)
+    assert result.exit_code == 0
+    assert "has 28 utterances, these 7 among them" in result.stderr
+    assert json.loads(ser("cache", "ls", "--cache", cache, "--json").stdout)[0]["utterances"] == 28
+
+
+def test_another_copy_of_a_corpus_is_refused(cache, corpora, tmp_path):
+    changed = tmp_path / "changed"
+    shutil.copytree(corpora["emodb"], changed)
+    for number, path in enumerate(sorted((changed / "wav").glob("*.wav"))[:2]):
+        samples, rate = soundfile.read(path)
+        soundfile.write(path, samples * (0.5 + number / 4), rate)
+    before = (cache / "manifests" / "emodb.csv").read_bytes()
+    result = ser("extract", "--corpus", "emodb", "--root", changed, "--cache", cache)
+    refused(result, 2, "another copy", "2 of its 28 utterances", "--replace")
+    assert (cache / "manifests" / "emodb.csv").read_bytes() == before
+
+
+# Bad input
+
+
+def test_an_empty_folder_and_a_wrong_root(tmp_path, corpora):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for root, says in (
+        (empty, "wav/03a01Fa.wav"),
+        (corpora["cafe"], "wav/03a01Fa.wav"),
+        (tmp_path / "nowhere", "no such folder"),
+    ):
+        result = ser("extract", "--corpus", "emodb", "--root", root, "--cache", tmp_path / "c")
+        refused(result, 2, says)
+    assert not (tmp_path / "c" / "features").exists()
+
+
+def test_no_root_at_all(tmp_path):
+    refused(ser("extract", "--corpus", "emodb", "--cache", tmp_path), 2, "SER_EMODB_ROOT")
+
+
+def own_corpus(folder: Path) -> Path:
+    """Eight tones of 16 kHz, one third of a second each, and their CSV."""
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    rows = []
+    for number in range(8):
+        seconds = np.arange(5600) / 16000
+        tone = 0.3 * np.sin(2 * np.pi * (200 + 50 * number) * seconds) * np.hanning(5600)
+        tone = tone + 0.003 * random.normal(size=5600)
+        soundfile.write(folder / f"t{number}.wav", tone, 16000)
+        rows.append({"path": f"t{number}.wav", "emotion": ("fear", "anger")[number % 2]})
+    return write_rows(folder / "mine.csv", rows)
+
+
+def write_rows(path: Path, rows: list[dict[str, str]]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def extract_own(listing: Path, cache: Path, *more: str):
+    return ser(
+        *("extract", "--corpus", "mine", "--csv", listing, "--language", "pt"),
+        *("--features", "mfcc", "--cache", cache, *more),
+    )
+
+
+def test_bad_audio_does_not_stop_the_rest(tmp_path):
+    listing = own_corpus(tmp_path / "mine")
+    folder = listing.parent
+    whole = (folder / "t0.wav").read_bytes()
+    (folder / "t0.wav").write_bytes(whole[: len(whole) // 2])
+    (folder / "t1.wav").write_text("this is no audio at all, but a text")
+    soundfile.write(folder / "t2.wav", np.zeros(16000), 16000)
+    soundfile.write(folder / "t3.wav", 0.1 * np.ones(160), 16000)
+    samples, _ = soundfile.read(folder / "t4.wav")
+    soundfile.write(folder / "t4.wav", np.stack([samples, samples / 2], axis=1), 16000)
+    soundfile.write(folder / "t5.wav", samples[::2], 8000)
+    soundfile.write(folder / "t6.wav", np.repeat(samples, 12), 192000)
+    result = extract_own(listing, tmp_path / "cache")
+    assert result.exit_code == 2, result.output
+    assert "mine mfcc: 4 of 4 cached, 4 new" in result.stdout
+    assert "4 bad files" in result.stderr
+    reasons = {
+        line.split(":")[0].strip(): line for line in result.stderr.splitlines() if ".wav:" in line
+    }
+    assert sorted(reasons) == ["t0.wav", "t1.wav", "t2.wav", "t3.wav"]
+    for name, word in (
+        ("t0", "truncated"),
+        ("t1", "not recognised"),
+        ("t2", "silen"),
+        ("t3", "short"),
+    ):
+        assert word in reasons[f"{name}.wav"].lower()
+    assert ser("cache", "verify", "--cache", tmp_path / "cache").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([{"path": "t0.wav", "mood": "fear"}], "emotion"),
+        ([{"path": "t0.wav", "emotion": "joyfulness"}], "joyfulness"),
+        (
+            [
+                {"id": "a", "path": "t0.wav", "emotion": "fear"},
+                {"id": "a", "path": "t1.wav", "emotion": "fear"},
+            ],
+            "'a'",
+        ),
+        ([{"path": "../secret.wav", "emotion": "fear"}], "../secret.wav"),
+    ],
+)
+def test_a_bad_csv_is_told_with_its_line(tmp_path, rows, says):
+    listing = own_corpus(tmp_path / "mine")
+    write_rows(listing, rows)
+    refused(extract_own(listing, tmp_path / "cache"), 2, says, "line")
+
+
+def test_unknown_names(filled, corpora, tmp_path):
+    emodb = ("--corpus", "emodb", "--root", corpora["emodb"], "--cache", filled)
+    refused(ser("extract", *emodb, "--features", "mfc"), 2, "mfcc")
+    refused(ser("extract", *emodb, "--features", "mfcc:hop=3"), 2, "hop_length")
+    refused(ser("extract", "--corpus", "emodbb", "--cache", tmp_path), 2, "emodb")
+    train = ("train", "--setting", "single", "--corpus", "emodb", "--cache", filled)
+    refused(ser(*train, "--set", "train.lrr=1"), 2, "train.lr")
+    refused(ser(*train, "--preset", "stong"), 2, "strong")
+    refused(ser(*train, "--device", "warp"), 2, "warp")
+    refused(ser("cache", "rm", "mfc", "--cache", filled), 2, "mfcc")
+
+
+def test_training_on_what_is_not_cached_names_the_command(filled, tmp_path):
+    train = ("train", "--setting", "single", "--out", tmp_path / "run", "--cache")
+    result = ser(*train, filled, "--corpus", "emodb", "--features", "mfcc,byol")
+    refused(result, 2, f"ser extract --corpus emodb --features byol --cache {filled}")
+    refused(ser(*train, tmp_path, "--corpus", "emodb"), 2, "ser extract --corpus emodb")
+    refused(ser(*train, filled, "--corpus", "cafe"), 2, "ser extract --corpus cafe")
+
+
+def test_protocol_speaker_without_speakers(tmp_path):
+    listing = own_corpus(tmp_path / "mine")
+    assert extract_own(listing, tmp_path / "cache").exit_code == 0
+    result = ser(
+        *("train", "--setting", "baseline", "--corpus", "mine", "--features", "mfcc"),
+        *("--protocol", "speaker", "--cache", tmp_path / "cache", "--out", tmp_path / "run"),
+    )
+    refused(result, 2, "speaker", "--protocol paper")
+
+
+def read_only(folder: Path) -> bool:
+    """Take the right to write away; False where that does not hold (Windows, root)."""
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    try:
+        (folder / "probe").touch()
+    except OSError:
+        return True
+    (folder / "probe").unlink()
+    return False
+
+
+def test_a_read_only_cache_can_be_used_but_not_added_to(cache, corpora, tmp_path, monkeypatch):
+    if not read_only(cache):
+        pytest.skip("this user may write anywhere")
+    try:
+        emodb = ("--corpus", "emodb", "--root", corpora["emodb"], "--cache", cache)
+        again = ser("extract", *emodb)
+        assert again.exit_code == 0, again.output
+        refused(ser("extract", *emodb, "--features", "mfcc:n_fft=512"), 1, str(cache))
+        train = ("train", "--setting", "baseline", "--corpus", "emodb", "--cache", cache)
+        assert ser(*train, "--out", tmp_path / "run").exit_code == 0
+        assert ser("cache", "verify", "--cache", cache).exit_code == 0
+    finally:
+        for path in [cache, *cache.rglob("*")]:
+            path.chmod(0o755)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a file size limit (POSIX)")
+def test_a_full_disk_leaves_earlier_work_whole(cache, corpora):
+    # A limit on the size of files fails in the same place as a disk without space.
+    code = (
+        "import resource, signal, sys\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
+        "from ser.cli import main\n"
+        "main()\n"
+    )
+    arguments = ["extract", "--corpus", "emodb", "--root", str(corpora["emodb"])]
+    arguments += ["--cache", str(cache), "--features", "mfcc:n_fft=512", "--workers", "0"]
+    result = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    assert "ser: " in result.stderr
+    assert not list(cache.rglob(".partial-*"))
+    assert ser("cache", "verify", "--cache", cache).exit_code == 0
+    rows = json.loads(ser("cache", "ls", "--cache", cache, "--json").stdout)
+    assert {row["feature"] for row in rows} == {"mfcc", "ge2e"}
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys\n"
+        "from click.testing import CliRunner\n"
+        "from ser.cli import main\n"
+        "assert CliRunner().invoke(main, ['--help']).exit_code == 0\n"
+        "print({'torch', 'pandas', 'numpy', 'h5py', 'sklearn', 'librosa'} & set(sys.modules))\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "set()"
+
+
+def test_a_traceback_only_with_debug(tmp_path):
+    result = CliRunner().invoke(
+        main, ["--debug", "extract", "--corpus", "x", "--cache", str(tmp_path)]
+    )
+    assert isinstance(result.exception, Exception)
+    assert not isinstance(result.exception, SystemExit)
