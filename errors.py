@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class SerError(Exception):
-    """A failure that the user can understand; the command line prints it and exits with `exit_code`."""
+    """A failure that the user can understand; the command line exits with `exit_code`."""
 
     exit_code = 1
 

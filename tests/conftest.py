@@ -59,7 +59,7 @@ def toy_key(feature: str, kind: str, dim: int) -> FeatureKey:
         parameters={},
         audio={"sample_rate": 16000},
         dtype="float32",
-        kind=kind,  # type: ignore[arg-type]
+        kind=kind,
         dim=dim,
         frame_rate=31.25 if kind == "sequence" else None,
     )
@@ -76,7 +76,7 @@ def cache_maker(tmp_path: Path) -> Callable[..., Cache]:
     """`toy_cache` with other utterances, speakers or language."""
 
     def make(name: str = "cache", **manifest: object) -> Cache:
-        return make_toy_cache(tmp_path / name, toy_manifest(**manifest))  # type: ignore[arg-type]
+        return make_toy_cache(tmp_path / name, toy_manifest(**manifest))
 
     return make
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from ser.demo import DEMO_CORPORA, corpora, synthesise
 from ser.demo.acting import STYLES
 from ser.demo.layouts import LAYOUTS, Layout

@@ -8,6 +8,7 @@ import wave
 from pathlib import Path
 
 import pytest
+
 from ser.demo import studio, synthesise
 from ser.demo.studio import Delivery, Take, record
 from ser.errors import MissingPackageError, SerError
