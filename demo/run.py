@@ -8,7 +8,7 @@ from typing import Any
 from ..progress import Progress
 
 FEATURES = ("mfcc", "ge2e")
-REPEATS = 2
+REPEATS = 5
 NOTICE = (
     "All numbers above are of synthetic speech (espeak-ng), whose emotions are settings of rate, "
     "pitch,\nrange and volume. They show that the path works, and nothing about real emotion."
@@ -51,6 +51,6 @@ def run_demo(out: Path, progress: Progress) -> list[dict[str, Any]]:
                 repeats=REPEATS,
                 overwrite=True,
             )
-            run = train(request, cache, out / "runs" / f"{corpus}-{setting}", progress.say)
-            runs.append(run.metrics)
+            folder = out / "runs" / f"{corpus}-{setting}"
+            runs.append(train(request, cache, folder, progress.say).metrics)
     return runs

@@ -34,11 +34,12 @@ class TrainSettings:
 class ModelSettings:
     """The network, as far as it is not fixed by the features and the language."""
 
+    encoder: str
+    tower: str
     dropout: float
     encoder_dropout: float
     normalisation: str
     conv_activation: str
-    functionals: bool
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ class Config:
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "train.schedule": ("constant", "cosine"),
     "train.select": ("best", "last"),
+    "model.encoder": ("attention", "functionals", "both"),
+    "model.tower": ("deep", "linear"),
     "model.normalisation": ("none", "batch", "layer"),
     "model.conv_activation": ("none", "relu"),
     "auxiliary.reduction": ("sum", "mean"),

@@ -89,21 +89,10 @@ class Attention(nn.Module):
 
 
 class SequenceEncoder(nn.Module):
-    """Convolutions of kernel 3 and 5, added; BiLSTM; attention with its last state as query.
-
-    Args:
-        functionals: add a projection of the functionals of the inputs over time.
-    """
+    """Convolutions of kernel 3 and 5, added; BiLSTM; attention with its last state as query."""
 
     def __init__(
-        self,
-        dim: int,
-        filters: int,
-        hidden: int,
-        layers: int,
-        *,
-        activation: str = "none",
-        functionals: bool = False,
+        self, dim: int, filters: int, hidden: int, layers: int, activation: str = "none"
     ) -> None:
         super().__init__()
         self.narrow = nn.Conv1d(dim, filters, 3, padding=1)
@@ -111,16 +100,9 @@ class SequenceEncoder(nn.Module):
         self.activation = nn.ReLU() if activation == "relu" else nn.Identity()
         self.lstm = BiLSTM(filters, hidden, layers)
         self.attention = Attention(2 * hidden, SIZE)
-        size = FUNCTIONALS * dim
-        self.functionals = (
-            nn.Sequential(nn.BatchNorm1d(size, affine=False), nn.Linear(size, SIZE))
-            if functionals
-            else None
-        )
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """(B, L, dim) with zeros as padding -> (B, 256)."""
-        mask = valid(lengths, x.shape[1])
         # One convolution whose kernel is the sum does what two convolutions added would.
         kernel = self.wide.weight + F.pad(self.narrow.weight, (1, 1))
         assert self.wide.bias is not None
@@ -128,10 +110,35 @@ class SequenceEncoder(nn.Module):
         bias = self.wide.bias + self.narrow.bias
         h = self.activation(F.conv1d(x.transpose(1, 2), kernel, bias, padding=2)).transpose(1, 2)
         outputs, state = self.lstm(h, lengths)
-        z: Tensor = self.attention(state, outputs, mask)
-        if self.functionals is not None:
-            z = z + self.functionals(functionals(x, lengths))
+        z: Tensor = self.attention(state, outputs, valid(lengths, x.shape[1]))
         return z
+
+
+class FunctionalsEncoder(nn.Module):
+    """Projection of the functionals of a sequence over time, each brought to one scale."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        size = FUNCTIONALS * dim
+        self.scale = nn.BatchNorm1d(size, affine=False)
+        self.projection = nn.Linear(size, SIZE)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """(B, L, dim) with zeros as padding -> (B, 256)."""
+        z: Tensor = self.projection(self.scale(functionals(x, lengths)))
+        return z
+
+
+class SumEncoder(nn.Module):
+    """Several encoders of the same feature, added."""
+
+    def __init__(self, *encoders: nn.Module) -> None:
+        super().__init__()
+        self.encoders = nn.ModuleList(encoders)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """(B, L, dim) with zeros as padding -> (B, 256)."""
+        return torch.stack([encoder(x, lengths) for encoder in self.encoders]).sum(0)
 
 
 PERCENTILES = (0.1, 0.5, 0.9)

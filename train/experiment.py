@@ -101,7 +101,8 @@ def train(
     with new_folder(out) as folder:
         for outcome in run_jobs(domain.to(device), jobs, workers):
             outcomes.append(outcome)
-            progress(progress_line(outcome, len(outcomes), len(jobs)))
+            done = f"{request.corpus} {request.setting} {len(outcomes)}/{len(jobs)}"
+            progress(f"{done}: {describe_outcome(outcome)}")
         outcomes.sort(key=lambda each: (each.split.seed, each.split.fold))
         metrics = {
             "setting": request.setting,
@@ -205,17 +206,17 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
-def progress_line(outcome: Outcome, done: int, total: int) -> str:
+def describe_outcome(outcome: Outcome) -> str:
     """What the user sees when a job ends."""
-    line = f"[{done}/{total}] repeat {outcome.split.seed}, fold {outcome.split.fold}"
     scores = []
     for member in outcome.history:
         curve, epoch = member["validation_ua"], member["epoch"]
         assert isinstance(curve, list)
         assert isinstance(epoch, int)
-        scores.append(f"{curve[epoch - 1]:.3f} at epoch {epoch}")
-    validation = f": validation UA {', '.join(scores)}" if scores else ""
-    return f"{line}{validation} ({outcome.seconds:.0f} s)"
+        scores.append(f"{curve[epoch - 1]:.3f} (epoch {epoch})")
+    validation = f"validation UA {', '.join(scores)}, " if scores else ""
+    place = f"repeat {outcome.split.seed}, fold {outcome.split.fold}"
+    return f"{place}: {validation}{outcome.seconds:.1f} s"
 
 
 def default_out(request: Request) -> Path:

@@ -11,7 +11,15 @@ from torch import Tensor, nn
 
 from .config import AuxiliarySettings, ModelSettings
 from .data import Batch, Domain
-from .encoders import SIZE, SequenceEncoder, Standardise, VectorEncoder, valid
+from .encoders import (
+    SIZE,
+    FunctionalsEncoder,
+    SequenceEncoder,
+    Standardise,
+    SumEncoder,
+    VectorEncoder,
+    valid,
+)
 from .losses import AuxiliaryLoss
 from .towers import make_tower
 
@@ -66,14 +74,13 @@ def make_encoder(shape: FeatureShape, settings: ModelSettings) -> nn.Module:
         return VectorEncoder(shape.dim)
     small = shape.name.partition(":")[0] == "mfcc"
     filters, hidden, layers = (32, 64, 2) if small else (64, 128, 1)
-    return SequenceEncoder(
-        shape.dim,
-        filters,
-        hidden,
-        layers,
-        activation=settings.conv_activation,
-        functionals=settings.functionals,
-    )
+    encoders: list[nn.Module] = []
+    if settings.encoder in ("attention", "both"):
+        activation = settings.conv_activation
+        encoders.append(SequenceEncoder(shape.dim, filters, hidden, layers, activation))
+    if settings.encoder in ("functionals", "both"):
+        encoders.append(FunctionalsEncoder(shape.dim))
+    return encoders[0] if len(encoders) == 1 else SumEncoder(*encoders)
 
 
 NORMALISATIONS = {"none": nn.Identity, "batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
@@ -94,7 +101,9 @@ class Recogniser(nn.Module):
         self.encoders = nn.ModuleList(make_encoder(shape, spec.model) for shape in spec.features)
         self.norm = NORMALISATIONS[spec.model.normalisation](size)
         self.dropout = nn.Dropout(spec.model.encoder_dropout)
-        self.tower = make_tower(size, spec.classes, spec.language, spec.model.dropout)
+        self.tower = make_tower(
+            size, spec.classes, spec.language, spec.model.dropout, spec.model.tower
+        )
         self.auxiliary = AuxiliaryLoss(spec.auxiliary.reduction, spec.auxiliary.exclude_self)
 
     def fit_inputs(self, domain: Domain, rows: Tensor) -> None:

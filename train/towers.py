@@ -30,8 +30,15 @@ def shape_of(language: str) -> Shape:
     return SHAPES.get(language, GERMAN)
 
 
-def make_tower(size: int, classes: int, language: str, dropout: float) -> nn.Sequential:
-    """Two hidden layers and the logits: (B, size) -> (B, classes)."""
+def make_tower(
+    size: int, classes: int, language: str, dropout: float, kind: str = "deep"
+) -> nn.Sequential:
+    """The classifier, (B, size) -> (B, classes).
+
+    `deep` has the language's two hidden layers; `linear` has none: ReLU, dropout and the logits.
+    """
+    if kind == "linear":
+        return nn.Sequential(nn.ReLU(), nn.Dropout(dropout), nn.Linear(size, classes))
     shape = shape_of(language)
     first, second = shape.activations
     return nn.Sequential(
