@@ -40,6 +40,14 @@ class Commands(click.Group):
             where = f"{error.filename}: " if error.filename else ""
             click.echo(f"ser: {where}{error.strerror or error}", err=True)
             ctx.exit(1)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if ctx.params.get("debug"):
+                raise
+            kind = type(error).__name__
+            click.echo(f"ser: unexpected {kind}: {error} (ser --debug shows where)", err=True)
+            ctx.exit(1)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -196,19 +204,18 @@ def scan(
     from .progress import Progress
 
     pairs: Mapping[str, str] = dict(_pair(option) for option in options)
-    bar = Progress()
-    build = build_manifest(
-        corpus,
-        root,
-        csv=csv,
-        language=language,
-        options=pairs,
-        known=ProbeCache.default(),
-        progress=lambda done, total: bar.show(f"{corpus}: {done} of {total} files read"),
-    )
-    for warning in build.warnings:
-        bar.say(f"warning: {warning}")
-    bar.close()
+    with Progress() as bar:
+        build = build_manifest(
+            corpus,
+            root,
+            csv=csv,
+            language=language,
+            options=pairs,
+            known=ProbeCache.default(),
+            progress=lambda done, total: bar.show(f"{corpus}: {done} of {total} files read"),
+        )
+        for warning in build.warnings:
+            bar.say(f"warning: {warning}")
     return build
 
 
@@ -217,6 +224,14 @@ def _pair(option: str) -> tuple[str, str]:
     if not equals:
         raise InputError(f"--option {option}: expected NAME=VALUE")
     return name, value
+
+
+def split_features(text: str) -> list[str]:
+    """Names between commas; an empty one is an error."""
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise InputError(f"--features {text!r}: expected names with commas between: mfcc,ge2e")
+    return names
 
 
 def report_bad(bad: list[BadFile]) -> None:
@@ -256,14 +271,18 @@ def extract(
 
     What is cached already is not computed again; what an interrupted run had finished is kept.
     """
+    from .cache import store_manifest
     from .extract import extract as run
-    from .extract import store_manifest
+    from .extract import make_backbones
     from .manifests import Build, Manifest, find_root
     from .progress import Progress
 
     cache = open_cache(cache_folder)
-    names = [name.strip() for name in features.split(",") if name.strip()]
+    names = split_features(features)
+    make_backbones(names, device)  # before any audio is read
     if manifest_file:
+        if any(source[name] for name in ("csv", "language", "options")):
+            raise InputError("--manifest takes the place of --csv, --language and --option")
         build = Build(Manifest.load(manifest_file), [], [])
         if build.manifest.corpus != corpus:
             raise InputError(f"{manifest_file} is of {build.manifest.corpus}, not of {corpus}")
@@ -274,19 +293,18 @@ def extract(
     if note:
         click.echo(f"note: {note}", err=True)
     root = source["root"] or find_root(corpus) or (source["csv"] or manifest_file or Path()).parent
-    bar = Progress()
+    with Progress() as bar:
 
-    def progress(done: int, total: int, seconds: float) -> None:
-        hours = seconds / 3600
-        bar.show(
-            f"{corpus}: {done} of {total} utterances, {done / bar.seconds:.1f} a second; "
-            f"{hours:.2f} h of audio, {hours / bar.seconds:.4f} h a second"
+        def progress(done: int, total: int, seconds: float) -> None:
+            hours = seconds / 3600
+            bar.show(
+                f"{corpus}: {done} of {total} utterances, {done / bar.seconds:.1f} a second; "
+                f"{hours:.2f} h of audio, {hours / bar.seconds:.4f} h a second"
+            )
+
+        report = run(
+            build.manifest, root, names, cache, device=device, workers=workers, progress=progress
         )
-
-    report = run(
-        build.manifest, root, names, cache, device=device, workers=workers, progress=progress
-    )
-    bar.close()
     total = len(build.manifest)
     for name, computed in report.computed.items():
         there = computed + report.present[name]
@@ -345,11 +363,10 @@ def cache_verify(cache_folder: Path | None, as_json: bool) -> None:
     from .progress import Progress
 
     cache = open_cache(cache_folder)
-    bar = Progress()
-    report = cache.verify(
-        lambda done, total: bar.show(f"{done / 1e6:.0f} of {total / 1e6:.0f} MB checked")
-    )
-    bar.close()
+    with Progress() as bar:
+        report = cache.verify(
+            lambda done, total: bar.show(f"{done / 1e6:.0f} of {total / 1e6:.0f} MB checked")
+        )
     if as_json:
         found = {
             "whole": report.whole,
@@ -427,10 +444,14 @@ def train(
     from .train.experiment import Request, default_out, train
     from .train.report import describe_run
 
+    if setting == "baseline" and overrides:
+        raise InputError("--set: the baseline has no settings")
+    if splits and repeats:
+        raise InputError("--repeats: the file of --split says how many there are")
     request = Request(
         setting=setting,
         corpus=corpus,
-        features=features.split(","),
+        features=split_features(features),
         config=load_config(preset, overrides),
         preset=preset,
         protocol=protocol,
@@ -441,15 +462,15 @@ def train(
         skip_missing=skip_missing,
         overwrite=overwrite,
     )
-    bar = Progress()
-    run = train(request, open_cache(cache_folder), out or default_out(request), bar.say)
+    with Progress() as bar:
+        run = train(request, open_cache(cache_folder), out or default_out(request), bar)
     if run.skipped:
         bar.say(f"note: {len(run.skipped)} utterances lack a feature and were left out")
     if as_json:
         click.echo(json.dumps(run.metrics, indent=2, ensure_ascii=False))
     else:
-        click.echo(describe_run(run.metrics, run.speakers_shared))
-        click.echo(f"\n{run.folder}: metrics.json, predictions.csv, split.csv and the models")
+        click.echo(describe_run(run.metrics))
+        click.echo(f"\n{run.folder}: {', '.join(sorted(p.name for p in run.folder.iterdir()))}")
 
 
 @main.command()
@@ -467,8 +488,8 @@ def demo(out: Path, as_json: bool) -> None:
     from .progress import Progress
     from .train.report import comparison_table
 
-    bar = Progress()
-    runs = run_demo(out, bar)
+    with Progress() as bar:
+        runs = run_demo(out, bar)
     if as_json:
         click.echo(json.dumps(runs, indent=2, ensure_ascii=False))
     else:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
+from typing import Self
 
 EVERY_SECONDS = {True: 0.1, False: 10.0}
 """How often to show it, on a terminal and elsewhere."""
 
 
 class Progress:
-    """Show `text` at most every so often; `close` ends the line."""
+    """Show `text` at most every so often; a context manager that clears the line at its end."""
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
         self._shown = time.monotonic() if not self._terminal else 0.0
         self._open = False
         self.started = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def seconds(self) -> float:
@@ -30,6 +38,8 @@ class Progress:
             return
         self._shown = now
         self._open = self._terminal
+        if self._terminal:
+            text = text[: shutil.get_terminal_size().columns - 1]  # a longer one would scroll
         sys.stderr.write(f"\r{text}\033[K" if self._terminal else f"{text}\n")
         sys.stderr.flush()
 

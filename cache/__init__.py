@@ -6,6 +6,7 @@ The format is described in `docs/shard-format.md`.
 from .features import Features
 from .folders import default_cache_folder
 from .keys import FeatureKey
+from .manifest_store import store_manifest
 from .store import Cache, Holding, Removal
 from .verify import Problem, VerifyReport
 from .writer import ShardWriter
@@ -20,4 +21,5 @@ __all__ = [
     "ShardWriter",
     "VerifyReport",
     "default_cache_folder",
+    "store_manifest",
 ]

@@ -20,8 +20,8 @@ def run_demo(out: Path, progress: Progress) -> list[dict[str, Any]]:
 
     What is in `out` from an earlier demo is used again.
     """
-    from ..cache import Cache
-    from ..extract import extract, store_manifest
+    from ..cache import Cache, store_manifest
+    from ..extract import extract
     from ..manifests import build_manifest
     from ..train.config import load_config
     from ..train.experiment import Request, train
@@ -52,5 +52,5 @@ def run_demo(out: Path, progress: Progress) -> list[dict[str, Any]]:
                 overwrite=True,
             )
             folder = out / "runs" / f"{corpus}-{setting}"
-            runs.append(train(request, cache, folder, progress.say).metrics)
+            runs.append(train(request, cache, folder, progress).metrics)
     return runs

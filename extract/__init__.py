@@ -4,9 +4,8 @@ Importing this needs none of the packages of the extra `extract`; running it doe
 """
 
 from .backbone import Backbone
-from .labels import store_manifest
 from .pipeline import extract
-from .registry import BACKBONES, make_backbone
+from .registry import BACKBONES, make_backbone, make_backbones
 from .report import ExtractReport
 
-__all__ = ["BACKBONES", "Backbone", "ExtractReport", "extract", "make_backbone", "store_manifest"]
+__all__ = ["BACKBONES", "Backbone", "ExtractReport", "extract", "make_backbone", "make_backbones"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,12 +10,13 @@ from functools import partial
 from pathlib import Path
 
 from ..cache import Cache, ShardWriter
+from ..cores import cores
 from ..errors import InputError
 from ..manifests import BadFile, Manifest
 from .backbone import Array, Backbone
 from .batches import Batcher
 from .prepare import Prepared, Task
-from .registry import make_backbone
+from .registry import make_backbones
 from .report import ExtractReport
 from .workers import preparing
 
@@ -61,11 +61,9 @@ def extract(
     """
     started = time.perf_counter()
     root = Path(root)
-    if not features:
-        raise InputError("no features asked for")
     if workers is not None and workers < 0:
         raise InputError(f"workers must be 0 or more, got {workers}")
-    backbones = {b.spec: b for b in (make_backbone(feature, device) for feature in features)}
+    backbones = make_backbones(features, device)
     keys = {spec: backbone.key() for spec, backbone in backbones.items()}
     missing = {spec: cache.missing(key, manifest) for spec, key in keys.items()}
     tasks = _tasks(manifest, missing)
@@ -74,7 +72,7 @@ def extract(
         if not root.is_dir():
             raise InputError(f"{root}: no such folder; expected the root of {manifest.corpus}")
         if workers is None:
-            workers = min(_cores(), len(tasks) // _WORTH_A_WORKER)
+            workers = min(cores(), len(tasks) // _WORTH_A_WORKER)
         with ExitStack() as stack:
             # Entered first, left last: what was finished is published whatever happens below.
             for spec in missing:
@@ -172,10 +170,3 @@ class _Results:
     def _add_bad(self, utterance: str, reason: str) -> None:
         found = BadFile(utterance, self._paths[utterance], reason)
         self._bad.setdefault(utterance, []).append(found)
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

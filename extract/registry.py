@@ -48,6 +48,21 @@ def make_backbone(spec: str, device: str = "cpu") -> Backbone:
     return backbone(parameters, device)
 
 
+def make_backbones(specs: Iterable[str], device: str = "cpu") -> dict[str, Backbone]:
+    """Make the backbones of several specs, by canonical spec; their weights are there.
+
+    Raises:
+        InputError: no spec, a wrong one, or no such device.
+        MissingPackageError: weights that come in a package which is not installed.
+    """
+    backbones = {b.spec: b for b in (make_backbone(spec, device) for spec in specs)}
+    if not backbones:
+        raise InputError("--features: expected at least one, such as mfcc,ge2e")
+    for backbone in backbones.values():
+        backbone.key()
+    return backbones
+
+
 def _parse(name: str, parameter: str, text: str, default: Value) -> Value:
     """Read a value of the type of its default."""
     try:

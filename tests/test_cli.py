@@ -70,13 +70,16 @@ def test_the_whole_path(filled, tmp_path):
         out = tmp_path / setting
         result = ser(
             *("train", "--setting", setting, "--corpus", "emodb", "--cache", filled, "--out", out),
-            *("--repeats", 2, "--set", "train.epochs=2", "--workers", 1),
+            *("--repeats", 2, "--workers", 1),
+            *(("--set", "train.epochs=2") if setting == "single" else ()),
         )
         assert result.exit_code == 0, result.output
         assert "Speakers overlap" in result.stdout
         assert "recall" in result.stdout
         metrics = json.loads((out / "metrics.json").read_text())
         assert metrics["features"] == ["mfcc", "ge2e"]
+        config = json.loads((out / "config.json").read_text())["config"]
+        assert config["train"]["epochs"] == 2 if setting == "single" else config["C"] == 10
         assert metrics["domains"]["emodb"]["n_test"] == 6
 
 
@@ -141,6 +144,26 @@ def test_corrected_labels_stay(cache, corpora):
     assert path.read_text(encoding="utf-8") == corrected
     ser(*arguments, "--replace")
     assert path.read_text(encoding="utf-8") != corrected
+
+
+def test_corrected_labels_stay_when_the_corpus_is_completed(corpora, tmp_path):
+    files = sorted((corpora["emodb"] / "wav").glob("*.wav"))
+    root = tmp_path / "growing"
+    (root / "wav").mkdir(parents=True)
+    for path in files[:20]:
+        shutil.copy(path, root / "wav")
+    arguments = ("extract", "--corpus", "emodb", "--root", root, "--cache", tmp_path / "cache")
+    assert ser(*arguments, "--features", "mfcc").exit_code == 0
+    path = tmp_path / "cache" / "manifests" / "emodb.csv"
+    path.write_text(path.read_text("utf-8").replace(",anger,", ",disgust,", 1), "utf-8")
+    anger = path.read_text("utf-8").count(",anger,")
+    for audio in files[20:]:
+        shutil.copy(audio, root / "wav")
+    result = ser(*arguments, "--features", "mfcc")
+    assert "8 utterances were added to the 20 there" in result.stderr
+    assert "28 of 28 cached, 8 new" in result.stdout
+    added = sum(1 for audio in files[20:] if audio.stem[5] == "W")
+    assert path.read_text("utf-8").count(",anger,") == anger + added
 
 
 def test_a_part_of_a_corpus_does_not_replace_the_whole(cache, corpora, tmp_path):
@@ -275,6 +298,9 @@ def test_unknown_names(filled, corpora, tmp_path):
     refused(ser(*train, "--set", "train.lrr=1"), 2, "train.lr")
     refused(ser(*train, "--preset", "stong"), 2, "strong")
     refused(ser(*train, "--device", "warp"), 2, "warp")
+    refused(ser(*train, "--features", "mfcc,,ge2e"), 2, "--features")
+    baseline = ("train", "--setting", "baseline", *train[3:])
+    refused(ser(*baseline, "--set", "train.lr=1"), 2, "no settings")
     refused(ser("cache", "rm", "mfc", "--cache", filled), 2, "mfcc")
 
 

@@ -231,7 +231,7 @@ def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
 )
 def test_wrong_arguments(tmp_path: Path, arguments: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        synthesise(tmp_path, **arguments)  # type: ignore[arg-type]
+        synthesise(tmp_path, **arguments)
     assert list(tmp_path.iterdir()) == []
 
 

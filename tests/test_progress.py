@@ -1,20 +1,23 @@
 from ser.progress import Progress
 
 
-def test_a_file_gets_lines_only_now_and_then(capsys):
+def test_a_file_gets_a_line_every_ten_seconds(capsys, monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
     progress = Progress()
-    for step in range(1000):
+    for step in range(25):
+        now += 1
         progress.show(f"step {step}")
     progress.say("done")
-    assert capsys.readouterr().err == "done\n"
+    assert capsys.readouterr().err == "step 9\nstep 19\ndone\n"
 
 
 def test_a_terminal_gets_one_line_that_changes(capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    progress = Progress()
-    progress.show("first")
-    progress.close()
-    assert capsys.readouterr().err == "\rfirst\033[K\r\033[K"
+    monkeypatch.setenv("COLUMNS", "8")
+    with Progress() as progress:
+        progress.show("a long text")
+    assert capsys.readouterr().err == "\ra long \033[K\r\033[K"
 
 
 def test_nothing_goes_to_stdout(capsys):

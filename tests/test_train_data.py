@@ -4,7 +4,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ser.errors import MissingFeaturesError
 from ser.train.data import Packed, load_domain, ordered_batches, shuffled_batches
 
 
@@ -77,13 +76,13 @@ def test_evaluation_batches_hold_every_row_once():
 
 def test_a_domain_is_what_the_cache_holds(toy_cache):
     manifest = toy_cache.manifest("toy")
-    domain = load_domain(toy_cache, manifest, ["mfcc", "ge2e"])
+    keys = {name: toy_cache.resolve(name, manifest) for name in ("mfcc", "ge2e")}
+    domain = load_domain(toy_cache, manifest, keys)
     assert domain.labels == ("neutral", "happiness", "anger")
     assert [domain.labels[t] for t in domain.targets] == list(manifest.table["emotion"])
     rows = domain.rows(["u007", "u001"])
     batch = domain.batch(rows)
-    key = toy_cache.resolve("mfcc", manifest)
-    features = toy_cache.read(key, manifest)
+    features = toy_cache.read(keys["mfcc"], manifest)
     values, lengths = batch["mfcc"]
     for row, id in enumerate(("u007", "u001")):
         expected = features[features.ids.index(id)]
@@ -91,8 +90,3 @@ def test_a_domain_is_what_the_cache_holds(toy_cache):
         np.testing.assert_array_equal(values[row, : len(expected)], expected)
     assert batch["ge2e"][0].shape == (2, 7)
     assert values.shape[1] == lengths.max()
-
-
-def test_a_feature_that_is_not_cached_names_the_command(toy_cache):
-    with pytest.raises(MissingFeaturesError, match="ser extract --corpus toy --features byol"):
-        load_domain(toy_cache, toy_cache.manifest("toy"), ["byol"])

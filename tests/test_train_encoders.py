@@ -102,7 +102,7 @@ def test_the_two_convolutions_are_added():
 def test_padding_and_neighbours_change_no_output(name, kind):
     torch.manual_seed(0)
     settings_ = load_config("paper", [f"model.encoder={kind}"]).model
-    encoder = make_encoder(FeatureShape(name, 24, True), settings_).eval()
+    encoder = make_encoder(FeatureShape(name, name, 24, True), settings_).eval()
     utterances = [torch.randn(length, 24) for length in (1, 2, 40, 7, 123)]
     padded = nn.utils.rnn.pad_sequence(utterances, batch_first=True)
     padded = nn.functional.pad(padded, (0, 0, 0, 30))
@@ -150,16 +150,16 @@ def test_functionals_of_very_short_sequences_are_finite(length):
 
 def test_sizes_are_the_paper_s():
     settings_ = load_config().model
-    mfcc = make_encoder(FeatureShape("mfcc:hop_length=160", 24, True), settings_)
+    mfcc = make_encoder(FeatureShape("mfcc@3f2a", "mfcc", 24, True), settings_)
     assert isinstance(mfcc, SequenceEncoder)
     assert mfcc.narrow.weight.shape == (32, 24, 3)
     assert mfcc.wide.weight.shape == (32, 24, 5)
     assert [layer.hidden_size for layer in mfcc.lstm.ahead] == [64, 64]
-    wav2vec = make_encoder(FeatureShape("wav2vec", 512, True), settings_)
+    wav2vec = make_encoder(FeatureShape("wav2vec", "wav2vec", 512, True), settings_)
     assert isinstance(wav2vec, SequenceEncoder)
     assert wav2vec.narrow.weight.shape == (64, 512, 3)
     assert [layer.hidden_size for layer in wav2vec.lstm.back] == [128]
     assert wav2vec.attention.value.weight.shape == (256, 256)
-    byol = make_encoder(FeatureShape("byol", 2048, False), settings_)
+    byol = make_encoder(FeatureShape("byol", "byol", 2048, False), settings_)
     assert isinstance(byol, VectorEncoder)
     assert [m.out_features for m in byol.layers if isinstance(m, nn.Linear)] == [512, 256]

@@ -1,13 +1,17 @@
+import dataclasses
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from ser.errors import InputError, LeakError, MissingFeaturesError, SerError
+from ser.manifests import Manifest
 from ser.train.config import load_config
 from ser.train.data import load_domain, ordered_batches
 from ser.train.experiment import Request, resolve_device, train
@@ -48,6 +52,7 @@ def test_a_run_folder_holds_what_the_design_says(toy_cache, tmp_path):
     assert toy["language"] == "de"
     assert toy["labels"] == ["neutral", "happiness", "anger"]
     assert toy["n_test"] == 12
+    assert toy["interval"] == "repeats"
     assert set(toy["ua"]) == {"mean", "std", "ci95", "values"}
     assert len(toy["ua"]["values"]) == 2
     assert toy["ua"]["mean"] == pytest.approx(sum(toy["ua"]["values"]) / 2)
@@ -55,7 +60,7 @@ def test_a_run_folder_holds_what_the_design_says(toy_cache, tmp_path):
     speaker = dict(zip(*toy_cache.manifest("toy").table[["id", "speaker"]].T.values, strict=True))
     tested = pd.read_csv(out / "predictions.csv").groupby("repeat")["id"]
     # Every speaker has utterances in training, so all that are tested are shared.
-    assert run.speakers_shared == max(len({speaker[id] for id in ids}) for _, ids in tested)
+    assert toy["speakers_shared"] == max(len({speaker[id] for id in ids}) for _, ids in tested)
     assert [p.name for p in tmp_path.iterdir() if "partial" in p.name] == []
 
 
@@ -75,7 +80,9 @@ def test_metrics_are_those_of_the_predictions(toy_cache, tmp_path):
 def test_a_model_is_rebuilt_from_the_run_folder_alone(toy_cache, tmp_path):
     config = load_config("paper", ["train.epochs=2", "train.members=2"])
     train(request(config=config), toy_cache, tmp_path / "run")
-    domain = load_domain(toy_cache, toy_cache.manifest("toy"), ["mfcc", "ge2e"])
+    manifest = toy_cache.manifest("toy")
+    keys = {name: toy_cache.resolve(name, manifest) for name in ("mfcc", "ge2e")}
+    domain = load_domain(toy_cache, manifest, keys)
     table = pd.read_csv(tmp_path / "run" / "predictions.csv")
     rows = domain.rows(table[table["repeat"] == 1]["id"].tolist())
     batches = list(ordered_batches(rows, domain.lengths(), 5))
@@ -105,7 +112,8 @@ def test_protocol_speaker_tests_every_utterance_once_in_a_repeat(toy_cache, tmp_
     assert run.metrics["domains"]["toy"]["ua"]["std"] is None
     low, high = run.metrics["domains"]["toy"]["ua"]["ci95"]
     assert low <= run.metrics["domains"]["toy"]["ua"]["mean"] <= high
-    assert run.speakers_shared == 0
+    assert run.metrics["domains"]["toy"]["speakers_shared"] == 0
+    assert run.metrics["domains"]["toy"]["interval"] == "speakers"
 
 
 def test_the_baseline_has_the_same_splits_and_the_same_shape(toy_cache, tmp_path):
@@ -128,14 +136,16 @@ def test_a_split_file_of_one_run_serves_another(toy_cache, tmp_path):
 
 
 def test_a_split_made_to_leak_stops_before_training(toy_cache, tmp_path):
-    train(request(setting="baseline", repeats=1), toy_cache, tmp_path / "run")
-    text = (tmp_path / "run" / "split.csv").read_text()
+    first = request(setting="baseline", protocol="speaker", repeats=1)
+    train(first, toy_cache, tmp_path / "run")
+    lines = (tmp_path / "run" / "split.csv").read_text().splitlines()
+    # One utterance goes from training to validation: its speaker is in both then.
+    place = next(n for n, line in enumerate(lines) if line.endswith(",train"))
+    lines[place] = lines[place].replace(",train", ",validation")
     leaking = tmp_path / "leak.csv"
-    tested = next(line for line in text.splitlines() if line.endswith(",test"))
-    leaking.write_text(text + tested.replace(",test", ",train") + "\n")
-    with pytest.raises(InputError) as caught:
-        train(request(splits=leaking), toy_cache, tmp_path / "no")
-    assert isinstance(caught.value, LeakError | InputError)
+    leaking.write_text("\n".join(lines) + "\n")
+    with pytest.raises(LeakError, match="speaker"):
+        train(dataclasses.replace(first, splits=leaking), toy_cache, tmp_path / "no")
     assert not (tmp_path / "no").exists()
 
 
@@ -151,6 +161,11 @@ def test_earlier_work_is_not_lost(toy_cache, tmp_path):
     )
     train(request(setting="baseline", repeats=3, overwrite=True), toy_cache, out)
     assert json.loads((out / "metrics.json").read_text())["repeats"] == 3
+    relabelled = toy_cache.manifest("toy").table.copy()
+    relabelled.loc[0, "emotion"] = "fear"
+    toy_cache.save_manifest(Manifest(relabelled))
+    with pytest.raises(InputError, match="different run"):
+        train(request(setting="baseline", repeats=3), toy_cache, out)
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.txt").write_text("years of work")
@@ -183,8 +198,74 @@ def test_utterances_without_a_feature_are_left_out_only_on_request(toy_cache, tm
     assert run.metrics["domains"]["toy"]["n_test"] == 10
 
 
-@pytest.mark.parametrize("features", [[], [""], ["mfcc", "mfcc"]])
+def test_a_run_that_cannot_take_its_place_is_kept_and_so_is_the_old_one(
+    toy_cache, tmp_path, monkeypatch
+):
+    out = tmp_path / "run"
+    train(request(setting="baseline"), toy_cache, out)
+    before = (out / "metrics.json").read_bytes()
+    rename = Path.rename
+
+    def refuse(self, target):
+        if target == out and "replaced" not in self.name:
+            raise OSError(16, "Device or resource busy")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(SerError, match="it is whole in") as caught:
+        train(request(setting="baseline"), toy_cache, out)
+    assert (out / "metrics.json").read_bytes() == before
+    kept = Path(str(caught.value).rpartition("it is whole in ")[2])
+    assert (kept / "metrics.json").exists()
+
+
+def test_the_working_folder_is_no_run_folder(toy_cache, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="name a folder in it"):
+        train(request(setting="baseline"), toy_cache, Path())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX has the limit")
+def test_many_jobs_need_few_file_descriptors(toy_cache, tmp_path):
+    code = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from ser.cache import Cache\n"
+        "from ser.train.config import load_config\n"
+        "from ser.train.experiment import Request, train\n"
+        "if __name__ == '__main__':\n"
+        "    resource.setrlimit(resource.RLIMIT_NOFILE, (96, 96))\n"
+        "    config = load_config('paper', ['train.epochs=1'])\n"
+        "    request = Request('single', 'toy', ['mfcc', 'ge2e'], config, repeats=6, workers=2)\n"
+        "    train(request, Cache(Path(sys.argv[1])), Path(sys.argv[2]))\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    command = [sys.executable, script, toy_cache.folder, tmp_path / "run"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "metrics.json").exists()
+
+
+def test_a_run_that_cannot_be_written_says_so(toy_cache, tmp_path, monkeypatch):
+    def full(*_):
+        raise SafetensorError("No space left on device")
+
+    monkeypatch.setattr("ser.train.run_folder.save_file", full)
+    with pytest.raises(SerError, match="No space left"):
+        train(request(), toy_cache, tmp_path / "run")
+    assert [path.name for path in tmp_path.iterdir() if path.name != "cache"] == []
+
+
+def test_an_unknown_setting_is_told(toy_cache, tmp_path):
+    with pytest.raises(InputError, match="expected single or baseline"):
+        train(request(setting="sinlge"), toy_cache, tmp_path / "run")
+
+
+@pytest.mark.parametrize("features", [[], [""], ["mfcc", "mfcc"], ["mfcc", "mfcc@{prefix}"]])
 def test_a_wrong_list_of_features_is_told(toy_cache, tmp_path, features):
+    prefix = toy_cache.resolve("mfcc", toy_cache.manifest("toy")).hash[:6]
+    features = [name.format(prefix=prefix) for name in features]
     with pytest.raises(InputError, match="--features"):
         train(request(features=features), toy_cache, tmp_path / "run")
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from ser.train.metrics import (
     confusion_matrix,
     interval_over_repeats,
+    interval_over_speakers,
     interval_over_utterances,
     recalls,
     unweighted_accuracy,
@@ -46,28 +47,40 @@ def test_wa_is_the_share_of_right_answers_and_ua_agrees_with_scikit_learn(pairs)
     assert unweighted_accuracy(confusion) == pytest.approx(reference)
 
 
-def test_the_interval_over_repeats_is_student_s():
-    # t(.975, 4) = 2.776; deviation of 1..5 is sqrt(2.5).
-    low, high = interval_over_repeats([0.1, 0.2, 0.3, 0.4, 0.5])
-    half = 2.7764451 * math.sqrt(2.5) / 10 / math.sqrt(5)
-    assert (low, high) == pytest.approx((0.3 - half, 0.3 + half))
+def test_the_interval_over_repeats_is_student_s_with_the_overlap_added():
+    # t(.975, 4) = 2.776; the deviation of .1 to .5 is sqrt(.025).
+    low, high = interval_over_repeats([0.3, 0.4, 0.5, 0.6, 0.7], test_to_train=0.3)
+    half = 2.7764451 * math.sqrt(0.025) * math.sqrt(1 / 5 + 0.3)
+    assert (low, high) == pytest.approx((0.5 - half, 0.5 + half))
 
 
 def test_intervals_are_shares():
-    assert interval_over_repeats([0.99, 0.6]) == (0.0, 1.0)
+    assert interval_over_repeats([0.99, 0.6], 0.3) == (0.0, 1.0)
 
 
-def test_the_bootstrap_interval_is_that_of_a_binomial():
-    truth = np.zeros(400, dtype=int)
-    predicted = np.array([0] * 300 + [1] * 100)
-    low, high = interval_over_utterances(truth, predicted, 2)["wa"]
+def test_the_interval_over_speakers_is_the_jackknife():
+    # Three speakers with rates 1, 1/2 and 0: left out in turn, 1/4, 1/2, 3/4.
+    speakers = ["a", "a", "b", "b", "c", "c"]
+    right = np.array([1, 1, 1, 0, 0, 0])
+    low, high = interval_over_speakers(speakers, lambda chosen: right[chosen].mean())
+    error = math.sqrt(2 / 3 * 2 * 0.25**2)
+    half = 4.3026527 * error  # t(.975, 2)
+    assert (low, high) == pytest.approx((max(0.5 - half, 0), min(0.5 + half, 1)))
+
+
+def test_the_bootstrap_interval_of_wa_is_that_of_a_binomial():
+    confusion = np.array([[300, 100], [0, 0]])
+    low, high = interval_over_utterances(confusion, weighted_accuracy)
     half = 1.96 * math.sqrt(0.75 * 0.25 / 400)
     assert low == pytest.approx(0.75 - half, abs=0.01)
     assert high == pytest.approx(0.75 + half, abs=0.01)
 
 
-def test_the_bootstrap_is_the_same_every_time_and_holds_the_rate():
-    first = interval_over_utterances(TRUTH, PREDICTED, 3)
-    assert first == interval_over_utterances(TRUTH, PREDICTED, 3)
-    low, high = first["ua"]
-    assert low <= 2 / 3 <= high
+def test_the_bootstrap_interval_of_ua_weighs_classes_alike():
+    # Recalls .5 of 100 and .9 of 400: the deviation of their mean is half the root of the sum.
+    confusion = np.array([[50, 50], [40, 360]])
+    low, high = interval_over_utterances(confusion, unweighted_accuracy)
+    half = 1.96 * math.sqrt(0.25 / 100 + 0.09 / 400) / 2
+    assert low == pytest.approx(0.7 - half, abs=0.01)
+    assert high == pytest.approx(0.7 + half, abs=0.01)
+    assert (low, high) == interval_over_utterances(confusion, unweighted_accuracy)

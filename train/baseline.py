@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,14 +22,13 @@ def pooled(domain: Domain) -> NDArray[np.float64]:
 
 
 def _pool(packed: Packed) -> NDArray[np.float64]:
-    frames = packed.frames.double().numpy()
     if not packed.sequence:
-        return frames
-    offsets, lengths = packed.offsets.numpy(), packed.lengths.numpy()
-    mean = np.add.reduceat(frames, offsets[:-1]) / lengths[:, None]
-    centred = frames - np.repeat(mean, lengths, axis=0)
-    variance = np.add.reduceat(centred**2, offsets[:-1]) / lengths[:, None]
-    return np.concatenate([mean, np.sqrt(variance)], axis=1)
+        return packed.frames.double().numpy()
+    utterances = (
+        packed.frames[start:end].double().numpy()
+        for start, end in pairwise(packed.offsets.tolist())
+    )
+    return np.stack([np.concatenate([each.mean(0), each.std(0)]) for each in utterances])
 
 
 def fit_predict(domain: Domain, train: Tensor, test: Tensor) -> NDArray[np.int64]:

@@ -108,10 +108,11 @@ def presets() -> list[str]:
 def load_config(preset: str = "paper", overrides: Sequence[str] = ()) -> Config:
     """Resolve a preset (a name, or the path of a TOML file) and `section.name=value` overrides.
 
-    A preset file may begin with `base = "paper"` and then holds only its departures from it.
+    A preset file may begin with `base = "paper"`, or a file beside it, and then holds only its
+    departures.
     Raises InputError for an unknown preset or setting (with near misses) or a value out of range.
     """
-    values = _read_preset(preset)
+    values = _read_preset(preset, Path())
     for override in overrides:
         name, equals, text = override.partition("=")
         if not equals:
@@ -140,8 +141,8 @@ def _section(values: Mapping[str, Mapping[str, Any]], name: str) -> Mapping[str,
     return values.get(name.partition(".")[0], {})
 
 
-def _read_preset(preset: str, depth: int = 0) -> dict[str, dict[str, Any]]:
-    path = Path(preset) if preset.endswith(".toml") else PRESETS / f"{preset}.toml"
+def _read_preset(preset: str, folder: Path, depth: int = 0) -> dict[str, dict[str, Any]]:
+    path = folder / preset if preset.endswith(".toml") else PRESETS / f"{preset}.toml"
     if not path.is_file():
         raise InputError(
             f"no preset {preset!r}: expected one of {', '.join(presets())}, or a .toml file"
@@ -153,7 +154,7 @@ def _read_preset(preset: str, depth: int = 0) -> dict[str, dict[str, Any]]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a TOML file: {error}") from error
     base = content.pop("base", None)
-    values = _read_preset(str(base), depth + 1) if base is not None else {}
+    values = _read_preset(str(base), path.parent, depth + 1) if base is not None else {}
     for section, settings in content.items():
         if not isinstance(settings, dict):
             raise InputError(f"{path}: {section}: expected a [section] of settings")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..cache import Cache, Features
+from ..cache import Cache, FeatureKey, Features
 from ..manifests import Manifest
 
 Batch = Mapping[str, tuple[Tensor, Tensor]]
@@ -25,11 +26,13 @@ class Packed:
         frames: (sum of lengths, dim), in the dtype of the cache.
         offsets: (n + 1), int64; utterance i owns rows offsets[i] to offsets[i + 1].
         sequence: False for a vector feature (every length is 1).
+        backbone: what computed it; the size of its encoder depends on that.
     """
 
     frames: Tensor
     offsets: Tensor
     sequence: bool
+    backbone: str = ""
 
     @classmethod
     def of(cls, features: Features) -> Packed:
@@ -38,6 +41,7 @@ class Packed:
             torch.from_numpy(features.frames),
             torch.from_numpy(np.asarray(features.offsets, dtype=np.int64)),
             features.key.kind == "sequence",
+            features.key.backbone,
         )
 
     @property
@@ -45,18 +49,18 @@ class Packed:
         """Values per frame."""
         return self.frames.shape[1]
 
-    @property
+    @cached_property
     def lengths(self) -> Tensor:
-        """Frames per utterance, (n,)."""
-        return self.offsets[1:] - self.offsets[:-1]
+        """Frames per utterance, (n,), on the host."""
+        return self.offsets.diff().cpu()
 
     def to(self, device: torch.device) -> Packed:
         """The same feature on another device."""
-        return Packed(self.frames.to(device), self.offsets.to(device), self.sequence)
+        return replace(self, frames=self.frames.to(device), offsets=self.offsets.to(device))
 
     def share(self) -> Packed:
         """Move the tensors to shared memory, so that worker processes see them without a copy."""
-        return Packed(_shared(self.frames), _shared(self.offsets), self.sequence)
+        return replace(self, frames=_shared(self.frames), offsets=_shared(self.offsets))
 
     def gather(self, rows: Tensor, longest: int) -> tuple[Tensor, Tensor]:
         """Pad the utterances `rows` (B,) to `longest` frames.
@@ -73,11 +77,13 @@ class Packed:
         return self.frames[index].float() * inside[..., None], lengths
 
     def statistics(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and deviation over all frames of the utterances `rows`: two (dim,) float32."""
-        chosen = torch.zeros(len(self.offsets) - 1, dtype=torch.bool, device=rows.device)
-        chosen[rows] = True
-        values = self.frames[torch.repeat_interleave(chosen, self.lengths)].double()
-        deviation, mean = torch.std_mean(values, dim=0, correction=0)
+        """Mean and deviation over all frames of the utterances `rows` (on the host): two (dim,)."""
+        # One utterance at a time in double precision: a copy of all frames would be too large.
+        count = int(self.lengths[rows].sum())
+        bounds = [(int(self.offsets[row]), int(self.offsets[row + 1])) for row in rows]
+        mean = torch.stack([self.frames[a:b].double().sum(0) for a, b in bounds]).sum(0) / count
+        squares = [(self.frames[a:b].double() - mean).square().sum(0) for a, b in bounds]
+        deviation = (torch.stack(squares).sum(0) / count).sqrt()
         return mean.float(), torch.where(deviation > 1e-6, deviation, 1.0).float()
 
 
@@ -86,6 +92,7 @@ class Domain:
     """The utterances of one corpus with all the features that were asked for.
 
     Attributes:
+        speakers: of every utterance; blank where it is not known.
         targets: (n,), int64: position in `labels` of each utterance's emotion.
     """
 
@@ -93,6 +100,7 @@ class Domain:
     language: str
     labels: tuple[str, ...]
     ids: tuple[str, ...]
+    speakers: tuple[str, ...]
     targets: Tensor
     features: Mapping[str, Packed]
 
@@ -114,18 +122,15 @@ class Domain:
     def lengths(self) -> Tensor:
         """What a batch costs, per utterance: the frames of its longest sequence feature."""
         each = [packed.lengths for packed in self.features.values()]
-        return torch.stack(each).amax(0).cpu()
+        return torch.stack(each).amax(0)
 
     def batch(self, rows: Tensor) -> Batch:
         """Features of the utterances `rows`, a tensor on the host, padded on the device."""
         there = rows.to(self.targets.device)
         return {
-            name: packed.gather(there, self._longest(name, rows))
+            name: packed.gather(there, int(packed.lengths[rows].max()))
             for name, packed in self.features.items()
         }
-
-    def _longest(self, name: str, rows: Tensor) -> int:
-        return int(self.features[name].lengths[rows.to(self.targets.device)].max())
 
 
 def _shared(tensor: Tensor) -> Tensor:
@@ -133,21 +138,20 @@ def _shared(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def load_domain(cache: Cache, manifest: Manifest, features: Sequence[str]) -> Domain:
-    """Read the features of a corpus; checksums are verified on the way.
+def load_domain(cache: Cache, manifest: Manifest, keys: Mapping[str, FeatureKey]) -> Domain:
+    """Read features of a corpus, by the names they were asked for; checksums are verified.
 
     Raises MissingFeaturesError if one is not cached for every utterance of the manifest.
     """
     table = manifest.table
     position = {label: index for index, label in enumerate(manifest.labels)}
-    packed = {
-        name: Packed.of(cache.read(cache.resolve(name, manifest), manifest)) for name in features
-    }
+    packed = {name: Packed.of(cache.read(key, manifest)) for name, key in keys.items()}
     return Domain(
         corpus=manifest.corpus,
         language=manifest.language,
         labels=manifest.labels,
         ids=tuple(table["id"]),
+        speakers=tuple(table["speaker"]),
         targets=torch.tensor([position[emotion] for emotion in table["emotion"]]),
         features=packed,
     )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..cache import Cache
+from ..cache import Cache, FeatureKey
+from ..cores import cores
 from ..errors import InputError
 from ..manifests import (
     Manifest,
@@ -21,16 +24,16 @@ from ..manifests import (
     shared_speakers,
     write_splits,
 )
-from .baseline import SETTINGS
+from ..progress import Progress
+from .baseline import SETTINGS as SVM
 from .config import Config
-from .data import Domain, load_domain
-from .jobs import Job, Outcome, default_workers, run_jobs
+from .data import load_domain
+from .jobs import Job, Outcome, run_jobs
 from .model import ModelSpec
 from .results import domain_metrics
 from .run_folder import SPLIT, check_target, new_folder, write_run
 
-PROTOCOLS = ("paper", "speaker")
-SETTINGS_OF_TRAINING = ("single", "baseline")
+SETTINGS = ("single", "baseline")
 
 
 @dataclass(frozen=True)
@@ -60,57 +63,54 @@ class Request:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run.
-
-    Attributes:
-        speakers_shared: test speakers of all splits that are in their training parts too.
-        skipped: utterances left out because a feature was missing.
-    """
+    """A finished run; `skipped` are the utterances left out because a feature was missing."""
 
     folder: Path
     metrics: dict[str, Any]
-    speakers_shared: int
     skipped: Sequence[str]
 
 
-def train(
-    request: Request,
-    cache: Cache,
-    out: Path,
-    progress: Callable[[str], None] = lambda line: None,
-) -> Run:
+def train(request: Request, cache: Cache, out: Path, progress: Progress | None = None) -> Run:
     """Train and test every repeat, write the run folder `out`, return what it holds.
 
-    Raises MissingFeaturesError (with the command to run) if a feature is not cached, LeakError for
-    a split that leaks, InputError for wrong usage.
+    Raises:
+        MissingFeaturesError: a feature is not cached; the message has the command to run.
+        LeakError: a split leaks.
+        InputError: wrong usage.
+        SerError: the run folder cannot be written, or a training process failed.
     """
     started = time.perf_counter()
-    features = check_features(request.features)
-    manifest, skipped = usable(cache, request, features)
-    domain = load_domain(cache, manifest, features)
-    loaded = time.perf_counter()
-    splits = resolve_splits(request, manifest)
-    config = describe(request, manifest, domain, cache, splits)
-    check_target(out, config, request.overwrite)
-
-    network = request.setting != "baseline"
-    jobs = [Job(split, request.config if network else None) for split in splits]
+    progress = progress or Progress()
+    network = check_request(request)
     device = resolve_device(request.device) if network else torch.device("cpu")
-    workers = default_workers() if request.workers is None else request.workers
+    manifest, keys, skipped = usable(cache, request)
+    splits = resolve_splits(request, manifest)
+    domain = load_domain(cache, manifest, keys)
+    spec = ModelSpec.of(domain, request.config.model, request.config.auxiliary)
+    config = describe(request, manifest, keys, splits, device)
+    config["model"] = spec.to_dict() if network else None
+    check_target(out, config, request.overwrite)
+    loaded = time.perf_counter()
+
+    jobs = [Job(split, request.config if network else None) for split in splits]
+    workers = cores() if request.workers is None else request.workers
+    ticker = Ticker(request, progress, len(jobs))
     outcomes: list[Outcome] = []
     with new_folder(out) as folder:
-        for outcome in run_jobs(domain.to(device), jobs, workers):
+        for outcome in run_jobs(domain.to(device), jobs, workers, ticker.epoch_done):
             outcomes.append(outcome)
-            done = f"{request.corpus} {request.setting} {len(outcomes)}/{len(jobs)}"
-            progress(f"{done}: {describe_outcome(outcome)}")
+            ticker.job_done(outcome)
         outcomes.sort(key=lambda each: (each.split.seed, each.split.fold))
         metrics = {
             "setting": request.setting,
-            "method": "svm" if request.setting == "baseline" else request.setting,
-            "features": features,
+            "method": request.setting if network else "svm",
+            "features": list(keys),
             "protocol": request.protocol,
+            "preset": request.preset if network else None,
             "repeats": len({split.seed for split in splits}),
-            "domains": {manifest.corpus: domain_metrics(domain, outcomes)},
+            "domains": {
+                manifest.corpus: domain_metrics(domain, outcomes, overlap(manifest, splits))
+            },
             "seconds": {
                 "load": round(loaded - started, 3),
                 "train": round(time.perf_counter() - loaded, 3),
@@ -119,30 +119,33 @@ def train(
         }
         write_run(folder, config, metrics, domain, outcomes)
         write_splits(folder / SPLIT, manifest, splits)
-    shared = max(shared_speakers(manifest, split) for split in splits)
-    return Run(out, metrics, shared, skipped)
+    return Run(out, metrics, skipped)
 
 
-def check_features(features: Sequence[str]) -> list[str]:
-    """The features as a list; raises InputError for none or one named twice."""
-    names = [name.strip() for name in features if name.strip()]
-    if not names:
-        raise InputError("--features: expected at least one feature, e.g. --features mfcc,ge2e")
-    if len(set(names)) < len(names):
-        raise InputError(f"--features {','.join(names)}: a feature is named twice")
-    return names
+def check_request(request: Request) -> bool:
+    """Whether a network is to be trained; raises InputError for what does not go together."""
+    if request.setting not in SETTINGS:
+        raise InputError(f"--setting {request.setting}: expected {' or '.join(SETTINGS)}")
+    names = list(request.features)
+    if not names or not all(names):
+        raise InputError("--features: expected names with commas between, such as mfcc,ge2e")
+    settings = request.config
+    if settings.train.batch_size < 2 and settings.model.normalisation == "batch":
+        raise InputError("train.batch_size=1: batch normalisation needs at least 2 a batch")
+    return request.setting != "baseline"
 
 
-def usable(cache: Cache, request: Request, features: Sequence[str]) -> tuple[Manifest, list[str]]:
-    """The manifest of the corpus, without utterances that lack a feature if that was asked for."""
+def usable(cache: Cache, request: Request) -> tuple[Manifest, dict[str, FeatureKey], list[str]]:
+    """The manifest, the keys of the features by name, and the utterances left out, if asked for."""
     manifest = cache.manifest(request.corpus)
+    keys = {name: cache.resolve(name, manifest) for name in request.features}
+    if len({key.hash for key in keys.values()}) < len(request.features):
+        raise InputError(f"--features {','.join(request.features)}: a feature is named twice")
     if not request.skip_missing:
-        return manifest, []
-    missing = {
-        id for name in features for id in cache.missing(cache.resolve(name, manifest), manifest)
-    }
-    kept = manifest.table[~manifest.table["id"].isin(missing)]
-    return Manifest(kept.reset_index(drop=True)), sorted(missing)
+        return manifest, keys, []
+    missing = {id for key in keys.values() for id in cache.missing(key, manifest)}
+    kept = [id for id in manifest.ids if id not in missing]
+    return manifest.select(kept), keys, sorted(missing)
 
 
 def resolve_splits(request: Request, manifest: Manifest) -> list[Split]:
@@ -165,18 +168,29 @@ def resolve_splits(request: Request, manifest: Manifest) -> list[Split]:
     return splits
 
 
+def overlap(manifest: Manifest, splits: Sequence[Split]) -> int | None:
+    """Most test speakers of a split that are in its training part too; None if not known."""
+    if not all(manifest.table["speaker"]):
+        return None
+    return max(shared_speakers(manifest, split) for split in splits)
+
+
 def describe(
-    request: Request, manifest: Manifest, domain: Domain, cache: Cache, splits: Sequence[Split]
+    request: Request,
+    manifest: Manifest,
+    keys: Mapping[str, FeatureKey],
+    splits: Sequence[Split],
+    device: torch.device,
 ) -> dict[str, Any]:
     """The content of `config.json`: everything that the numbers depend on, resolved."""
     network = request.setting != "baseline"
-    keys = {name: cache.resolve(name, manifest) for name in domain.features}
-    spec = ModelSpec.of(domain, request.config.model, request.config.auxiliary)
+    rows = manifest.table[["id", "speaker", "emotion"]].itertuples(index=False, name=None)
     return {
         "setting": request.setting,
         "corpora": {
             manifest.corpus: {
                 "manifest": manifest.id,
+                "labels_hash": digest(sorted(rows)),
                 "language": manifest.language,
                 "labels": list(manifest.labels),
                 "utterances": len(manifest),
@@ -188,10 +202,16 @@ def describe(
         },
         "protocol": request.protocol,
         "seeds": sorted({split.seed for split in splits}),
+        "split_hash": digest([(each.seed, each.fold, each.parts()) for each in splits]),
         "preset": request.preset if network else None,
-        "config": request.config.to_dict() if network else dict(SETTINGS),
-        "model": spec.to_dict() if network else None,
+        "config": request.config.to_dict() if network else dict(SVM),
+        "device": device.type,
     }
+
+
+def digest(value: Any) -> str:
+    """16 hex digits of the SHA-256 of a plain value, written as JSON."""
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
 
 
 def resolve_device(name: str) -> torch.device:
@@ -206,17 +226,32 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
-def describe_outcome(outcome: Outcome) -> str:
-    """What the user sees when a job ends."""
-    scores = []
-    for member in outcome.history:
-        curve, epoch = member["validation_ua"], member["epoch"]
-        assert isinstance(curve, list)
-        assert isinstance(epoch, int)
-        scores.append(f"{curve[epoch - 1]:.3f} (epoch {epoch})")
-    validation = f"validation UA {', '.join(scores)}, " if scores else ""
-    place = f"repeat {outcome.split.seed}, fold {outcome.split.fold}"
-    return f"{place}: {validation}{outcome.seconds:.1f} s"
+class Ticker:
+    """Shows epochs as they pass, and says what came of every job."""
+
+    def __init__(self, request: Request, progress: Progress, jobs: int) -> None:
+        self.name = f"{request.corpus} {request.setting}"
+        self.progress = progress
+        self.jobs, self.done = jobs, 0
+        self.epochs = jobs * request.config.train.epochs * request.config.train.members
+        self.passed = 0
+
+    def epoch_done(self) -> None:
+        """One epoch of some job."""
+        self.passed += 1
+        self.progress.show(
+            f"{self.name}: epoch {self.passed} of {self.epochs}, {self.done} of {self.jobs} runs"
+        )
+
+    def job_done(self, outcome: Outcome) -> None:
+        """One job; the validation UA is of the epoch that was kept."""
+        self.done += 1
+        scores = [f"{each['validation_ua'][each['epoch'] - 1]:.3f}" for each in outcome.history]
+        validation = f"validation UA {', '.join(scores)}, " if scores else ""
+        self.progress.say(
+            f"{self.name} {self.done}/{self.jobs}: repeat {outcome.split.seed}, "
+            f"fold {outcome.split.fold}: {validation}{outcome.seconds:.1f} s"
+        )
 
 
 def default_out(request: Request) -> Path:

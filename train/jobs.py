@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
+import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ..errors import SerError
 from ..manifests import Split
@@ -23,6 +24,9 @@ from .config import Config
 from .data import Domain, ordered_batches
 from .loop import EVALUATION_BATCH, fit
 from .model import probabilities
+
+EpochDone = Callable[[], None]
+"""Called after every epoch of any job."""
 
 MEMBER_SEEDS = 1000
 """Distance between the seeds of the members of one repeat."""
@@ -43,19 +47,20 @@ class Outcome:
     Attributes:
         predicted: (n_test,), label positions, in the order of `split.test`.
         probabilities: (n_test, classes), mean over the members; None for the baseline.
-        weights: the state of every member.
+        weights: the state of every member; NumPy, because tensors that cross processes keep a file
+            descriptor each.
         history: learning curves of every member.
     """
 
     split: Split
     predicted: NDArray[np.int64]
     probabilities: NDArray[np.float32] | None
-    weights: Sequence[Mapping[str, Tensor]] = ()
-    history: Sequence[Mapping[str, object]] = ()
+    weights: Sequence[Mapping[str, NDArray[Any]]] = ()
+    history: Sequence[Mapping[str, Any]] = ()
     seconds: float = field(default=0.0, compare=False)
 
 
-def run_job(domain: Domain, job: Job) -> Outcome:
+def run_job(domain: Domain, job: Job, epoch_done: EpochDone = lambda: None) -> Outcome:
     """Train on the split's training part, choose by its validation part, predict its test part."""
     started = time.perf_counter()
     split = job.split
@@ -71,10 +76,10 @@ def run_job(domain: Domain, job: Job) -> Outcome:
     weights, history = [], []
     for member in range(job.config.train.members):
         seed = split.seed + MEMBER_SEEDS * member
-        fitted = fit(domain, train, validation, job.config, seed)
+        fitted = fit(domain, train, validation, job.config, seed, epoch_done)
         mean += probabilities(fitted.model, domain, test, batches) / job.config.train.members
         state = fitted.model.state_dict()
-        weights.append({name: value.cpu().contiguous() for name, value in state.items()})
+        weights.append({name: value.cpu().numpy() for name, value in state.items()})
         history.append(
             {
                 "seed": seed,
@@ -88,28 +93,42 @@ def run_job(domain: Domain, job: Job) -> Outcome:
     return Outcome(split, predicted, mean.numpy(), weights, history, seconds)
 
 
-def run_jobs(domain: Domain, jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
+def run_jobs(
+    domain: Domain,
+    jobs: Sequence[Job],
+    workers: int,
+    epoch_done: EpochDone = lambda: None,
+) -> Iterator[Outcome]:
     """Run jobs and yield their outcomes as they end.
 
     On a CPU every job has one thread, whatever the number of workers, so that the numbers do not
     depend on it. On a GPU, and for the baseline, which takes less time than a process takes to
     start, jobs run one after the other in this process.
+
+    Raises:
+        SerError: a job failed, or its process ended.
     """
     workers = min(workers, sum(job.config is not None for job in jobs))
     if workers <= 1 or domain.targets.device.type != "cpu":
         with one_thread():
-            yield from (run_job(domain, job) for job in jobs)
+            yield from (run_job(domain, job, epoch_done) for job in jobs)
         return
+    context = multiprocessing.get_context("spawn")
+    epochs = context.Queue()
     executor = ProcessPoolExecutor(
         workers,
-        mp_context=multiprocessing.get_context("spawn"),
+        mp_context=context,
         initializer=_start_worker,
-        initargs=(domain.share(),),
+        initargs=(domain.share(), epochs),
     )
     try:
-        futures = [executor.submit(_run_in_worker, job) for job in jobs]
-        for future in as_completed(futures):
-            yield future.result()
+        waiting = {executor.submit(_run_in_worker, job) for job in jobs}
+        while waiting:
+            done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+            while not epochs.empty():
+                epochs.get()
+                epoch_done()
+            yield from (future.result() for future in done)
     except BrokenProcessPool as error:
         raise SerError(
             "a training process ended without a word, most often for want of memory; "
@@ -130,22 +149,18 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def default_workers() -> int:
-    """As many as there are cores for this process."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+_work: tuple[Domain, EpochDone] | None = None
 
 
-_domain: Domain | None = None
-
-
-def _start_worker(domain: Domain) -> None:
-    global _domain
-    _domain = domain
+def _start_worker(domain: Domain, epochs: multiprocessing.Queue[None]) -> None:
+    global _work
+    # Ctrl-C reaches every process of the terminal; the main one alone acts on it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
+    _work = domain, partial(epochs.put, None)
 
 
 def _run_in_worker(job: Job) -> Outcome:
-    assert _domain is not None
-    return run_job(_domain, job)
+    assert _work is not None
+    domain, epoch_done = _work
+    return run_job(domain, job, epoch_done)

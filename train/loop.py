@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from ..errors import SerError
 from .augment import augment, mix
 from .config import Config
 from .data import Domain, ordered_batches, shuffled_batches
@@ -18,9 +19,6 @@ from .model import ModelSpec, Recogniser, probabilities
 from .towers import shape_of
 
 EVALUATION_BATCH = 128
-
-Progress = Callable[[int, float, float], None]
-"""Called after every epoch with its number from 1, the mean loss and the validation UA."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +43,21 @@ def fit(
     validation: Tensor,
     config: Config,
     seed: int,
-    progress: Progress | None = None,
+    epoch_done: Callable[[], None] = lambda: None,
 ) -> Fitted:
     """Train a model on the utterances `train` (rows of `domain`); choose by `validation`.
 
-    The seed sets the initial weights, the order, dropout and augmentation.
+    The seed sets the initial weights, the order, dropout and augmentation. `epoch_done` is called
+    after every epoch.
+
+    Raises SerError if the loss is not finite.
     """
     settings = config.train
     torch.manual_seed(seed)
     order = torch.Generator().manual_seed(seed)
     model = Recogniser(ModelSpec.of(domain, config.model, config.auxiliary))
     model.to(domain.targets.device)
-    model.fit_inputs(domain, train.to(domain.targets.device))
+    model.fit_inputs(domain, train)
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True
     )
@@ -79,12 +80,15 @@ def fit(
             schedule.step()
             total += loss.detach() * len(rows)
         losses.append(float(total) / len(train))
+        if not math.isfinite(losses[-1]):
+            raise SerError(
+                f"{domain.corpus}: the loss of epoch {epoch} is not finite; try a lower train.lr"
+            )
         curve.append(validation_ua(model, domain, validation, checks))
         if settings.select == "last" or curve[-1] > max(curve[:-1], default=-1.0):
             best = {name: value.clone() for name, value in model.state_dict().items()}
             chosen = epoch
-        if progress:
-            progress(epoch, losses[-1], curve[-1])
+        epoch_done()
 
     model.load_state_dict(best)
     return Fitted(model, losses, curve, chosen)

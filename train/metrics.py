@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 IntArray = NDArray[np.integer]
 FloatArray = NDArray[np.floating]
@@ -35,38 +34,60 @@ def weighted_accuracy(confusion: IntArray) -> float:
     return float(confusion.trace() / confusion.sum())
 
 
-def interval_over_repeats(values: Sequence[float]) -> tuple[float, float]:
-    """95 % interval of the mean of repeats, by Student's t."""
-    mean, spread = float(np.mean(values)), float(np.std(values, ddof=1))
-    half = float(stats.t.ppf(0.975, len(values) - 1)) * spread / len(values) ** 0.5
-    return max(mean - half, 0.0), min(mean + half, 1.0)
+def interval_over_repeats(values: Sequence[float], test_to_train: float) -> tuple[float, float]:
+    """95 % interval of the mean of repeated random splits.
+
+    Student's t with the variance of Nadeau and Bengio (2003), s^2 (1/n + test/train): repeats share
+    most of their training utterances, so s^2 / n alone would be too small.
+
+    Args:
+        values: one rate per repeat, at least two.
+        test_to_train: size of the test part by that of the training part.
+    """
+    count = len(values)
+    deviation = float(np.std(values, ddof=1)) * (1 / count + test_to_train) ** 0.5
+    return _interval(float(np.mean(values)), deviation, count - 1)
+
+
+def interval_over_speakers(
+    speakers: Sequence[str], rate: Callable[[NDArray[np.bool_]], float]
+) -> tuple[float, float]:
+    """95 % interval of a rate over all utterances: jackknife over speakers, with Student's t.
+
+    Utterances of one speaker stand or fall together, so speakers are what is sampled.
+
+    Args:
+        speakers: of every utterance (n,), at least two different ones.
+        rate: the rate of the utterances that a mask (n,) chooses.
+    """
+    names = np.asarray(speakers)
+    chosen = np.unique(names)
+    without = np.array([rate(names != name) for name in chosen])
+    count = len(chosen)
+    deviation = ((count - 1) / count * np.sum((without - without.mean()) ** 2)) ** 0.5
+    return _interval(rate(np.ones(len(names), dtype=bool)), float(deviation), count - 1)
 
 
 def interval_over_utterances(
-    truth: IntArray, predicted: IntArray, classes: int, draws: int = 2000
-) -> dict[str, tuple[float, float]]:
-    """95 % intervals of UA and WA by the percentile bootstrap over utterances, seeded.
+    confusion: IntArray, rate: Callable[[IntArray], float], draws: int = 2000
+) -> tuple[float, float]:
+    """95 % interval of a rate: the percentile bootstrap over utterances, seeded.
 
     Utterances are drawn within their class, so that every draw has the classes of the test part.
+
+    Args:
+        confusion: counts (classes, classes).
+        rate: a rate of such a matrix.
     """
-    confusion = confusion_matrix(truth, predicted, classes)
-    present = confusion.sum(axis=1) > 0
     generator = np.random.default_rng(0)
-    # Drawing n utterances of a class with replacement is one multinomial draw of its row.
-    drawn = np.stack(
-        [
-            generator.multinomial(row.sum(), row / row.sum(), size=draws)
-            for row in confusion[present]
-        ],
-        axis=1,
-    )
-    right = drawn[:, np.arange(present.sum()), np.flatnonzero(present)]
-    per_class = confusion[present].sum(axis=1)
-    ua = (right / per_class).mean(axis=1)
-    wa = right.sum(axis=1) / per_class.sum()
-    return {name: _percentiles(values) for name, values in (("ua", ua), ("wa", wa))}
-
-
-def _percentiles(values: FloatArray) -> tuple[float, float]:
-    low, high = np.percentile(values, [2.5, 97.5])
+    # Drawing the n utterances of a class with replacement is one multinomial draw of its row.
+    rows = [generator.multinomial(row.sum(), row / max(row.sum(), 1), draws) for row in confusion]
+    low, high = np.percentile([rate(drawn) for drawn in np.stack(rows, axis=1)], [2.5, 97.5])
     return float(low), float(high)
+
+
+def _interval(mean: float, deviation: float, freedom: int) -> tuple[float, float]:
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(freedom, 0.975)) * deviation
+    return max(mean - half, 0.0), min(mean + half, 1.0)

@@ -26,9 +26,10 @@ from .towers import make_tower
 
 @dataclass(frozen=True)
 class FeatureShape:
-    """What the model must know of a feature: its spec, its size, and whether it is a sequence."""
+    """What the model must know of a feature: its name, what computed it, its size and kind."""
 
     name: str
+    backbone: str
     dim: int
     sequence: bool
 
@@ -47,7 +48,7 @@ class ModelSpec:
     def of(cls, domain: Domain, model: ModelSettings, auxiliary: AuxiliarySettings) -> ModelSpec:
         """The spec for a domain."""
         shapes = tuple(
-            FeatureShape(name, packed.dim, packed.sequence)
+            FeatureShape(name, packed.backbone, packed.dim, packed.sequence)
             for name, packed in domain.features.items()
         )
         return cls(shapes, domain.language, len(domain.labels), model, auxiliary)
@@ -72,8 +73,7 @@ def make_encoder(shape: FeatureShape, settings: ModelSettings) -> nn.Module:
     """The encoder of a feature: MFCC gets the paper's smaller, deeper LSTM."""
     if not shape.sequence:
         return VectorEncoder(shape.dim)
-    small = shape.name.partition(":")[0] == "mfcc"
-    filters, hidden, layers = (32, 64, 2) if small else (64, 128, 1)
+    filters, hidden, layers = (32, 64, 2) if shape.backbone == "mfcc" else (64, 128, 1)
     encoders: list[nn.Module] = []
     if settings.encoder in ("attention", "both"):
         activation = settings.conv_activation
@@ -107,7 +107,7 @@ class Recogniser(nn.Module):
         self.auxiliary = AuxiliaryLoss(spec.auxiliary.reduction, spec.auxiliary.exclude_self)
 
     def fit_inputs(self, domain: Domain, rows: Tensor) -> None:
-        """Set the standardisation of every input from the utterances `rows`."""
+        """Set the standardisation of every input from the utterances `rows`, on the host."""
         for name, standardise in zip(self.names, self.inputs, strict=True):
             assert isinstance(standardise, Standardise)
             standardise.fit(*domain.features[name].statistics(rows))

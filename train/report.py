@@ -9,19 +9,20 @@ SHORTEST = 5
 """Letters of a label in the head of a confusion matrix, at least."""
 
 
-def describe_run(metrics: Mapping[str, Any], speakers_shared: int) -> str:
+def describe_run(metrics: Mapping[str, Any]) -> str:
     """UA, WA, recall per class and the confusion matrix of every corpus of a run."""
     parts = []
     for corpus, domain in metrics["domains"].items():
         head = (
-            f"{corpus} ({domain['language']}): {metrics['setting']} on "
+            f"{corpus} ({domain['language']}): {model_name(metrics)} on "
             f"{' + '.join(metrics['features'])}, protocol {metrics['protocol']}, "
             f"{metrics['repeats']} repeat{'s' if metrics['repeats'] > 1 else ''}, "
             f"{domain['n_test']} test utterances each"
         )
         lines = [head, ""]
         lines += [f"  {name}  {rate(domain[name.lower()])}" for name in ("UA", "WA")]
-        lines += ["", *confusion_table(domain), "", speaker_note(metrics, speakers_shared)]
+        lines += ["", *confusion_table(domain), ""]
+        lines += [f"  {speaker_note(metrics['protocol'], domain)}", f"  {interval_note(domain)}"]
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
 
@@ -54,21 +55,38 @@ def confusion_table(domain: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def speaker_note(metrics: Mapping[str, Any], speakers_shared: int) -> str:
+def model_name(metrics: Mapping[str, Any]) -> str:
+    """`baseline`, or the setting with the preset: `single (strong)`."""
+    preset = f" ({metrics['preset']})" if metrics["preset"] else ""
+    return f"{metrics['setting']}{preset}"
+
+
+def speaker_note(protocol: str, domain: Mapping[str, Any]) -> str:
     """What the protocol means for the numbers."""
-    if metrics["protocol"] == "speaker":
-        return "  No speaker is in two parts: these are numbers for unknown speakers."
-    if speakers_shared:
-        return (
-            f"  Speakers overlap ({speakers_shared} test speakers are in training too): these are "
-            "numbers for known\n  speakers. For unknown ones: --protocol speaker"
-        )
-    return "  The speakers of this corpus are not known; they may overlap between the parts."
+    if protocol == "speaker":
+        return "No speaker is in two parts: these are numbers for unknown speakers."
+    if domain["speakers_shared"] is None:
+        return "The speakers are not known; they may overlap between training and test."
+    if domain["speakers_shared"]:
+        return "Speakers overlap between training and test: these are numbers for known speakers."
+    return "The split is random, but no test speaker happens to be in training."
+
+
+INTERVALS = {
+    "repeats": "Student's t over repeats, corrected for what their training parts share",
+    "speakers": "jackknife over speakers",
+    "utterances": "bootstrap over the test utterances of the one repeat",
+}
+
+
+def interval_note(domain: Mapping[str, Any]) -> str:
+    """Which interval it is."""
+    return f"Intervals: {INTERVALS[domain['interval']]}."
 
 
 def comparison_table(runs: Sequence[Mapping[str, Any]]) -> str:
     """One line per run and corpus: UA and WA with intervals."""
-    rows = [("corpus", "language", "setting", "features", "protocol", "UA", "95 %", "WA")]
+    rows = [("corpus", "language", "model", "features", "protocol", "UA", "95 %", "WA")]
     for metrics in runs:
         for corpus, domain in metrics["domains"].items():
             low, high = (decimal(value) for value in domain["ua"]["ci95"])
@@ -76,7 +94,7 @@ def comparison_table(runs: Sequence[Mapping[str, Any]]) -> str:
                 (
                     corpus,
                     domain["language"],
-                    metrics["setting"],
+                    model_name(metrics),
                     "+".join(metrics["features"]),
                     metrics["protocol"],
                     decimal(domain["ua"]["mean"]),
@@ -85,7 +103,11 @@ def comparison_table(runs: Sequence[Mapping[str, Any]]) -> str:
                 )
             )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
+    lines = [
         "  ".join(f"{value:{width}}" for value, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
-    )
+    ]
+    domains = [(run["protocol"], each) for run in runs for each in run["domains"].values()]
+    notes = [speaker_note(protocol, each) for protocol, each in domains]
+    notes += [interval_note(each) for _, each in domains]
+    return "\n".join([*lines, "", *dict.fromkeys(notes)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,41 +15,83 @@ from .jobs import Outcome
 from .metrics import (
     confusion_matrix,
     interval_over_repeats,
+    interval_over_speakers,
     interval_over_utterances,
     recalls,
     unweighted_accuracy,
     weighted_accuracy,
 )
 
+RATES = {"ua": unweighted_accuracy, "wa": weighted_accuracy}
 
-def domain_metrics(domain: Domain, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+
+def domain_metrics(
+    domain: Domain, outcomes: Sequence[Outcome], speakers_shared: int | None
+) -> dict[str, Any]:
     """The entry of one corpus in `metrics.json`; fractions, not per cent.
 
-    A repeat is all its folds: their predictions are pooled before UA is taken. The interval is
-    Student's t over repeats, or with a single repeat the bootstrap over its utterances.
+    A repeat is all its folds: their predictions are pooled before UA is taken.
+
+    Args:
+        speakers_shared: test speakers of a split that are in its training part too, at most; None
+            if the speakers are not known.
     """
     classes = len(domain.labels)
     repeats = [_pooled(domain, folds) for folds in _by_repeat(outcomes).values()]
-    confusions = [confusion_matrix(truth, predicted, classes) for truth, predicted in repeats]
-    values = {
-        "ua": [unweighted_accuracy(confusion) for confusion in confusions],
-        "wa": [weighted_accuracy(confusion) for confusion in confusions],
-    }
-    if len(repeats) > 1:
-        intervals = {name: interval_over_repeats(each) for name, each in values.items()}
-    else:
-        intervals = interval_over_utterances(*repeats[0], classes)
+    confusions = [confusion_matrix(truth, predicted, classes) for _, truth, predicted in repeats]
+    values = {name: [rate(each) for each in confusions] for name, rate in RATES.items()}
+    kind, intervals = _intervals(domain, outcomes, repeats, confusions, values)
     recall = np.array([recalls(each) for each in confusions])
     return {
         "language": domain.language,
         "labels": list(domain.labels),
         "n_test": len(repeats[0][0]),
+        "speakers_shared": speakers_shared,
         **{name: _summary(each, intervals[name]) for name, each in values.items()},
+        "interval": kind,
         "recall": {
             label: float(np.nanmean(column)) if not np.isnan(column).all() else None
             for label, column in zip(domain.labels, recall.T, strict=True)
         },
         "confusion": np.sum(confusions, axis=0).tolist(),
+    }
+
+
+Repeat = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+"""Rows of the domain that were tested, their true labels, their predicted labels."""
+
+
+def _intervals(
+    domain: Domain,
+    outcomes: Sequence[Outcome],
+    repeats: Sequence[Repeat],
+    confusions: Sequence[NDArray[np.int64]],
+    values: Mapping[str, Sequence[float]],
+) -> tuple[str, dict[str, tuple[float, float]]]:
+    """How sure the rates are: over speakers where whole speakers were held out, else over repeats,
+    or with a single repeat over its utterances."""
+    split = outcomes[0].split
+    speakers = [domain.speakers[row] for row in repeats[0][0]]
+    if split.protocol == "speaker" and len(set(speakers)) > 1:
+
+        def mean_rate(name: str, chosen: NDArray[np.bool_]) -> float:
+            # Every repeat tests every utterance, so one mask fits all of them.
+            found = [
+                confusion_matrix(truth[chosen], predicted[chosen], len(domain.labels))
+                for _, truth, predicted in repeats
+            ]
+            return float(np.mean([RATES[name](each) for each in found]))
+
+        return "speakers", {
+            name: interval_over_speakers(speakers, partial(mean_rate, name)) for name in RATES
+        }
+    if len(repeats) > 1:
+        ratio = len(split.test) / len(split.train)
+        return "repeats", {
+            name: interval_over_repeats(each, ratio) for name, each in values.items()
+        }
+    return "utterances", {
+        name: interval_over_utterances(confusions[0], rate) for name, rate in RATES.items()
     }
 
 
@@ -68,8 +111,9 @@ def _by_repeat(outcomes: Sequence[Outcome]) -> Mapping[int, list[Outcome]]:
     return repeats
 
 
-def _pooled(
-    domain: Domain, folds: Sequence[Outcome]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    truth = [domain.targets[domain.rows(each.split.test)].cpu().numpy() for each in folds]
-    return np.concatenate(truth), np.concatenate([each.predicted for each in folds])
+def _pooled(domain: Domain, folds: Sequence[Outcome]) -> Repeat:
+    """The folds of one repeat, in the order of the domain's rows."""
+    rows = np.concatenate([domain.rows(each.split.test).numpy() for each in folds])
+    predicted = np.concatenate([each.predicted for each in folds])
+    order = np.argsort(rows)
+    return rows[order], domain.targets.cpu().numpy()[rows[order]], predicted[order]

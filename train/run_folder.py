@@ -14,11 +14,13 @@ from typing import Any
 
 import pandas as pd
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
+from safetensors.torch import load_file
 
 from .. import __version__
 from ..errors import InputError, SerError
-from ..files import PARTIAL
+from ..files import PARTIAL, sync, sync_folder
 from .data import Domain
 from .jobs import Outcome
 from .model import ModelSpec, Recogniser
@@ -32,6 +34,8 @@ def check_target(folder: Path, config: Mapping[str, Any], overwrite: bool) -> No
     """Refuse a folder whose content would be lost: anything but the same run as `config`."""
     if folder.is_file():
         raise InputError(f"--out {folder}: is a file, expected a folder")
+    if folder.absolute() == Path.cwd() or folder.is_mount():
+        raise InputError(f"--out {folder}: cannot be replaced as a whole; name a folder in it")
     if overwrite and (folder / CONFIG).is_file():
         return
     if not folder.exists() or not any(folder.iterdir()) or _same_run(folder, config):
@@ -53,24 +57,42 @@ def _same_run(folder: Path, config: Mapping[str, Any]) -> bool:
 def new_folder(target: Path) -> Iterator[Path]:
     """Yield a hidden folder beside `target` that takes its place at the end, all at once.
 
-    On any exception it is removed and `target` stays as it was.
+    On an exception within, it is removed and `target` stays as it was.
+
+    Raises:
+        SerError: the folder cannot be made, or cannot take its place (it is kept then).
     """
+    target = target.absolute()
     partial = target.parent / f"{PARTIAL}{uuid.uuid4().hex}-{target.name}"
-    replaced = partial.with_name(partial.name + "-replaced")
     try:
         partial.mkdir(parents=True)
     except OSError as error:
         raise SerError(f"--out {target}: cannot be written: {error.strerror}") from error
     try:
         yield partial
+        for path in partial.iterdir():
+            sync(path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    _take_place(partial, target)
+
+
+def _take_place(partial: Path, target: Path) -> None:
+    old = partial.with_name(f"{partial.name}-replaced")
+    try:
         if target.exists():
-            target.rename(replaced)
+            target.rename(old)
         partial.rename(target)
     except OSError as error:
-        raise SerError(f"--out {target}: could not be written: {error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(replaced, ignore_errors=True)
+        if old.exists():
+            old.rename(target)
+        raise SerError(
+            f"--out {target}: the finished run could not be put there ({error.strerror}); "
+            f"it is whole in {partial}"
+        ) from error
+    sync_folder(target.parent)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def write_run(
@@ -80,14 +102,31 @@ def write_run(
     domain: Domain,
     outcomes: Sequence[Outcome],
 ) -> None:
-    """Write everything but the split into `folder`."""
+    """Write everything but the split into `folder`.
+
+    Raises:
+        SerError: it cannot be written.
+    """
+    try:
+        _write_run(folder, config, metrics, domain, outcomes)
+    except (OSError, SafetensorError) as error:
+        raise SerError(f"the run could not be written to {folder.parent}: {error}") from error
+
+
+def _write_run(
+    folder: Path,
+    config: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    domain: Domain,
+    outcomes: Sequence[Outcome],
+) -> None:
     write_json(folder / CONFIG, config)
     write_json(folder / METRICS, metrics)
     write_json(folder / VERSIONS, versions())
     frame = predictions(domain, outcomes)
     frame.to_csv(folder / PREDICTIONS, index=False, lineterminator="\n", float_format="%.6f")
     weights = {
-        f"{prefix(outcome, member)}{name}": value
+        model_prefix(outcome.split.seed, outcome.split.fold, member) + name: value
         for outcome in outcomes
         for member, state in enumerate(outcome.weights)
         for name, value in state.items()
@@ -99,11 +138,6 @@ def write_run(
             for each in outcomes
         ]
         write_json(folder / HISTORY, curves)
-
-
-def prefix(outcome: Outcome, member: int) -> str:
-    """Where the weights of one model stand in `model.safetensors`."""
-    return model_prefix(outcome.split.seed, outcome.split.fold, member)
 
 
 def model_prefix(repeat: int, fold: int, member: int) -> str:
@@ -119,7 +153,8 @@ def load_model(folder: Path, repeat: int = 0, fold: int = 0, member: int = 0) ->
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         tensors = load_file(folder / MODEL)
-    except (OSError, ValueError) as error:
+        spec = ModelSpec.from_dict(config["model"])
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise InputError(f"{folder}: not the folder of a run with models: {error}") from error
     start = model_prefix(repeat, fold, member)
     state = {
@@ -127,7 +162,7 @@ def load_model(folder: Path, repeat: int = 0, fold: int = 0, member: int = 0) ->
     }
     if not state:
         raise InputError(f"{folder}: holds no model of repeat {repeat}, fold {fold}, {member}")
-    model = Recogniser(ModelSpec.from_dict(config["model"]))
+    model = Recogniser(spec)
     model.load_state_dict(state)
     return model.eval()
 

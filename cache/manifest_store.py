@@ -1,18 +1,23 @@
-"""Putting the manifest of a corpus into the cache without losing what is there."""
+"""Putting the manifest of a corpus into a cache without losing what is there."""
 
 from __future__ import annotations
 
-from ..cache import Cache
+from typing import TYPE_CHECKING
+
 from ..errors import InputError
-from ..manifests import Manifest
+from .store import Cache
+
+if TYPE_CHECKING:
+    from ..manifests import Manifest
 
 
 def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> str | None:
     """Save a manifest in the cache, unless that would lose utterances or corrected labels.
 
-    A manifest that is there is replaced by one that has all its utterances and more. It is kept
-    if it has all those of `manifest`: labels that were corrected in it stay, and a part of a corpus
-    does not replace the whole. With `replace` the new one always takes its place.
+    A manifest that has all utterances of the one in the cache and more takes its place, with the
+    labels of the old one for those that it had. One that has no more is not saved: labels that were
+    corrected stay, and a part of a corpus does not replace the whole. With `replace` the new one
+    takes the place of the old as it is.
 
     Returns:
         What the user should know, if anything.
@@ -29,9 +34,14 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
     if old.table.equals(manifest.table):
         return None
     before, now = _utterances(old), _utterances(manifest)
-    if replace or before < now:
+    if replace:
         cache.save_manifest(manifest)
         return f"{corpus}: the manifest in the cache was replaced ({len(old)} -> {len(manifest)})"
+    if before < now:
+        cache.save_manifest(_extended(old, manifest))
+        return (
+            f"{corpus}: {len(now) - len(before)} utterances were added to the {len(before)} there"
+        )
     if now <= before:
         reason = (
             "has other labels for the same utterances"
@@ -45,6 +55,16 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
         f"{len(lost)} of its {len(old)} utterances are not in this one or sound different, such as "
         f"{lost[0][0]}. Use another --cache, or --replace"
     )
+
+
+def _extended(old: Manifest, new: Manifest) -> Manifest:
+    """The rows of `old`, and those of `new` that it does not have."""
+    import pandas as pd
+
+    from ..manifests import Manifest
+
+    added = new.table[~new.table["id"].isin(set(old.table["id"]))]
+    return Manifest(pd.concat([old.table, added], ignore_index=True))
 
 
 def _utterances(manifest: Manifest) -> set[tuple[str, str]]:
