@@ -14,8 +14,6 @@ from ser.train.encoders import (
     SequenceEncoder,
     VectorEncoder,
     flip,
-    functionals,
-    percentiles,
 )
 from ser.train.model import FeatureShape, make_encoder
 
@@ -97,12 +95,10 @@ def test_the_two_convolutions_are_added():
     torch.testing.assert_close(seen[0], expected)
 
 
-@pytest.mark.parametrize("kind", ["attention", "functionals", "both"])
 @pytest.mark.parametrize("name", ["mfcc", "wav2vec"])
-def test_padding_and_neighbours_change_no_output(name, kind):
+def test_padding_and_neighbours_change_no_output(name):
     torch.manual_seed(0)
-    settings_ = load_config("paper", [f"model.encoder={kind}"]).model
-    encoder = make_encoder(FeatureShape(name, name, 24, True), settings_).eval()
+    encoder = make_encoder(FeatureShape(name, name, 24, True), load_config().model).eval()
     utterances = [torch.randn(length, 24) for length in (1, 2, 40, 7, 123)]
     padded = nn.utils.rnn.pad_sequence(utterances, batch_first=True)
     padded = nn.functional.pad(padded, (0, 0, 0, 30))
@@ -110,42 +106,6 @@ def test_padding_and_neighbours_change_no_output(name, kind):
     for row, utterance in enumerate(utterances):
         alone = encoder(utterance[None], torch.tensor([len(utterance)]))
         torch.testing.assert_close(together[row], alone[0], atol=1e-5, rtol=1e-5)
-
-
-def test_functionals_worked_out_by_hand():
-    x = torch.tensor([[[1.0], [2], [4], [4], [6], [7], [99]]])
-    values = functionals(x, torch.tensor([6]))[0].tolist()
-    frames = np.array([1, 2, 4, 4, 6, 7.0])
-    expected = [
-        4.0,
-        math.sqrt(26 / 6 + 1e-3),  # squares of -3 -2 0 0 2 3
-        math.sqrt((1 + 4 + 0 + 4 + 1) / 5 + 1e-3),
-        *np.percentile(frames, [10, 50, 90]),
-        1.5,
-        4.0,
-        6.5,
-    ]
-    assert values == pytest.approx(expected, rel=1e-5)
-
-
-@given(st.lists(st.integers(1, 25), min_size=1, max_size=4))
-def test_percentiles_are_numpy_s(lengths):
-    random = np.random.default_rng(0)
-    x = torch.tensor(random.normal(size=(len(lengths), 30, 2)))
-    found = percentiles(x, torch.tensor(lengths))
-    for row, length in enumerate(lengths):
-        expected = np.percentile(x[row, :length].numpy(), [10, 50, 90], axis=0)
-        np.testing.assert_allclose(np.stack([each[row] for each in found]), expected)
-
-
-@pytest.mark.parametrize("length", [1, 2])
-def test_functionals_of_very_short_sequences_are_finite(length):
-    x = torch.randn(1, length, 3, requires_grad=True)
-    values = functionals(x, torch.tensor([length]))
-    values.sum().backward()
-    assert torch.isfinite(values).all()
-    assert x.grad is not None
-    assert torch.isfinite(x.grad).all()
 
 
 def test_sizes_are_the_paper_s():

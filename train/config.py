@@ -76,7 +76,7 @@ class Config:
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "train.schedule": ("constant", "cosine"),
     "train.select": ("best", "last"),
-    "model.encoder": ("attention", "functionals", "both"),
+    "model.encoder": ("attention", "functionals"),
     "model.tower": ("deep", "linear"),
     "model.normalisation": ("none", "batch", "layer"),
     "model.conv_activation": ("none", "relu"),

@@ -28,6 +28,7 @@ from ..progress import Progress
 from .baseline import SETTINGS as SVM
 from .config import Config
 from .data import load_domain
+from .functionals import as_encoded
 from .jobs import Job, Outcome, run_jobs
 from .model import ModelSpec
 from .results import domain_metrics
@@ -86,6 +87,8 @@ def train(request: Request, cache: Cache, out: Path, progress: Progress | None =
     manifest, keys, skipped = usable(cache, request)
     splits = resolve_splits(request, manifest)
     domain = load_domain(cache, manifest, keys)
+    if network:
+        domain = as_encoded(domain, request.config.model)
     spec = ModelSpec.of(domain, request.config.model, request.config.auxiliary)
     config = describe(request, manifest, keys, splits, device)
     config["model"] = spec.to_dict() if network else None

@@ -13,10 +13,8 @@ from .config import AuxiliarySettings, ModelSettings
 from .data import Batch, Domain
 from .encoders import (
     SIZE,
-    FunctionalsEncoder,
     SequenceEncoder,
     Standardise,
-    SumEncoder,
     VectorEncoder,
     valid,
 )
@@ -74,13 +72,7 @@ def make_encoder(shape: FeatureShape, settings: ModelSettings) -> nn.Module:
     if not shape.sequence:
         return VectorEncoder(shape.dim)
     filters, hidden, layers = (32, 64, 2) if shape.backbone == "mfcc" else (64, 128, 1)
-    encoders: list[nn.Module] = []
-    if settings.encoder in ("attention", "both"):
-        activation = settings.conv_activation
-        encoders.append(SequenceEncoder(shape.dim, filters, hidden, layers, activation))
-    if settings.encoder in ("functionals", "both"):
-        encoders.append(FunctionalsEncoder(shape.dim))
-    return encoders[0] if len(encoders) == 1 else SumEncoder(*encoders)
+    return SequenceEncoder(shape.dim, filters, hidden, layers, settings.conv_activation)
 
 
 NORMALISATIONS = {"none": nn.Identity, "batch": nn.BatchNorm1d, "layer": nn.LayerNorm}

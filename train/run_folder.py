@@ -146,7 +146,7 @@ def model_prefix(repeat: int, fold: int, member: int) -> str:
 
 
 def load_model(folder: Path, repeat: int = 0, fold: int = 0, member: int = 0) -> Recogniser:
-    """Build one model of a run again, ready to predict.
+    """Build one model of a run again, ready to predict on what `as_encoded` makes of a domain.
 
     Raises InputError if the folder is not a run with models, or has no such model.
     """
