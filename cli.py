@@ -40,6 +40,12 @@ class Commands(click.Group):
             where = f"{error.filename}: " if error.filename else ""
             click.echo(f"ser: {where}{error.strerror or error}", err=True)
             ctx.exit(1)
+        except KeyboardInterrupt:
+            click.echo(
+                "ser: interrupted; features that were finished are in the cache, a run is not kept",
+                err=True,
+            )
+            ctx.exit(130)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
@@ -131,7 +137,7 @@ def corpora(as_json: bool, cache_folder: Path | None) -> None:
             }
         )
     if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(rows, indent=2))
         return
     for row in rows:
         found = (
@@ -186,7 +192,7 @@ def manifest_check(file: Path, as_json: bool) -> None:
             "id": found.id,
             "emotions": found.counts(),
         }
-        click.echo(json.dumps(summary, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(summary, indent=2))
         return
     click.echo(f"{file}: {found.corpus}, {len(found)} utterances, {found.hours:.2f} h: sound")
     click.echo("  " + ", ".join(f"{k} {v}" for k, v in found.counts().items()))
@@ -274,7 +280,7 @@ def extract(
     from .cache import store_manifest
     from .extract import extract as run
     from .extract import make_backbones
-    from .manifests import Build, Manifest, find_root
+    from .manifests import Build, Manifest, find_root, root_variable
     from .progress import Progress
 
     cache = open_cache(cache_folder)
@@ -292,7 +298,9 @@ def extract(
     note = store_manifest(cache, build.manifest, replace)
     if note:
         click.echo(f"note: {note}", err=True)
-    root = source["root"] or find_root(corpus) or (source["csv"] or manifest_file or Path()).parent
+    root = source["root"] or find_root(corpus) or (source["csv"].parent if source["csv"] else None)
+    if root is None:
+        raise InputError(f"where is {corpus}? Give --root DIR, or set {root_variable(corpus)}")
     with Progress() as bar:
 
         def progress(done: int, total: int, seconds: float) -> None:
@@ -467,7 +475,7 @@ def train(
     if run.skipped:
         bar.say(f"note: {len(run.skipped)} utterances lack a feature and were left out")
     if as_json:
-        click.echo(json.dumps(run.metrics, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(run.metrics, indent=2))
     else:
         click.echo(describe_run(run.metrics))
         click.echo(f"\n{run.folder}: {', '.join(sorted(p.name for p in run.folder.iterdir()))}")
@@ -491,7 +499,7 @@ def demo(out: Path, as_json: bool) -> None:
     with Progress() as bar:
         runs = run_demo(out, bar)
     if as_json:
-        click.echo(json.dumps(runs, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(runs, indent=2))
     else:
         click.echo(comparison_table(runs))
         click.echo(f"\n{NOTICE}")

@@ -25,6 +25,10 @@ def atomic_path(target: Path) -> Iterator[Path]:
         sync(partial)
         partial.replace(target)
         sync_folder(target.parent)
+    except OSError as error:
+        if error.filename in (None, str(partial)):
+            error.filename = str(target)  # the name that the user knows
+        raise
     finally:
         partial.unlink(missing_ok=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import sys
 import time
@@ -15,7 +16,9 @@ class Progress:
     """Show `text` at most every so often; a context manager that clears the line at its end."""
 
     def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
+        # Without a console, or with stderr closed, there is none.
+        self._stream = sys.stderr or io.StringIO()
+        self._terminal = self._stream.isatty()
         self._shown = time.monotonic() if not self._terminal else 0.0
         self._open = False
         self.started = time.monotonic()
@@ -40,17 +43,17 @@ class Progress:
         self._open = self._terminal
         if self._terminal:
             text = text[: shutil.get_terminal_size().columns - 1]  # a longer one would scroll
-        sys.stderr.write(f"\r{text}\033[K" if self._terminal else f"{text}\n")
-        sys.stderr.flush()
+        self._stream.write(f"\r{text}\033[K" if self._terminal else f"{text}\n")
+        self._stream.flush()
 
     def say(self, text: str) -> None:
         """A line of its own that stays."""
         self.close()
-        sys.stderr.write(f"{text}\n")
-        sys.stderr.flush()
+        self._stream.write(f"{text}\n")
+        self._stream.flush()
 
     def close(self) -> None:
         """Clear a line that is being rewritten."""
         if self._open:
-            sys.stderr.write("\r\033[K")
+            self._stream.write("\r\033[K")
             self._open = False

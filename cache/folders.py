@@ -30,6 +30,8 @@ def entries(folder: Path) -> list[Path]:
         names = sorted(name for name in os.listdir(folder) if not name.startswith("."))  # noqa: PTH208
     except FileNotFoundError:
         return []
+    except NotADirectoryError as error:
+        raise InputError(f"{folder.parent} is not a folder; a cache is one") from error
     except OSError as error:
         raise SerError(f"{folder}: cannot be listed ({error.strerror})") from error
     return [folder / name for name in names]

@@ -23,14 +23,20 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
         What the user should know, if anything.
 
     Raises:
-        InputError: each of the two has utterances that the other lacks.
+        InputError: each of the two has utterances that the other lacks, or the old one is damaged.
         SerError: the cache cannot be written.
     """
     corpus = manifest.corpus
     if corpus not in cache.corpora():
         cache.save_manifest(manifest)
         return None
-    old = cache.manifest(corpus)
+    try:
+        old = cache.manifest(corpus)
+    except InputError as error:
+        if not replace:
+            raise InputError(f"{error}\nOr make it anew: --replace") from error
+        cache.save_manifest(manifest)
+        return f"{corpus}: the damaged manifest in the cache was replaced"
     if old.table.equals(manifest.table):
         return None
     before, now = _utterances(old), _utterances(manifest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,17 +79,21 @@ class Cache:
         return [
             path.stem
             for path in entries(self.folder / "manifests")
-            if path.suffix == ".csv" and layout.CORPUS.fullmatch(path.stem)
+            if path.suffix == ".csv" and layout.CORPUS.fullmatch(path.stem) and path.is_file()
         ]
 
     def manifest(self, corpus: str) -> Manifest:
         """The manifest that goes with the features of `corpus`.
 
         Raises:
+            InputError: no corpus can have that name.
             MissingFeaturesError: none is here.
             InputError: it is not a valid manifest.
         """
+        from ..manifests import check_corpus_name
+
         known = self.corpora()
+        check_corpus_name(corpus)
         if corpus not in known:  # also keeps "../x" from ever becoming a path
             raise MissingFeaturesError(
                 f"no manifest of {corpus} in the cache {self.folder} (there: "
@@ -122,6 +127,17 @@ class Cache:
         keys = [key for key in found if key is not None]
         return sorted(keys, key=lambda key: (key.feature, key.hash))
 
+    def resolve_all(self, features: Sequence[str], manifest: Manifest) -> dict[str, FeatureKey]:
+        """`resolve` for several features, by name; the message names all that are missing.
+
+        Raises:
+            MissingFeaturesError, InputError: as `resolve`.
+        """
+        absent = [name for name in features if not self._found(name, manifest)]
+        if absent:
+            raise MissingFeaturesError(self._nothing_cached(absent, manifest))
+        return {name: self.resolve(name, manifest) for name in features}
+
     def resolve(self, feature: str, manifest: Manifest) -> FeatureKey:
         """Find the one key here that `feature` can mean for the utterances of `manifest`.
 
@@ -132,10 +148,9 @@ class Cache:
             MissingFeaturesError: no utterance of the manifest has such a feature here.
             InputError: several keys fit, and not exactly one covers the whole manifest.
         """
-        counts = [(key, self._count(key, manifest)) for key in self._matching(feature)]
-        found = [(key, count) for key, count in counts if count]
+        found = self._found(feature, manifest)
         if not found:
-            raise MissingFeaturesError(self._nothing_cached(feature, manifest))
+            raise MissingFeaturesError(self._nothing_cached([feature], manifest))
         whole = [(key, count) for key, count in found if count == len(manifest)]
         if len(found) == 1 or len(whole) == 1:
             return (whole or found)[0][0]
@@ -180,7 +195,8 @@ class Cache:
             raise MissingFeaturesError(
                 f"{_versioned(key)} of {manifest.corpus}: {len(absent)} of {len(manifest)} "
                 f"utterances are not in the cache {self.folder} ({names}). "
-                f"Run: {self._command(manifest.corpus, key.feature)}"
+                f"Run: {self._command(manifest.corpus, key.feature)}\n"
+                "If their audio cannot give this feature, --skip-missing trains without them."
             )
         ids = [pair[0] for pair in utterances]
         return load(key, ids, shards, [places[pair] for pair in utterances])
@@ -309,6 +325,11 @@ class Cache:
             return exact
         return [key for key in keys if key.feature == name and key.hash.startswith(prefix)]
 
+    def _found(self, feature: str, manifest: Manifest) -> list[tuple[FeatureKey, int]]:
+        """Keys that `feature` can mean, with how many utterances of the manifest they have."""
+        counts = [(key, self._count(key, manifest)) for key in self._matching(feature)]
+        return [(key, count) for key, count in counts if count]
+
     def _count(self, key: FeatureKey, manifest: Manifest) -> int:
         return len(manifest) - len(self.missing(key, manifest))
 
@@ -340,26 +361,36 @@ class Cache:
             damaged=damaged,
         )
 
-    def _nothing_cached(self, feature: str, manifest: Manifest) -> str:
+    def _nothing_cached(self, features: Sequence[str], manifest: Manifest) -> str:
         corpus = manifest.corpus
+        specs = [feature.partition("@")[0] for feature in features]
         here = ", ".join(
             f"{_versioned(key)} ({self._count(key, manifest)} of {len(manifest)} utterances)"
             for key in self.keys()
             if corpus in self._by_corpus(key)
         )
         return (
-            f"{feature} of {corpus} is not in the cache {self.folder} (there for {corpus}: "
-            f"{here or 'nothing'}). Run: {self._command(corpus, feature.partition('@')[0])}"
+            f"{', '.join(features)} of {corpus}: not in the cache {self.folder} (there for "
+            f"{corpus}: {here or 'nothing'}). Run: {self._command(corpus, ','.join(specs))}"
         )
 
     def _command(self, corpus: str, features: str | None = None) -> str:
-        command = f"ser extract --corpus {corpus}"
+        """The command that fills in what is missing; words in capitals are for the user."""
+        from ..manifests import CORPORA, find_root
+
+        words = ["ser", "extract", "--corpus", shlex.quote(corpus)]
+        if corpus not in CORPORA:
+            if corpus in self.corpora():
+                words += ["--manifest", shlex.quote(str(self._manifest_path(corpus)))]
+            else:
+                words += ["--csv", "FILE", "--language", "LANGUAGE"]
+        if find_root(corpus) is None:
+            words += ["--root", "DIR"]
         if features is not None:
-            command += f" --features {features}"
+            words += ["--features", shlex.quote(features)]
         if self.folder != default_cache_folder():
-            folder = str(self.folder)
-            command += f' --cache "{folder}"' if " " in folder else f" --cache {folder}"
-        return command
+            words += ["--cache", shlex.quote(str(self.folder))]
+        return " ".join(words)
 
 
 def _utterances(manifest: Manifest) -> list[tuple[str, str]]:

@@ -70,12 +70,17 @@ def verify(folder: Path, progress: Callable[[int, int], None] | None = None) -> 
             problems.append(Problem(path, str(error).removeprefix(f"{path}: ")))
             return 0
 
+    def regular(path: Path, suffix: str) -> bool:
+        if path.suffix == suffix and not path.is_file():
+            problems.append(Problem(path, "is not a regular file. Move it out of the cache."))
+        return path.suffix == suffix and path.is_file()
+
     shards: list[Path] = []
     for place in entries(folder / "features"):
         look(place, _check_folder)
         if place.is_dir():
             look(place / "key.json", _check_key)
-            shards += [path for path in entries(place) if path.suffix == ".h5"]
+            shards += [path for path in entries(place) if regular(path, ".h5")]
     sizes = [path.stat().st_size for path in shards]
     utterances = done = 0
     for path, size in zip(shards, sizes, strict=True):
@@ -83,7 +88,7 @@ def verify(folder: Path, progress: Callable[[int, int], None] | None = None) -> 
         done += size
         if progress is not None:
             progress(done, sum(sizes))
-    manifests = [path for path in entries(folder / "manifests") if path.suffix == ".csv"]
+    manifests = [path for path in entries(folder / "manifests") if regular(path, ".csv")]
     for path in manifests:
         look(path, lambda path: len(read_manifest(path)))
     return VerifyReport(tuple(problems), len(shards), utterances, sum(sizes), len(manifests))

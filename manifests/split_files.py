@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -66,10 +67,15 @@ def read_splits(path: Path, manifest: Manifest) -> list[Split]:
     for split in splits:
         check_leaks(manifest, split)
         repeats[split.protocol, split.seed].append(split)
-    for (protocol, _), folds in repeats.items():
+    for (protocol, seed), folds in repeats.items():
         if protocol == "speaker":
             check_tested_once(manifest, folds)
+        elif len(folds) > 1:
+            raise InputError(f"{path}: seed {seed} has {len(folds)} folds; protocol paper has one")
     return splits
+
+
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 def _key(row: Row) -> _Key:
@@ -79,7 +85,7 @@ def _key(row: Row) -> _Key:
     if part not in PARTS:
         raise ValueError(f"unknown part {part!r}; use {', '.join(PARTS)}")
     seed, fold = row.cells["seed"], row.cells["fold"]
-    if not (seed.isdecimal() and fold.isdecimal()):
+    if not (_NUMBER.fullmatch(seed) and _NUMBER.fullmatch(fold)):
         raise ValueError(f"seed {seed!r} and fold {fold!r} must be whole numbers from 0")
     return protocol, int(seed), int(fold)
 

@@ -88,8 +88,16 @@ def write_table(file: Path, columns: Sequence[str], rows: Iterable[Sequence[str]
     atomic_text(file, text.getvalue())
 
 
+MOST_BYTES = 256 << 20
+"""A manifest of a million utterances has less."""
+
+
 def _text(file: Path) -> str:
     try:
+        if file.exists() and not file.is_file():
+            raise InputError(f"{file} is not a regular file")
+        if file.stat().st_size > MOST_BYTES:
+            raise InputError(f"{file} is too large: more than {MOST_BYTES >> 20} MB")
         data = file.read_bytes()
     except FileNotFoundError:
         raise InputError(f"no such file: {file}") from None

@@ -113,5 +113,6 @@ def read_emotion(written: str, declared: Mapping[str, str]) -> str:
     raise ValueError(
         f"unknown emotion {written.strip()!r}{did_you_mean(word, choices)}; known are "
         f"{', '.join(ordered([*EMOTIONS, *declared.values()]))}; a new one is declared with the "
-        f"option emotions={word}, another word for a known one with emotions={word}=anger"
+        f"option emotions={word}, another word for a known one with emotions={word}=anger "
+        f"(ser extract --option emotions={word})"
     )

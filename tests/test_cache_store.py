@@ -347,8 +347,10 @@ def test_manifests_come_back(cache: Cache) -> None:
     cache.save_manifest(manifest)
     assert cache.corpora() == ["mine"]
     assert cache.manifest("mine").id == manifest.id
-    for name in ("other", "../mine", ""):
-        with pytest.raises(MissingFeaturesError, match="there: mine"):
+    with pytest.raises(MissingFeaturesError, match="there: mine"):
+        cache.manifest("other")
+    for name in ("../mine", ""):
+        with pytest.raises(InputError, match="cannot name a corpus"):
             cache.manifest(name)
 
 
@@ -533,7 +535,7 @@ def test_a_cache_that_is_a_file_is_one_message(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "file")
     with pytest.raises(SerError, match="cannot be written"):
         cache.check_writable()
-    with pytest.raises(SerError, match="cannot be listed"):
+    with pytest.raises(SerError, match="is not a folder"):
         cache.keys()
 
 

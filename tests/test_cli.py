@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -307,9 +308,36 @@ def test_unknown_names(filled, corpora, tmp_path):
 def test_training_on_what_is_not_cached_names_the_command(filled, tmp_path):
     train = ("train", "--setting", "single", "--out", tmp_path / "run", "--cache")
     result = ser(*train, filled, "--corpus", "emodb", "--features", "mfcc,byol")
-    refused(result, 2, f"ser extract --corpus emodb --features byol --cache {filled}")
+    refused(result, 2, f"ser extract --corpus emodb --root DIR --features byol --cache {filled}")
     refused(ser(*train, tmp_path, "--corpus", "emodb"), 2, "ser extract --corpus emodb")
     refused(ser(*train, filled, "--corpus", "cafe"), 2, "ser extract --corpus cafe")
+
+
+def test_the_command_that_is_named_for_a_corpus_of_one_s_own_works(tmp_path):
+    listing = own_corpus(tmp_path / "mine")
+    cache = tmp_path / "a cache"
+    assert extract_own(listing, cache).exit_code == 0
+    train = ("train", "--setting", "baseline", "--corpus", "mine", "--cache", cache)
+    result = ser(*train, "--features", "mfcc,mfcc:n_fft=512", "--out", tmp_path / "run")
+    named = result.stderr.partition("Run: ser ")[2].replace("DIR", str(listing.parent))
+    assert ser(*shlex.split(named)).exit_code == 0
+    again = ser(*train, "--features", "mfcc,mfcc:n_fft=512", "--out", tmp_path / "run")
+    assert again.exit_code == 0, again.output
+
+
+def test_a_damaged_manifest_can_be_replaced(cache, corpora):
+    path = cache / "manifests" / "emodb.csv"
+    path.write_text("a,b\n1,2\n")
+    arguments = ("extract", "--corpus", "emodb", "--root", corpora["emodb"], "--cache", cache)
+    refused(ser(*arguments), 2, "--replace")
+    assert "damaged manifest" in ser(*arguments, "--replace").stderr
+    assert "nothing was missing" in ser(*arguments).stdout
+
+
+def test_a_manifest_alone_does_not_say_where_the_audio_is(cache):
+    manifest = cache / "manifests" / "emodb.csv"
+    result = ser("extract", "--corpus", "emodb", "--manifest", manifest, "--cache", cache)
+    refused(result, 2, "where is emodb?", "SER_EMODB_ROOT")
 
 
 def test_protocol_speaker_without_speakers(tmp_path):

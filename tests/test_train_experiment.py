@@ -1,8 +1,11 @@
 import dataclasses
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -175,9 +178,9 @@ def test_earlier_work_is_not_lost(toy_cache, tmp_path):
 
 
 def test_missing_features_name_the_command(toy_cache, tmp_path):
-    with pytest.raises(MissingFeaturesError, match=r"ser extract --corpus toy --features wav2vec"):
-        train(request(features=["wav2vec"]), toy_cache, tmp_path / "run")
-    with pytest.raises(MissingFeaturesError, match=r"ser extract --corpus other"):
+    with pytest.raises(MissingFeaturesError, match=r"--root DIR --features wav2vec,byol"):
+        train(request(features=["wav2vec", "mfcc", "byol"]), toy_cache, tmp_path / "run")
+    with pytest.raises(MissingFeaturesError, match=r"ser extract --corpus other --csv FILE"):
         train(request(corpus="other"), toy_cache, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -255,6 +258,48 @@ def test_a_run_that_cannot_be_written_says_so(toy_cache, tmp_path, monkeypatch):
     with pytest.raises(SerError, match="No space left"):
         train(request(), toy_cache, tmp_path / "run")
     assert [path.name for path in tmp_path.iterdir() if path.name != "cache"] == []
+
+
+def test_one_emotion_is_not_enough(cache_maker, tmp_path):
+    cache = cache_maker()
+    table = cache.manifest("toy").table.copy()
+    table["emotion"] = "anger"
+    cache.save_manifest(Manifest(table))
+    with pytest.raises(InputError, match="at least two"):
+        train(request(setting="baseline"), cache, tmp_path / "run")
+
+
+@pytest.mark.skipif(shutil.which("ps") is None, reason="needs the program ps")
+@pytest.mark.parametrize("killer", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_goes_on_after_an_interrupted_training(toy_cache, tmp_path, killer):
+    arguments = ["train", "--setting", "single", "--corpus", "toy", "--workers", "2"]
+    arguments += ["--set", "train.epochs=100000", "--out", str(tmp_path / "run")]
+    arguments += ["--cache", str(toy_cache.folder)]
+    command = [sys.executable, "-c", "from ser.cli import main; main()", *arguments]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
+    group = os.getpgid(process.pid)
+    deadline = time.monotonic() + 120
+    while len(children(group)) < 4 and time.monotonic() < deadline:  # main, tracker, two workers
+        time.sleep(0.2)
+    time.sleep(1)
+    if killer == signal.SIGINT:
+        os.killpg(group, killer)  # as a terminal does
+        assert process.wait(timeout=60) == 130
+        assert b"interrupted" in process.stderr.read()
+        assert [path.name for path in tmp_path.iterdir() if path.name != "cache"] == []
+    else:
+        process.kill()
+        process.wait(timeout=60)
+    while children(group) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert children(group) == []
+
+
+def children(group: int) -> list[int]:
+    """Processes of a process group that are alive."""
+    found = subprocess.run(["ps", "-eo", "pid,pgid,stat"], capture_output=True, text=True).stdout
+    rows = [line.split() for line in found.splitlines()[1:]]
+    return [int(pid) for pid, of, state in rows if int(of) == group and not state.startswith("Z")]
 
 
 def test_an_unknown_setting_is_told(toy_cache, tmp_path):

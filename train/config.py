@@ -143,7 +143,7 @@ def _section(values: Mapping[str, Mapping[str, Any]], name: str) -> Mapping[str,
 
 def _read_preset(preset: str, folder: Path, depth: int = 0) -> dict[str, dict[str, Any]]:
     path = folder / preset if preset.endswith(".toml") else PRESETS / f"{preset}.toml"
-    if not path.is_file():
+    if not (preset.endswith(".toml") or preset in presets()) or not path.is_file():
         raise InputError(
             f"no preset {preset!r}: expected one of {', '.join(presets())}, or a .toml file"
         )
@@ -151,7 +151,7 @@ def _read_preset(preset: str, folder: Path, depth: int = 0) -> dict[str, dict[st
         raise InputError(f"{path}: presets that are based on one another in a circle")
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a TOML file: {error}") from error
     base = content.pop("base", None)
     values = _read_preset(str(base), path.parent, depth + 1) if base is not None else {}

@@ -82,6 +82,7 @@ def train(request: Request, cache: Cache, out: Path, progress: Progress | None =
     """
     started = time.perf_counter()
     progress = progress or Progress()
+    out = out.resolve()
     network = check_request(request)
     device = resolve_device(request.device) if network else torch.device("cpu")
     manifest, keys, skipped = usable(cache, request)
@@ -141,7 +142,7 @@ def check_request(request: Request) -> bool:
 def usable(cache: Cache, request: Request) -> tuple[Manifest, dict[str, FeatureKey], list[str]]:
     """The manifest, the keys of the features by name, and the utterances left out, if asked for."""
     manifest = cache.manifest(request.corpus)
-    keys = {name: cache.resolve(name, manifest) for name in request.features}
+    keys = cache.resolve_all(request.features, manifest)
     if len({key.hash for key in keys.values()}) < len(request.features):
         raise InputError(f"--features {','.join(request.features)}: a feature is named twice")
     if not request.skip_missing:
@@ -166,8 +167,14 @@ def resolve_splits(request: Request, manifest: Manifest) -> list[Split]:
             for seed in range(request.repeats)
             for split in make_splits(manifest, request.protocol, seed)
         ]
+    emotion = dict(zip(manifest.ids, manifest.table["emotion"], strict=True))
     for split in splits:
         check_leaks(manifest, split)
+        if len({emotion[id] for id in split.train}) < 2:
+            raise InputError(
+                f"{manifest.corpus}: the training part of seed {split.seed}, fold {split.fold} has "
+                "one emotion only; training needs at least two"
+            )
     return splits
 
 
@@ -223,8 +230,8 @@ def resolve_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise InputError(f"--device {name}: not on this machine; try --device cpu") from error
     return device
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -121,6 +123,7 @@ def run_jobs(
         initializer=_start_worker,
         initargs=(domain.share(), epochs),
     )
+    others = set(multiprocessing.active_children())
     try:
         waiting = {executor.submit(_run_in_worker, job) for job in jobs}
         while waiting:
@@ -134,6 +137,10 @@ def run_jobs(
             "a training process ended without a word, most often for want of memory; "
             "try again with --workers 1"
         ) from error
+    except BaseException:  # Ctrl-C, or a job that failed: nobody waits for the others
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+        raise
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
 
@@ -154,10 +161,19 @@ _work: tuple[Domain, EpochDone] | None = None
 
 def _start_worker(domain: Domain, epochs: multiprocessing.Queue[None]) -> None:
     global _work
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     # Ctrl-C reaches every process of the terminal; the main one alone acts on it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     _work = domain, partial(epochs.put, None)
+
+
+def _end_with_parent() -> None:
+    """End this process when the main one is gone, killed for instance."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _run_in_worker(job: Job) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import shutil
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -62,11 +63,15 @@ def new_folder(target: Path) -> Iterator[Path]:
     Raises:
         SerError: the folder cannot be made, or cannot take its place (it is kept then).
     """
-    target = target.absolute()
     partial = target.parent / f"{PARTIAL}{uuid.uuid4().hex}-{target.name}"
+    _sweep(target)
     try:
         partial.mkdir(parents=True)
+        probe = partial / "probe"
+        probe.write_bytes(bytes(4096))
+        probe.unlink()
     except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
         raise SerError(f"--out {target}: cannot be written: {error.strerror}") from error
     try:
         yield partial
@@ -76,6 +81,13 @@ def new_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     _take_place(partial, target)
+
+
+def _sweep(target: Path) -> None:
+    """Remove what runs that were killed left beside `target` more than a day ago."""
+    for partial in target.parent.glob(f"{PARTIAL}*-{target.name}"):
+        if time.time() - partial.stat().st_mtime > 86_400:
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def _take_place(partial: Path, target: Path) -> None:
