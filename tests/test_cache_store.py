@@ -319,7 +319,7 @@ def test_resolve_names_the_command_and_what_is_there(
     with pytest.raises(MissingFeaturesError) as caught:
         cache.resolve("mfcc", manifest)
     message = str(caught.value)
-    command = "ser extract --corpus mine --features mfcc"
+    command = "ser extract --corpus mine --csv FILE --language LANGUAGE --root DIR --features mfcc"
     assert message.endswith(f"Run: {command} --cache {cache.folder}")
     assert f"ge2e@{VECTOR.hash[:8]} (3 of 6 utterances)" in message
     monkeypatch.setenv("SER_CACHE", str(cache.folder))
