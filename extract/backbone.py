@@ -49,6 +49,11 @@ class Backbone(ABC):
     frame_rate: float | None = None
     """Rows per second of a sequence; None for a vector."""
 
+    def __init_subclass__(cls) -> None:
+        """Give every backbone the parameter `dtype`: of the stored feature, not of the arithmetic."""
+        super().__init_subclass__()
+        cls.defaults = {**cls.defaults, "dtype": "float32"}
+
     def __init__(self, parameters: Mapping[str, Value] | None = None, device: str = "cpu") -> None:
         """Take parameters (checked for name and type by `make_backbone`) and a torch device.
 
@@ -57,6 +62,7 @@ class Backbone(ABC):
         """
         self.parameters: dict[str, Value] = {**self.defaults, **(parameters or {})}
         self.device = device
+        self.dtype = self.choice("dtype", "float32", "float16")
 
     @property
     def spec(self) -> str:
@@ -68,16 +74,19 @@ class Backbone(ABC):
         """Everything that can change a number of this feature, and nothing else.
 
         Raises:
-            MissingPackageError: the weights cannot be found.
+            MissingPackageError: the weights come with a package that is not installed.
+            MissingWeightsError: the weights are not on this machine.
         """
+        dtype: Literal["float32", "float16"] = "float16" if self.dtype == "float16" else "float32"
+        fixed = {name: value for name, value in self.parameters.items() if name != "dtype"}
         return FeatureKey(
             feature=self.spec,
             backbone=self.name,
             version=self.version,
             weights=self.weights(),
-            parameters={**self.constants, **self.parameters},
+            parameters={**self.constants, **fixed},
             audio=RECIPE,
-            dtype="float32",
+            dtype=dtype,
             kind=self.kind,
             dim=self.dim,
             frame_rate=self.frame_rate,
@@ -130,6 +139,37 @@ class Backbone(ABC):
             raise InputError(
                 f"feature {self.name}: {parameter} must be from {low} to {limit or high}, "
                 f"got {value}"
+            )
+        return value
+
+    def choice(self, parameter: str, *values: str) -> str:
+        """The value of a parameter that is one of a few words, checked.
+
+        Raises:
+            InputError: it is none of them.
+        """
+        value = self.parameters[parameter]
+        if value not in values:
+            raise InputError(
+                f"feature {self.name}: {parameter} must be {' or '.join(values)}, got {value}"
+            )
+        return str(value)
+
+    def number(self, parameter: str, low: float, high: float) -> float:
+        """The value of a parameter that is a number, checked.
+
+        Args:
+            parameter: its name.
+            low: smallest value allowed.
+            high: largest value allowed.
+
+        Raises:
+            InputError: it lies outside.
+        """
+        value = self.parameters[parameter]
+        if not isinstance(value, float) or not low <= value <= high:
+            raise InputError(
+                f"feature {self.name}: {parameter} must be from {low:g} to {high:g}, got {value}"
             )
         return value
 
