@@ -8,10 +8,17 @@ from difflib import get_close_matches
 
 from ..errors import InputError
 from .backbone import Backbone, Value, format_value
+from .byol import Byol
+from .egemaps import Egemaps
 from .ge2e import Ge2e
+from .ge2e_mel import Ge2eMel
+from .logmel import LogMel
 from .mfcc import Mfcc
+from .wav2vec import Wav2Vec
 
-BACKBONES: dict[str, type[Backbone]] = {backbone.name: backbone for backbone in (Mfcc, Ge2e)}
+BACKBONES: dict[str, type[Backbone]] = {
+    backbone.name: backbone for backbone in (Mfcc, LogMel, Egemaps, Ge2e, Ge2eMel, Wav2Vec, Byol)
+}
 """By name. Listing them imports neither torch nor librosa."""
 
 
