@@ -38,11 +38,17 @@ class Backbone(ABC):
     """Of our code: raised when a change in it changes numbers."""
     defaults: ClassVar[Mapping[str, Value]] = {}
     """The parameters that a spec may set; a value must be of the type of its default."""
+    local: ClassVar[frozenset[str]] = frozenset()
+    """Those of them that say where something is on this machine, and so are in no key."""
     constants: ClassVar[Mapping[str, Value]] = {}
     """What is fixed and defines the numbers, for the readable key."""
     batch_rows: ClassVar[int] = 0
     """How many rows of prepared arrays, summed over utterances, make a good `forward` call.
     0: there is no model, and what `prepare` returns is the feature."""
+
+    argument: ClassVar[str] = ""
+    """What stands between the name and the parameters of a spec, in a word, for messages. The
+    constructor of a backbone that has one takes it as a third argument."""
 
     kind: Kind
     dim: int
@@ -50,9 +56,9 @@ class Backbone(ABC):
     """Rows per second of a sequence; None for a vector."""
 
     def __init_subclass__(cls) -> None:
-        """Give every backbone the parameter `dtype`: of the stored feature, not of the arithmetic."""
+        """Give every backbone the parameter `dtype`: of what is stored, not of the arithmetic."""
         super().__init_subclass__()
-        cls.defaults = {**cls.defaults, "dtype": "float32"}
+        cls.defaults = {"dtype": "float32", **cls.defaults}
 
     def __init__(self, parameters: Mapping[str, Value] | None = None, device: str = "cpu") -> None:
         """Take parameters (checked for name and type by `make_backbone`) and a torch device.
@@ -67,8 +73,18 @@ class Backbone(ABC):
     @property
     def spec(self) -> str:
         """The canonical spec: the name and, sorted, the parameters that are not the default."""
+        return self.write_spec(self.name)
+
+    @property
+    def feature(self) -> str:
+        """What the cache calls the feature: the spec, but for what is only of this machine."""
+        return self.write_spec(self.name, self.local)
+
+    def write_spec(self, name: str, without: frozenset[str] = frozenset()) -> str:
+        """A spec that begins with `name`, some parameters left out."""
         changed = sorted(k for k, v in self.parameters.items() if v != self.defaults[k])
-        return ":".join([self.name, *(f"{k}={format_value(self.parameters[k])}" for k in changed)])
+        settings = (f"{k}={format_value(self.parameters[k])}" for k in changed if k not in without)
+        return ":".join([name, *settings])
 
     def key(self) -> FeatureKey:
         """Everything that can change a number of this feature, and nothing else.
@@ -78,9 +94,9 @@ class Backbone(ABC):
             MissingWeightsError: the weights are not on this machine.
         """
         dtype: Literal["float32", "float16"] = "float16" if self.dtype == "float16" else "float32"
-        fixed = {name: value for name, value in self.parameters.items() if name != "dtype"}
+        fixed = {k: v for k, v in self.parameters.items() if k not in {"dtype", *self.local}}
         return FeatureKey(
-            feature=self.spec,
+            feature=self.feature,
             backbone=self.name,
             version=self.version,
             weights=self.weights(),

@@ -67,7 +67,7 @@ BYOL = Weights(
     name="default2048_BYOLAs64x96-2105311814-e100-bs256-lr0003-rs42.pth",
     url="https://github.com/GasserElbanna/serab-byols/raw/main/checkpoints/"
     "default2048_BYOLAs64x96-2105311814-e100-bs256-lr0003-rs42.pth",
-    licence="see LICENSE of GasserElbanna/serab-byols",
+    licence="MIT (serab-byols)",
     git_blob="04fb26805f52db1af541b2186d1fc1a9ce86e4c7",
     feature="byol",
 )
