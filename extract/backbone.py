@@ -34,6 +34,8 @@ class Backbone(ABC):
     """One line for listings."""
     licence: ClassVar[str]
     """Of the model, or of the package that computes the feature."""
+    package: ClassVar[str] = ""
+    """The package that holds the weights, where they are not files of their own."""
     version: ClassVar[int] = 1
     """Of our code: raised when a change in it changes numbers."""
     defaults: ClassVar[Mapping[str, Value]] = {}

@@ -31,7 +31,7 @@ class Wav2Vec(Backbone):
     kind = "sequence"
     dim = 512
     frame_rate = 100.0
-    defaults = {"layer": "c"}  # noqa: RUF012 - declared as ClassVar in Backbone
+    defaults = {"layer": "c", "dtype": "float16"}  # noqa: RUF012 - declared as ClassVar in Backbone
     batch_rows = 16_000 * 30  # samples
 
     _SHORTEST = 465
