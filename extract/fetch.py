@@ -5,15 +5,49 @@ from __future__ import annotations
 import json
 import shutil
 import tarfile
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from ..errors import SerError
+from ..errors import InputError, SerError
 from ..files import PARTIAL, atomic_text, sync, sync_folder
 from .download import Progress, discard, download
 from .hub import download_model
-from .weights import Weights, digest, git_blob, place, record_path
+from .weights import (
+    HUB_FOLDER,
+    KNOWN,
+    Weights,
+    digest,
+    git_blob,
+    hub_weights,
+    place,
+    record_path,
+    weights_folder,
+)
+
+State = Literal["here", "missing", "damaged"]
+
+
+@dataclass(frozen=True)
+class Holding:
+    """Weights as they are on this machine.
+
+    Attributes:
+        weights: which.
+        path: where they are or would be.
+        state: `damaged` are bytes other than those that are known or were recorded.
+        size: bytes; of what is here, else of what is to be fetched, where that is known.
+        hash: sha256 of the file, or over the files of the folder (see `digest`).
+        revision: commit of a model of the hub.
+    """
+
+    weights: Weights
+    path: Path
+    state: State
+    size: int | None
+    hash: str | None
+    revision: str | None
 
 
 def fetch(
@@ -42,7 +76,7 @@ def fetch(
         if weights.hub_id is not None:
             return _fetch_model(weights, target, revision)
         if revision is not None:
-            raise SerError(f"{weights.name} is not on the hub: it has no revisions")
+            raise InputError(f"{weights.name} is not on the hub: it has no revisions")
         return _fetch_file(weights, target, progress)
     except KeyboardInterrupt:
         raise SerError(
@@ -57,6 +91,8 @@ def _fetch_file(weights: Weights, target: Path, progress: Progress | None) -> Pa
     partial = target.with_name(PARTIAL + target.name)
     try:
         download(weights.url, partial, progress)
+    except InputError:
+        raise
     except SerError as error:
         raise SerError(f"{error}. Or fetch it elsewhere{_by_hand(weights, target)}") from error
     found = digest(partial)
@@ -119,17 +155,6 @@ def _check_present(weights: Weights, path: Path) -> None:
         raise SerError(f"{path}: {problem}. Remove it and fetch it again")
     if not record:
         _record(weights, path, sha256=None if path.is_dir() else found, size=None)
-
-
-def state(weights: Weights) -> str:
-    """Of weights that are listed: `missing`, `here`, or `damaged` (not what is known of them)."""
-    path = place(weights)
-    if not path.exists():
-        return "missing"
-    record, found = read_record(path), digest(path)
-    if path.is_dir():
-        return "damaged" if record.get("digest") not in (None, found) else "here"
-    return "damaged" if _problem(weights, path, found, record.get("sha256")) else "here"
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -208,3 +233,30 @@ def _unpack(archive: Path, target: Path, weights: Weights) -> None:
     whole = inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
     _land(whole, target)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def survey() -> list[Holding]:
+    """The weights that are known, and those of other hub models that are here."""
+    listed = list(KNOWN)
+    names = {weights.name for weights in listed}
+    hub = weights_folder() / HUB_FOLDER
+    for folder in sorted(hub.iterdir()) if hub.is_dir() else []:
+        name = f"{HUB_FOLDER}/{folder.name}"
+        if folder.is_dir() and not folder.name.startswith(".") and name not in names:
+            listed.append(hub_weights(folder.name.replace("--", "/", 1)))
+    return [_holding(weights) for weights in listed]
+
+
+def _holding(weights: Weights) -> Holding:
+    path = place(weights)
+    if not path.exists():
+        return Holding(weights, path, "missing", weights.size, None, None)
+    record, found = read_record(path), digest(path)
+    if path.is_dir():
+        wrong = record.get("digest") not in (None, found)
+        size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    else:
+        wrong = bool(_problem(weights, path, found, record.get("sha256")))
+        size = path.stat().st_size
+    state: State = "damaged" if wrong else "here"
+    return Holding(weights, path, state, size, found, record.get("revision"))

@@ -17,6 +17,8 @@ from ..errors import InputError, MissingWeightsError, SerError
 
 HUB = "hf:"
 """How the address of a model on the hub begins: `hf:organisation/model`."""
+HUB_FOLDER = "hub"
+"""Below the weights folder: the models of the hub, as `organisation--model`."""
 _CHUNK = 1 << 20
 
 
@@ -29,7 +31,7 @@ class Weights:
         url: http(s) address of the file, or of an archive that holds the folder; `hf:<model id>`
             for a model on the hub.
         licence: what its makers say.
-        size: bytes to fetch, where they are known.
+        size: bytes to fetch, roughly (four for each parameter), where that can be told.
         sha256: of the file at `url`, where it is published.
         git_blob: id under which git keeps the file at `url`, where that is what is published.
         feature: spec of a feature that needs it.
@@ -51,10 +53,15 @@ class Weights:
         return self.url.removeprefix(HUB) if self.url.startswith(HUB) else None
 
 
-def hub_weights(model: str, licence: str = "see its page on the hub", feature: str = "") -> Weights:
+def hub_weights(
+    model: str,
+    licence: str = "see its page on the hub",
+    size: int | None = None,
+    feature: str = "",
+) -> Weights:
     """The weights of a model on the hub, by its id `organisation/model`."""
-    name = f"hub/{model.replace('/', '--')}"
-    return Weights(name, HUB + model, licence, feature=feature or HUB + model)
+    name = f"{HUB_FOLDER}/{model.replace('/', '--')}"
+    return Weights(name, HUB + model, licence, size, feature=feature or HUB + model)
 
 
 WAV2VEC = Weights(
@@ -68,6 +75,7 @@ BYOL = Weights(
     url="https://github.com/GasserElbanna/serab-byols/raw/main/checkpoints/"
     "default2048_BYOLAs64x96-2105311814-e100-bs256-lr0003-rs42.pth",
     licence="MIT (serab-byols)",
+    size=21_300_000,
     git_blob="04fb26805f52db1af541b2186d1fc1a9ce86e4c7",
     feature="byol",
 )
@@ -75,6 +83,7 @@ ALLOSAURUS = Weights(
     name="uni2005",
     url="https://github.com/xinjli/allosaurus/releases/download/v1.0/uni2005.tar.gz",
     licence="GPL-3.0 (allosaurus)",
+    size=44_000_000,
     feature="allosaurus",
     archive=True,
 )
@@ -82,14 +91,16 @@ KNOWN: tuple[Weights, ...] = (
     ALLOSAURUS,
     WAV2VEC,
     BYOL,
-    hub_weights("facebook/wav2vec2-base", "Apache-2.0", "wav2vec2"),
-    hub_weights("facebook/wav2vec2-large-xlsr-53", "Apache-2.0"),
-    hub_weights("facebook/hubert-base-ls960", "Apache-2.0"),
-    hub_weights("microsoft/wavlm-base-plus"),
-    hub_weights("facebook/data2vec-audio-base", "Apache-2.0"),
-    hub_weights("openai/whisper-base", "Apache-2.0"),
+    hub_weights("facebook/wav2vec2-base", "Apache-2.0", 380_000_000, "wav2vec2"),
+    hub_weights("facebook/wav2vec2-large-xlsr-53", "Apache-2.0", 1_270_000_000),
+    hub_weights("facebook/hubert-base-ls960", "Apache-2.0", 378_000_000),
+    hub_weights("microsoft/wavlm-base-plus", size=378_000_000),
+    hub_weights("facebook/data2vec-audio-base", "Apache-2.0", 373_000_000),
+    hub_weights("openai/whisper-base", "Apache-2.0", 290_000_000),
 )
 """What `ser weights ls` lists. Any other speech encoder of the hub can be fetched by its id."""
+DEFAULT = KNOWN[:4]
+"""What `ser weights fetch` brings when no name is given: one model for each feature of its own."""
 
 
 def find_weights(name: str) -> Weights:
