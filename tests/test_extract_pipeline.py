@@ -319,14 +319,15 @@ class Doubler:
         return [2 * array for array in batch]
 
 
-def test_batches_gather_by_rows():
+def test_batches_gather_by_rows_and_are_of_similar_lengths():
     backbone, stored = Doubler(), {}
     with ThreadPoolExecutor(1) as executor:
         batcher = Batcher(backbone, stored.__setitem__, executor)
         for name, length in zip("abcdefg", (4, 5, 2, 30, 1, 9, 3), strict=True):
             batcher.add(name, np.full(length, length))
         batcher.finish()
-    assert backbone.batches == [[4, 5, 2], [30], [1, 9], [3]]
+    # The first four are more than 4 x 10 rows; [5, 4] with padding is 10.
+    assert backbone.batches == [[30], [5, 4], [2], [9], [3, 1]]
     assert list(stored) == list("abcdefg")
     assert all((feature == 2 * len(feature)).all() for feature in stored.values())
 
