@@ -17,7 +17,8 @@ class Server:
 
     Attributes:
         files: bytes by path, such as "/a.pt".
-        break_after: bytes of a body after which the connection breaks, for each answer in turn.
+        break_after: bytes of a file after which the connection breaks, for each answer in turn
+            that has more.
         fail: status codes that are answered in turn before anything else.
         ranges: whether parts can be asked for.
         etag: whether a strong ETag is sent.
@@ -130,7 +131,7 @@ def serving() -> Iterator[Server]:
             self.end_headers()
             if not body:
                 return
-            if content and server.break_after:
+            if server.break_after and len(content) > max(1000, server.break_after[0]):
                 content = content[: server.break_after.pop(0)]
                 self.close_connection = True
             self.wfile.write(content)
