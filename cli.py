@@ -263,8 +263,9 @@ def extract(
 
     cache = open_cache(cache_folder)
     names = [name.strip() for name in features.split(",") if name.strip()]
-    for name in names:
-        make_backbone(name).key()  # what is wrong with one, weights included, comes out now
+    backbones = [make_backbone(name) for name in names]
+    # What is wrong with one, missing weights included, comes out before any audio is read.
+    called = {backbone.spec: backbone.key().feature for backbone in backbones}
     if manifest_file:
         build = Build(Manifest.load(manifest_file), [], [])
         if build.manifest.corpus != corpus:
@@ -293,7 +294,7 @@ def extract(
     for name, computed in report.computed.items():
         there = computed + report.present[name]
         missing = "nothing was missing" if not computed and there == total else f"{computed} new"
-        click.echo(f"{corpus} {name}: {there} of {total} cached, {missing}")
+        click.echo(f"{corpus} {called[name]}: {there} of {total} cached, {missing}")
     if any(report.computed.values()):
         hours = report.audio_seconds / 3600
         click.echo(f"{hours:.2f} h of audio in {report.seconds:.1f} s", err=True)

@@ -15,7 +15,7 @@ from .audio import RATE
 from .backbone import Array, Backbone, Value
 from .hub import model_files
 from .packages import need
-from .speech_models import SpeechModel, read_speech_model
+from .speech_models import WAVES, WHISPER, SpeechModel, read_speech_model
 from .weights import digest, hub_weights, is_hub_id, locate
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 ALIASES: Mapping[str, str] = {"wav2vec2": "facebook/wav2vec2-base"}
 """Names of models that are features of their own."""
 _NAMES = {model: name for name, model in ALIASES.items()}
+_BY_CONTENT = re.compile(rf"({'|'.join(sorted({*WAVES, WHISPER}))})-[0-9a-f]{{12}}")
 
 
 class HuggingFace(Backbone):
@@ -68,6 +69,11 @@ class HuggingFace(Backbone):
             raise InputError(
                 f"feature hf:{argument}: not the id of a model (organisation/model); the path of "
                 f"a folder begins with / or ./"
+            )
+        if _BY_CONTENT.fullmatch(argument):
+            raise InputError(
+                f"feature hf:{argument}: the cache calls a model by its content so when it came "
+                "from a folder; to extract, give that folder: hf:/path/of/it"
             )
 
     @property

@@ -75,6 +75,9 @@ def download_model(model: str, folder: Path, revision: str | None) -> tuple[str,
             f"{model}: has no weights for PyTorch on the hub (model.safetensors or "
             "pytorch_model.bin)"
         )
+    for path in folder.iterdir():  # of an earlier attempt at another revision
+        if path.is_file() and path.name not in wanted:
+            path.unlink()
     files = [file for file in info.siblings if file.rfilename in wanted]
     for file in files:
         _verify(model, folder, file)

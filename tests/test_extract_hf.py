@@ -229,6 +229,7 @@ def test_specs(spec, parts):
         ("hf:a/b:layer=-1", "layer must be"),
         ("hf:a/b:layr=1", "did you mean layer?"),
         ("wav2vec2:x", "unknown feature 'wav2vec2'"),
+        ("hf:wav2vec2-0123456789ab", "give that folder"),
         ("mfcc:a/b", "expected parameter=value, got 'a/b'"),
     ],
 )
