@@ -26,7 +26,7 @@ import click
 
 STARTED = time.perf_counter()
 
-FEATURES = "mfcc,logmel,egemaps,ge2e,ge2e_mel,wav2vec,byol"
+FEATURES = "mfcc,logmel,egemaps,ge2e,ge2e_mel,allosaurus,wav2vec,wav2vec2,byol"
 
 
 @click.command()
@@ -103,20 +103,26 @@ def _hold(cores: int) -> None:
 def _weights(folder: Path, features: Sequence[str]) -> set[str]:
     """Gather the weights that are here, random ones of the same architecture for the others."""
     from ser.extract.weights import KNOWN, place
+    from ser.tests.speech_models import write_allosaurus, write_speech_model
     from ser.tests.stand_ins import write_byol, write_wav2vec
 
     folder.mkdir()
-    writers: Mapping[str, Callable[[Path], Path]] = {"byol": write_byol, "wav2vec": write_wav2vec}
+    writers: Mapping[str, Callable[[Path], object]] = {
+        "allosaurus": lambda path: write_allosaurus(path),
+        "byol": lambda path: write_byol(path.parent),
+        "wav2vec": lambda path: write_wav2vec(path.parent),
+        "wav2vec2": lambda path: write_speech_model(path, "wav2vec2", real_size=True),
+    }
     random = set()
     for weights in KNOWN:
         if weights.feature not in features:
             continue
+        target = folder / weights.name
+        target.parent.mkdir(parents=True, exist_ok=True)
         if place(weights).exists():
-            target = folder / weights.name
-            target.parent.mkdir(parents=True, exist_ok=True)
             target.symlink_to(place(weights).absolute())
         elif weights.feature in writers:
-            writers[weights.feature](folder)
+            writers[weights.feature](target)
             random.add(weights.feature)
     return random
 
@@ -267,9 +273,9 @@ def _markdown(results: Sequence[Mapping[str, Any]], copies: int) -> str:
         lines.append(
             [
                 row["feature"] + (" (random weights)" if row["random_weights"] else ""),
-                f"{slow:.0f}" + ("" if has_reference(row["feature"]) else " (our module)"),
-                f"{ours:.0f}",
-                f"{bare:.0f}",
+                _short(slow) + ("" if has_reference(row["feature"]) else " (our module)"),
+                _short(ours),
+                _short(bare),
                 f"{ours / slow:.2f}",
                 f"{steady / row['obvious']['steady']:.2f}",
                 f"{ours / bare:.2f}",
@@ -279,6 +285,10 @@ def _markdown(results: Sequence[Mapping[str, Any]], copies: int) -> str:
             ]
         )
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _short(speed: float) -> str:
+    return f"{speed:.1f}" if speed < 10 else f"{speed:.0f}"
 
 
 if __name__ == "__main__":

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from ser.extract.weights import ALLOSAURUS, find_weights, locate
 
 Call = Callable[[Path], Any]
 
@@ -66,6 +69,48 @@ def _ge2e_mel() -> Call:
     return lambda path: wav_to_mel_spectrogram(preprocess_wav(path))
 
 
+def _allosaurus() -> Call:
+    from argparse import Namespace
+
+    import librosa
+    import torch
+    from allosaurus.am.factory import read_am
+    from allosaurus.audio import Audio
+    from allosaurus.pm.factory import read_pm
+
+    folder = locate(ALLOSAURUS)
+    config = Namespace(model=folder.name, device_id=-1, lang="ipa", approximate=False, prior=None)
+    front_end, network = read_pm(folder, config), read_am(folder, config)
+
+    def call(path: Path) -> Any:
+        samples, rate = librosa.load(path, sr=16000)
+        # The package's own reader takes .wav alone; it gives 16-bit integers.
+        audio = Audio((samples * 32767).astype("int16"), rate)
+        frames = torch.from_numpy(front_end.compute(audio))[None]
+        with torch.inference_mode():
+            return network(frames, torch.tensor([frames.shape[1]]))
+
+    return call
+
+
+def _wav2vec2() -> Call:
+    import librosa
+    import torch
+
+    transformers: Any = import_module("transformers")
+    folder = str(locate(find_weights("wav2vec2")))
+    extractor = transformers.AutoFeatureExtractor.from_pretrained(folder)
+    model = transformers.AutoModel.from_pretrained(folder).eval()
+
+    def call(path: Path) -> Any:
+        samples, rate = librosa.load(path, sr=16000)
+        values = extractor(samples, sampling_rate=rate, return_tensors="pt").input_values
+        with torch.inference_mode():
+            return model(values).last_hidden_state
+
+    return call
+
+
 def _own(feature: str) -> Call:
     import librosa
 
@@ -87,6 +132,8 @@ _REFERENCES: Mapping[str, Callable[[], Call]] = {
     "egemaps": _egemaps,
     "ge2e": _ge2e,
     "ge2e_mel": _ge2e_mel,
+    "allosaurus": _allosaurus,
+    "wav2vec2": _wav2vec2,
 }
 
 

@@ -6,6 +6,7 @@ The published weights are not on every machine; these are read by the same code.
 
 from __future__ import annotations
 
+import math
 from argparse import Namespace
 from pathlib import Path
 
@@ -87,7 +88,7 @@ def write_byol(folder: Path, seed: int = 0) -> Path:
 
 def _normal(random: torch.Generator, shape: tuple[int, ...]) -> torch.Tensor:
     """Weights that keep the size of what goes through."""
-    return torch.randn(shape, generator=random) * (2 / torch.Size(shape[1:]).numel()) ** 0.5
+    return torch.randn(shape, generator=random) * math.sqrt(2 / math.prod(shape[1:]))
 
 
 def _norm(state: dict[str, torch.Tensor], name: str, size: int, random: torch.Generator) -> None:
