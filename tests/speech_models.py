@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 import torch
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "hidden_size": 32,
     "num_hidden_layers": 3,
     "num_attention_heads": 4,
@@ -18,7 +19,7 @@ SMALL = {
     "num_conv_pos_embedding_groups": 4,
 }
 """A wav2vec 2.0 of the true structure, but narrow and shallow."""
-FAMILIES = {
+FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "wav2vec2": ("Wav2Vec2", {}),
     "xlsr": ("Wav2Vec2", {"do_stable_layer_norm": True, "feat_extract_norm": "layer"}),
     "hubert": ("Hubert", {}),
@@ -52,7 +53,7 @@ def write_speech_model(folder: Path, family: str, real_size: bool = False, **mor
     import transformers
 
     name, special = FAMILIES[family]
-    small = {} if real_size or family == "whisper" else SMALL
+    small: dict[str, Any] = {} if real_size or family == "whisper" else SMALL
     config = getattr(transformers, f"{name}Config")(**{**small, **special, **more})
     random = torch.random.get_rng_state()
     torch.manual_seed(0)
@@ -60,10 +61,9 @@ def write_speech_model(folder: Path, family: str, real_size: bool = False, **mor
     torch.random.set_rng_state(random)
     model.save_pretrained(folder)
     if family == "whisper":
-        front = transformers.WhisperFeatureExtractor()
+        transformers.WhisperFeatureExtractor().save_pretrained(folder)
     else:
-        front = transformers.Wav2Vec2FeatureExtractor(do_normalize=True)
-    front.save_pretrained(folder)
+        transformers.Wav2Vec2FeatureExtractor(do_normalize=True).save_pretrained(folder)
     return folder
 
 

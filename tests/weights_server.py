@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 COMMIT = "c0ffee" + 34 * "0"
 
@@ -75,16 +76,7 @@ def serving() -> Iterator[Server]:
                 return self._send(404, b"{}", {"X-Error-Code": "RepoNotFound"}, body)
             if parts[2:3] == ["revision"] and parts[3] not in ("main", COMMIT):
                 return self._send(404, b"{}", {"X-Error-Code": "RevisionNotFound"}, body)
-            entries = [
-                {"size": len(content), "lfs": {"sha256": sha(content), "size": len(content)}}
-                if name.endswith((".safetensors", ".bin"))
-                else {"size": len(content), "blobId": blob(content)}
-                for name, content in files.items()
-            ]
-            for entry in entries:
-                if "lfs" in entry:
-                    entry |= {"blobId": "0" * 40}
-                    entry["lfs"] |= {"pointerSize": 130}
+            entries = [_entry(name, content) for name, content in files.items()]
             if parts[2:3] == ["tree"]:
                 answer: object = [
                     {"type": "file", "path": name, "oid": entry["blobId"], **_tree(entry)}
@@ -152,14 +144,20 @@ def serving() -> Iterator[Server]:
         web.server_close()
 
 
-def _tree(entry: dict) -> dict:
+def _entry(name: str, content: bytes) -> dict[str, Any]:
+    """What the hub says of a file: large ones are known by sha256, others by git blob id."""
+    if name.endswith((".safetensors", ".bin")):
+        lfs = {"sha256": sha(content), "size": len(content), "pointerSize": 130}
+        return {"size": len(content), "blobId": "0" * 40, "lfs": lfs}
+    return {"size": len(content), "blobId": blob(content)}
+
+
+def _tree(entry: dict[str, Any]) -> dict[str, Any]:
+    """The same in the words of a listing of the tree."""
     found = {"size": entry["size"]}
     if "lfs" in entry:
-        found["lfs"] = {
-            "oid": entry["lfs"]["sha256"],
-            "size": entry["size"],
-            "pointerSize": 130,
-        }
+        lfs = entry["lfs"]
+        found["lfs"] = {"oid": lfs["sha256"], "size": lfs["size"], "pointerSize": 130}
     return found
 
 
