@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,15 +75,42 @@ def fetch(
     """
     target = place(weights)
     try:
-        if weights.hub_id is not None:
-            return _fetch_model(weights, target, revision)
-        if revision is not None:
-            raise InputError(f"{weights.name} is not on the hub: it has no revisions")
-        return _fetch_file(weights, target, progress)
+        with _alone(weights):
+            return _fetch(weights, target, progress, revision)
     except KeyboardInterrupt:
         raise SerError(
             f"interrupted; what has arrived of {weights.name} is kept: run again to go on"
         ) from None
+
+
+@contextmanager
+def _alone(weights: Weights) -> Iterator[None]:
+    """Keep a second process from writing into the same unfinished download.
+
+    Raises:
+        SerError: there is one that fetches these weights.
+    """
+    import filelock
+
+    path = weights_folder() / ".locks" / f"{weights.name.replace('/', '--')}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise SerError(f"{weights.name} is being fetched by another process: wait for it") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _fetch(weights: Weights, target: Path, progress: Progress | None, revision: str | None) -> Path:
+    if weights.hub_id is not None:
+        return _fetch_model(weights, target, revision)
+    if revision is not None:
+        raise InputError(f"{weights.name} is not on the hub: it has no revisions")
+    return _fetch_file(weights, target, progress)
 
 
 def _fetch_file(weights: Weights, target: Path, progress: Progress | None) -> Path:

@@ -55,6 +55,11 @@ def weights(server):
     return Weights("a.pt", f"{server.url}/a.pt", "MIT", feature="a")
 
 
+def names(folder):
+    """What lies there; only locks are kept besides, not unfinished downloads."""
+    return sorted(path.name for path in folder.iterdir() if path.name != ".locks")
+
+
 def test_a_fetch_lands_whole_and_is_recorded(weights, server, folder):
     seen = []
     path = fetch(weights, lambda *now: seen.append(now))
@@ -62,7 +67,7 @@ def test_a_fetch_lands_whole_and_is_recorded(weights, server, folder):
     assert path.read_bytes() == CONTENT
     assert seen[0] == (0, len(CONTENT))
     assert seen[-1] == (len(CONTENT), len(CONTENT))
-    assert sorted(p.name for p in folder.iterdir()) == ["a.pt", "a.pt.json"]
+    assert names(folder) == ["a.pt", "a.pt.json"]
     record = json.loads((folder / "a.pt.json").read_text())
     assert record["sha256"] == record["digest"] == sha(CONTENT) == digest(path)
     assert (record["url"], record["licence"], record["size"]) == (weights.url, "MIT", len(CONTENT))
@@ -76,7 +81,7 @@ def test_verified_against_what_is_known(weights, folder, proof):
     with pytest.raises(SerError, match="wrong bytes") as caught:
         fetch(replace(weights, **{proof: "0" + right[1:] if right[0] != "0" else "1" + right[1:]}))
     assert right in str(caught.value)
-    assert not list(folder.iterdir())
+    assert names(folder) == []
     path = fetch(replace(weights, **{proof: right}))
     assert git_blob(path) == blob(CONTENT)
 
@@ -125,6 +130,16 @@ def test_ctrl_c_keeps_what_has_arrived(weights, server, folder):
         fetch(weights, stop)
     assert fetch(weights).read_bytes() == CONTENT
     assert server.sent("/a.pt")[-1] == f"bytes={2 << 20}-"
+
+
+def test_two_processes_do_not_write_into_each_other(weights, server, folder):
+    def meanwhile(done, total):
+        if done == 0:
+            with pytest.raises(SerError, match="is being fetched by another process"):
+                fetch(weights)
+
+    assert fetch(weights, meanwhile).read_bytes() == CONTENT
+    assert server.sent("/a.pt") == [None]
 
 
 @pytest.mark.parametrize("how", ["changed", "no ranges", "no etag", "other address"])
@@ -197,7 +212,7 @@ def test_an_archive_becomes_a_folder(server, folder):
     weights = Weights("m", f"{server.url}/m.tar.gz", "GPL", archive=True)
     path = fetch(weights)
     assert (path / "deep" / "y").read_bytes() == b"2"
-    assert sorted(p.name for p in folder.iterdir()) == ["m", "m.json"]
+    assert names(folder) == ["m", "m.json"]
     assert read_record(path)["digest"] == digest(path)
     assert digest(path) == sha(f"{sha(b'2')}  deep/y\n{sha(b'1')}  x\n".encode())
     assert fetch(weights) == path
@@ -213,7 +228,7 @@ def test_bad_archives(server, folder, content):
     server.files["/m.tar.gz"] = content
     with pytest.raises(SerError, match="not an archive that can be unpacked"):
         fetch(Weights("m", f"{server.url}/m.tar.gz", "GPL", archive=True))
-    assert not list(folder.iterdir())
+    assert names(folder) == []
     assert not (folder.parent / "evil").exists()
 
 
