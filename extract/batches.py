@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 
@@ -32,13 +33,15 @@ class Batcher:
         self._executor = executor
         self._gathered: list[tuple[str, Array]] = []
         self._rows = 0
-        self._running: tuple[list[str], Future[list[Array]]] | None = None
+        self._running: deque[tuple[list[str], Future[list[Array]]]] = deque()
 
     def add(self, utterance: str, prepared: Array) -> None:
         """Take one utterance; what was finished meanwhile may be stored."""
         if not self._backbone.batch_rows:
             self._store(utterance, prepared)
             return
+        while self._running and self._running[0][1].done():
+            self._collect()
         self._gathered.append((utterance, prepared))
         self._rows += len(prepared)
         if self._rows >= POOL * self._backbone.batch_rows:
@@ -48,21 +51,23 @@ class Batcher:
         """Run what has gathered and store the rest."""
         if self._gathered:
             self._launch()
-        self._collect()
+        while self._running:
+            self._collect()
 
     def _launch(self) -> None:
-        self._collect()
-        ids = [utterance for utterance, _ in self._gathered]
+        while len(self._running) > 1:  # one is left, so that the model need not wait
+            self._collect()
         arrays = [array for _, array in self._gathered]
-        self._running = ids, self._executor.submit(run_batches, self._backbone, arrays)
+        for batch in similar_lengths(arrays, self._backbone.batch_rows):
+            future = self._executor.submit(self._backbone.forward, [arrays[i] for i in batch])
+            self._running.append(([self._gathered[i][0] for i in batch], future))
         self._gathered, self._rows = [], 0
 
     def _collect(self) -> None:
-        if self._running is not None:
-            ids, future = self._running
-            self._running = None
-            for utterance, feature in zip(ids, future.result(), strict=True):
-                self._store(utterance, feature)
+        """Store the oldest batch, when it is ready: an interruption costs no more than one."""
+        ids, future = self._running.popleft()
+        for utterance, feature in zip(ids, future.result(), strict=True):
+            self._store(utterance, feature)
 
 
 def run_batches(backbone: Backbone, prepared: Sequence[Array]) -> list[Array]:
