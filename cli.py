@@ -285,7 +285,9 @@ def extract(
 
     cache = open_cache(cache_folder)
     names = split_features(features)
-    make_backbones(names, device)  # before any audio is read
+    # What is wrong with one, missing weights included, comes out before any audio is read.
+    backbones = make_backbones(names, device)
+    called = {spec: backbone.key().feature for spec, backbone in backbones.items()}
     if manifest_file:
         if any(source[name] for name in ("csv", "language", "options")):
             raise InputError("--manifest takes the place of --csv, --language and --option")
@@ -317,7 +319,7 @@ def extract(
     for name, computed in report.computed.items():
         there = computed + report.present[name]
         missing = "nothing was missing" if not computed and there == total else f"{computed} new"
-        click.echo(f"{corpus} {name}: {there} of {total} cached, {missing}")
+        click.echo(f"{corpus} {called[name]}: {there} of {total} cached, {missing}")
     if any(report.computed.values()):
         hours = report.audio_seconds / 3600
         click.echo(f"{hours:.2f} h of audio in {report.seconds:.1f} s", err=True)
@@ -404,6 +406,74 @@ def cache_rm(feature: str, corpus: str | None, cache_folder: Path | None) -> Non
     """Remove a feature, e.g. `mfcc`, or one version of it, `mfcc@1a2b`."""
     removal = open_cache(cache_folder).remove(feature, corpus)
     click.echo(f"removed {removal.shards} shards, {removal.bytes / 1e6:.1f} MB")
+
+
+@main.group("weights")
+def weights_group() -> None:
+    """Weights of models that do not come with a package."""
+
+
+@weights_group.command("ls")
+@json_option
+def weights_ls(as_json: bool) -> None:
+    """List what is known, where it comes from, and what is here."""
+    from .extract.fetch import survey
+    from .extract.weights import weights_folder
+
+    holdings = survey()
+    if as_json:
+        rows = [
+            {
+                "name": holding.weights.name,
+                "feature": holding.weights.feature,
+                "url": holding.weights.url,
+                "licence": holding.weights.licence,
+                "state": holding.state,
+                "bytes": holding.size,
+                "sha256": holding.hash,
+                "revision": holding.revision,
+                "path": str(holding.path),
+            }
+            for holding in holdings
+        ]
+        click.echo(json.dumps(rows, indent=2))
+        return
+    click.echo(f"{weights_folder()}:")
+    for holding in holdings:
+        about = "" if holding.hash else "about "
+        size = f"{about}{holding.size / 1e6:.0f} MB" if holding.size else "size unknown"
+        sha = f"  sha256 {holding.hash[:12]}" if holding.hash else ""
+        click.echo(f"  {holding.weights.feature:36} {holding.state:8} {size:>14}{sha}")
+        click.echo(f"    {holding.weights.url}; licence: {holding.weights.licence}")
+        if holding.state == "damaged":
+            click.echo(f"    NOT the bytes that are known or were recorded: remove {holding.path}")
+
+
+@weights_group.command("fetch")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--revision", help="Of a model on the hub: a branch, tag or commit.")
+def weights_fetch(names: tuple[str, ...], revision: str | None) -> None:
+    """Fetch weights, by feature (wav2vec) or model (hf:microsoft/wavlm-base-plus).
+
+    Without a name: those of the features that have one model, allosaurus, wav2vec, byol and
+    wav2vec2. What is here is verified and not fetched again.
+    """
+    from .extract.fetch import fetch
+    from .extract.weights import DEFAULT, find_weights
+    from .progress import Progress
+
+    if revision and len(names) != 1:
+        raise InputError("--revision goes with one model")
+    bar = Progress()
+    for weights in [find_weights(name) for name in names] or DEFAULT:
+
+        def progress(done: int, total: int | None, name: str = weights.name) -> None:
+            of = f" of {total / 1e6:.1f}" if total else ""
+            bar.show(f"{name}: {done / 1e6:.1f}{of} MB")
+
+        path = fetch(weights, progress, revision=revision)
+        bar.close()
+        click.echo(f"{weights.feature}: {path}")
 
 
 @main.command()

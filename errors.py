@@ -33,3 +33,7 @@ class CorruptShardError(SerError):
 
 class MissingPackageError(SerError):
     """An optional package is needed; the message names the extra that brings it."""
+
+
+class MissingWeightsError(SerError):
+    """Weights of a model are not on this machine; the message says how to get them."""

@@ -34,20 +34,33 @@ class Backbone(ABC):
     """One line for listings."""
     licence: ClassVar[str]
     """Of the model, or of the package that computes the feature."""
+    package: ClassVar[str] = ""
+    """The package that holds the weights, where they are not files of their own."""
     version: ClassVar[int] = 1
     """Of our code: raised when a change in it changes numbers."""
     defaults: ClassVar[Mapping[str, Value]] = {}
     """The parameters that a spec may set; a value must be of the type of its default."""
+    local: ClassVar[frozenset[str]] = frozenset()
+    """Those of them that say where something is on this machine, and so are in no key."""
     constants: ClassVar[Mapping[str, Value]] = {}
     """What is fixed and defines the numbers, for the readable key."""
     batch_rows: ClassVar[int] = 0
     """How many rows of prepared arrays, summed over utterances, make a good `forward` call.
     0: there is no model, and what `prepare` returns is the feature."""
 
+    argument: ClassVar[str] = ""
+    """What stands between the name and the parameters of a spec, in a word, for messages. The
+    constructor of a backbone that has one takes it as a third argument."""
+
     kind: Kind
     dim: int
     frame_rate: float | None = None
     """Rows per second of a sequence; None for a vector."""
+
+    def __init_subclass__(cls) -> None:
+        """Give every backbone the parameter `dtype`: of what is stored, not of the arithmetic."""
+        super().__init_subclass__()
+        cls.defaults = {"dtype": "float32", **cls.defaults}
 
     def __init__(self, parameters: Mapping[str, Value] | None = None, device: str = "cpu") -> None:
         """Take parameters (checked for name and type by `make_backbone`) and a torch device.
@@ -57,27 +70,41 @@ class Backbone(ABC):
         """
         self.parameters: dict[str, Value] = {**self.defaults, **(parameters or {})}
         self.device = device
+        self.dtype = self.choice("dtype", "float32", "float16")
 
     @property
     def spec(self) -> str:
         """The canonical spec: the name and, sorted, the parameters that are not the default."""
+        return self.write_spec(self.name)
+
+    @property
+    def feature(self) -> str:
+        """What the cache calls the feature: the spec, but for what is only of this machine."""
+        return self.write_spec(self.name, self.local)
+
+    def write_spec(self, name: str, without: frozenset[str] = frozenset()) -> str:
+        """A spec that begins with `name`, some parameters left out."""
         changed = sorted(k for k, v in self.parameters.items() if v != self.defaults[k])
-        return ":".join([self.name, *(f"{k}={format_value(self.parameters[k])}" for k in changed)])
+        settings = (f"{k}={format_value(self.parameters[k])}" for k in changed if k not in without)
+        return ":".join([name, *settings])
 
     def key(self) -> FeatureKey:
         """Everything that can change a number of this feature, and nothing else.
 
         Raises:
-            MissingPackageError: the weights cannot be found.
+            MissingPackageError: the weights come with a package that is not installed.
+            MissingWeightsError: the weights are not on this machine.
         """
+        dtype: Literal["float32", "float16"] = "float16" if self.dtype == "float16" else "float32"
+        fixed = {k: v for k, v in self.parameters.items() if k not in {"dtype", *self.local}}
         return FeatureKey(
-            feature=self.spec,
+            feature=self.feature,
             backbone=self.name,
             version=self.version,
             weights=self.weights(),
-            parameters={**self.constants, **self.parameters},
+            parameters={**self.constants, **fixed},
             audio=RECIPE,
-            dtype="float32",
+            dtype=dtype,
             kind=self.kind,
             dim=self.dim,
             frame_rate=self.frame_rate,
@@ -130,6 +157,37 @@ class Backbone(ABC):
             raise InputError(
                 f"feature {self.name}: {parameter} must be from {low} to {limit or high}, "
                 f"got {value}"
+            )
+        return value
+
+    def choice(self, parameter: str, *values: str) -> str:
+        """The value of a parameter that is one of a few words, checked.
+
+        Raises:
+            InputError: it is none of them.
+        """
+        value = self.parameters[parameter]
+        if value not in values:
+            raise InputError(
+                f"feature {self.name}: {parameter} must be {' or '.join(values)}, got {value}"
+            )
+        return str(value)
+
+    def number(self, parameter: str, low: float, high: float) -> float:
+        """The value of a parameter that is a number, checked.
+
+        Args:
+            parameter: its name.
+            low: smallest value allowed.
+            high: largest value allowed.
+
+        Raises:
+            InputError: it lies outside.
+        """
+        value = self.parameters[parameter]
+        if not isinstance(value, float) or not low <= value <= high:
+            raise InputError(
+                f"feature {self.name}: {parameter} must be from {low:g} to {high:g}, got {value}"
             )
         return value
 

@@ -28,6 +28,7 @@ class Ge2e(Backbone):
     name = "ge2e"
     summary = "GE2E speaker embedding (Resemblyzer)"
     licence = "Apache-2.0 (Resemblyzer)"
+    package = "Resemblyzer"
     kind = "vector"
     dim = 256
     batch_rows = 20_000  # 10 ms frames

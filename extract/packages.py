@@ -8,12 +8,13 @@ from typing import Any
 from ..errors import MissingPackageError
 
 
-def need(module: str, package: str | None = None) -> Any:
-    """Import a module of the extra `extract`.
+def need(module: str, package: str | None = None, extra: str = "extract") -> Any:
+    """Import a module that an extra brings.
 
     Args:
         module: what to import.
         package: the distribution that brings it, where its name differs.
+        extra: which extra that is.
 
     Raises:
         MissingPackageError: it is not installed; the message names the extra that brings it.
@@ -23,5 +24,5 @@ def need(module: str, package: str | None = None) -> Any:
     except ModuleNotFoundError as error:
         raise MissingPackageError(
             f"extraction needs the package {package or module} ({error}): "
-            'pip install "ser[extract]"'
+            f'pip install "ser[{extra}]"'
         ) from error

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -113,7 +113,7 @@ def _run(
     report = progress or (lambda done, total, seconds: None)
     specs = [backbone.spec for backbone in backbones]
     with (
-        ThreadPoolExecutor(max_workers=1) as executor,
+        _model_thread() as executor,
         preparing(tasks, root, specs, workers) as stream,
     ):
         report(0, len(tasks), 0.0)
@@ -130,6 +130,16 @@ def _run(
             report(done, len(tasks), results.audio_seconds)
         for batcher in batchers.values():
             batcher.finish()
+
+
+@contextmanager
+def _model_thread() -> Iterator[Executor]:
+    """A thread for the models; when something fails, batches that wait for it are dropped."""
+    executor = ThreadPoolExecutor(max_workers=1)
+    try:
+        yield executor
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 class _Results:

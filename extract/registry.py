@@ -7,21 +7,44 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from ..errors import InputError
+from .allosaurus import Allosaurus
 from .backbone import Backbone, Value, format_value
+from .byol import Byol
+from .egemaps import Egemaps
 from .ge2e import Ge2e
+from .ge2e_mel import Ge2eMel
+from .hf import ALIASES, HuggingFace
+from .logmel import LogMel
 from .mfcc import Mfcc
+from .specs import split_spec
+from .wav2vec import Wav2Vec
 
-BACKBONES: dict[str, type[Backbone]] = {backbone.name: backbone for backbone in (Mfcc, Ge2e)}
+BACKBONES: dict[str, type[Backbone]] = {
+    backbone.name: backbone
+    for backbone in (
+        Mfcc,
+        LogMel,
+        Egemaps,
+        Ge2e,
+        Ge2eMel,
+        Allosaurus,
+        Wav2Vec,
+        Byol,
+        HuggingFace,
+    )
+}
 """By name. Listing them imports neither torch nor librosa."""
 
 
 def make_backbone(spec: str, device: str = "cpu") -> Backbone:
-    """Make the backbone that a spec `name[:parameter=value]*` names.
+    """Make the backbone that a spec `name[:argument][:parameter=value]*` names.
 
     >>> make_backbone("mfcc:n_fft=512:hop_length=160").spec
     'mfcc:hop_length=160:n_fft=512'
     >>> make_backbone("mfcc:hop_length=512").spec
     'mfcc'
+    >>> make_backbone("hf:facebook/wav2vec2-base:layer=9").spec
+    'wav2vec2:layer=9'
 
     Args:
         spec: the feature as a user writes it.
@@ -30,10 +53,14 @@ def make_backbone(spec: str, device: str = "cpu") -> Backbone:
     Raises:
         InputError: unknown name, unknown or repeated parameter, or a value that does not fit.
     """
-    name, *settings = spec.strip().split(":")
+    name, argument, settings = split_spec(spec)
+    if name in ALIASES and not argument:
+        name, argument = HuggingFace.name, ALIASES[name]
     if name not in BACKBONES:
-        raise InputError(f"unknown feature {name!r}{_near(name, BACKBONES)}")
+        raise InputError(f"unknown feature {name!r}{_near(name, [*BACKBONES, *ALIASES])}")
     backbone = BACKBONES[name]
+    if argument and not backbone.argument:
+        raise InputError(f"feature {spec!r}: expected parameter=value, got {argument!r}")
     parameters: dict[str, Value] = {}
     for setting in settings:
         parameter, equals, text = setting.partition("=")
@@ -45,6 +72,8 @@ def make_backbone(spec: str, device: str = "cpu") -> Backbone:
         if parameter in parameters:
             raise InputError(f"feature {spec!r}: {parameter} is given twice")
         parameters[parameter] = _parse(name, parameter, text, backbone.defaults[parameter])
+    if issubclass(backbone, HuggingFace):
+        return backbone(parameters, device, argument)
     return backbone(parameters, device)
 
 

@@ -23,11 +23,12 @@ EMOTIONS = ("neutral", "happiness", "anger")
 
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No test sees the cache or the corpora of the user who runs it."""
+    """No test sees the cache, the corpora or the weights of the user who runs it."""
     for name in [name for name in os.environ if name.startswith("SER_")]:
         if name != "SER_TEST_CORPORA":
             monkeypatch.delenv(name)
     monkeypatch.setenv("SER_CACHE", str(tmp_path / "default-cache"))
+    monkeypatch.setenv("SER_WEIGHTS", str(tmp_path / "default-weights"))
 
 
 def toy_manifest(utterances: int = 60, speakers: int = 6, language: str = "de") -> Manifest:

@@ -319,15 +319,16 @@ class Doubler:
         return [2 * array for array in batch]
 
 
-def test_batches_gather_by_rows():
+def test_batches_gather_by_rows_and_are_of_similar_lengths():
     backbone, stored = Doubler(), {}
     with ThreadPoolExecutor(1) as executor:
         batcher = Batcher(backbone, stored.__setitem__, executor)
         for name, length in zip("abcdefg", (4, 5, 2, 30, 1, 9, 3), strict=True):
             batcher.add(name, np.full(length, length))
         batcher.finish()
-    assert backbone.batches == [[4, 5, 2], [30], [1, 9], [3]]
-    assert list(stored) == list("abcdefg")
+    # The first four are more than 4 x 10 rows; [5, 4] with padding is 10.
+    assert backbone.batches == [[30], [5, 4], [2], [9], [3, 1]]
+    assert sorted(stored) == list("abcdefg")
     assert all((feature == 2 * len(feature)).all() for feature in stored.values())
 
 
@@ -346,3 +347,20 @@ def test_a_model_that_fails_is_heard():
 def test_the_corpus_root_may_be_text_or_path(manifest, root, cache):
     assert isinstance(root, Path)
     assert extract(manifest, str(root), ["mfcc"], cache, workers=0).computed == {"mfcc": 6}
+
+
+def test_what_the_model_has_finished_is_stored_though_a_later_batch_fails():
+    class Failing(Doubler):
+        def forward(self, batch):
+            if len(batch[0]) == 5:
+                raise SerError("out of memory")
+            return super().forward(batch)
+
+    backbone, stored = Failing(), {}
+    with ThreadPoolExecutor(1) as executor:
+        batcher = Batcher(backbone, stored.__setitem__, executor)
+        for name, length in zip("abcd", (9, 5, 8, 30), strict=True):
+            batcher.add(name, np.full(length, length))
+        with pytest.raises(SerError, match="out of memory"):
+            batcher.finish()
+    assert sorted(stored) == ["a", "c", "d"]

@@ -1,0 +1,127 @@
+"""`allosaurus`: phone logits, or the hidden layer before them, of a universal phone recogniser."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import AudioError, InputError, SerError
+from .audio import RATE
+from .backbone import Array, Backbone, Value
+from .packages import need
+from .weights import ALLOSAURUS, digest, locate
+
+if TYPE_CHECKING:
+    from .allosaurus_model import PhoneRecogniser
+
+_FULL_SCALE = 32768
+_FILES = ("am_config.json", "model.pt", "pm_config.json")
+"""Those of a model's folder that change a number; the phone inventories name them only."""
+
+
+class Allosaurus(Backbone):
+    """Phone logits, T x 230, or with `layer=hidden` the last BiLSTM's output, T x 640.
+
+    Li et al.: Universal Phone Recognition with a Multilingual Allophone System (2020), by the
+    package allosaurus, model `uni2005`; `model=<folder>` takes another copy of that architecture.
+    The package is given samples at full precision where its own reader takes any file for 16 bits.
+    Column 0 of the logits is the blank, the others are the lines of the model's phone.txt.
+    """
+
+    name = "allosaurus"
+    summary = "Allosaurus: 230 phone logits, or layer=hidden"
+    licence = "GPL-3.0 (allosaurus, package and model)"
+    kind = "sequence"
+    dim = 230
+    frame_rate = 100 / 3
+    defaults = {"dtype": "float16", "layer": "logits", "model": ""}  # noqa: RUF012 - ClassVar
+    local = frozenset({"model"})
+    batch_rows = 10_000  # frames of 30 ms
+
+    _recogniser: PhoneRecogniser | None = None
+
+    def __init__(self, parameters: Mapping[str, Value] | None = None, device: str = "cpu") -> None:
+        super().__init__(parameters, device)
+        self.layer = self.choice("layer", "logits", "hidden")
+        self.dim = 640 if self.layer == "hidden" else 230
+
+    @property
+    def folder(self) -> Path:
+        """Where the model is.
+
+        Raises:
+            MissingWeightsError: it is not on this machine.
+            InputError: the folder given is none, or has not the files of a model.
+        """
+        given = str(self.parameters["model"])
+        folder = Path(given).expanduser() if given else locate(ALLOSAURUS)
+        missing = [name for name in _FILES if not (folder / name).is_file()]
+        if missing:
+            raise InputError(
+                f"{folder}: not the folder of an Allosaurus model: {', '.join(missing)} missing"
+            )
+        return folder
+
+    def weights(self) -> str:
+        """The sha256 over the files of the model that change a number."""
+        return digest(self.folder, _FILES)
+
+    def load(self) -> None:
+        """Read the model and move it to the device.
+
+        Raises:
+            MissingPackageError: the package is not installed.
+            SerError: the model is damaged, asks for code, or is another architecture.
+            InputError: there is no such device.
+        """
+        from .allosaurus_model import PhoneRecogniser
+
+        self._recogniser = PhoneRecogniser(self.folder, self.device)
+
+    def prepare(self, samples: Array) -> Array:
+        """Run the package's front end.
+
+        Returns:
+            Cepstra of three neighbouring frames, normalised over the utterance, (frames, 120).
+
+        Raises:
+            AudioError: they cannot be normalised.
+        """
+        front, audio = _front_end(self.folder)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            frames: Array = front.compute(audio(samples * np.float32(_FULL_SCALE), RATE))
+        if not np.isfinite(frames).all():
+            raise AudioError("its cepstra do not vary, and cannot be normalised")
+        return np.ascontiguousarray(frames, dtype=np.float32)
+
+    def forward(self, batch: Sequence[Array]) -> list[Array]:
+        """Logits or hidden states of prepared utterances: (frames, dim) for each."""
+        if self._recogniser is None:
+            self.load()
+        assert self._recogniser is not None
+        return self._recogniser(batch, hidden=self.layer == "hidden")
+
+
+@cache
+def _front_end(folder: Path) -> tuple[Any, Any]:
+    """The package's front end, and the class of what it takes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # of the package's own code
+        factory = need("allosaurus.pm.factory", "allosaurus", extra="allosaurus")
+        feature = need("allosaurus.pm.feature", "allosaurus", extra="allosaurus")
+        audio = need("allosaurus.audio", "allosaurus", extra="allosaurus")
+    if not hasattr(feature.get_filterbanks, "cache_info"):
+        # The package builds the same filters for every file, in loops that take longer than all
+        # the rest.
+        feature.get_filterbanks = cache(feature.get_filterbanks)
+    try:
+        return factory.read_pm(folder, None), audio.Audio
+    except (AssertionError, AttributeError, TypeError, ValueError) as error:
+        raise SerError(
+            f"{folder / 'pm_config.json'}: not the front end of Allosaurus ({error})"
+        ) from error

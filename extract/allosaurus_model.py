@@ -1,0 +1,85 @@
+"""The acoustic model of Allosaurus: the package's module, loaded safely and run in batches."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import SerError
+from .backbone import Array
+from .bilstm import PaddedBiLstm
+from .checkpoints import load_state, read_checkpoint
+from .device import exact_float32, torch_device
+from .packages import need
+
+SIZES = {"feat_size": 120, "hidden_size": 320, "layer_size": 5, "phone_size": 230}
+"""The published architecture, as am_config.json names it."""
+_WHAT = "the acoustic model of Allosaurus"
+_LAYERS = ("blstm_layer.", "phone_layer.")
+
+
+class PhoneRecogniser:
+    """BiLSTM 120 -> 5 x 320 both ways, linear 640 -> 230."""
+
+    def __init__(self, folder: Path, device: str) -> None:
+        """Load a model's folder; the package's own loader would unpickle what it finds.
+
+        Raises:
+            MissingPackageError: the package is not installed.
+            SerError: the model is damaged, asks for code, or is another architecture.
+            InputError: there is no such device.
+        """
+        self._device = torch_device(device)
+        package = need("allosaurus.am.allosaurus_torch", "allosaurus", extra="allosaurus")
+        model = package.AllosaurusTorchModel(_read_config(folder / "am_config.json"))
+        path = folder / "model.pt"
+        state = read_checkpoint(path, _WHAT)
+        if isinstance(state, dict):
+            state = {str(name).removeprefix("module."): value for name, value in state.items()}
+        # The allophone layers of the languages it was trained on are in the file too.
+        load_state(model, state, _LAYERS, path, _WHAT)
+        model.to(self._device).eval()
+        self._lstm = PaddedBiLstm(model.blstm_layer)
+        self._phones = model.phone_layer
+
+    def __call__(self, batch: Sequence[Array], hidden: bool) -> list[Array]:
+        """Run it.
+
+        Args:
+            batch: cepstra, (frames, 120) each.
+            hidden: whether to give the BiLSTM's output instead of the logits.
+
+        Returns:
+            (frames, 640) or (frames, 230) for each.
+        """
+        lengths = [len(frames) for frames in batch]
+        padded = torch.nn.utils.rnn.pad_sequence(
+            [torch.from_numpy(frames) for frames in batch], batch_first=True
+        )
+        with torch.inference_mode(), exact_float32():
+            states = self._lstm(padded.to(self._device), lengths)
+            rows = (states if hidden else self._phones(states)).cpu().numpy()
+        return [row[:length].copy() for row, length in zip(rows, lengths, strict=True)]
+
+
+def _read_config(path: Path) -> Namespace:
+    """The architecture; a model of other sizes would not be what the key says."""
+    try:
+        values: Any = json.loads(path.read_text(encoding="utf-8"))
+        found = dict(values)
+        if found.get("feat_size") == -1:  # then it stands by corpus and feature
+            found["feat_size"] = next(iter(next(iter(found["feat_size_dict"].values())).values()))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, StopIteration) as error:
+        raise SerError(f"{path}: damaged ({type(error).__name__}: {error})") from error
+    odd = [name for name, size in SIZES.items() if found.get(name) != size]
+    if odd:
+        raise SerError(
+            f"{path}: not the published architecture: {odd[0]} is {found.get(odd[0])}, expected "
+            f"{SIZES[odd[0]]}"
+        )
+    return Namespace(**{"proj_size": 0, "lang_size_dict": {}, **found})

@@ -1,0 +1,166 @@
+"""A speech encoder of transformers: loaded safely and wholly, run without mixing utterances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from torch import Tensor
+
+from ..errors import SerError
+from .backbone import Array
+from .batches import equal_lengths
+from .device import exact_float32, torch_device
+from .hub import model_files
+from .speech_models import SpeechModel
+from .whisper import split_chunks
+
+_WHISPER_CHUNKS = 4
+"""Pieces of 30 s that go through Whisper at once."""
+
+
+class Encoder:
+    """Prepared utterances in, hidden states of one layer out."""
+
+    def __init__(self, model: SpeechModel, layer: str, device: str) -> None:
+        """Load a model.
+
+        Args:
+            model: what its folder says of it.
+            layer: "last", "mean" or a number.
+            device: as torch names it, or "auto".
+
+        Raises:
+            SerError: the weights are damaged, incomplete, or ask for code.
+            InputError: there is no such device.
+        """
+        self._device = torch_device(device)
+        self._chunk = model.chunk
+        self._layer = layer
+        self._network: Any = _load(model).to(self._device).eval()
+        if layer.isdecimal():
+            # The hidden state n is what goes into the layer after it: none further need run.
+            del self._network.get_submodule(_layers_of(model))[int(layer) + 1 :]
+
+    def __call__(self, batch: Sequence[Array]) -> list[Array]:
+        """Run it.
+
+        Samples of equal length go together and others do not: some of these models normalise over
+        time, or convolve over what they made of padding, so padding would change their numbers.
+
+        Args:
+            batch: what `HuggingFace.prepare` returned.
+
+        Returns:
+            Shape (frames, dim) for each.
+        """
+        with torch.inference_mode(), exact_float32():
+            if self._chunk:
+                return self._run_whisper(batch)
+            found: dict[int, Array] = {}
+            for group in equal_lengths(batch):
+                stacked = torch.from_numpy(np.stack([batch[i] for i in group]))
+                states = self._hidden(stacked.to(self._device)).cpu().numpy()
+                found.update(zip(group, states, strict=True))
+        return [found[i] for i in range(len(batch))]
+
+    def _run_whisper(self, batch: Sequence[Array]) -> list[Array]:
+        pieces = [split_chunks(mel, self._chunk) for mel in batch]
+        flat = [piece for utterance in pieces for piece in utterance]
+        rows: list[Array] = []
+        for start in range(0, len(flat), _WHISPER_CHUNKS):
+            part = flat[start : start + _WHISPER_CHUNKS]
+            mels = np.stack([mel.T for mel, _ in part])
+            states = self._hidden(torch.from_numpy(mels).to(self._device)).cpu().numpy()
+            rows += [state[:own] for state, (_, own) in zip(states, part, strict=True)]
+        each = iter(rows)
+        return [np.concatenate([next(each) for _ in utterance]) for utterance in pieces]
+
+    def _hidden(self, inputs: Tensor) -> Tensor:
+        """Hidden states of the layer, shape (utterances, frames, dim)."""
+        if self._layer == "last":
+            last: Tensor = self._network(inputs).last_hidden_state
+            return last
+        states = self._network(inputs, output_hidden_states=True).hidden_states
+        chosen: Tensor
+        if self._layer == "mean":
+            chosen = torch.stack(states).mean(dim=0)
+        else:
+            chosen = states[int(self._layer)]
+        return chosen
+
+
+def _layers_of(model: SpeechModel) -> str:
+    return "layers" if model.chunk else "encoder.layers"
+
+
+def _load(model: SpeechModel) -> Any:
+    """The network; of Whisper the encoder alone."""
+    folder = model.folder
+    names = model_files(path.name for path in folder.iterdir())
+    safe = any(name.endswith(".safetensors") for name in names)
+    try:
+        with _quiet():
+            network, info = transformers.AutoModel.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=safe,
+                weights_only=True,
+                output_loading_info=True,
+            )
+    except Exception as error:  # of safetensors, pickle, torch, zipfile, the system
+        raise SerError(_explain(model, error)) from error
+    if model.chunk:
+        network = network.encoder
+    if getattr(network, "adapter", None) is not None:
+        network.adapter = None  # it comes after the encoder, and changes the frame rate
+    # transformers would fill what is missing with random numbers and go on.
+    missing = [name for name in info["missing_keys"] if _needed(name, model)]
+    if missing:
+        raise SerError(
+            f"{folder}: the weights are not those of a {model.family} encoder: "
+            f"{len(missing)} are missing, such as {sorted(missing)[0]}"
+        )
+    return network
+
+
+def _needed(name: str, model: SpeechModel) -> bool:
+    """Whether a missing tensor would change a number."""
+    if model.chunk:
+        return name.startswith("encoder.")
+    return "masked_spec_embed" not in name and not name.startswith("adapter.")
+
+
+def _explain(model: SpeechModel, error: Exception) -> str:
+    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    text = str(error)
+    if "Unsupported global" in text or "weights_only" in text or "Weights only" in text:
+        what = "its weights ask for code to be run, and are refused"
+    else:
+        what = "its weights are damaged, truncated or not of this model"
+    return (
+        f"{model.folder}: {what} ({type(error).__name__}: {reason[:200]}). Remove the folder and "
+        "fetch it again"
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the progress bars and reports of transformers away: what matters is checked here."""
+    logging: Any = transformers.utils.logging
+    before = logging.get_verbosity()
+    bar = logging.is_progress_bar_enabled()
+    logging.set_verbosity(logging.CRITICAL)
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+        if bar:
+            logging.enable_progress_bar()

@@ -1,0 +1,169 @@
+"""A web server on 127.0.0.1 that serves files as good and bad servers do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+COMMIT = "c0ffee" + 34 * "0"
+
+
+class Server:
+    """What is served and how.
+
+    Attributes:
+        files: bytes by path, such as "/a.pt".
+        break_after: bytes of a file after which the connection breaks, for each answer in turn
+            that has more.
+        fail: status codes that are answered in turn before anything else.
+        ranges: whether parts can be asked for.
+        etag: whether a strong ETag is sent.
+        models: files by name, by id of a model on the hub.
+        requests: (method, path, Range) as they came.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.files: dict[str, bytes] = {}
+        self.break_after: list[int] = []
+        self.fail: list[int] = []
+        self.ranges = True
+        self.etag = True
+        self.models: dict[str, dict[str, bytes]] = {}
+        self.requests: list[tuple[str, str, str | None]] = []
+
+    def sent(self, path: str) -> list[str | None]:
+        """The ranges that were asked for."""
+        return [span for method, where, span in self.requests if where == path and method == "GET"]
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    """Serve until the end of the context."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._answer(body=True)
+
+        def do_HEAD(self) -> None:
+            self._answer(body=False)
+
+        def _answer(self, body: bool) -> None:
+            path = self.path.partition("?")[0]
+            server.requests.append((self.command, path, self.headers.get("Range")))
+            if server.fail:
+                self._send(server.fail.pop(0), b"", {}, body)
+            elif path.startswith("/api/models/"):
+                self._describe(path.removeprefix("/api/models/"), body)
+            elif "/resolve/" in path:
+                model, _, rest = path[1:].partition("/resolve/")
+                self._file(server.models[model].get(rest.partition("/")[2]), body)
+            else:
+                self._file(server.files.get(path), body)
+
+        def _describe(self, rest: str, body: bool) -> None:
+            parts = rest.split("/")
+            model = "/".join(parts[:2])
+            files = server.models.get(model)
+            if files is None:
+                return self._send(404, b"{}", {"X-Error-Code": "RepoNotFound"}, body)
+            if parts[2:3] == ["revision"] and parts[3] not in ("main", COMMIT):
+                return self._send(404, b"{}", {"X-Error-Code": "RevisionNotFound"}, body)
+            entries = [_entry(name, content) for name, content in files.items()]
+            if parts[2:3] == ["tree"]:
+                answer: object = [
+                    {"type": "file", "path": name, "oid": entry["blobId"], **_tree(entry)}
+                    for name, entry in zip(files, entries, strict=True)
+                ]
+            else:
+                answer = {
+                    "id": model,
+                    "modelId": model,
+                    "sha": COMMIT,
+                    "private": False,
+                    "tags": [],
+                    "downloads": 0,
+                    "likes": 0,
+                    "siblings": [
+                        {"rfilename": name, **entry}
+                        for name, entry in zip(files, entries, strict=True)
+                    ],
+                }
+            return self._send(200, json.dumps(answer).encode(), {}, body)
+
+        def _file(self, content: bytes | None, body: bool) -> None:
+            if content is None:
+                return self._send(404, b"", {"X-Error-Code": "EntryNotFound"}, body)
+            tag = f'"{sha(content)}"'
+            headers = {"X-Repo-Commit": COMMIT}
+            if server.etag:
+                headers["ETag"] = tag
+            span = self.headers.get("Range")
+            start = int(span.removeprefix("bytes=").partition("-")[0]) if span else 0
+            fits = self.headers.get("If-Range") in (None, tag)
+            if not span or not server.ranges or not fits:
+                return self._send(200, content, headers, body)
+            if start >= len(content):
+                return self._send(416, b"", {"Content-Range": f"bytes */{len(content)}"}, body)
+            where = f"bytes {start}-{len(content) - 1}/{len(content)}"
+            return self._send(206, content[start:], {**headers, "Content-Range": where}, body)
+
+        def _send(self, status: int, content: bytes, headers: dict[str, str], body: bool) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            if not body:
+                return
+            if server.break_after and len(content) > max(1000, server.break_after[0]):
+                content = content[: server.break_after.pop(0)]
+                self.close_connection = True
+            self.wfile.write(content)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    web.daemon_threads = True
+    server = Server(f"http://127.0.0.1:{web.server_port}")
+    thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server
+    finally:
+        web.shutdown()
+        thread.join()
+        web.server_close()
+
+
+def _entry(name: str, content: bytes) -> dict[str, Any]:
+    """What the hub says of a file: large ones are known by sha256, others by git blob id."""
+    if name.endswith((".safetensors", ".bin")):
+        lfs = {"sha256": sha(content), "size": len(content), "pointerSize": 130}
+        return {"size": len(content), "blobId": "0" * 40, "lfs": lfs}
+    return {"size": len(content), "blobId": blob(content)}
+
+
+def _tree(entry: dict[str, Any]) -> dict[str, Any]:
+    """The same in the words of a listing of the tree."""
+    found = {"size": entry["size"]}
+    if "lfs" in entry:
+        lfs = entry["lfs"]
+        found["lfs"] = {"oid": lfs["sha256"], "size": lfs["size"], "pointerSize": 130}
+    return found
+
+
+def sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def blob(content: bytes) -> str:
+    return hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()
