@@ -1,6 +1,6 @@
 """How fast features are extracted, and in how much memory: see README.md beside this file.
 
-    python benchmarks/extract.py --corpus-root ../shared/corpora/emodb
+    python benchmarks/extract.py --corpus-root ~/corpora/emodb
 
 Every measurement is a process of its own, held to the same few cores. The obvious loop and ours are
 timed from the start of that process, imports and loading included, and once more from the first
