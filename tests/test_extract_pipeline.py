@@ -217,7 +217,7 @@ def test_a_missing_package_is_nobodys_bad_file(manifest, root, cache, monkeypatc
 @pytest.mark.parametrize(
     ("features", "options", "message"),
     [
-        ([], {}, "no features"),
+        ([], {}, "expected at least one"),
         (["mfcc", "gee2e"], {}, "did you mean ge2e"),
         (["mfcc"], {"workers": -1}, "workers must be 0 or more"),
         (["ge2e"], {"workers": 0, "device": "cuda:99"}, "device 'cuda:99' cannot be used"),
