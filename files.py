@@ -26,7 +26,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
         partial.replace(target)
         sync_folder(target.parent)
     except OSError as error:
-        if error.filename in (None, str(partial)):
+        if error.errno and error.filename in (None, str(partial)):
             error.filename = str(target)  # the name that the user knows
         raise
     finally:

@@ -148,7 +148,8 @@ def test_the_way_into_the_cache(models, tmp_path):
     assert found.frames.dtype == np.float16
     for number, samples in enumerate(utterances(5)):
         (row,) = backbone.forward([backbone.prepare(samples)])
-        close(found[number].astype("f4"), row.astype("f2").astype("f4"))
+        # float16 has eleven bits: what lies near a boundary may be rounded either way.
+        np.testing.assert_allclose(found[number].astype("f4"), row, rtol=1e-3, atol=1e-3)
     # Device, batch size and workers are not in the key: nothing is computed again.
     again = extract(manifest, root, [spec], cache, workers=0, device="cpu")
     assert again.present == {spec: 5}

@@ -297,7 +297,7 @@ def test_few_utterances_need_few_workers(manifest, root, cache, monkeypatch, cor
         raise SerError("enough")
 
     monkeypatch.setattr(pipeline, "preparing", preparing)
-    monkeypatch.setattr(pipeline, "_cores", lambda: cores)
+    monkeypatch.setattr(pipeline, "cores", lambda: cores)
     with pytest.raises(SerError, match="enough"):
         extract(manifest, root, ["mfcc"], cache)
     monkeypatch.setattr(pipeline, "_WORTH_A_WORKER", 1)
