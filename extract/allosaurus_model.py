@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 
+from ..device import exact_float32, torch_device
 from ..errors import SerError
 from .backbone import Array
 from .bilstm import PaddedBiLstm
 from .checkpoints import load_state, read_checkpoint
-from .device import exact_float32, torch_device
 from .packages import need
 
 SIZES = {"feat_size": 120, "hidden_size": 320, "layer_size": 5, "phone_size": 230}

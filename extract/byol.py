@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..device import exact_float32, torch_device
 from ..errors import AudioError
 from .audio import RATE
 from .backbone import Array, Backbone, Value
-from .device import exact_float32, torch_device
 from .packages import need
 from .weights import BYOL, digest, locate
 

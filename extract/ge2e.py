@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..device import exact_float32, torch_device
 from ..errors import MissingPackageError, SerError
 from .backbone import Array, Backbone
-from .device import exact_float32, torch_device
 from .speech import speech_frames
 
 if TYPE_CHECKING:

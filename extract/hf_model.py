@@ -11,10 +11,10 @@ import torch
 import transformers
 from torch import Tensor
 
+from ..device import exact_float32, torch_device
 from ..errors import SerError
 from .backbone import Array
 from .batches import equal_lengths
-from .device import exact_float32, torch_device
 from .hub import model_files
 from .speech_models import SpeechModel
 from .whisper import split_chunks

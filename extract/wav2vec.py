@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..device import exact_float32, torch_device
 from ..errors import AudioError, SerError
 from .backbone import Array, Backbone, Value
-from .device import exact_float32, torch_device
 from .weights import WAV2VEC, digest, locate
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 import ser
 
 ROOT = Path(ser.__file__).parent
-FOUNDATION = {"cores", "errors", "files", "progress"}
+FOUNDATION = {"cores", "device", "errors", "files", "progress"}
 MAY_IMPORT = {
     "manifests": FOUNDATION,
     "cache": FOUNDATION | {"manifests"},

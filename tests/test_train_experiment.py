@@ -13,11 +13,12 @@ import pytest
 import torch
 from safetensors import SafetensorError
 
+from ser.device import torch_device
 from ser.errors import InputError, LeakError, MissingFeaturesError, SerError
 from ser.manifests import Manifest
 from ser.train.config import load_config
 from ser.train.data import load_domain, ordered_batches
-from ser.train.experiment import Request, resolve_device, train
+from ser.train.experiment import Request, train
 from ser.train.model import probabilities
 from ser.train.run_folder import load_model
 
@@ -323,9 +324,10 @@ def test_a_run_folder_that_cannot_be_written_is_told_before_training(toy_cache, 
 
 
 def test_an_unknown_device_is_told():
-    assert resolve_device("cpu") == torch.device("cpu")
-    with pytest.raises(InputError, match="--device warp"):
-        resolve_device("warp")
+    assert torch_device("cpu") == torch.device("cpu")
+    for name in ("warp", "meta"):
+        with pytest.raises(InputError, match="try --device cpu"):
+            torch_device(name)
 
 
 def test_training_imports_no_backbone():

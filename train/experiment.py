@@ -14,6 +14,7 @@ import torch
 
 from ..cache import Cache, FeatureKey
 from ..cores import cores
+from ..device import torch_device
 from ..errors import InputError
 from ..manifests import (
     Manifest,
@@ -84,7 +85,7 @@ def train(request: Request, cache: Cache, out: Path, progress: Progress | None =
     progress = progress or Progress()
     out = out.resolve()
     network = check_request(request)
-    device = resolve_device(request.device) if network else torch.device("cpu")
+    device = torch_device(request.device) if network else torch.device("cpu")
     manifest, keys, skipped = usable(cache, request)
     splits = resolve_splits(request, manifest)
     domain = load_domain(cache, manifest, keys)
@@ -222,18 +223,6 @@ def describe(
 def digest(value: Any) -> str:
     """16 hex digits of the SHA-256 of a plain value, written as JSON."""
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
-
-
-def resolve_device(name: str) -> torch.device:
-    """`auto` is the first GPU if there is one, else the CPU."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(f"--device {name}: not on this machine; try --device cpu") from error
-    return device
 
 
 class Ticker:
