@@ -120,36 +120,26 @@ def write_run(
         SerError: it cannot be written.
     """
     try:
-        _write_run(folder, config, metrics, domain, outcomes)
+        write_json(folder / CONFIG, config)
+        write_json(folder / METRICS, metrics)
+        write_json(folder / VERSIONS, versions())
+        frame = predictions(domain, outcomes)
+        frame.to_csv(folder / PREDICTIONS, index=False, lineterminator="\n", float_format="%.6f")
+        weights = {
+            model_prefix(outcome.split.seed, outcome.split.fold, member) + name: value
+            for outcome in outcomes
+            for member, state in enumerate(outcome.weights)
+            for name, value in state.items()
+        }
+        if weights:
+            save_file(weights, folder / MODEL)
+            curves = [
+                {"repeat": each.split.seed, "fold": each.split.fold, "members": list(each.history)}
+                for each in outcomes
+            ]
+            write_json(folder / HISTORY, curves)
     except (OSError, SafetensorError) as error:
         raise SerError(f"the run could not be written to {folder.parent}: {error}") from error
-
-
-def _write_run(
-    folder: Path,
-    config: Mapping[str, Any],
-    metrics: Mapping[str, Any],
-    domain: Domain,
-    outcomes: Sequence[Outcome],
-) -> None:
-    write_json(folder / CONFIG, config)
-    write_json(folder / METRICS, metrics)
-    write_json(folder / VERSIONS, versions())
-    frame = predictions(domain, outcomes)
-    frame.to_csv(folder / PREDICTIONS, index=False, lineterminator="\n", float_format="%.6f")
-    weights = {
-        model_prefix(outcome.split.seed, outcome.split.fold, member) + name: value
-        for outcome in outcomes
-        for member, state in enumerate(outcome.weights)
-        for name, value in state.items()
-    }
-    if weights:
-        save_file(weights, folder / MODEL)
-        curves = [
-            {"repeat": each.split.seed, "fold": each.split.fold, "members": list(each.history)}
-            for each in outcomes
-        ]
-        write_json(folder / HISTORY, curves)
 
 
 def model_prefix(repeat: int, fold: int, member: int) -> str:
