@@ -477,11 +477,15 @@ def weights_fetch(names: tuple[str, ...], revision: str | None) -> None:
 
 
 @main.command()
-@click.option("--setting", type=click.Choice(["single", "baseline"]), required=True)
-@click.option("--corpus", required=True)
+@click.option("--setting", type=click.Choice(["single", "baseline", "multidomain"]), required=True)
+@click.option("--corpus", required=True, help="One, or with multidomain several: A,B,C.")
+@click.option(
+    "--method",
+    help="Of multidomain: base, sb, omoe, mmoe or ours.  [default: ours]",
+)
 @click.option("--features", default=FEATURES, show_default=True, help="Comma-separated.")
 @click.option("--repeats", type=click.IntRange(1), help="[default: 5; 1 for --protocol speaker]")
-@click.option("--protocol", type=click.Choice(["paper", "speaker"]), default="paper")
+@click.option("--protocol", type=click.Choice(["paper", "speaker", "authors"]), default="paper")
 @click.option(
     "--preset", default="paper", show_default=True, help="paper, strong, or a .toml file."
 )
@@ -489,8 +493,8 @@ def weights_fetch(names: tuple[str, ...], revision: str | None) -> None:
 @click.option(
     "--split",
     "splits",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Use the splits of this file, such as the split.csv of another run.",
+    type=click.Path(path_type=Path, exists=True),
+    help="Use the splits of this file, or those in the folder of another run.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder [default: runs/...].")
 @click.option("--overwrite", is_flag=True, help="Replace a different run in the run folder.")
@@ -502,6 +506,7 @@ def weights_fetch(names: tuple[str, ...], revision: str | None) -> None:
 def train(
     setting: str,
     corpus: str,
+    method: str | None,
     features: str,
     repeats: int | None,
     protocol: str,
@@ -519,8 +524,9 @@ def train(
     """Train and test on cached features; write a run folder."""
     from .progress import Progress
     from .train.config import load_config
-    from .train.experiment import Request, default_out, train
     from .train.report import describe_run
+    from .train.request import DEFAULT_METHOD, Request
+    from .train.train import default_out, train
 
     if setting == "baseline" and overrides:
         raise InputError("--set: the baseline has no settings")
@@ -528,7 +534,8 @@ def train(
         raise InputError("--repeats: the file of --split says how many there are")
     request = Request(
         setting=setting,
-        corpus=corpus,
+        corpora=[name.strip() for name in corpus.split(",")],
+        method=method or (DEFAULT_METHOD if setting == "multidomain" else ""),
         features=split_features(features),
         config=load_config(preset, overrides),
         preset=preset,

@@ -24,7 +24,8 @@ def run_demo(out: Path, progress: Progress) -> list[dict[str, Any]]:
     from ..extract import extract
     from ..manifests import build_manifest
     from ..train.config import load_config
-    from ..train.experiment import Request, train
+    from ..train.request import Request
+    from ..train.train import train
     from . import DEMO_CORPORA, synthesise
 
     def synthesised(done: int, total: int) -> None:
@@ -45,7 +46,7 @@ def run_demo(out: Path, progress: Progress) -> list[dict[str, Any]]:
         for setting in ("baseline", "single"):
             request = Request(
                 setting=setting,
-                corpus=corpus,
+                corpora=[corpus],
                 features=FEATURES,
                 config=load_config(),
                 repeats=REPEATS,

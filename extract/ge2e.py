@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..device import exact_float32, torch_device
-from ..errors import MissingPackageError, SerError
+from ..speaker_weights import weights_file
 from .backbone import Array, Backbone
 from .speech import speech_frames
 
 if TYPE_CHECKING:
-    from .speaker_encoder import SpeakerEncoder
+    from ..speaker_encoder import SpeakerEncoder
 
 
 class Ge2e(Backbone):
@@ -47,26 +45,10 @@ class Ge2e(Backbone):
             SerError: its weights are not what they should be.
             InputError: there is no such device.
         """
-        import torch
-
-        from .speaker_encoder import SpeakerEncoder
+        from ..speaker_encoder import published
 
         device = torch_device(self.device)
-        path = weights_file()
-        try:
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-            state = checkpoint["model_state"]
-            encoder = SpeakerEncoder()
-            # The two scalars of the training loss are in the file too.
-            encoder.load_state_dict(
-                {name: value for name, value in state.items() if name.startswith(_LAYERS)}
-            )
-        except Exception as error:  # torch raises what it likes on a damaged file
-            raise SerError(
-                f"{path}: not the weights of the GE2E speaker encoder ({error}); "
-                "reinstall the package Resemblyzer"
-            ) from error
-        self._encoder = encoder.to(device).eval()
+        self._encoder = published(weights_file()).to(device).eval()
 
     def prepare(self, samples: Array) -> Array:
         """Return the mel frames of the speech, shape (frames, 40); see `speech_frames`."""
@@ -85,29 +67,3 @@ class Ge2e(Backbone):
             frames = [torch.from_numpy(np.ascontiguousarray(part)).to(device) for part in batch]
             embedded: Array = encoder.embed(frames).cpu().numpy()
         return list(embedded)
-
-
-_LAYERS = ("lstm.", "linear.")
-
-
-def weights_file() -> Path:
-    """Where Resemblyzer's weights are, without importing it (which is slow, noisy and can fail).
-
-    Raises:
-        MissingPackageError: it is not installed, or has lost its weights.
-    """
-    package = find_spec("resemblyzer")
-    folders = (package.submodule_search_locations if package else None) or []
-    for folder in folders:
-        path = Path(folder) / "pretrained.pt"
-        if path.is_file():
-            return path
-    if folders:
-        raise MissingPackageError(
-            f"feature ge2e: {folders[0]} has lost its weights, pretrained.pt: "
-            'pip install --force-reinstall --no-deps "resemblyzer==0.1.4"'
-        )
-    raise MissingPackageError(
-        "feature ge2e: its weights are in the package Resemblyzer, which is not installed: "
-        'pip install "ser[extract]"'
-    )

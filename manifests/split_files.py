@@ -71,7 +71,7 @@ def read_splits(path: Path, manifest: Manifest) -> list[Split]:
         if protocol == "speaker":
             check_tested_once(manifest, folds)
         elif len(folds) > 1:
-            raise InputError(f"{path}: seed {seed} has {len(folds)} folds; protocol paper has one")
+            raise InputError(f"{path}: seed {seed} has {len(folds)} folds; {protocol} has one")
     return splits
 
 

@@ -17,7 +17,7 @@ from .corpora import CORPORA
 from .manifest import Manifest
 from .names import did_you_mean
 
-Protocol = Literal["paper", "speaker"]
+Protocol = Literal["paper", "speaker", "authors"]
 PROTOCOLS: tuple[str, ...] = get_args(Protocol)
 PARTS = ("train", "validation", "test")
 
@@ -43,9 +43,10 @@ class Split:
 
 
 def make_splits(manifest: Manifest, protocol: str, seed: int) -> list[Split]:
-    """Split a manifest: one split for `paper`, one per fold for `speaker`.
+    """Split a manifest: one split for `paper` and `authors`, one per fold for `speaker`.
 
     `paper`: random, 20 % test, of the rest 20 % validation (both rounded); speakers overlap.
+    `authors`: random, 20 % test, 10 % validation, as the authors' released code has it.
     `speaker`: min(5, speakers) folds of whole speakers (IEMOCAP: of whole sessions); fold k is
     tested, fold k + 1 validates, the rest trains, so that every utterance is tested once.
     Utterances with the same audio always share a part.
@@ -54,12 +55,14 @@ def make_splits(manifest: Manifest, protocol: str, seed: int) -> list[Split]:
         InputError: unknown protocol, or too few utterances or speakers for it.
     """
     if protocol == "paper":
-        return [_paper(manifest, seed)]
+        return [_random(manifest, "paper", seed, 0.2)]
+    if protocol == "authors":
+        return [_random(manifest, "authors", seed, 0.1 / 0.8)]
     if protocol == "speaker":
         return _speaker(manifest, seed)
     raise InputError(
         f"unknown protocol {protocol!r}{did_you_mean(protocol, PROTOCOLS)}; "
-        f"choose {' or '.join(PROTOCOLS)}"
+        f"choose {', '.join(PROTOCOLS)}"
     )
 
 
@@ -83,20 +86,20 @@ def _rank(seed: int, name: str) -> bytes:
     return hashlib.sha256(f"{seed}:{name}".encode()).digest()
 
 
-def _paper(manifest: Manifest, seed: int) -> Split:
+def _random(manifest: Manifest, protocol: Protocol, seed: int, validation: float) -> Split:
     units: dict[str, list[str]] = defaultdict(list)
     for name, audio in zip(manifest.ids, manifest.table["audio_hash"], strict=True):
         units[audio].append(name)
     queue = [units[audio] for audio in sorted(units, key=lambda audio: _rank(seed, audio))]
     test, queue = _take(queue, round(0.2 * len(manifest)))
-    validation, queue = _take(queue, round(0.2 * (len(manifest) - len(test))))
+    held, queue = _take(queue, round(validation * (len(manifest) - len(test))))
     train = [name for unit in queue for name in unit]
-    if not (train and validation and test):
+    if not (train and held and test):
         raise InputError(
             f"{manifest.corpus} has {len(manifest)} utterances ({len(units)} different ones): "
             "too few for a training, a validation and a test part"
         )
-    return _split("paper", seed, 0, train, validation, test)
+    return _split(protocol, seed, 0, train, held, test)
 
 
 def _take(queue: Sequence[list[str]], count: int) -> tuple[list[str], list[list[str]]]:

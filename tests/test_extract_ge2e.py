@@ -13,10 +13,10 @@ from scipy.signal import lfilter
 from ser.errors import AudioError, InputError, MissingPackageError, SerError
 from ser.extract import ge2e, make_backbone
 from ser.extract.audio import to_recipe
-from ser.extract.speaker_encoder import SpeakerEncoder, split_windows, window_starts
 from ser.extract.spectrum import mel_power
 from ser.extract.speech import raise_volume, speech_frames, trim_silence
 from ser.manifests import read_audio
+from ser.speaker_encoder import SpeakerEncoder, split_windows, window_starts
 
 
 def voice(seconds, seed=0, rate=16000):

@@ -12,11 +12,12 @@ import ser
 
 ROOT = Path(ser.__file__).parent
 FOUNDATION = {"cores", "device", "errors", "files", "progress"}
+GE2E = {"speaker_encoder", "speaker_weights"}
 MAY_IMPORT = {
     "manifests": FOUNDATION,
     "cache": FOUNDATION | {"manifests"},
-    "extract": FOUNDATION | {"manifests", "cache"},
-    "train": FOUNDATION | {"manifests", "cache"},
+    "extract": FOUNDATION | GE2E | {"manifests", "cache"},
+    "train": FOUNDATION | GE2E | {"manifests", "cache"},
     "demo": FOUNDATION | {"manifests", "cache", "extract", "train"},
 }
 

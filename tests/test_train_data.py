@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ser.train.data import Packed, load_domain, ordered_batches, shuffled_batches
+from ser.train.data import Packed, load_domain, ordered_batches, shuffled_batches, statistics
 
 
 def packed(sequence=True):
@@ -32,7 +32,7 @@ def test_half_precision_is_widened_in_the_batch():
 
 
 def test_statistics_are_those_of_the_chosen_utterances():
-    mean, deviation = packed().statistics(torch.tensor([0, 2]))
+    mean, deviation = statistics([(packed(), torch.tensor([0, 2]))])
     values = np.array([1, 2, 4, 5, 6])
     assert mean.tolist() == pytest.approx([values.mean(), 10 * values.mean()])
     assert deviation.tolist() == pytest.approx([values.std(), 10 * values.std()])
@@ -40,7 +40,7 @@ def test_statistics_are_those_of_the_chosen_utterances():
 
 def test_a_constant_column_is_not_scaled_up():
     constant = Packed(torch.ones(6, 1), torch.tensor([0, 2, 3, 6]), True)
-    assert constant.statistics(torch.tensor([0, 1, 2]))[1].tolist() == [1.0]
+    assert statistics([(constant, torch.tensor([0, 1, 2]))])[1].tolist() == [1.0]
 
 
 @given(count=st.integers(1, 200), size=st.integers(1, 40), seed=st.integers(0, 9))

@@ -15,7 +15,8 @@ from ser.train.encoders import (
     VectorEncoder,
     flip,
 )
-from ser.train.model import FeatureShape, make_encoder
+from ser.train.model import make_encoder
+from ser.train.spec import FeatureShape
 
 
 def test_attention_of_two_frames_worked_out_by_hand():

@@ -8,11 +8,14 @@ from torch.nn import functional as F  # noqa: N812
 from ser.errors import SerError
 from ser.manifests import make_splits
 from ser.train.augment import augment, mix, stretch
-from ser.train.baseline import fit_predict, pooled
+from ser.train.baseline import fit_predict
 from ser.train.config import load_config
-from ser.train.data import load_domain, ordered_batches
-from ser.train.loop import fit, lr_factor, training_loss
-from ser.train.model import ModelSpec, Recogniser, probabilities
+from ser.train.data import load_domain, ordered_batches, statistics
+from ser.train.evaluate import probabilities
+from ser.train.functionals import as_encoded
+from ser.train.loop import Part, fit, lr_factor, training_loss
+from ser.train.model import Recogniser
+from ser.train.spec import ModelSpec
 from ser.train.towers import make_tower, shape_of
 
 QUICK = ["train.epochs=3"]
@@ -31,12 +34,45 @@ def parts(toy_cache, domain):
     return domain.rows(split.train), domain.rows(split.validation), domain.rows(split.test)
 
 
+def spec_of(domain, config):
+    return ModelSpec.of("single", list(domain.features), [domain], config)
+
+
+def fit_one(domain, train, validation, config, seed, *more):
+    part = Part(domain, train, validation)
+    return fit([part], spec_of(domain, config), config, seed, *more)
+
+
+CHANGES = [
+    "augment.mixup=0.2",
+    "augment.noise=0.3",
+    "augment.time_mask=0.2",
+    "model.encoder_dropout=0.2",
+]
+
+
+@pytest.mark.parametrize(
+    ("preset", "changes", "losses"),
+    [
+        ("paper", [], [0.910955, 0.363199, 0.084763]),
+        ("paper", CHANGES, [0.974593, 0.492176, 0.247983]),
+        ("strong", [], [1.106919, 0.980790, 0.942647]),
+        ("strong", CHANGES, [1.094213, 1.011895, 0.996332]),
+    ],
+)
+def test_a_seed_gives_the_loss_curve_that_it_gave_before(domain, parts, preset, changes, losses):
+    config = load_config(preset, [*QUICK, *changes])
+    found = fit_one(domain, *parts[:2], config, 5)
+    assert found.losses == pytest.approx(losses, rel=1e-4)
+
+
 def test_training_learns_and_keeps_the_best_epoch(domain, parts):
     train, validation, _ = parts
-    fitted = fit(domain, train, validation, load_config("paper", ["train.epochs=6"]), seed=0)
+    fitted = fit_one(domain, train, validation, load_config("paper", ["train.epochs=6"]), seed=0)
     assert fitted.losses[-1] < fitted.losses[0] / 2
-    assert fitted.validation[fitted.epoch - 1] == max(fitted.validation)
-    assert fitted.epoch == 1 + int(np.argmax(fitted.validation))  # of equals, the first
+    curve = fitted.validation["toy"]
+    assert curve[fitted.epoch - 1] == max(curve)
+    assert fitted.epoch == 1 + int(np.argmax(curve))  # of equals, the first
     rows = torch.cat([validation])
     batches = list(ordered_batches(rows, domain.lengths(), 7))
     predicted = probabilities(fitted.model, domain, rows, batches).argmax(-1)
@@ -44,18 +80,18 @@ def test_training_learns_and_keeps_the_best_epoch(domain, parts):
         float((predicted[domain.targets[rows] == label] == label).float().mean())
         for label in range(3)
     ]
-    assert np.mean(recall) == pytest.approx(fitted.validation[fitted.epoch - 1])
+    assert np.mean(recall) == pytest.approx(curve[fitted.epoch - 1])
 
 
 def test_the_last_epoch_can_be_kept_instead(domain, parts):
     config = load_config("paper", [*QUICK, "train.select=last"])
-    assert fit(domain, *parts[:2], config, seed=0).epoch == 3
+    assert fit_one(domain, *parts[:2], config, seed=0).epoch == 3
 
 
 @pytest.mark.parametrize("preset", ["paper", "strong"])
 def test_a_seed_gives_the_same_numbers_and_another_seed_others(domain, parts, preset):
     config = load_config(preset, QUICK)
-    first, again, other = (fit(domain, *parts[:2], config, seed=seed) for seed in (3, 3, 4))
+    first, again, other = (fit_one(domain, *parts[:2], config, seed=seed) for seed in (3, 3, 4))
     assert first.losses == again.losses
     for name, value in first.model.state_dict().items():
         assert torch.equal(value, again.model.state_dict()[name]), name
@@ -67,19 +103,19 @@ def test_the_validation_and_test_parts_do_not_touch_the_model(domain, parts, pre
     train, validation, test = parts
     overrides = [*QUICK, "train.select=last", "model.normalisation=batch"]
     config = load_config(preset, overrides)
-    with_validation = fit(domain, train, validation, config, seed=0).model.state_dict()
-    with_test = fit(domain, train, test, config, seed=0).model.state_dict()
+    with_validation = fit_one(domain, train, validation, config, seed=0).model.state_dict()
+    with_test = fit_one(domain, train, test, config, seed=0).model.state_dict()
     for name, value in with_validation.items():
         assert torch.equal(value, with_test[name]), name
 
 
 def test_inputs_are_standardised_by_the_training_part_alone(domain, parts):
-    model = Recogniser(ModelSpec.of(domain, load_config().model, load_config().auxiliary))
-    model.fit_inputs(domain, parts[0])
-    mean, deviation = domain.features["mfcc"].statistics(parts[0])
-    torch.testing.assert_close(model.inputs[0].mean, mean)
-    torch.testing.assert_close(model.inputs[0].deviation, deviation)
-    values, lengths = model.standardised(domain.batch(parts[0]))["mfcc"]
+    model = Recogniser(spec_of(domain, load_config()))
+    model.fit_inputs([(domain, parts[0])])
+    mean, deviation = statistics([(domain.features["mfcc"], parts[0])])
+    torch.testing.assert_close(model.inputs[0].mean[0], mean)
+    torch.testing.assert_close(model.inputs[0].deviation[0], deviation)
+    values, lengths = model.standardised(domain.batch(parts[0]), "toy")["mfcc"]
     inside = torch.arange(values.shape[1]) < lengths[:, None]
     assert values[~inside].abs().max() == 0
     torch.testing.assert_close(values[inside].mean(0), torch.zeros(5), atol=1e-4, rtol=0)
@@ -87,28 +123,28 @@ def test_inputs_are_standardised_by_the_training_part_alone(domain, parts):
 
 @pytest.mark.parametrize("preset", ["paper", "strong"])
 def test_batch_composition_changes_no_output(domain, parts, preset):
-    model = fit(domain, *parts[:2], load_config(preset, QUICK), seed=0).model
+    model = fit_one(domain, *parts[:2], load_config(preset, QUICK), seed=0).model
     rows = parts[2]
     with torch.inference_mode():
-        together = model(domain.batch(rows))
-        alone = torch.cat([model(domain.batch(row[None])) for row in rows])
+        together = model(domain.batch(rows), "toy")
+        alone = torch.cat([model(domain.batch(row[None]), "toy") for row in rows])
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
 
 
 def test_the_loss_is_cross_entropy_plus_alpha_times_the_auxiliary_loss(domain, parts):
     config = load_config("paper", ["model.dropout=0"])
-    model = Recogniser(ModelSpec.of(domain, config.model, config.auxiliary))
-    model.fit_inputs(domain, parts[0])
+    model = Recogniser(spec_of(domain, config))
+    model.fit_inputs([(domain, parts[0])])
     targets = domain.targets[parts[0]]
-    batch = model.standardised(domain.batch(parts[0]))
-    fused = model.represent(batch)
-    expected = F.cross_entropy(model.tower(fused), targets)
+    batch = model.standardised(domain.batch(parts[0]), "toy")
+    fused = model.represent(batch, "toy")
+    expected = F.cross_entropy(model.classify(fused, "toy"), targets)
     expected = expected + 0.01 * model.auxiliary(fused, targets, 3)  # German: alpha .01
-    found = training_loss(model, domain, parts[0], config)
+    found = training_loss(model, domain, parts[0], targets, config)
     torch.testing.assert_close(found, expected)
     without = load_config("paper", ["model.dropout=0", "train.alpha=0"])
-    plain = F.cross_entropy(model.tower(fused), targets)
-    torch.testing.assert_close(training_loss(model, domain, parts[0], without), plain)
+    plain = F.cross_entropy(model.classify(fused, "toy"), targets)
+    torch.testing.assert_close(training_loss(model, domain, parts[0], targets, without), plain)
 
 
 def test_towers_are_the_paper_s():
@@ -172,24 +208,25 @@ def test_mixing_keeps_to_the_line_between_two_rows():
 
 
 def test_the_baseline_sees_vectors_and_the_moments_of_sequences(domain, parts, toy_cache):
-    inputs = pooled(domain)
+    pooled = as_encoded(domain, "pooled")
     features = toy_cache.read(
         toy_cache.resolve("mfcc", toy_cache.manifest("toy")), toy_cache.manifest("toy")
     )
-    assert inputs.shape == (60, 5 + 5 + 7)
-    np.testing.assert_allclose(inputs[3, :5], features[3].mean(0), rtol=1e-5)
-    np.testing.assert_allclose(inputs[3, 5:10], features[3].std(0), rtol=1e-5)
-    predicted = fit_predict(domain, parts[0], parts[2])
+    moments = pooled.features["mfcc"].frames
+    assert moments.shape == (60, 5 + 5)
+    np.testing.assert_allclose(moments[3, :5], features[3].mean(0), rtol=1e-5)
+    np.testing.assert_allclose(moments[3, 5:], features[3].std(0), rtol=1e-5)
+    predicted = fit_predict(pooled, parts[0], parts[2])
     assert (predicted == domain.targets[parts[2]].numpy()).mean() > 0.8
 
 
 def test_a_loss_that_is_not_finite_is_an_error(domain, parts):
     domain.features["ge2e"].frames[0] = torch.inf  # as if the weights had run away
     with pytest.raises(SerError, match=r"train\.lr"):
-        fit(domain, torch.arange(40), parts[1], load_config("paper", QUICK), seed=0)
+        fit_one(domain, torch.arange(40), parts[1], load_config("paper", QUICK), seed=0)
 
 
 def test_every_epoch_is_counted(domain, parts):
     seen = []
-    fit(domain, *parts[:2], load_config("paper", QUICK), 0, lambda: seen.append(1))
+    fit_one(domain, *parts[:2], load_config("paper", QUICK), 0, lambda: seen.append(1))
     assert len(seen) == 3

@@ -3,7 +3,7 @@ import torch
 
 from ser.manifests import Split
 from ser.train.data import Domain
-from ser.train.jobs import Outcome
+from ser.train.jobs import Prediction
 from ser.train.report import comparison_table, confusion_table, decimal, describe_run
 from ser.train.results import domain_metrics
 
@@ -20,7 +20,7 @@ DOMAIN = Domain(
 
 def outcome(seed, fold, test, predicted, protocol="paper"):
     split = Split(protocol, seed, fold, ("x",) * 8, (), tuple(test))
-    return Outcome(split, np.array(predicted), None)
+    return Prediction(split, np.array(predicted))
 
 
 def test_folds_are_pooled_before_ua_is_taken():
@@ -60,6 +60,7 @@ def metrics(protocol="paper", shared=3):
     repeats = [outcome(0, 0, "ae", [0, 1]), outcome(1, 0, "be", [1, 1])]
     return {
         "setting": "single",
+        "method": "single",
         "preset": "strong",
         "features": ["mfcc", "ge2e"],
         "protocol": protocol,

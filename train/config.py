@@ -28,18 +28,39 @@ class TrainSettings:
     alpha: float
     label_smoothing: float
     members: int
+    finetune_ge2e: bool
 
 
 @dataclass(frozen=True)
 class ModelSettings:
     """The network, as far as it is not fixed by the features and the language."""
 
+    standardise: str
     encoder: str
     tower: str
     dropout: float
     encoder_dropout: float
     normalisation: str
     conv_activation: str
+
+
+@dataclass(frozen=True)
+class GateSettings:
+    """The gates of several languages in one model (eq. 7)."""
+
+    selector: str
+    scale: str
+    init: str
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """The architecture search (eq. 8-9)."""
+
+    share_transitions: bool
+    l0: float
+    kappa: float
+    init: str
 
 
 @dataclass(frozen=True)
@@ -65,6 +86,8 @@ class Config:
 
     train: TrainSettings
     model: ModelSettings
+    gate: GateSettings
+    search: SearchSettings
     auxiliary: AuxiliarySettings
     augment: AugmentSettings
 
@@ -76,10 +99,14 @@ class Config:
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "train.schedule": ("constant", "cosine"),
     "train.select": ("best", "last"),
+    "model.standardise": ("shared", "corpus"),
     "model.encoder": ("attention", "functionals"),
     "model.tower": ("deep", "linear"),
     "model.normalisation": ("none", "batch", "layer"),
     "model.conv_activation": ("none", "relu"),
+    "gate.scale": ("one", "features"),
+    "gate.init": ("linear", "even"),
+    "search.init": ("linear", "identity"),
     "auxiliary.reduction": ("sum", "mean"),
 }
 
@@ -94,6 +121,8 @@ _BOUNDS: Mapping[str, tuple[Any, Any]] = {
     "train.members": (1, 100),
     "model.dropout": (0.0, 0.95),
     "model.encoder_dropout": (0.0, 0.95),
+    "search.l0": (0.0, 1000.0),
+    "search.kappa": (1e-6, 1e6),
     "augment.noise": (0.0, 10.0),
     "augment.mixup": (0.0, 10.0),
     "augment.time_mask": (0.0, 0.9),
@@ -129,12 +158,8 @@ def config_from_dict(values: Mapping[str, Mapping[str, Any]], source: str = "con
     missing = [name for name in _types() if name.partition(".")[2] not in _section(values, name)]
     if missing:
         raise InputError(f"{source}: these settings are missing: {', '.join(missing)}")
-    return Config(
-        train=TrainSettings(**values["train"]),
-        model=ModelSettings(**values["model"]),
-        auxiliary=AuxiliarySettings(**values["auxiliary"]),
-        augment=AugmentSettings(**values["augment"]),
-    )
+    kinds = get_type_hints(Config)
+    return Config(**{name: kind(**values[name]) for name, kind in kinds.items()})
 
 
 def _section(values: Mapping[str, Mapping[str, Any]], name: str) -> Mapping[str, Any]:

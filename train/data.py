@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -76,15 +76,38 @@ class Packed:
         index = torch.where(inside, start[:, None] + steps, 0)
         return self.frames[index].float() * inside[..., None], lengths
 
-    def statistics(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and deviation over all frames of the utterances `rows` (on the host): two (dim,)."""
-        # One utterance at a time in double precision: a copy of all frames would be too large.
-        count = int(self.lengths[rows].sum())
-        bounds = [(int(self.offsets[row]), int(self.offsets[row + 1])) for row in rows]
-        mean = torch.stack([self.frames[a:b].double().sum(0) for a, b in bounds]).sum(0) / count
-        squares = [(self.frames[a:b].double() - mean).square().sum(0) for a, b in bounds]
-        deviation = (torch.stack(squares).sum(0) / count).sqrt()
-        return mean.float(), torch.where(deviation > 1e-6, deviation, 1.0).float()
+    def spans(self, rows: Tensor) -> Iterator[Tensor]:
+        """The frames of the utterances `rows`, in pieces of some thousand: (k, dim) each."""
+        chosen = torch.zeros(len(self.lengths), dtype=torch.bool)
+        chosen[rows] = True
+        inside = chosen.repeat_interleave(self.lengths).to(self.frames.device)
+        for start in range(0, len(self.frames), SPAN):
+            span = slice(start, start + SPAN)
+            yield self.frames[span][inside[span]]
+
+
+SPAN = 1 << 15
+"""Frames that are worked on at once: a copy of all of them would be too large."""
+
+
+def statistics(parts: Sequence[tuple[Packed, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Mean and deviation over all frames of utterances of one feature, in double precision inside.
+
+    Args:
+        parts: features and the rows of their utterances, on the host.
+
+    Returns:
+        Two (dim,) tensors, float32; a deviation of zero is given as 1.
+    """
+    count = sum(int(packed.lengths[rows].sum()) for packed, rows in parts)
+
+    def over_all(of: Callable[[Tensor], Tensor]) -> Tensor:
+        sums = [of(span.double()).sum(0) for packed, rows in parts for span in packed.spans(rows)]
+        return torch.stack(sums).sum(0) / count
+
+    mean = over_all(lambda span: span)
+    deviation = over_all(lambda span: (span - mean).square()).sqrt()
+    return mean.float(), torch.where(deviation > 1e-6, deviation, 1.0).float()
 
 
 @dataclass(frozen=True)
@@ -108,6 +131,10 @@ class Domain:
         """The same domain on another device."""
         moved = {name: packed.to(device) for name, packed in self.features.items()}
         return replace(self, targets=self.targets.to(device), features=moved)
+
+    def only(self, names: Sequence[str]) -> Domain:
+        """The same domain with these features alone, in this order."""
+        return replace(self, features={name: self.features[name] for name in names})
 
     def share(self) -> Domain:
         """The same domain in shared memory."""

@@ -11,23 +11,28 @@ SIZE = 256
 
 
 class Standardise(nn.Module):
-    """Shift and scale inputs by the mean and deviation of the training part."""
+    """Shift and scale inputs by the mean and deviation of the training part.
+
+    Args:
+        dim: of the input.
+        groups: how many sets of statistics there are.
+    """
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, groups: int = 1) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(dim))
-        self.register_buffer("deviation", torch.ones(dim))
+        self.register_buffer("mean", torch.zeros(groups, dim))
+        self.register_buffer("deviation", torch.ones(groups, dim))
 
-    def fit(self, mean: Tensor, deviation: Tensor) -> None:
-        """Take over the statistics, two (dim,) tensors."""
-        self.mean.copy_(mean)
-        self.deviation.copy_(deviation)
+    def fit(self, group: int, mean: Tensor, deviation: Tensor) -> None:
+        """Take over the statistics of a group, two (dim,) tensors."""
+        self.mean[group] = mean
+        self.deviation[group] = deviation
 
-    def forward(self, x: Tensor) -> Tensor:
-        return (x - self.mean) / self.deviation
+    def forward(self, x: Tensor, group: int = 0) -> Tensor:
+        return (x - self.mean[group]) / self.deviation[group]
 
 
 def valid(lengths: Tensor, longest: int) -> Tensor:

@@ -1,166 +1,223 @@
-"""`ser train`: a corpus, its features and a setting in; a run folder and its metrics out."""
+"""A request against a cache: which utterances, features and splits it means, and which jobs."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import combinations
 from typing import Any
 
 import torch
 
 from ..cache import Cache, FeatureKey
-from ..cores import cores
 from ..device import torch_device
-from ..errors import InputError
-from ..manifests import (
-    Manifest,
-    Split,
-    check_leaks,
-    make_splits,
-    read_splits,
-    shared_speakers,
-    write_splits,
-)
-from ..progress import Progress
-from .baseline import SETTINGS as SVM
-from .config import Config
-from .data import load_domain
-from .functionals import as_encoded
-from .jobs import Job, Outcome, run_jobs
-from .model import ModelSpec
-from .results import domain_metrics
-from .run_folder import SPLIT, check_target, new_folder, write_run
-
-SETTINGS = ("single", "baseline")
+from ..errors import InputError, MissingFeaturesError
+from ..manifests import Manifest, Split, check_leaks, make_splits, read_splits, shared_speakers
+from .baseline import SETTINGS as SVM_SETTINGS
+from .data import Domain, load_domain
+from .functionals import VECTORS, as_encoded
+from .fusion import METHODS
+from .jobs import Domains, Job
+from .request import Request, check_request
+from .run_folder import split_file
+from .spec import GE2E_MEL, ModelSpec, features_read
 
 
 @dataclass(frozen=True)
-class Request:
-    """What `ser train` was asked for.
+class Experiment:
+    """A request, resolved.
 
     Attributes:
-        config: the resolved settings; not used by the baseline.
-        splits: a file of splits to use instead of making them.
-        workers: runs side by side on a CPU; None: one per core.
-        skip_missing: leave out utterances that lack a feature, instead of refusing.
+        manifests: by corpus, of the utterances that are used.
+        keys: of all features that the model reads, by the names they were asked for.
+        splits: by corpus, all repeats and folds; the lists of all corpora are alike in both.
+        skipped: ids that were left out, if that was asked for.
     """
 
-    setting: str
-    corpus: str
-    features: Sequence[str]
-    config: Config
-    preset: str = "paper"
-    protocol: str = "paper"
-    repeats: int = 5
-    splits: Path | None = None
-    device: str = "auto"
-    workers: int | None = None
-    skip_missing: bool = False
-    overwrite: bool = False
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run; `skipped` are the utterances left out because a feature was missing."""
-
-    folder: Path
-    metrics: dict[str, Any]
+    request: Request
+    manifests: Mapping[str, Manifest]
+    keys: Mapping[str, FeatureKey]
+    splits: Mapping[str, Sequence[Split]]
     skipped: Sequence[str]
+    device: torch.device
+
+    def jobs(self) -> list[Job]:
+        """One for every repeat and fold."""
+        config = self.request.config if self.request.network else None
+        features = tuple(self.request.features)
+        return [
+            Job(self.request.model, features, dict(zip(self.splits, each, strict=True)), config)
+            for each in zip(*self.splits.values(), strict=True)
+        ]
+
+    @property
+    def encoding(self) -> str:
+        """What becomes of sequence features before training: see `as_encoded`."""
+        return self.request.config.model.encoder if self.request.network else "pooled"
+
+    def encode(self, domains: Domains) -> Domains:
+        """The domains as the jobs take them, with the features that they read."""
+        tuned = self.request.network and self.request.config.train.finetune_ge2e
+        keep = [GE2E_MEL] if tuned else []
+        return {
+            corpus: as_encoded(domains[corpus].only(list(self.keys)), self.encoding, keep)
+            for corpus in self.manifests
+        }
+
+    def spec(self, domains: Domains) -> ModelSpec:
+        """Of the model that is trained on encoded domains."""
+        chosen = [domains[corpus] for corpus in self.manifests]
+        return ModelSpec.of(self.request.model, self.request.features, chosen, self.request.config)
+
+    def overlap(self, corpus: str) -> int | None:
+        """Most test speakers of a split that are in its training part too; None if not known."""
+        manifest = self.manifests[corpus]
+        if not all(manifest.table["speaker"]):
+            return None
+        return max(shared_speakers(manifest, split) for split in self.splits[corpus])
+
+    def describe(self) -> dict[str, Any]:
+        """What `config.json` says of everything that the numbers depend on, but for the model."""
+        request = self.request
+        splits = next(iter(self.splits.values()))
+        return {
+            "setting": request.setting,
+            "method": request.model,
+            "corpora": {
+                corpus: {
+                    "manifest": manifest.id,
+                    "labels_hash": digest(sorted(_labels(manifest))),
+                    "language": manifest.language,
+                    "labels": list(manifest.labels),
+                    "utterances": len(manifest),
+                    "split_hash": digest(
+                        [(each.seed, each.fold, each.parts()) for each in self.splits[corpus]]
+                    ),
+                }
+                for corpus, manifest in self.manifests.items()
+            },
+            "fused": list(request.features),
+            "features": {
+                name: {"key": key.hash, "version": key.version, "weights": key.weights}
+                for name, key in self.keys.items()
+            },
+            "protocol": request.protocol,
+            "seeds": sorted({split.seed for split in splits}),
+            "preset": request.preset if request.network else None,
+            "config": request.config.to_dict() if request.network else dict(SVM_SETTINGS),
+            "device": self.device.type,
+        }
 
 
-def train(request: Request, cache: Cache, out: Path, progress: Progress | None = None) -> Run:
-    """Train and test every repeat, write the run folder `out`, return what it holds.
+def resolve(request: Request, cache: Cache) -> Experiment:
+    """Find out what a request means.
 
     Raises:
+        InputError: wrong usage, or corpora that do not go together.
         MissingFeaturesError: a feature is not cached; the message has the command to run.
         LeakError: a split leaks.
-        InputError: wrong usage.
-        SerError: the run folder cannot be written, or a training process failed.
     """
-    started = time.perf_counter()
-    progress = progress or Progress()
-    out = out.resolve()
-    network = check_request(request)
-    device = torch_device(request.device) if network else torch.device("cpu")
-    manifest, keys, skipped = usable(cache, request)
-    splits = resolve_splits(request, manifest)
-    domain = load_domain(cache, manifest, keys)
-    if network:
-        domain = as_encoded(domain, request.config.model)
-    spec = ModelSpec.of(domain, request.config.model, request.config.auxiliary)
-    config = describe(request, manifest, keys, splits, device)
-    config["model"] = spec.to_dict() if network else None
-    check_target(out, config, request.overwrite)
-    loaded = time.perf_counter()
-
-    jobs = [Job(split, request.config if network else None) for split in splits]
-    workers = cores() if request.workers is None else request.workers
-    ticker = Ticker(request, progress, len(jobs))
-    outcomes: list[Outcome] = []
-    with new_folder(out) as folder:
-        for outcome in run_jobs(domain.to(device), jobs, workers, ticker.epoch_done):
-            outcomes.append(outcome)
-            ticker.job_done(outcome)
-        outcomes.sort(key=lambda each: (each.split.seed, each.split.fold))
-        metrics = {
-            "setting": request.setting,
-            "method": request.setting if network else "svm",
-            "features": list(keys),
-            "protocol": request.protocol,
-            "preset": request.preset if network else None,
-            "repeats": len({split.seed for split in splits}),
-            "domains": {
-                manifest.corpus: domain_metrics(domain, outcomes, overlap(manifest, splits))
-            },
-            "seconds": {
-                "load": round(loaded - started, 3),
-                "train": round(time.perf_counter() - loaded, 3),
-                "jobs": [round(each.seconds, 3) for each in outcomes],
-            },
-        }
-        write_run(folder, config, metrics, domain, outcomes)
-        write_splits(folder / SPLIT, manifest, splits)
-    return Run(out, metrics, skipped)
+    check_request(request)
+    device = torch_device(request.device) if request.network else torch.device("cpu")
+    manifests = {corpus: cache.manifest(corpus) for corpus in request.corpora}
+    check_labels(request, manifests)
+    keys = feature_keys(request, cache, manifests)
+    skipped: list[str] = []
+    if request.skip_missing:
+        for corpus, manifest in manifests.items():
+            missing = {id for key in keys.values() for id in cache.missing(key, manifest)}
+            manifests[corpus] = manifest.select([id for id in manifest.ids if id not in missing])
+            skipped += sorted(missing)
+    splits = {corpus: resolve_splits(request, each) for corpus, each in manifests.items()}
+    places = {corpus: [(s.seed, s.fold) for s in each] for corpus, each in splits.items()}
+    if any(each != next(iter(places.values())) for each in places.values()):
+        counts = ", ".join(f"{corpus} {len(each)}" for corpus, each in places.items())
+        raise InputError(
+            f"the corpora differ in their repeats and folds ({counts}), so that they cannot be "
+            "trained together; use --protocol paper"
+        )
+    return Experiment(request, manifests, keys, splits, skipped, device)
 
 
-def check_request(request: Request) -> bool:
-    """Whether a network is to be trained; raises InputError for what does not go together."""
-    if request.setting not in SETTINGS:
-        raise InputError(f"--setting {request.setting}: expected {' or '.join(SETTINGS)}")
-    names = list(request.features)
-    if not names or not all(names):
-        raise InputError("--features: expected names with commas between, such as mfcc,ge2e")
-    settings = request.config
-    if settings.train.batch_size < 2 and settings.model.normalisation == "batch":
-        raise InputError("train.batch_size=1: batch normalisation needs at least 2 a batch")
-    return request.setting != "baseline"
+def check_labels(request: Request, manifests: Mapping[str, Manifest]) -> None:
+    """Raise InputError if corpora that would share a tower have no emotion in common.
+
+    One tower over labels of which each corpus has its own learns to tell corpora apart.
+    """
+    if request.setting != "multidomain":
+        return
+    shared = METHODS[request.method].shared_tower
+    for one, other in combinations(manifests.values(), 2):
+        together = shared or one.language == other.language
+        if together and not set(one.labels) & set(other.labels):
+            raise InputError(
+                f"{one.corpus} and {other.corpus} would share a classifier "
+                f"({'--method base' if shared else f'both are {one.language}'}), but have no "
+                f"emotion in common ({', '.join(one.labels)}; {', '.join(other.labels)}), so their "
+                "label sets cannot be united"
+            )
 
 
-def usable(cache: Cache, request: Request) -> tuple[Manifest, dict[str, FeatureKey], list[str]]:
-    """The manifest, the keys of the features by name, and the utterances left out, if asked for."""
-    manifest = cache.manifest(request.corpus)
-    keys = cache.resolve_all(request.features, manifest)
-    if len({key.hash for key in keys.values()}) < len(request.features):
+def feature_keys(
+    request: Request, cache: Cache, manifests: Mapping[str, Manifest]
+) -> dict[str, FeatureKey]:
+    """The keys of all features that the model reads, the same for every corpus.
+
+    Raises:
+        MissingFeaturesError: one is not cached for a corpus.
+        InputError: one is named twice, is another in two corpora, or cannot be the selector.
+    """
+    config = request.config if request.network else None
+    read = features_read(request.model, request.features, config)
+    selector = request.config.gate.selector
+    found: dict[str, FeatureKey] = {}
+    for corpus, manifest in manifests.items():
+        keys = cache.resolve_all(request.features, manifest)
+        for name in read:
+            if name not in keys:
+                keys[name] = _extra_key(name, cache, manifest)
+        for name, key in keys.items():
+            if found.setdefault(name, key).hash != key.hash:
+                raise InputError(
+                    f"{name} of {corpus} is another version than that of "
+                    f"{next(iter(manifests))}: {key.feature}@{key.hash[:8]} and "
+                    f"{found[name].feature}@{found[name].hash[:8]}; extract the same for both"
+                )
+    if len({found[name].hash for name in request.features}) < len(request.features):
         raise InputError(f"--features {','.join(request.features)}: a feature is named twice")
-    if not request.skip_missing:
-        return manifest, keys, []
-    missing = {id for key in keys.values() for id in cache.missing(key, manifest)}
-    kept = [id for id in manifest.ids if id not in missing]
-    return manifest.select(kept), keys, sorted(missing)
+    gated = request.model in METHODS and METHODS[request.model].gate
+    vector = gated and (found[selector].kind == "vector" or request.config.model.encoder in VECTORS)
+    if gated and not vector:
+        raise InputError(
+            f"gate.selector={selector}: is a sequence; the gates look at one vector for every "
+            "utterance, such as ge2e"
+        )
+    return found
+
+
+def _extra_key(name: str, cache: Cache, manifest: Manifest) -> FeatureKey:
+    """The key of a feature that was not asked for by --features."""
+    try:
+        return cache.resolve(name, manifest)
+    except MissingFeaturesError as error:
+        if name == GE2E_MEL:
+            raise MissingFeaturesError(f"train.finetune_ge2e=true needs frames: {error}") from None
+        raise MissingFeaturesError(
+            f"the gates look at {name} (gate.selector): {error}\n"
+            "Or let them look at another: --set gate.selector=FEATURE"
+        ) from None
 
 
 def resolve_splits(request: Request, manifest: Manifest) -> list[Split]:
     """The splits of all repeats, from the file that was named or from the protocol; none leaks."""
     if request.splits is not None:
-        splits = read_splits(request.splits, manifest)
+        path = split_file(request.splits, manifest.corpus, len(request.corpora))
+        splits = read_splits(path, manifest)
         if any(split.protocol != request.protocol for split in splits):
             raise InputError(
-                f"--split {request.splits}: made for --protocol {splits[0].protocol}, "
-                f"not {request.protocol}"
+                f"--split {path}: made for --protocol {splits[0].protocol}, not {request.protocol}"
             )
     else:
         splits = [
@@ -179,44 +236,19 @@ def resolve_splits(request: Request, manifest: Manifest) -> list[Split]:
     return splits
 
 
-def overlap(manifest: Manifest, splits: Sequence[Split]) -> int | None:
-    """Most test speakers of a split that are in its training part too; None if not known."""
-    if not all(manifest.table["speaker"]):
-        return None
-    return max(shared_speakers(manifest, split) for split in splits)
+def load_domains(cache: Cache, experiments: Sequence[Experiment]) -> dict[str, Domain]:
+    """All features of all corpora of some experiments, each read once.
 
-
-def describe(
-    request: Request,
-    manifest: Manifest,
-    keys: Mapping[str, FeatureKey],
-    splits: Sequence[Split],
-    device: torch.device,
-) -> dict[str, Any]:
-    """The content of `config.json`: everything that the numbers depend on, resolved."""
-    network = request.setting != "baseline"
-    rows = manifest.table[["id", "speaker", "emotion"]].itertuples(index=False, name=None)
+    The experiments agree about the utterances of a corpus.
+    """
+    manifests: dict[str, Manifest] = {}
+    keys: dict[str, dict[str, FeatureKey]] = {}
+    for experiment in experiments:
+        for corpus, manifest in experiment.manifests.items():
+            manifests[corpus] = manifest
+            keys.setdefault(corpus, {}).update(experiment.keys)
     return {
-        "setting": request.setting,
-        "corpora": {
-            manifest.corpus: {
-                "manifest": manifest.id,
-                "labels_hash": digest(sorted(rows)),
-                "language": manifest.language,
-                "labels": list(manifest.labels),
-                "utterances": len(manifest),
-            }
-        },
-        "features": {
-            name: {"key": key.hash, "version": key.version, "weights": key.weights}
-            for name, key in keys.items()
-        },
-        "protocol": request.protocol,
-        "seeds": sorted({split.seed for split in splits}),
-        "split_hash": digest([(each.seed, each.fold, each.parts()) for each in splits]),
-        "preset": request.preset if network else None,
-        "config": request.config.to_dict() if network else dict(SVM),
-        "device": device.type,
+        corpus: load_domain(cache, manifest, keys[corpus]) for corpus, manifest in manifests.items()
     }
 
 
@@ -225,35 +257,6 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
 
 
-class Ticker:
-    """Shows epochs as they pass, and says what came of every job."""
-
-    def __init__(self, request: Request, progress: Progress, jobs: int) -> None:
-        self.name = f"{request.corpus} {request.setting}"
-        self.progress = progress
-        self.jobs, self.done = jobs, 0
-        self.epochs = jobs * request.config.train.epochs * request.config.train.members
-        self.passed = 0
-
-    def epoch_done(self) -> None:
-        """One epoch of some job."""
-        self.passed += 1
-        self.progress.show(
-            f"{self.name}: epoch {self.passed} of {self.epochs}, {self.done} of {self.jobs} runs"
-        )
-
-    def job_done(self, outcome: Outcome) -> None:
-        """One job; the validation UA is of the epoch that was kept."""
-        self.done += 1
-        scores = [f"{each['validation_ua'][each['epoch'] - 1]:.3f}" for each in outcome.history]
-        validation = f"validation UA {', '.join(scores)}, " if scores else ""
-        self.progress.say(
-            f"{self.name} {self.done}/{self.jobs}: repeat {outcome.split.seed}, "
-            f"fold {outcome.split.fold}: {validation}{outcome.seconds:.1f} s"
-        )
-
-
-def default_out(request: Request) -> Path:
-    """A new folder named after what is trained and when."""
-    when = time.strftime("%Y%m%d-%H%M%S")
-    return Path("runs") / f"{request.corpus}-{request.setting}-{request.protocol}-{when}"
+def _labels(manifest: Manifest) -> list[tuple[str, str, str]]:
+    rows = manifest.table[["id", "speaker", "emotion"]].itertuples(index=False, name=None)
+    return [(str(id), str(speaker), str(emotion)) for id, speaker, emotion in rows]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from .config import ModelSettings
 from .data import Domain, Packed
 
 PERCENTILES = (0.1, 0.5, 0.9)
@@ -31,20 +31,32 @@ def functionals(frames: Tensor) -> Tensor:
     return torch.cat([mean, deviation, change, percentiles, *thirds])
 
 
-def as_encoded(domain: Domain, settings: ModelSettings) -> Domain:
-    """The domain as a model of these settings takes it: with `encoder = "functionals"` every
-    sequence feature becomes the vector of its functionals, once and for all epochs."""
-    if settings.encoder != "functionals":
+def pooled(frames: Tensor) -> Tensor:
+    """Mean and deviation over time, all that the baseline sees: (T, D) -> (2 D,)."""
+    deviation, mean = torch.std_mean(frames.double(), dim=0, correction=0)
+    return torch.cat([mean, deviation]).float()
+
+
+VECTORS: Mapping[str, Callable[[Tensor], Tensor]] = {"functionals": functionals, "pooled": pooled}
+"""Encodings that make a vector of a sequence; any other leaves it as it is."""
+
+
+def as_encoded(domain: Domain, encoding: str, keep: Sequence[str] = ()) -> Domain:
+    """The domain as a model with `model.encoder = encoding` takes it, or the baseline (`pooled`):
+    sequence features become vectors, once and for all epochs, but for those named in `keep`."""
+    if encoding not in VECTORS:
         return domain
     features = {
-        name: _functionals_of(packed) if packed.sequence else packed
+        name: _as_vectors(packed, VECTORS[encoding])
+        if packed.sequence and name not in keep
+        else packed
         for name, packed in domain.features.items()
     }
     return replace(domain, features=features)
 
 
-def _functionals_of(packed: Packed) -> Packed:
+def _as_vectors(packed: Packed, summarise: Callable[[Tensor], Tensor]) -> Packed:
     bounds = pairwise(packed.offsets.tolist())
-    vectors = torch.stack([functionals(packed.frames[start:end]) for start, end in bounds])
+    vectors = torch.stack([summarise(packed.frames[start:end]) for start, end in bounds])
     offsets = torch.arange(len(vectors) + 1, device=vectors.device)
     return Packed(vectors, offsets, sequence=False, backbone=packed.backbone)

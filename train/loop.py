@@ -1,24 +1,38 @@
-"""The training loop of one model on one split."""
+"""The training loop of one model on one split of every corpus."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from ..errors import SerError
+from ..speaker_encoder import published
+from ..speaker_weights import weights_file
 from .augment import augment, mix
 from .config import Config
-from .data import Domain, ordered_batches, shuffled_batches
-from .metrics import confusion_matrix, unweighted_accuracy
-from .model import ModelSpec, Recogniser, probabilities
+from .data import Domain, shuffled_batches
+from .evaluate import evaluation_batches, validation_ua
+from .model import Recogniser
+from .spec import ModelSpec
 from .towers import shape_of
 
-EVALUATION_BATCH = 128
+GE2E_RATE = 0.01
+"""Learning rate of GE2E when it is fine-tuned, as a share of that of the rest (section 5.1)."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is trained on of a domain: rows of its utterances, on the host."""
+
+    domain: Domain
+    train: Tensor
+    validation: Tensor
 
 
 @dataclass(frozen=True)
@@ -27,25 +41,24 @@ class Fitted:
 
     Attributes:
         losses: mean training loss of every epoch.
-        validation: validation UA of every epoch.
+        validation: by corpus, the validation UA of every epoch.
         epoch: the epoch, from 1, whose weights the model holds.
     """
 
     model: Recogniser
     losses: Sequence[float]
-    validation: Sequence[float]
+    validation: Mapping[str, Sequence[float]]
     epoch: int
 
 
 def fit(
-    domain: Domain,
-    train: Tensor,
-    validation: Tensor,
+    parts: Sequence[Part],
+    spec: ModelSpec,
     config: Config,
     seed: int,
     epoch_done: Callable[[], None] = lambda: None,
 ) -> Fitted:
-    """Train a model on the utterances `train` (rows of `domain`); choose by `validation`.
+    """Train a model on the domains of `parts`; choose by the mean of their validation UAs.
 
     The seed sets the initial weights, the order, dropout and augmentation. `epoch_done` is called
     after every epoch.
@@ -53,66 +66,119 @@ def fit(
     Raises SerError if the loss is not finite.
     """
     settings = config.train
+    device = parts[0].domain.targets.device
     torch.manual_seed(seed)
     order = torch.Generator().manual_seed(seed)
-    model = Recogniser(ModelSpec.of(domain, config.model, config.auxiliary))
-    model.to(domain.targets.device)
-    model.fit_inputs(domain, train)
-    optimiser = torch.optim.AdamW(
-        model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True
-    )
-    steps = math.ceil(len(train) / settings.batch_size) * settings.epochs
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lr_factor(config, steps))
-    lengths = domain.lengths()
-    checks = list(ordered_batches(validation, lengths, EVALUATION_BATCH))
+    model = Recogniser(spec)
+    if model.speaker is not None:
+        model.speaker = published(weights_file())
+    model.fit_inputs([(part.domain, part.train) for part in parts])
+    model.to(device)
+    optimiser = make_optimiser(model, config)
+    steps = sum(math.ceil(len(part.train) / settings.batch_size) for part in parts)
+    factor = lr_factor(config, steps * settings.epochs)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
+    lengths = [part.domain.lengths() for part in parts]
+    checks = [evaluation_batches(part.domain, part.validation) for part in parts]
+    targets = [
+        model.columns(each.corpus).to(device)[each.targets]
+        for each in (part.domain for part in parts)
+    ]
+    utterances = sum(len(part.train) for part in parts)
     losses: list[float] = []
-    curve: list[float] = []
-    best: dict[str, Tensor] = {}
+    curves: dict[str, list[float]] = {part.domain.corpus: [] for part in parts}
+    best, highest, chosen = model.state_dict(), -1.0, 0
 
     for epoch in range(1, settings.epochs + 1):
         model.train()
-        total = torch.zeros((), device=domain.targets.device)
-        for rows in shuffled_batches(train, lengths, settings.batch_size, order):
-            loss = training_loss(model, domain, rows, config)
+        total = torch.zeros((), device=device)
+        for number, rows in mixed_batches(parts, lengths, settings.batch_size, order):
+            domain = parts[number].domain
+            loss = training_loss(model, domain, rows, targets[number][rows], config)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
             total += loss.detach() * len(rows)
-        losses.append(float(total) / len(train))
+        losses.append(float(total) / utterances)
         if not math.isfinite(losses[-1]):
             raise SerError(
-                f"{domain.corpus}: the loss of epoch {epoch} is not finite; try a lower train.lr"
+                f"{', '.join(curves)}: the loss of epoch {epoch} is not finite; "
+                "try a lower train.lr"
             )
-        curve.append(validation_ua(model, domain, validation, checks))
-        if settings.select == "last" or curve[-1] > max(curve[:-1], default=-1.0):
+        for part, batches in zip(parts, checks, strict=True):
+            ua = validation_ua(model, part.domain, part.validation, batches)
+            curves[part.domain.corpus].append(ua)
+        mean = sum(curve[-1] for curve in curves.values()) / len(curves)
+        if settings.select == "last" or mean > highest:
             best = {name: value.clone() for name, value in model.state_dict().items()}
-            chosen = epoch
+            highest, chosen = mean, epoch
         epoch_done()
 
     model.load_state_dict(best)
-    return Fitted(model, losses, curve, chosen)
+    return Fitted(model, losses, curves, chosen)
 
 
-def training_loss(model: Recogniser, domain: Domain, rows: Tensor, config: Config) -> Tensor:
-    """Cross-entropy plus alpha times the auxiliary loss (eq. 6) of one batch."""
-    targets = domain.targets[rows]
-    batch = augment(model.standardised(domain.batch(rows)), config.augment)
-    fused = model.represent(batch)
+def make_optimiser(model: Recogniser, config: Config) -> torch.optim.Optimizer:
+    """AdamW over all that is trained; GE2E, where it is fine-tuned, at a hundredth of the rate."""
+    lr = config.train.lr
+    speaker = [] if model.speaker is None else list(model.speaker.parameters())
+    tuned = {id(parameter) for parameter in speaker}
+    rest = [each for each in model.parameters() if id(each) not in tuned]
+    groups: list[dict[str, Any]] = [{"params": rest}]
+    if speaker:
+        groups.append({"params": speaker, "lr": lr * GE2E_RATE})
+    return torch.optim.AdamW(groups, lr=lr, weight_decay=config.train.weight_decay, fused=True)
+
+
+def mixed_batches(
+    parts: Sequence[Part], lengths: Sequence[Tensor], batch_size: int, order: torch.Generator
+) -> Iterator[tuple[int, Tensor]]:
+    """The batches of an epoch, each from one domain, the domains in random order.
+
+    Yields the number of the part and the rows of its domain.
+    """
+    batches = [
+        shuffled_batches(part.train, each, batch_size, order)
+        for part, each in zip(parts, lengths, strict=True)
+    ]
+    counts = torch.tensor([math.ceil(len(part.train) / batch_size) for part in parts])
+    turns = torch.arange(len(parts)).repeat_interleave(counts)
+    if len(parts) > 1:
+        turns = turns[torch.randperm(len(turns), generator=order)]
+    for number in turns.tolist():
+        yield number, next(batches[number])
+
+
+def training_loss(
+    model: Recogniser, domain: Domain, rows: Tensor, targets: Tensor, config: Config
+) -> Tensor:
+    """The loss of one batch: cross-entropy, alpha times the auxiliary loss (eq. 6), l0.
+
+    Args:
+        rows: utterances of the domain, on the host.
+        targets: where their labels stand in the outputs of the domain's tower, (len(rows),).
+    """
+    corpus = domain.corpus
+    batch = augment(model.standardised(domain.batch(rows), corpus), config.augment)
+    fused = model.represent(batch, corpus)
     smoothing = config.train.label_smoothing
     if config.augment.mixup > 0:
         mixed, partner, weight = mix(fused, config.augment.mixup)
-        logits = model.tower(mixed)
+        logits = model.classify(mixed, corpus)
         own = F.cross_entropy(logits, targets, reduction="none", label_smoothing=smoothing)
         other = F.cross_entropy(
             logits, targets[partner], reduction="none", label_smoothing=smoothing
         )
         loss = (weight * own + (1 - weight) * other).mean()
     else:
-        loss = F.cross_entropy(model.tower(fused), targets, label_smoothing=smoothing)
+        logits = model.classify(fused, corpus)
+        loss = F.cross_entropy(logits, targets, label_smoothing=smoothing)
     alpha = config.train.alpha if config.train.alpha >= 0 else shape_of(domain.language).alpha
     if alpha > 0:
-        loss = loss + alpha * model.auxiliary(fused, targets, len(domain.labels))
+        loss = loss + alpha * model.auxiliary(fused, targets, logits.shape[1])
+    if config.search.l0 > 0:
+        loss = loss + config.search.l0 * model.expected_l0(corpus)
     return loss
 
 
@@ -128,14 +194,3 @@ def lr_factor(config: Config, steps: int) -> Callable[[int], float]:
         return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(steps - warm, 1)))
 
     return factor
-
-
-def validation_ua(
-    model: Recogniser, domain: Domain, rows: Tensor, batches: Sequence[Tensor]
-) -> float:
-    """UA of the model on the utterances `rows`."""
-    predicted = probabilities(model, domain, rows, batches).argmax(-1)
-    truth = domain.targets[rows.to(domain.targets.device)].cpu()
-    return unweighted_accuracy(
-        confusion_matrix(truth.numpy(), predicted.numpy(), len(domain.labels))
-    )

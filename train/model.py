@@ -1,70 +1,20 @@
-"""The single-domain recogniser: one encoder per feature, concatenated, one tower."""
+"""The recogniser, for one corpus or several: encoders, one way to fuse them, towers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from .config import AuxiliarySettings, ModelSettings
-from .data import Batch, Domain
-from .encoders import (
-    SIZE,
-    SequenceEncoder,
-    Standardise,
-    VectorEncoder,
-    valid,
-)
+from ..speaker_encoder import SpeakerEncoder
+from .config import ModelSettings
+from .data import Batch, Domain, statistics
+from .encoders import SequenceEncoder, Standardise, VectorEncoder, valid
+from .fusion import METHODS, SHARED, Concatenation, Mixture
 from .losses import AuxiliaryLoss
+from .spec import GE2E, GE2E_MEL, SINGLE, FeatureShape, ModelSpec
 from .towers import make_tower
-
-
-@dataclass(frozen=True)
-class FeatureShape:
-    """What the model must know of a feature: its name, what computed it, its size and kind."""
-
-    name: str
-    backbone: str
-    dim: int
-    sequence: bool
-
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """All that is needed to build the model again, beside its weights."""
-
-    features: tuple[FeatureShape, ...]
-    language: str
-    classes: int
-    model: ModelSettings
-    auxiliary: AuxiliarySettings
-
-    @classmethod
-    def of(cls, domain: Domain, model: ModelSettings, auxiliary: AuxiliarySettings) -> ModelSpec:
-        """The spec for a domain."""
-        shapes = tuple(
-            FeatureShape(name, packed.backbone, packed.dim, packed.sequence)
-            for name, packed in domain.features.items()
-        )
-        return cls(shapes, domain.language, len(domain.labels), model, auxiliary)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for a JSON file."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> ModelSpec:
-        """The inverse of `to_dict`."""
-        return cls(
-            tuple(FeatureShape(**shape) for shape in values["features"]),
-            values["language"],
-            values["classes"],
-            ModelSettings(**values["model"]),
-            AuxiliarySettings(**values["auxiliary"]),
-        )
 
 
 def make_encoder(shape: FeatureShape, settings: ModelSettings) -> nn.Module:
@@ -79,66 +29,118 @@ NORMALISATIONS = {"none": nn.Identity, "batch": nn.BatchNorm1d, "layer": nn.Laye
 
 
 class Recogniser(nn.Module):
-    """Features of an utterance -> representation -> emotion.
-
-    Everything is addressed by the order of `spec.features`.
-    """
+    """Features of an utterance of a corpus -> representation -> emotion."""
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.names = [shape.name for shape in spec.features]
-        size = SIZE * len(self.names)
-        self.inputs = nn.ModuleList(Standardise(shape.dim) for shape in spec.features)
+        self.groups = {
+            each.corpus: number if spec.model.standardise == "corpus" else 0
+            for number, each in enumerate(spec.domains)
+        }
+        groups = max(self.groups.values()) + 1
+        self.inputs = nn.ModuleList(Standardise(shape.dim, groups) for shape in spec.inputs)
         self.encoders = nn.ModuleList(make_encoder(shape, spec.model) for shape in spec.features)
-        self.norm = NORMALISATIONS[spec.model.normalisation](size)
+        languages = list(dict.fromkeys(each.language for each in spec.domains))
+        self.fusion: Concatenation | Mixture
+        if spec.method == SINGLE:
+            self.fusion = Concatenation(len(spec.features))
+        else:
+            selector = spec.selector.dim if spec.selector else 0
+            self.fusion = Mixture(
+                METHODS[spec.method],
+                languages,
+                len(spec.features),
+                selector,
+                spec.gate,
+                spec.search,
+            )
+        size = self.fusion.size
+        languages_of = {spec.tower(each.corpus): each.language for each in spec.domains}
+        if SHARED in languages_of:
+            languages_of[SHARED] = ""
+        normalisation = NORMALISATIONS[spec.model.normalisation]
+        self.norms = nn.ModuleDict({name: normalisation(size) for name in languages_of})
         self.dropout = nn.Dropout(spec.model.encoder_dropout)
-        self.tower = make_tower(
-            size, spec.classes, spec.language, spec.model.dropout, spec.model.tower
+        self.towers = nn.ModuleDict(
+            {
+                name: make_tower(
+                    size,
+                    len(spec.tower_labels(name)),
+                    language,
+                    spec.model.dropout,
+                    spec.model.tower,
+                )
+                for name, language in languages_of.items()
+            }
         )
         self.auxiliary = AuxiliaryLoss(spec.auxiliary.reduction, spec.auxiliary.exclude_self)
+        self.speaker = SpeakerEncoder() if spec.finetune_ge2e else None
 
-    def fit_inputs(self, domain: Domain, rows: Tensor) -> None:
-        """Set the standardisation of every input from the utterances `rows`, on the host."""
-        for name, standardise in zip(self.names, self.inputs, strict=True):
+    def expected_l0(self, corpus: str) -> Tensor | float:
+        """Expected number of open connections of the corpus' architecture search; 0 without one."""
+        if not isinstance(self.fusion, Mixture):
+            return 0.0
+        connection = self.fusion.connection(self.spec.domain(corpus).language)
+        return 0.0 if connection is None else connection.expected_l0()
+
+    def columns(self, corpus: str) -> Tensor:
+        """Where the labels of a corpus stand in the outputs of its tower: (labels,), int64."""
+        outputs = self.spec.tower_labels(self.spec.tower(corpus))
+        return torch.tensor([outputs.index(label) for label in self.spec.domain(corpus).labels])
+
+    def fit_inputs(self, parts: Sequence[tuple[Domain, Tensor]]) -> None:
+        """Set the standardisation of every input from utterances of the domains.
+
+        Args:
+            parts: of every domain the rows, on the host, that are for training.
+        """
+        by_group: dict[int, list[tuple[Domain, Tensor]]] = {}
+        for domain, rows in parts:
+            by_group.setdefault(self.groups[domain.corpus], []).append((domain, rows))
+        for shape, standardise in zip(self.spec.inputs, self.inputs, strict=True):
             assert isinstance(standardise, Standardise)
-            standardise.fit(*domain.features[name].statistics(rows))
+            for group, members in by_group.items():
+                frames = [(domain.features[shape.name], rows) for domain, rows in members]
+                standardise.fit(group, *statistics(frames))
 
-    def standardised(self, batch: Batch) -> Batch:
-        """The same batch, every input shifted and scaled, padding zero again."""
+    def standardised(self, batch: Batch, corpus: str) -> Batch:
+        """The inputs of a batch, every one shifted and scaled, padding zero again."""
         result = {}
-        for name, standardise in zip(self.names, self.inputs, strict=True):
-            values, lengths = batch[name]
-            values = standardise(values)
+        for shape, standardise in zip(self.spec.inputs, self.inputs, strict=True):
+            if self.speaker is not None and shape.name == GE2E:
+                frames, lengths = batch[GE2E_MEL]
+                values = self.speaker.embed_padded(frames, lengths)
+            else:
+                values, lengths = batch[shape.name]
+            values = standardise(values, self.groups[corpus])
             if values.dim() == 3:
                 values = values * valid(lengths, values.shape[1])[..., None]
-            result[name] = (values, lengths)
+            result[shape.name] = (values, lengths)
         return result
 
-    def represent(self, batch: Batch) -> Tensor:
-        """A standardised batch -> the concatenated representations (B, 256 M)."""
+    def encode(self, batch: Batch) -> Tensor:
+        """A standardised batch -> one representation per feature (B, M, 256)."""
         encoded = [
-            encoder(*batch[name]) for name, encoder in zip(self.names, self.encoders, strict=True)
+            encoder(*batch[shape.name])
+            for shape, encoder in zip(self.spec.features, self.encoders, strict=True)
         ]
-        fused: Tensor = self.dropout(self.norm(torch.cat(encoded, dim=-1)))
-        return fused
+        return torch.stack(encoded, dim=1)
 
-    def forward(self, batch: Batch) -> Tensor:
-        """A batch of cached features -> logits (B, classes)."""
-        logits: Tensor = self.tower(self.represent(self.standardised(batch)))
+    def represent(self, batch: Batch, corpus: str) -> Tensor:
+        """A standardised batch -> what enters the tower (B, 256), or (B, 256 M) for one domain."""
+        domain = self.spec.domain(corpus)
+        selector = batch[self.spec.selector.name][0] if self.spec.selector else None
+        fused: Tensor = self.fusion(self.encode(batch), domain.language, selector)
+        normalised: Tensor = self.dropout(self.norms[self.spec.tower(corpus)](fused))
+        return normalised
+
+    def classify(self, fused: Tensor, corpus: str) -> Tensor:
+        """What enters the tower -> logits over all labels of the tower."""
+        logits: Tensor = self.towers[self.spec.tower(corpus)](fused)
         return logits
 
-
-def probabilities(
-    model: Recogniser, domain: Domain, rows: Tensor, batches: Sequence[Tensor]
-) -> Tensor:
-    """Softmax outputs of the utterances `rows`, in their order: (len(rows), classes), on the host.
-
-    `batches` holds the same utterances, cut as is convenient.
-    """
-    model.eval()
-    result = torch.zeros(len(domain.ids), len(domain.labels), device=domain.targets.device)
-    with torch.inference_mode():
-        for chosen in batches:
-            result[chosen] = model(domain.batch(chosen)).softmax(-1)
-    return result[rows].cpu()
+    def forward(self, batch: Batch, corpus: str) -> Tensor:
+        """A batch of cached features of a corpus -> logits (B, labels of the corpus)."""
+        fused = self.represent(self.standardised(batch, corpus), corpus)
+        return self.classify(fused, corpus)[:, self.columns(corpus).to(fused.device)]

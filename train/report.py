@@ -56,13 +56,21 @@ def confusion_table(domain: Mapping[str, Any]) -> list[str]:
 
 
 def model_name(metrics: Mapping[str, Any]) -> str:
-    """`baseline`, or the setting with the preset: `single (strong)`."""
-    preset = f" ({metrics['preset']})" if metrics["preset"] else ""
-    return f"{metrics['setting']}{preset}"
+    """`baseline`, or the method with the preset: `single (strong)`, `ours (paper)`."""
+    if metrics["setting"] == "baseline":
+        return "baseline"
+    return f"{metrics['method']} ({metrics['preset']})"
 
 
 def speaker_note(protocol: str, domain: Mapping[str, Any]) -> str:
     """What the protocol means for the numbers."""
+    known = _speakers(protocol, domain)
+    if protocol == "authors":
+        return f"70/10/20 at random, as in the released code of the paper's authors. {known}"
+    return known
+
+
+def _speakers(protocol: str, domain: Mapping[str, Any]) -> str:
     if protocol == "speaker":
         return "No speaker is in two parts: these are numbers for unknown speakers."
     if domain["speakers_shared"] is None:

@@ -1,4 +1,4 @@
-"""From the outcomes of all splits to `metrics.json`."""
+"""From the predictions of all splits to `metrics.json`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .data import Domain
-from .jobs import Outcome
+from .jobs import Prediction
 from .metrics import (
     confusion_matrix,
     interval_over_repeats,
@@ -26,21 +26,22 @@ RATES = {"ua": unweighted_accuracy, "wa": weighted_accuracy}
 
 
 def domain_metrics(
-    domain: Domain, outcomes: Sequence[Outcome], speakers_shared: int | None
+    domain: Domain, predictions: Sequence[Prediction], speakers_shared: int | None
 ) -> dict[str, Any]:
     """The entry of one corpus in `metrics.json`; fractions, not per cent.
 
     A repeat is all its folds: their predictions are pooled before UA is taken.
 
     Args:
+        predictions: of all repeats and folds.
         speakers_shared: test speakers of a split that are in its training part too, at most; None
             if the speakers are not known.
     """
     classes = len(domain.labels)
-    repeats = [_pooled(domain, folds) for folds in _by_repeat(outcomes).values()]
+    repeats = [_pooled(domain, folds) for folds in _by_repeat(predictions).values()]
     confusions = [confusion_matrix(truth, predicted, classes) for _, truth, predicted in repeats]
     values = {name: [rate(each) for each in confusions] for name, rate in RATES.items()}
-    kind, intervals = _intervals(domain, outcomes, repeats, confusions, values)
+    kind, intervals = _intervals(domain, predictions, repeats, confusions, values)
     recall = np.array([recalls(each) for each in confusions])
     return {
         "language": domain.language,
@@ -63,14 +64,14 @@ Repeat = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
 def _intervals(
     domain: Domain,
-    outcomes: Sequence[Outcome],
+    predictions: Sequence[Prediction],
     repeats: Sequence[Repeat],
     confusions: Sequence[NDArray[np.int64]],
     values: Mapping[str, Sequence[float]],
 ) -> tuple[str, dict[str, tuple[float, float]]]:
     """How sure the rates are: over speakers where whole speakers were held out, else over repeats,
     or with a single repeat over its utterances."""
-    split = outcomes[0].split
+    split = predictions[0].split
     speakers = [domain.speakers[row] for row in repeats[0][0]]
     if split.protocol == "speaker" and len(set(speakers)) > 1:
 
@@ -104,14 +105,14 @@ def _summary(values: Sequence[float], interval: tuple[float, float]) -> dict[str
     }
 
 
-def _by_repeat(outcomes: Sequence[Outcome]) -> Mapping[int, list[Outcome]]:
-    repeats: defaultdict[int, list[Outcome]] = defaultdict(list)
-    for outcome in sorted(outcomes, key=lambda each: (each.split.seed, each.split.fold)):
-        repeats[outcome.split.seed].append(outcome)
+def _by_repeat(predictions: Sequence[Prediction]) -> Mapping[int, list[Prediction]]:
+    repeats: defaultdict[int, list[Prediction]] = defaultdict(list)
+    for each in sorted(predictions, key=lambda each: (each.split.seed, each.split.fold)):
+        repeats[each.split.seed].append(each)
     return repeats
 
 
-def _pooled(domain: Domain, folds: Sequence[Outcome]) -> Repeat:
+def _pooled(domain: Domain, folds: Sequence[Prediction]) -> Repeat:
     """The folds of one repeat, in the order of the domain's rows."""
     rows = np.concatenate([domain.rows(each.split.test).numpy() for each in folds])
     predicted = np.concatenate([each.predicted for each in folds])

@@ -22,13 +22,13 @@ from safetensors.torch import load_file
 from .. import __version__
 from ..errors import InputError, SerError
 from ..files import PARTIAL, sync, sync_folder
-from .data import Domain
-from .jobs import Outcome
-from .model import ModelSpec, Recogniser
+from .jobs import Domains, Outcome
+from .model import Recogniser
+from .spec import ModelSpec
 
 CONFIG, METRICS, MODEL = "config.json", "metrics.json", "model.safetensors"
 PREDICTIONS, SPLIT, HISTORY = "predictions.csv", "split.csv", "history.json"
-VERSIONS = "versions.json"
+VERSIONS, STRUCTURE = "versions.json", "structure.json"
 
 
 def check_target(folder: Path, config: Mapping[str, Any], overwrite: bool) -> None:
@@ -107,14 +107,41 @@ def _take_place(partial: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def split_name(corpus: str, corpora: int) -> str:
+    """Name of the file of a corpus' splits in a run folder of so many corpora."""
+    return SPLIT if corpora == 1 else f"split-{corpus}.csv"
+
+
+def split_file(path: Path, corpus: str, corpora: int) -> Path:
+    """The file of a corpus' splits that `--split` names: itself, or in the folder of a run.
+
+    Raises InputError if there is none.
+    """
+    if path.is_file() and corpora == 1:
+        return path
+    found = [path / split_name(corpus, 2), path / SPLIT]
+    for file in found[: 1 + (corpora == 1)]:
+        if file.is_file():
+            return file
+    if corpora > 1 and path.is_file():
+        raise InputError(
+            f"--split {path}: is one file; for several corpora name the folder of a run, in which "
+            f"{split_name(corpus, corpora)} and the like are"
+        )
+    raise InputError(f"--split {path}: has no {split_name(corpus, corpora)}")
+
+
 def write_run(
     folder: Path,
     config: Mapping[str, Any],
     metrics: Mapping[str, Any],
-    domain: Domain,
+    domains: Domains,
     outcomes: Sequence[Outcome],
 ) -> None:
-    """Write everything but the split into `folder`.
+    """Write everything but the splits into `folder`.
+
+    Args:
+        outcomes: in the order of repeats and folds.
 
     Raises:
         SerError: it cannot be written.
@@ -123,10 +150,10 @@ def write_run(
         write_json(folder / CONFIG, config)
         write_json(folder / METRICS, metrics)
         write_json(folder / VERSIONS, versions())
-        frame = predictions(domain, outcomes)
+        frame = predictions(domains, outcomes)
         frame.to_csv(folder / PREDICTIONS, index=False, lineterminator="\n", float_format="%.6f")
         weights = {
-            model_prefix(outcome.split.seed, outcome.split.fold, member) + name: value
+            model_prefix(outcome.seed, outcome.fold, member) + name: value
             for outcome in outcomes
             for member, state in enumerate(outcome.weights)
             for name, value in state.items()
@@ -134,12 +161,32 @@ def write_run(
         if weights:
             save_file(weights, folder / MODEL)
             curves = [
-                {"repeat": each.split.seed, "fold": each.split.fold, "members": list(each.history)}
+                {"repeat": each.seed, "fold": each.fold, "members": list(each.history)}
                 for each in outcomes
             ]
             write_json(folder / HISTORY, curves)
+        structure = mean_structure(outcomes)
+        if any(structure.values()):
+            write_json(folder / STRUCTURE, structure)
     except (OSError, SafetensorError) as error:
         raise SerError(f"the run could not be written to {folder.parent}: {error}") from error
+
+
+def mean_structure(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """By corpus, what `structure` says, averaged over all models; those of each are in history."""
+    models = [member["structure"] for each in outcomes for member in each.history]
+    return (
+        {corpus: _mean([each[corpus] for each in models]) for corpus in models[0]} if models else {}
+    )
+
+
+def _mean(values: Sequence[Any]) -> Any:
+    """Mean of numbers that lie at the same places of nested dicts and lists."""
+    if isinstance(values[0], Mapping):
+        return {name: _mean([each[name] for each in values]) for name in values[0]}
+    if isinstance(values[0], list):
+        return [_mean(each) for each in zip(*values, strict=True)]
+    return sum(values) / len(values)
 
 
 def model_prefix(repeat: int, fold: int, member: int) -> str:
@@ -169,25 +216,27 @@ def load_model(folder: Path, repeat: int = 0, fold: int = 0, member: int = 0) ->
     return model.eval()
 
 
-def predictions(domain: Domain, outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    """One row per test utterance and repeat, with the probability of every emotion."""
+def predictions(domains: Domains, outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """One row per corpus, repeat and test utterance, with the probability of every emotion."""
     frames = []
-    for each in sorted(outcomes, key=lambda each: (each.split.seed, each.split.fold)):
-        truth = domain.targets[domain.rows(each.split.test)].cpu().numpy()
-        frame = pd.DataFrame(
-            {
-                "corpus": domain.corpus,
-                "repeat": each.split.seed,
-                "fold": each.split.fold,
-                "id": each.split.test,
-                "truth": [domain.labels[label] for label in truth],
-                "predicted": [domain.labels[label] for label in each.predicted],
-            }
-        )
-        if each.probabilities is not None:
-            for column, label in enumerate(domain.labels):
-                frame[f"p_{label}"] = each.probabilities[:, column]
-        frames.append(frame)
+    for outcome in outcomes:
+        for corpus, each in outcome.predictions.items():
+            domain = domains[corpus]
+            truth = domain.targets[domain.rows(each.split.test)].cpu().numpy()
+            frame = pd.DataFrame(
+                {
+                    "corpus": corpus,
+                    "repeat": outcome.seed,
+                    "fold": outcome.fold,
+                    "id": each.split.test,
+                    "truth": [domain.labels[label] for label in truth],
+                    "predicted": [domain.labels[label] for label in each.predicted],
+                }
+            )
+            if each.probabilities is not None:
+                for column, label in enumerate(domain.labels):
+                    frame[f"p_{label}"] = each.probabilities[:, column]
+            frames.append(frame)
     return pd.concat(frames, ignore_index=True)
 
 

@@ -18,9 +18,10 @@ from ser.errors import InputError, LeakError, MissingFeaturesError, SerError
 from ser.manifests import Manifest
 from ser.train.config import load_config
 from ser.train.data import load_domain, ordered_batches
-from ser.train.experiment import Request, train
-from ser.train.model import probabilities
+from ser.train.evaluate import probabilities
+from ser.train.request import Request
 from ser.train.run_folder import load_model
+from ser.train.train import train
 
 QUICK = load_config("paper", ["train.epochs=2"])
 
@@ -28,7 +29,7 @@ QUICK = load_config("paper", ["train.epochs=2"])
 def request(**changes):
     values = {
         "setting": "single",
-        "corpus": "toy",
+        "corpora": ["toy"],
         "features": ["mfcc", "ge2e"],
         "config": QUICK,
         "repeats": 2,
@@ -182,7 +183,7 @@ def test_missing_features_name_the_command(toy_cache, tmp_path):
     with pytest.raises(MissingFeaturesError, match=r"--root DIR --features wav2vec,byol"):
         train(request(features=["wav2vec", "mfcc", "byol"]), toy_cache, tmp_path / "run")
     with pytest.raises(MissingFeaturesError, match=r"ser extract --corpus other --csv FILE"):
-        train(request(corpus="other"), toy_cache, tmp_path / "run")
+        train(request(corpora=["other"]), toy_cache, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -236,11 +237,12 @@ def test_many_jobs_need_few_file_descriptors(toy_cache, tmp_path):
         "from pathlib import Path\n"
         "from ser.cache import Cache\n"
         "from ser.train.config import load_config\n"
-        "from ser.train.experiment import Request, train\n"
+        "from ser.train.request import Request\n"
+        "from ser.train.train import train\n"
         "if __name__ == '__main__':\n"
         "    resource.setrlimit(resource.RLIMIT_NOFILE, (96, 96))\n"
         "    config = load_config('paper', ['train.epochs=1'])\n"
-        "    request = Request('single', 'toy', ['mfcc', 'ge2e'], config, repeats=6, workers=2)\n"
+        "    request = Request('single', ['toy'], ['mfcc', 'ge2e'], config, repeats=6, workers=2)\n"
         "    train(request, Cache(Path(sys.argv[1])), Path(sys.argv[2]))\n"
     )
     script = tmp_path / "script.py"

@@ -1,16 +1,19 @@
 """The GE2E speaker encoder as a torch module: frames in, embedding out.
 
 Wan, Wang, Papir, Lopez Moreno: Generalized End-to-End Loss for Speaker Verification (2018), with
-the sizes of Resemblyzer's published weights. Depends on torch alone.
+the sizes of Resemblyzer's published weights.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+
+from .errors import SerError
 
 WINDOW = 160
 """Frames that the LSTM sees at a time: 1.6 s."""
@@ -51,6 +54,10 @@ class SpeakerEncoder(nn.Module):
         means = [embedded[i:j].mean(dim=0) for i, j in pairwise([0, *ends])]
         return _unit(torch.stack(means))
 
+    def embed_padded(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """The same for a padded batch: frames (B, L, 40) and lengths (B,) to (B, 256)."""
+        return self.embed([part[:count] for part, count in zip(frames, lengths, strict=True)])
+
 
 def _unit(vectors: Tensor) -> Tensor:
     """Scale rows to length 1."""
@@ -77,3 +84,27 @@ def window_starts(frames: int) -> list[int]:
     if len(starts) > 1 and inside - starts[-1] <= COVERAGE:
         starts.pop()
     return starts
+
+
+_LAYERS = ("lstm.", "linear.")
+
+
+def published(path: Path) -> SpeakerEncoder:
+    """The encoder with Resemblyzer's weights, on the CPU.
+
+    Raises SerError if the file is not what it should be.
+    """
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        state = checkpoint["model_state"]
+        encoder = SpeakerEncoder()
+        # The two scalars of the training loss are in the file too.
+        encoder.load_state_dict(
+            {name: value for name, value in state.items() if name.startswith(_LAYERS)}
+        )
+    except Exception as error:  # torch raises what it likes on a damaged file
+        raise SerError(
+            f"{path}: not the weights of the GE2E speaker encoder ({error}); "
+            "reinstall the package Resemblyzer"
+        ) from error
+    return encoder

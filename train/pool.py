@@ -1,0 +1,107 @@
+"""Jobs side by side: one process each on a CPU, one core each."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import partial
+
+import torch
+
+from ..errors import SerError
+from .jobs import Domains, EpochDone, Job, Outcome, run_job
+
+
+def run_jobs(
+    domains: Domains,
+    jobs: Sequence[Job],
+    workers: int,
+    epoch_done: EpochDone = lambda: None,
+) -> Iterator[tuple[Job, Outcome]]:
+    """Run jobs and yield each with its outcome as it ends.
+
+    On a CPU every job has one thread, whatever the number of workers, so that the numbers do not
+    depend on it. On a GPU, and for the baseline, which takes less time than a process takes to
+    start, jobs run one after the other in this process.
+
+    Raises:
+        SerError: a job failed, or its process ended.
+    """
+    workers = min(workers, sum(job.config is not None for job in jobs))
+    device = next(iter(domains.values())).targets.device
+    if workers <= 1 or device.type != "cpu":
+        with one_thread():
+            yield from ((job, run_job(domains, job, epoch_done)) for job in jobs)
+        return
+    context = multiprocessing.get_context("spawn")
+    epochs = context.Queue()
+    executor = ProcessPoolExecutor(
+        workers,
+        mp_context=context,
+        initializer=_start_worker,
+        initargs=({name: each.share() for name, each in domains.items()}, epochs),
+    )
+    others = set(multiprocessing.active_children())
+    try:
+        submitted = {executor.submit(_run_in_worker, job): job for job in jobs}
+        waiting = set(submitted)
+        while waiting:
+            done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+            while not epochs.empty():
+                epochs.get()
+                epoch_done()
+            yield from ((submitted[future], future.result()) for future in done)
+    except BrokenProcessPool as error:
+        raise SerError(
+            "a training process ended without a word, most often for want of memory; "
+            "try again with --workers 1"
+        ) from error
+    except BaseException:  # Ctrl-C, or a job that failed: nobody waits for the others
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+        raise
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use a single thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+_work: tuple[Domains, EpochDone] | None = None
+
+
+def _start_worker(domains: Domains, epochs: multiprocessing.Queue[None]) -> None:
+    global _work
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # Ctrl-C reaches every process of the terminal; the main one alone acts on it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    _work = domains, partial(epochs.put, None)
+
+
+def _end_with_parent() -> None:
+    """End this process when the main one is gone, killed for instance."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _run_in_worker(job: Job) -> Outcome:
+    assert _work is not None
+    domains, epoch_done = _work
+    return run_job(domains, job, epoch_done)

@@ -1,0 +1,117 @@
+"""`ser train`: corpora, features and a setting in; a run folder and its metrics out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..cache import Cache
+from ..cores import cores
+from ..manifests import write_splits
+from ..progress import Progress
+from .experiment import Experiment, load_domains, resolve
+from .jobs import Domains, Outcome
+from .pool import run_jobs
+from .request import Request
+from .results import domain_metrics
+from .run_folder import check_target, new_folder, split_name, write_run
+from .ticker import Ticker
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run; `skipped` are the utterances left out because a feature was missing."""
+
+    folder: Path
+    metrics: dict[str, Any]
+    skipped: Sequence[str]
+
+
+def train(request: Request, cache: Cache, out: Path, progress: Progress | None = None) -> Run:
+    """Train and test every repeat, write the run folder `out`, return what it holds.
+
+    Raises:
+        MissingFeaturesError: a feature is not cached; the message has the command to run.
+        LeakError: a split leaks.
+        InputError: wrong usage.
+        SerError: the run folder cannot be written, or a training process failed.
+    """
+    started = time.perf_counter()
+    out = out.resolve()
+    experiment = resolve(request, cache)
+    domains = experiment.encode(load_domains(cache, [experiment]))
+    config = describe(experiment, domains)
+    check_target(out, config, request.overwrite)
+    moved = {corpus: each.to(experiment.device) for corpus, each in domains.items()}
+    loaded = time.perf_counter()
+
+    jobs = experiment.jobs()
+    ticker = Ticker(progress or Progress(), jobs)
+    workers = cores() if request.workers is None else request.workers
+    outcomes = []
+    with new_folder(out) as folder:
+        for job, outcome in run_jobs(moved, jobs, workers, ticker.epoch_done):
+            outcomes.append(outcome)
+            ticker.job_done(job, outcome)
+        seconds = {
+            "load": round(loaded - started, 3),
+            "train": round(time.perf_counter() - loaded, 3),
+        }
+        metrics = write_experiment(folder, experiment, config, moved, outcomes, seconds)
+    return Run(out, metrics, experiment.skipped)
+
+
+def describe(experiment: Experiment, domains: Domains) -> dict[str, Any]:
+    """The content of `config.json`: everything that the numbers depend on, resolved."""
+    model = experiment.spec(domains).to_dict() if experiment.request.network else None
+    return {**experiment.describe(), "model": model}
+
+
+def write_experiment(
+    folder: Path,
+    experiment: Experiment,
+    config: dict[str, Any],
+    domains: Domains,
+    outcomes: Sequence[Outcome],
+    seconds: dict[str, Any],
+) -> dict[str, Any]:
+    """Write all files of a run into `folder`; returns what is in `metrics.json`.
+
+    Args:
+        outcomes: of all jobs, in any order.
+    """
+    request = experiment.request
+    ordered = sorted(outcomes, key=lambda each: (each.seed, each.fold))
+    metrics = {
+        "setting": request.setting,
+        "method": request.model,
+        "features": list(request.features),
+        "protocol": request.protocol,
+        "preset": request.preset if request.network else None,
+        "repeats": len({each.seed for each in ordered}),
+        "domains": {
+            corpus: domain_metrics(
+                domains[corpus],
+                [each.predictions[corpus] for each in ordered],
+                experiment.overlap(corpus),
+            )
+            for corpus in experiment.manifests
+        },
+        "seconds": {**seconds, "jobs": [round(each.seconds, 3) for each in ordered]},
+    }
+    write_run(folder, config, metrics, domains, ordered)
+    for corpus, splits in experiment.splits.items():
+        name = split_name(corpus, len(experiment.splits))
+        write_splits(folder / name, experiment.manifests[corpus], splits)
+    return metrics
+
+
+def default_out(request: Request) -> Path:
+    """A new folder named after what is trained and when."""
+    when = time.strftime("%Y%m%d-%H%M%S")
+    corpora = "+".join(request.corpora)
+    name = request.setting if request.setting != "multidomain" else request.method
+    return Path("runs") / f"{corpora}-{name}-{request.protocol}-{when}"
