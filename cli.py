@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -42,7 +43,8 @@ class Commands(click.Group):
             ctx.exit(1)
         except KeyboardInterrupt:
             click.echo(
-                "ser: interrupted; features that were finished are in the cache, a run is not kept",
+                "ser: interrupted; finished features are in the cache, finished runs of a table in "
+                "its folder; a single run is not kept",
                 err=True,
             )
             ctx.exit(130)
@@ -232,11 +234,11 @@ def _pair(option: str) -> tuple[str, str]:
     return name, value
 
 
-def split_features(text: str) -> list[str]:
+def split_names(option: str, text: str) -> list[str]:
     """Names between commas; an empty one is an error."""
     names = [name.strip() for name in text.split(",")]
     if not all(names):
-        raise InputError(f"--features {text!r}: expected names with commas between: mfcc,ge2e")
+        raise InputError(f"{option} {text!r}: expected names with commas between")
     return names
 
 
@@ -284,7 +286,7 @@ def extract(
     from .progress import Progress
 
     cache = open_cache(cache_folder)
-    names = split_features(features)
+    names = split_names("--features", features)
     # What is wrong with one, missing weights included, comes out before any audio is read.
     backbones = make_backbones(names, device)
     called = {spec: backbone.key().feature for spec, backbone in backbones.items()}
@@ -476,6 +478,41 @@ def weights_fetch(names: tuple[str, ...], revision: str | None) -> None:
         click.echo(f"{weights.feature}: {path}")
 
 
+def training_options(command: Command) -> Command:
+    """How models are trained and tested; shared by `train` and `reproduce`."""
+    for option in reversed(
+        (
+            click.option(
+                "--features", default=FEATURES, show_default=True, help="Comma-separated."
+            ),
+            click.option(
+                "--repeats", type=click.IntRange(1), help="[default: 5; 1 for --protocol speaker]"
+            ),
+            click.option(
+                "--protocol",
+                type=click.Choice(["paper", "speaker", "authors"]),
+                default="paper",
+                show_default=True,
+            ),
+            click.option(
+                "--preset", default="paper", show_default=True, help="paper, strong, a .toml file."
+            ),
+            click.option(
+                "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="e.g. train.lr=5e-4"
+            ),
+            click.option("--overwrite", is_flag=True, help="Replace different runs in the folder."),
+            click.option(
+                "--device", default="auto", show_default=True, help="auto, cpu, cuda, ..."
+            ),
+            click.option(
+                "--workers", type=click.IntRange(1), help="Runs side by side [default: cores]."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 @main.command()
 @click.option("--setting", type=click.Choice(["single", "baseline", "multidomain"]), required=True)
 @click.option("--corpus", required=True, help="One, or with multidomain several: A,B,C.")
@@ -483,13 +520,7 @@ def weights_fetch(names: tuple[str, ...], revision: str | None) -> None:
     "--method",
     help="Of multidomain: base, sb, omoe, mmoe or ours.  [default: ours]",
 )
-@click.option("--features", default=FEATURES, show_default=True, help="Comma-separated.")
-@click.option("--repeats", type=click.IntRange(1), help="[default: 5; 1 for --protocol speaker]")
-@click.option("--protocol", type=click.Choice(["paper", "speaker", "authors"]), default="paper")
-@click.option(
-    "--preset", default="paper", show_default=True, help="paper, strong, or a .toml file."
-)
-@click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="e.g. train.lr=5e-4")
+@training_options
 @click.option(
     "--split",
     "splits",
@@ -497,10 +528,7 @@ def weights_fetch(names: tuple[str, ...], revision: str | None) -> None:
     help="Use the splits of this file, or those in the folder of another run.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder [default: runs/...].")
-@click.option("--overwrite", is_flag=True, help="Replace a different run in the run folder.")
 @click.option("--skip-missing", is_flag=True, help="Leave out utterances that lack a feature.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, ...")
-@click.option("--workers", type=click.IntRange(1), help="Runs side by side [default: cores].")
 @json_option
 @cache_option
 def train(
@@ -534,9 +562,9 @@ def train(
         raise InputError("--repeats: the file of --split says how many there are")
     request = Request(
         setting=setting,
-        corpora=[name.strip() for name in corpus.split(",")],
+        corpora=split_names("--corpus", corpus),
         method=method or (DEFAULT_METHOD if setting == "multidomain" else ""),
-        features=split_features(features),
+        features=split_names("--features", features),
         config=load_config(preset, overrides),
         preset=preset,
         protocol=protocol,
@@ -556,6 +584,64 @@ def train(
     else:
         click.echo(describe_run(run.metrics))
         click.echo(f"\n{run.folder}: {', '.join(sorted(p.name for p in run.folder.iterdir()))}")
+
+
+@main.command()
+@click.argument("what", type=click.Choice(["table3", "table4", "fig3", "fig4"]))
+@click.option("--corpus", help="A,B,C  [default: the paper's that are cached]")
+@training_options
+@click.option("--out", type=click.Path(path_type=Path), help="Folder [default: reproduced/...].")
+@json_option
+@cache_option
+def reproduce(
+    what: str,
+    corpus: str | None,
+    features: str,
+    repeats: int | None,
+    protocol: str,
+    preset: str,
+    overrides: tuple[str, ...],
+    out: Path | None,
+    overwrite: bool,
+    device: str,
+    workers: int | None,
+    as_json: bool,
+    cache_folder: Path | None,
+) -> None:
+    """Run the paper's experiments; write its tables and figures.
+
+    \b
+    table3  the methods for several corpora, single-domain models, the SVM
+    table4  single-domain models with and without the auxiliary loss
+    fig3    t-SNE of their test representations
+    fig4    every feature alone, beside the weights of the gates
+
+    Ended at any moment and given again, the command goes on with what is missing.
+    """
+    from .progress import Progress
+    from .reproduce.plans import Order, default_out
+    from .reproduce.run import reproduce
+
+    order = Order(
+        what=what,
+        corpora=split_names("--corpus", corpus) if corpus else [],
+        features=split_names("--features", features),
+        preset=preset,
+        overrides=overrides,
+        protocol=protocol,
+        repeats=repeats or (1 if protocol == "speaker" else 5),
+        device=device,
+        workers=workers,
+        overwrite=overwrite,
+    )
+    command = shlex.join(["ser", *sys.argv[1:]])
+    with Progress() as bar:
+        found = reproduce(order, open_cache(cache_folder), out or default_out(order), command, bar)
+    if as_json:
+        click.echo(json.dumps(found.values, indent=2))
+    else:
+        click.echo(found.markdown)
+        click.echo(f"{found.files[0].parent}: {', '.join(path.name for path in found.files)}")
 
 
 @main.command()

@@ -57,14 +57,10 @@ class Experiment:
         """What becomes of sequence features before training: see `as_encoded`."""
         return self.request.config.model.encoder if self.request.network else "pooled"
 
-    def encode(self, domains: Domains) -> Domains:
-        """The domains as the jobs take them, with the features that they read."""
-        tuned = self.request.network and self.request.config.train.finetune_ge2e
-        keep = [GE2E_MEL] if tuned else []
-        return {
-            corpus: as_encoded(domains[corpus].only(list(self.keys)), self.encoding, keep)
-            for corpus in self.manifests
-        }
+    @property
+    def finetunes(self) -> bool:
+        """Whether GE2E is trained too."""
+        return self.request.network and self.request.config.train.finetune_ge2e
 
     def spec(self, domains: Domains) -> ModelSpec:
         """Of the model that is trained on encoded domains."""
@@ -249,6 +245,24 @@ def load_domains(cache: Cache, experiments: Sequence[Experiment]) -> dict[str, D
             keys.setdefault(corpus, {}).update(experiment.keys)
     return {
         corpus: load_domain(cache, manifest, keys[corpus]) for corpus, manifest in manifests.items()
+    }
+
+
+def encode(domains: Domains, experiments: Sequence[Experiment]) -> Domains:
+    """The domains as the jobs of some experiments take them, with all features that they read.
+
+    The experiments have the same encoding.
+    """
+    keep = [GE2E_MEL] if any(each.finetunes for each in experiments) else []
+    names: dict[str, list[str]] = {}
+    for experiment in experiments:
+        for corpus in experiment.manifests:
+            names.setdefault(corpus, []).extend(experiment.keys)
+    return {
+        corpus: as_encoded(
+            domains[corpus].only(list(dict.fromkeys(each))), experiments[0].encoding, keep
+        )
+        for corpus, each in names.items()
     }
 
 

@@ -39,7 +39,7 @@ def check_target(folder: Path, config: Mapping[str, Any], overwrite: bool) -> No
         raise InputError(f"--out {folder}: cannot be replaced as a whole; name a folder in it")
     if overwrite and (folder / CONFIG).is_file():
         return
-    if not folder.exists() or not any(folder.iterdir()) or _same_run(folder, config):
+    if not folder.exists() or not any(folder.iterdir()) or is_run(folder, config):
         return
     remedy = "choose another --out"
     if (folder / CONFIG).is_file():
@@ -47,7 +47,8 @@ def check_target(folder: Path, config: Mapping[str, Any], overwrite: bool) -> No
     raise InputError(f"--out {folder}: is not empty and not a run folder; {remedy}")
 
 
-def _same_run(folder: Path, config: Mapping[str, Any]) -> bool:
+def is_run(folder: Path, config: Mapping[str, Any]) -> bool:
+    """Whether a folder holds the run that `config` describes."""
     try:
         return bool(json.loads((folder / CONFIG).read_text(encoding="utf-8")) == config)
     except (OSError, ValueError):

@@ -12,7 +12,7 @@ from ..cache import Cache
 from ..cores import cores
 from ..manifests import write_splits
 from ..progress import Progress
-from .experiment import Experiment, load_domains, resolve
+from .experiment import Experiment, encode, load_domains, resolve
 from .jobs import Domains, Outcome
 from .pool import run_jobs
 from .request import Request
@@ -42,7 +42,7 @@ def train(request: Request, cache: Cache, out: Path, progress: Progress | None =
     started = time.perf_counter()
     out = out.resolve()
     experiment = resolve(request, cache)
-    domains = experiment.encode(load_domains(cache, [experiment]))
+    domains = encode(load_domains(cache, [experiment]), [experiment])
     config = describe(experiment, domains)
     check_target(out, config, request.overwrite)
     moved = {corpus: each.to(experiment.device) for corpus, each in domains.items()}

@@ -1,0 +1,133 @@
+"""Paired tests between two methods that were tested on the same utterances of the same splits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+DRAWS = 20_000
+"""Random sign patterns of a permutation test; with fewer possible ones, each is taken once."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How the UA of one method differs from that of another, both as fractions.
+
+    Attributes:
+        difference: of the means over repeats.
+        ci95: of it.
+        p_units: two-sided, from the permutation test over utterances or speakers.
+        p_repeats: two-sided, from the t test over repeats; None for a single one.
+        units: how many utterances or speakers there are.
+    """
+
+    difference: float
+    ci95: tuple[float, float]
+    p_units: float
+    p_repeats: float | None
+    units: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for a JSON file."""
+        return asdict(self)
+
+
+def compare(
+    one: pd.DataFrame,
+    other: pd.DataFrame,
+    test_to_train: float,
+    units: Mapping[tuple[str, str], str] | None = None,
+) -> Comparison:
+    """Compare two tables of predictions, as in `predictions.csv`, over all corpora in them.
+
+    With several corpora, UA is its mean over them. What stands or falls together is one unit: an
+    utterance in all repeats, or, where speakers are held out, a speaker with all utterances.
+
+    - p_units: under the null hypothesis a unit's part of the difference could as well have the
+      other sign. The signs of all units are drawn anew; p is the share of draws with as large a
+      difference.
+    - p_repeats: Student's t of the differences per repeat with the variance of Nadeau and Bengio
+      (2003), as repeats share training utterances.
+    - ci95: from the t test where there are repeats, else from the variance over units.
+
+    Args:
+        one, other: with the columns corpus, repeat, id, truth, predicted; the same rows, in any
+            order.
+        test_to_train: size of the test part by that of the training part.
+        units: (corpus, id) to the name of its unit; None: every utterance is one.
+    """
+    key = ["corpus", "repeat", "id"]
+    both = one.merge(other, on=[*key, "truth"], suffixes=("", "_other"), validate="one_to_one")
+    if not len(one) == len(other) == len(both):
+        raise ValueError("the two tables are not of the same test utterances")
+    right = (both["predicted"] == both["truth"]).to_numpy(float)
+    wrong = (both["predicted_other"] == both["truth"]).to_numpy(float)
+    share = (right - wrong) * _weights(both)
+    repeats = both["repeat"].nunique()
+    difference = float(share.sum() / repeats)
+    names = [
+        units[corpus, id] if units else id
+        for corpus, id in zip(both["corpus"], both["id"], strict=True)
+    ]
+    by_unit = pd.Series(share / repeats).groupby([both["corpus"].to_numpy(), names]).sum()
+    p_units = flip_test(np.asarray(by_unit, dtype=np.float64))
+    if repeats == 1:
+        half = _quantile(len(by_unit) - 1) * float(np.sqrt((by_unit**2).sum()))
+        interval = (difference - half, difference + half)
+        return Comparison(difference, interval, p_units, None, len(by_unit))
+    by_repeat = pd.Series(share).groupby(both["repeat"].to_numpy()).sum().to_numpy()
+    deviation = float(by_repeat.std(ddof=1)) * (1 / repeats + test_to_train) ** 0.5
+    half = _quantile(repeats - 1) * deviation
+    interval = (difference - half, difference + half)
+    p_repeats = _two_sided(difference, deviation, repeats - 1)
+    return Comparison(difference, interval, p_units, p_repeats, len(by_unit))
+
+
+def flip_test(parts: NDArray[np.float64]) -> float:
+    """Two-sided p of the sum of `parts` (n,) when every part could have the other sign."""
+    parts = parts[parts != 0]
+    if len(parts) == 0:
+        return 1.0
+    exact = 2 ** len(parts) <= DRAWS
+    if exact:
+        patterns = np.arange(2 ** len(parts))[:, None] >> np.arange(len(parts)) & 1
+        signs = 1.0 - 2.0 * patterns
+    else:
+        signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(DRAWS, len(parts)))
+    # A hair below, so that sums that are equal but for rounding count.
+    extreme = np.abs(signs @ parts) >= abs(parts.sum()) * (1 - 1e-9)
+    return float(extreme.mean() if exact else (1 + extreme.sum()) / (1 + DRAWS))
+
+
+def _weights(table: pd.DataFrame) -> NDArray[np.float64]:
+    """What an utterance counts in the UA of its repeat: the mean of recalls, mean over corpora."""
+    size = table.groupby(["corpus", "repeat", "truth"])["id"].transform("size")
+    classes = table.groupby(["corpus", "repeat"])["truth"].transform("nunique")
+    corpora: NDArray[np.float64] = (1 / (size * classes * table["corpus"].nunique())).to_numpy(
+        float
+    )
+    return corpora
+
+
+def _quantile(freedom: int) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(freedom, 1), 0.975))
+
+
+def _two_sided(difference: float, deviation: float, freedom: int) -> float:
+    from scipy.special import stdtr
+
+    if deviation == 0:
+        return 1.0 if difference == 0 else 0.0
+    return float(2 * stdtr(freedom, -abs(difference) / deviation))
+
+
+def all_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Every two of them, the later first: it is compared to the earlier."""
+    return [(names[b], names[a]) for b in range(len(names)) for a in range(b)]

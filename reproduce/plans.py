@@ -1,0 +1,147 @@
+"""Which experiments a table or figure of the paper consists of."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..cache import Cache
+from ..errors import InputError
+from ..train.config import Config, load_config
+from ..train.fusion import METHODS
+from ..train.request import Request
+from .published import CORPORA
+
+WHATS = ("table3", "table4", "fig3", "fig4")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What `ser reproduce` was asked for: as `Request`, for all experiments alike.
+
+    Attributes:
+        corpora: none: those of the paper that are cached.
+    """
+
+    what: str
+    corpora: Sequence[str]
+    features: Sequence[str]
+    preset: str
+    overrides: Sequence[str] = ()
+    protocol: str = "paper"
+    repeats: int = 5
+    device: str = "auto"
+    workers: int | None = None
+    overwrite: bool = False
+
+    @property
+    def config(self) -> Config:
+        """The resolved settings."""
+        return load_config(self.preset, self.overrides)
+
+    def request(self, setting: str, corpora: Sequence[str], method: str = "") -> Request:
+        """One experiment of it."""
+        return Request(
+            setting=setting,
+            corpora=corpora,
+            features=self.features,
+            config=self.config,
+            method=method,
+            preset=self.preset,
+            protocol=self.protocol,
+            repeats=self.repeats,
+            device=self.device,
+            workers=self.workers,
+            overwrite=self.overwrite,
+        )
+
+
+def choose_corpora(order: Order, cache: Cache) -> Order:
+    """The order with its corpora named, the paper's as far as they are cached.
+
+    Raises InputError if there are too few.
+    """
+    if order.corpora:
+        return order
+    known = cache.corpora()
+    found = [corpus for corpus in CORPORA if corpus in known]
+    fewest = 2 if order.what in ("table3", "fig4") else 1
+    if len(found) < fewest:
+        others = f", such as --corpus {','.join(known)}" if len(known) >= fewest else ""
+        raise InputError(
+            f"of the paper's corpora ({', '.join(CORPORA)}) the cache {cache.folder} has "
+            f"{', '.join(found) or 'none'}; extract them, or name others{others}"
+        )
+    if order.what == "fig3" and "emodb" in found:
+        found = ["emodb"]  # the paper draws it for German
+    return dataclasses.replace(order, corpora=found)
+
+
+def table3(order: Order) -> dict[str, Request]:
+    """The methods for several corpora; beside them the single-domain models and the SVM."""
+    requests = {}
+    for corpus in order.corpora:
+        requests[f"svm-{corpus}"] = order.request("baseline", [corpus])
+        requests[f"single-{corpus}"] = order.request("single", [corpus])
+    for method in METHODS:
+        requests[method] = order.request("multidomain", order.corpora, method)
+    return requests
+
+
+WITH, WITHOUT = "with", "without"
+
+
+def table4(order: Order) -> dict[str, Request]:
+    """The single-domain model with the paper's auxiliary loss and without."""
+    return {
+        f"{name}-{corpus}": _with_alpha(order.request("single", [corpus]), alpha)
+        for corpus in order.corpora
+        for name, alpha in ((WITH, -1.0), (WITHOUT, 0.0))
+    }
+
+
+def fig3(order: Order) -> dict[str, Request]:
+    """The same models as table 4; the first repeat is drawn."""
+    return table4(dataclasses.replace(order, repeats=1))
+
+
+def fig4(order: Order) -> dict[str, Request]:
+    """Single-domain models of one feature each, and the gates of `ours` over all of them."""
+    requests = {
+        f"{path_name(feature)}-{corpus}": dataclasses.replace(
+            order.request("single", [corpus]), features=[feature]
+        )
+        for feature in order.features
+        for corpus in order.corpora
+    }
+    return {**requests, "ours": order.request("multidomain", order.corpora, "ours")}
+
+
+PLANS = {"table3": table3, "table4": table4, "fig3": fig3, "fig4": fig4}
+
+
+def path_name(feature: str) -> str:
+    """A feature's name as a part of a file's name, such as `hf-wavlm_layer-9`."""
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in feature)
+
+
+def default_out(order: Order) -> Path:
+    """Where the table goes, and is looked for when the command is given again."""
+    return Path("reproduced") / f"{order.what}-{Path(order.preset).stem}-{order.protocol}"
+
+
+def _with_alpha(request: Request, alpha: float) -> Request:
+    train = dataclasses.replace(request.config.train, alpha=alpha)
+    return dataclasses.replace(request, config=dataclasses.replace(request.config, train=train))
+
+
+def rows_of(requests: Mapping[str, Request]) -> dict[str, dict[str, str]]:
+    """The rows of a table: method to the names of its experiments by corpus."""
+    rows: dict[str, dict[str, str]] = {}
+    for name, request in requests.items():
+        row = name if request.setting == "multidomain" else name.rpartition("-")[0]
+        for corpus in request.corpora:
+            rows.setdefault(row, {})[corpus] = name
+    return rows

@@ -1,0 +1,145 @@
+"""Many experiments over the same features, a run folder each; nothing is done twice."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..cache import Cache
+from ..cores import cores
+from ..progress import Progress
+from ..train.experiment import Experiment, digest, encode, load_domains, resolve
+from ..train.jobs import Job, Outcome
+from ..train.pool import run_jobs
+from ..train.request import Request
+from ..train.run_folder import check_target, is_run, new_folder
+from ..train.ticker import Ticker
+from ..train.train import describe, write_experiment
+from .store import load_outcome, save_outcome
+
+RUNS, UNFINISHED = "runs", "unfinished"
+
+
+def sweep(requests: Mapping[str, Request], cache: Cache, out: Path, progress: Progress) -> Sweep:
+    """Run all requests; afterwards `out`/runs has a run folder for each, by its name.
+
+    Runs that were finished before, by a call that was ended at any moment, are taken over. All
+    share the loaded features, and run side by side as `run_jobs` has it.
+
+    Raises as `train`.
+    """
+    work = Sweep(requests, cache, out)
+    for name in requests:
+        work.finish_if_whole(name)
+    waiting = work.waiting()
+    if waiting:
+        ticker = Ticker(progress, [job for _, job in waiting])
+        if work.taken_over:
+            progress.say(f"{work.taken_over} runs were finished before")
+        for encoding in dict.fromkeys(work.experiments[name].encoding for name, _ in waiting):
+            group = [each for each in waiting if work.experiments[each[0]].encoding == encoding]
+            names = {id(job): name for name, job in group}
+            jobs = [job for _, job in group]
+            domains = work.domains[encoding]
+            for job, outcome in run_jobs(domains, jobs, work.workers, ticker.epoch_done):
+                work.done(names[id(job)], job, outcome)
+                ticker.job_done(job, outcome)
+    return work
+
+
+class Sweep:
+    """What is known of every experiment while they run.
+
+    Attributes:
+        domains: by encoding, all that the experiments of that encoding need, on the device.
+        outcomes: by experiment, those of its finished jobs.
+    """
+
+    def __init__(self, requests: Mapping[str, Request], cache: Cache, out: Path) -> None:
+        self.out = out.resolve()
+        self.experiments = {name: resolve(each, cache) for name, each in requests.items()}
+        loaded = load_domains(cache, list(self.experiments.values()))
+        groups: dict[str, list[Experiment]] = defaultdict(list)
+        for each in self.experiments.values():
+            groups[each.encoding].append(each)
+        self.domains = {
+            encoding: {
+                corpus: domain.to(group[0].device)
+                for corpus, domain in encode(loaded, group).items()
+            }
+            for encoding, group in groups.items()
+        }
+        self.configs = {
+            name: describe(each, self.domains[each.encoding])
+            for name, each in self.experiments.items()
+        }
+        workers = {each.workers for each in requests.values()}.pop()
+        self.workers = cores() if workers is None else workers
+        self.outcomes: dict[str, list[Outcome]] = defaultdict(list)
+        self.taken_over = 0
+        self.pending: dict[str, list[Job]] = {}
+        for name, experiment in self.experiments.items():
+            folder = self.folder(name)
+            check_target(folder, self.configs[name], experiment.request.overwrite)
+            self.pending[name] = []
+            jobs = experiment.jobs()
+            if is_run(folder, self.configs[name]):
+                self.taken_over += len(jobs)
+                self.clear(name)
+                continue
+            for job in jobs:
+                outcome = load_outcome(self.file(name, job), job)
+                if outcome is None:
+                    self.pending[name].append(job)
+                else:
+                    self.taken_over += 1
+                    self.outcomes[name].append(outcome)
+
+    def folder(self, name: str) -> Path:
+        """The run folder of an experiment."""
+        return self.out / RUNS / name
+
+    def file(self, name: str, job: Job) -> Path:
+        """Where a finished job waits for the others of its experiment."""
+        seed, fold = job.place
+        what = digest([self.configs[name], seed, fold])
+        return self.out / UNFINISHED / f"{name}-{seed}-{fold}-{what}.safetensors"
+
+    def waiting(self) -> list[tuple[str, Job]]:
+        """All jobs to do, the longest first, so that none is left alone at the end."""
+
+        def size(each: tuple[str, Job]) -> int:
+            job = each[1]
+            utterances = sum(len(split.train) for split in job.splits.values())
+            settings = job.config.train if job.config else None
+            return utterances * (settings.epochs * settings.members if settings else 0)
+
+        jobs = [(name, job) for name, jobs in self.pending.items() for job in jobs]
+        return sorted(jobs, key=size, reverse=True)
+
+    def done(self, name: str, job: Job, outcome: Outcome) -> None:
+        """Keep what a job left; with the last of an experiment, write its run folder."""
+        save_outcome(self.file(name, job), outcome)
+        self.pending[name].remove(job)
+        self.outcomes[name].append(outcome)
+        self.finish_if_whole(name)
+
+    def finish_if_whole(self, name: str) -> None:
+        """Write the run folder of an experiment all of whose jobs are done."""
+        if self.pending[name] or not self.outcomes[name]:
+            return
+        experiment = self.experiments[name]
+        outcomes = self.outcomes.pop(name)
+        domains = self.domains[experiment.encoding]
+        with new_folder(self.folder(name)) as folder:
+            write_experiment(folder, experiment, self.configs[name], domains, outcomes, {})
+        self.clear(name)
+
+    def clear(self, name: str) -> None:
+        """Remove what was kept of the jobs of an experiment that has its run folder."""
+        for job in self.experiments[name].jobs():
+            self.file(name, job).unlink(missing_ok=True)
+        unfinished = self.out / UNFINISHED
+        if unfinished.is_dir() and not any(unfinished.iterdir()):
+            unfinished.rmdir()

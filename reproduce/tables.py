@@ -1,0 +1,262 @@
+"""Tables 3 and 4 of the paper: from run folders to rows, tests, JSON and Markdown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..train.experiment import Experiment
+from ..train.metrics import interval_over_repeats
+from ..train.report import decimal, interval_note, speaker_note
+from ..train.run_folder import METRICS, PREDICTIONS
+from .compare import all_pairs, compare
+from .plans import Order, rows_of
+from .published import TABLE3, TABLE4, Printed, printed
+
+NAMES = {
+    "svm": "SVM, one per corpus",
+    "single": "single-domain, one per corpus",
+    "base": "Base",
+    "sb": "SB",
+    "omoe": "OMoE",
+    "mmoe": "MMoE",
+    "ours": "Ours",
+    "with": "with auxiliary loss",
+    "without": "without auxiliary loss",
+}
+REFERENCE = {"table3": "ours", "table4": "with"}
+"""The row to which the others are compared in the Markdown; the JSON has all pairs."""
+
+PRINTED: Mapping[str, Printed] = {"table3": TABLE3, "table4": TABLE4}
+
+
+def build_table(
+    order: Order, experiments: Mapping[str, Experiment], runs: Path, command: str
+) -> dict[str, Any]:
+    """The table as plain values, from the run folders of all experiments in `runs`."""
+    rows = rows_of({name: each.request for name, each in experiments.items()})
+    metrics = {
+        name: json.loads((runs / name / METRICS).read_text(encoding="utf-8"))
+        for name in experiments
+    }
+    tables = {
+        name: pd.read_csv(runs / name / PREDICTIONS, dtype={"id": str}) for name in experiments
+    }
+    ratio = _test_to_train(experiments)
+    units = _units(order, experiments)
+    predictions = {
+        row: pd.concat(
+            [
+                table[table["corpus"] == corpus]
+                for corpus, table in ((corpus, tables[name]) for corpus, name in names.items())
+            ],
+            ignore_index=True,
+        )
+        for row, names in rows.items()
+    }
+    found = []
+    for row, names in rows.items():
+        domains = {corpus: metrics[name]["domains"][corpus] for corpus, name in names.items()}
+        found.append(
+            {
+                "row": row,
+                "name": NAMES[row],
+                "domains": {
+                    corpus: {
+                        **domain,
+                        "printed": printed(PRINTED[order.what], row, corpus),
+                    }
+                    for corpus, domain in domains.items()
+                },
+                "mean": {
+                    rate: _mean_over_corpora(list(domains.values()), rate, ratio)
+                    for rate in ("ua", "wa")
+                },
+            }
+        )
+    tests = []
+    for one, other in all_pairs(list(rows)):
+        for scope in ("mean", *order.corpora):
+            pair = [
+                each if scope == "mean" else each[each["corpus"] == scope]
+                for each in (predictions[one], predictions[other])
+            ]
+            result = compare(pair[0], pair[1], ratio, units)
+            tests.append({"row": one, "than": other, "over": scope, **result.to_dict()})
+    return {
+        "what": order.what,
+        "command": command,
+        "features": list(order.features),
+        "preset": order.preset,
+        "overrides": list(order.overrides),
+        "protocol": order.protocol,
+        "repeats": order.repeats,
+        "corpora": list(order.corpora),
+        "rows": found,
+        "tests": tests,
+    }
+
+
+def _test_to_train(experiments: Mapping[str, Experiment]) -> float:
+    splits = [each for e in experiments.values() for all in e.splits.values() for each in all]
+    return sum(len(each.test) for each in splits) / sum(len(each.train) for each in splits)
+
+
+def _units(
+    order: Order, experiments: Mapping[str, Experiment]
+) -> dict[tuple[str, str], str] | None:
+    """The speakers of all utterances, where the protocol holds speakers out."""
+    if order.protocol != "speaker":
+        return None
+    return {
+        (corpus, str(id)): str(speaker)
+        for experiment in experiments.values()
+        for corpus, manifest in experiment.manifests.items()
+        for id, speaker in zip(manifest.table["id"], manifest.table["speaker"], strict=True)
+    }
+
+
+def _mean_over_corpora(
+    domains: Sequence[Mapping[str, Any]], rate: str, ratio: float
+) -> dict[str, Any]:
+    """The mean over corpora in every repeat, and how sure the mean over repeats is.
+
+    With one repeat, the intervals of the corpora, which have no utterance in common, are combined
+    as independent.
+    """
+    values = np.mean([each[rate]["values"] for each in domains], axis=0)
+    mean = float(values.mean())
+    if len(values) > 1:
+        interval = interval_over_repeats(values.tolist(), ratio)
+    else:
+        halves = [(each[rate]["ci95"][1] - each[rate]["ci95"][0]) / 2 for each in domains]
+        half = float(np.sqrt(np.square(halves).sum())) / len(domains)
+        interval = (mean - half, mean + half)
+    return {"mean": mean, "ci95": list(interval), "values": values.tolist()}
+
+
+def markdown(table: Mapping[str, Any]) -> str:
+    """The table for people: UA with intervals, WA, the tests against one row, what it rests on."""
+    corpora = table["corpora"]
+    rows = table["rows"]
+    repeats = f"{table['repeats']} repeat{'s' if table['repeats'] > 1 else ''}"
+    lines = [
+        f"UA on the test parts (95 % interval); features {', '.join(table['features'])}, preset "
+        f"`{table['preset']}`, protocol `{table['protocol']}`, {repeats}.",
+        "",
+    ]
+    lines += _grid(
+        ["method", *corpora, "mean"],
+        [
+            [
+                row["name"],
+                *(_with_interval(row["domains"][corpus]["ua"]) for corpus in corpora),
+                _with_interval(row["mean"]["ua"]),
+            ]
+            for row in rows
+        ],
+    )
+    lines += ["", "WA:", ""]
+    lines += _grid(
+        ["method", *corpora, "mean"],
+        [
+            [
+                row["name"],
+                *(decimal(row["domains"][corpus]["wa"]["mean"]) for corpus in corpora),
+                decimal(row["mean"]["wa"]["mean"]),
+            ]
+            for row in rows
+        ],
+    )
+    lines += _printed(rows, corpora)
+    lines += _tests(table)
+    notes = [
+        note
+        for row in rows
+        for domain in row["domains"].values()
+        for note in (speaker_note(table["protocol"], domain), interval_note(domain))
+    ]
+    lines += ["", *(f"{note}" for note in dict.fromkeys(notes)), "", "```", table["command"], "```"]
+    return "\n".join(lines) + "\n"
+
+
+def _printed(rows: Sequence[Mapping[str, Any]], corpora: Sequence[str]) -> list[str]:
+    """The paper's own numbers, for those corpora that are the paper's."""
+    shown = [c for c in corpora if any(row["domains"][c]["printed"] for row in rows)]
+    if not shown:
+        return []
+    cells = []
+    for row in rows:
+        numbers = [row["domains"][corpus]["printed"] for corpus in shown]
+        if any(numbers):
+            cells.append(
+                [
+                    row["name"],
+                    *(f"{decimal(n['ua'])} / {decimal(n['wa'])}" if n else "-" for n in numbers),
+                ]
+            )
+    head = (
+        "UA / WA as the paper prints them (its five features, and its three corpora in one model):"
+    )
+    return ["", head, "", *_grid(["method", *shown], cells)]
+
+
+def _tests(table: Mapping[str, Any]) -> list[str]:
+    """The reference row against every other."""
+    reference = REFERENCE[table["what"]]
+    name = NAMES[reference]
+    unit = "speakers" if table["protocol"] == "speaker" else "utterances"
+    cells = []
+    for row in table["rows"]:
+        if row["row"] == reference:
+            continue
+        line = [f"{name} against {row['name']}"]
+        for scope in (*table["corpora"], "mean"):
+            found, sign = _find(table["tests"], reference, row["row"], scope)
+            low, high = sorted(sign * bound for bound in found["ci95"])
+            p = f"p {_p(found['p_units'])}"
+            p += f", {_p(found['p_repeats'])}" if found["p_repeats"] is not None else ""
+            line.append(
+                f"{_signed(sign * found['difference'])} ({_signed(low)} to {_signed(high)}), {p}"
+            )
+        cells.append(line)
+    second = " and, second, by the corrected t test over repeats" if table["repeats"] > 1 else ""
+    return [
+        "",
+        "Differences in UA, paired on the same test utterances; p by the permutation test over "
+        f"{unit}{second}, not corrected for their number:",
+        "",
+        *_grid(["", *table["corpora"], "mean"], cells),
+    ]
+
+
+def _find(
+    tests: Sequence[Mapping[str, Any]], one: str, other: str, scope: str
+) -> tuple[Mapping[str, Any], int]:
+    """The comparison of two rows, and -1 if it is the other way round."""
+    for each in tests:
+        if each["over"] == scope and {each["row"], each["than"]} == {one, other}:
+            return each, 1 if each["row"] == one else -1
+    raise KeyError((one, other, scope))
+
+
+def _with_interval(summary: Mapping[str, Any]) -> str:
+    low, high = (decimal(value) for value in summary["ci95"])
+    return f"{decimal(summary['mean'])} ({low}-{high})"
+
+
+def _signed(value: float) -> str:
+    return f"{'-' if value < 0 else '+'}{decimal(abs(value))}"
+
+
+def _p(value: float) -> str:
+    return "<.001" if value < 0.001 else decimal(value)
+
+
+def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *rows]]
