@@ -84,7 +84,7 @@ def test_fusion_is_the_literal_sum(method):
         xi = model.fusion.connection("de").settled()
         w = model.fusion.transitions["language_de"].weight
         v = torch.stack(
-            [sum(xi[i, j] * v[:, j] @ w[i, j].T for j in range(2)) for i in range(2)], dim=1
+            [sum(xi[i, j] * v[:, j] @ w[i, j] for j in range(2)) for i in range(2)], dim=1
         )
     weights = torch.ones(12, 2)
     if METHODS[method].gate:

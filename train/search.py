@@ -54,6 +54,9 @@ def _stretched(s: Tensor) -> Tensor:
 class Transitions(nn.Module):
     """The matrices W_ij of eq. 8, one for every connection.
 
+    They are kept transposed, (outputs, inputs, size of v, size of u), so that all that feeds one
+    output is one product of matrices.
+
     Args:
         inputs, outputs: numbers of representations.
         size: of each.
@@ -81,5 +84,5 @@ class Transitions(nn.Module):
         Returns:
             (B, outputs, size).
         """
-        moved = torch.einsum("ijde,bje->bijd", self.weight, v)
-        return torch.einsum("ij,bijd->bid", xi, moved)
+        gated = (xi[:, None, :, None] * v).flatten(2)
+        return torch.bmm(gated, self.weight.flatten(1, 2)).transpose(0, 1)
