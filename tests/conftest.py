@@ -31,12 +31,14 @@ def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SER_WEIGHTS", str(tmp_path / "default-weights"))
 
 
-def toy_manifest(utterances: int = 60, speakers: int = 6, language: str = "de") -> Manifest:
+def toy_manifest(
+    utterances: int = 60, speakers: int = 6, language: str = "de", corpus: str = "toy"
+) -> Manifest:
     """A manifest without audio: emotions and speakers in turn."""
     rows = [
         {
             "id": f"u{number:03}",
-            "corpus": "toy",
+            "corpus": corpus,
             "language": language,
             "speaker": f"s{number // len(EMOTIONS) % speakers}",
             "gender": "",
@@ -70,6 +72,14 @@ def toy_key(feature: str, kind: str, dim: int) -> FeatureKey:
 def toy_cache(tmp_path: Path) -> Cache:
     """Corpus `toy` with `mfcc` (sequence of 4 to 19 frames, dim 5) and `ge2e` (vector, dim 7)."""
     return make_toy_cache(tmp_path / "cache")
+
+
+@pytest.fixture
+def two_corpora(tmp_path: Path) -> Cache:
+    """Corpora `toy` (German) and `tic` (Italian, 45 utterances), features as in `toy_cache`."""
+    make_toy_cache(tmp_path / "cache")
+    second = toy_manifest(utterances=45, language="it", corpus="tic")
+    return make_toy_cache(tmp_path / "cache", second)
 
 
 @pytest.fixture

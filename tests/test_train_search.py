@@ -88,7 +88,9 @@ def test_the_search_is_the_literal_equation(seed, outputs, inputs):
     transitions = Transitions(outputs, inputs, 5).double()
     v = torch.randn(3, inputs, 5, dtype=torch.double)
     xi = torch.rand(outputs, inputs, dtype=torch.double)
-    expected = literal_search(v.numpy(), xi.tolist(), transitions.weight.detach().transpose(2, 3).numpy())
+    expected = literal_search(
+        v.numpy(), xi.tolist(), transitions.weight.detach().transpose(2, 3).numpy()
+    )
     np.testing.assert_allclose(transitions(v, xi).detach().numpy(), expected, atol=1e-12)
 
 

@@ -50,7 +50,8 @@ def check_target(folder: Path, config: Mapping[str, Any], overwrite: bool) -> No
 def is_run(folder: Path, config: Mapping[str, Any]) -> bool:
     """Whether a folder holds the run that `config` describes."""
     try:
-        return bool(json.loads((folder / CONFIG).read_text(encoding="utf-8")) == config)
+        found = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        return bool(found == json.loads(json.dumps(config)))
     except (OSError, ValueError):
         return False
 

@@ -1,0 +1,203 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ser.errors import InputError
+from ser.progress import Progress
+from ser.reproduce import sweep
+from ser.reproduce.plans import Order, default_out, fig4, path_name, table4
+from ser.reproduce.run import reproduce
+from ser.train.fusion import METHODS
+
+QUICK = ("train.epochs=1",)
+
+
+def order(what="table3", **changes):
+    values = {
+        "what": what,
+        "corpora": ["toy", "tic"],
+        "features": ["mfcc", "ge2e"],
+        "preset": "strong",
+        "overrides": (*QUICK, "train.members=1"),
+        "repeats": 2,
+        "workers": 1,
+    }
+    return Order(**{**values, **changes})
+
+
+def run(cache, out, what="table3", **changes):
+    return reproduce(order(what, **changes), cache, out, "ser reproduce", Progress())
+
+
+def test_table3_has_all_methods_the_single_models_and_the_svm(two_corpora, tmp_path):
+    found = run(two_corpora, tmp_path / "out")
+    values = json.loads((tmp_path / "out" / "table3.json").read_text())
+    assert [row["row"] for row in values["rows"]] == ["svm", "single", *METHODS]
+    assert (tmp_path / "out" / "table3.md").read_text() == found.markdown
+    for row in values["rows"]:
+        runs = tmp_path / "out" / "runs"
+        means = []
+        for corpus in ("toy", "tic"):
+            name = row["row"] if row["row"] in METHODS else f"{row['row']}-{corpus}"
+            metrics = json.loads((runs / name / "metrics.json").read_text())["domains"][corpus]
+            assert row["domains"][corpus]["ua"] == metrics["ua"]
+            means.append(metrics["ua"]["mean"])
+        assert row["mean"]["ua"]["mean"] == pytest.approx(sum(means) / 2)
+    assert len(values["tests"]) == 7 * 6 / 2 * 3
+    ours, base = (row["mean"]["ua"]["mean"] for row in (values["rows"][-1], values["rows"][2]))
+    test = next(
+        each
+        for each in values["tests"]
+        if (each["row"], each["than"], each["over"]) == ("ours", "base", "mean")
+    )
+    assert test["difference"] == pytest.approx(ours - base)
+    assert "Speakers overlap" in found.markdown
+    assert not (tmp_path / "out" / "unfinished").exists()
+
+
+def test_what_is_finished_is_not_done_again(two_corpora, tmp_path, monkeypatch):
+    first = run(two_corpora, tmp_path / "out")
+
+    def no_jobs(*_):
+        raise AssertionError("a finished run was started again")
+
+    monkeypatch.setattr(sweep, "run_jobs", no_jobs)
+    assert run(two_corpora, tmp_path / "out").values == first.values
+
+
+def test_a_damaged_finished_run_is_done_again(two_corpora, tmp_path, monkeypatch):
+    whole = run(two_corpora, tmp_path / "whole")
+    real = sweep.run_jobs
+
+    def some(*arguments):
+        for number, each in enumerate(real(*arguments)):
+            if number == 5:
+                raise KeyboardInterrupt
+            yield each
+
+    monkeypatch.setattr(sweep, "run_jobs", some)
+    with pytest.raises(KeyboardInterrupt):
+        run(two_corpora, tmp_path / "out")
+    kept = sorted((tmp_path / "out" / "unfinished").iterdir())
+    assert len(kept) == 1  # of five, two pairs became run folders
+    kept[0].write_bytes(kept[0].read_bytes()[:100])
+    monkeypatch.undo()
+    assert run(two_corpora, tmp_path / "out").values == whole.values
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from ser.cache import Cache
+from ser.progress import Progress
+from ser.reproduce.plans import Order
+from ser.reproduce.run import reproduce
+
+if __name__ == "__main__":
+    order = Order(what="table3", corpora=["toy", "tic"], features=["mfcc", "ge2e"],
+                  preset="strong", overrides=("train.epochs=1", "train.members=1"),
+                  repeats=2, workers=2)
+    reproduce(order, Cache(Path(sys.argv[1])), Path(sys.argv[2]), "ser reproduce", Progress())
+"""
+
+
+def test_a_table_that_was_killed_ends_as_one_that_was_not(two_corpora, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    out = tmp_path / "out"
+    command = [sys.executable, str(script), str(two_corpora.folder), str(out)]
+
+    def finished():
+        whole = {path.name for path in out.glob("runs/[!.]*")}
+        waiting = [path.name.rsplit("-", 3)[0] for path in out.glob("unfinished/[!.]*")]
+        return 2 * len(whole) + sum(name not in whole for name in waiting)
+
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    while process.poll() is None and finished() < 3:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
+    process.wait()
+    before = finished()
+    assert 3 <= before < 18
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=True)
+    started = [line for line in done.stderr.splitlines() if ": repeat " in line]
+    assert len(started) == 18 - before
+    whole = run(two_corpora, tmp_path / "whole")
+    for name in ("table3.json", "table3.md"):
+        assert (out / name).read_text() == (tmp_path / "whole" / name).read_text()
+    for folder in sorted((tmp_path / "whole" / "runs").iterdir()):
+        ours, other = (
+            pd.read_csv(each / "predictions.csv") for each in (folder, out / "runs" / folder.name)
+        )
+        pd.testing.assert_frame_equal(ours, other)
+    assert whole.values["what"] == "table3"
+
+
+def test_other_runs_in_the_folder_are_refused(two_corpora, tmp_path):
+    run(two_corpora, tmp_path / "out", "table4", corpora=["toy"])
+    with pytest.raises(InputError, match="holds a different run"):
+        run(two_corpora, tmp_path / "out", "table4", corpora=["toy"], overrides=("train.lr=0.1",))
+    changed = {"corpora": ["toy"], "overrides": ("train.epochs=2",), "overwrite": True}
+    run(two_corpora, tmp_path / "out", "table4", **changed)
+
+
+def test_table4_differs_in_alpha_alone(two_corpora, tmp_path):
+    requests = table4(order("table4", corpora=["toy"]))
+    alphas = {name: each.config.train.alpha for name, each in requests.items()}
+    assert alphas == {"with-toy": -1.0, "without-toy": 0.0}
+    values = run(two_corpora, tmp_path / "out", "table4", corpora=["toy"]).values
+    assert [row["row"] for row in values["rows"]] == ["with", "without"]
+
+
+def test_fig3_is_drawn_from_the_rebuilt_models(two_corpora, tmp_path):
+    pytest.importorskip("matplotlib")
+    run(two_corpora, tmp_path / "out", "fig3", corpora=["toy"])
+    values = json.loads((tmp_path / "out" / "fig3.json").read_text())
+    for panel in values["panels"]:
+        assert len(panel["points"]) == len(panel["labels"]) == 12
+        assert -1 <= panel["silhouette"] <= 1
+    assert (tmp_path / "out" / "fig3.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_fig4_sets_single_features_beside_the_gates(two_corpora, tmp_path):
+    pytest.importorskip("matplotlib")
+    found = run(two_corpora, tmp_path / "out", "fig4")
+    for corpus in ("toy", "tic"):
+        values = found.values["corpora"][corpus]
+        assert set(values["alone"]) == set(values["gate"]) == {"mfcc", "ge2e"}
+        assert -1 <= values["rank_correlation"] <= 1
+    assert (tmp_path / "out" / "fig4.png").stat().st_size > 1000
+    features = [each.features for each in fig4(order("fig4")).values()]
+    assert features == [["mfcc"], ["mfcc"], ["ge2e"], ["ge2e"], ["mfcc", "ge2e"]]
+
+
+def test_the_paper_s_corpora_are_the_default_and_their_printed_numbers_are_shown(
+    cache_maker, tmp_path
+):
+    from .conftest import make_toy_cache, toy_manifest
+
+    for corpus, language in (("emodb", "de"), ("cafe", "fr")):
+        manifest = toy_manifest(language=language, corpus=corpus)
+        cache = make_toy_cache(tmp_path / "cache", manifest)
+    found = run(cache, tmp_path / "out", corpora=[])
+    assert found.values["corpora"] == ["emodb", "cafe"]
+    assert "| Ours | .958 / .954 | .871 / .851 |" in found.markdown
+
+
+def test_too_few_corpora_are_told_with_those_that_are_there(two_corpora, tmp_path):
+    with pytest.raises(InputError, match=r"has none; .* --corpus tic,toy"):
+        run(two_corpora, tmp_path / "out", corpora=[])
+    with pytest.raises(InputError, match=r"'table5' \(did you mean"):
+        run(two_corpora, tmp_path / "out", "table5")
+
+
+def test_folders_are_named_after_what_is_in_them():
+    assert default_out(order()) == Path("reproduced/table3-strong-paper")
+    assert path_name("hf:microsoft/wavlm:layer=9") == "hf-microsoft-wavlm-layer-9"

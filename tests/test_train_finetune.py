@@ -1,0 +1,111 @@
+"""GE2E is trained on from its published weights, on the frames that it is computed from."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from ser.cache import Cache
+from ser.errors import MissingFeaturesError
+from ser.speaker_encoder import published
+from ser.speaker_weights import weights_file
+from ser.train.config import load_config
+from ser.train.evaluate import probabilities
+from ser.train.experiment import encode, load_domains, resolve
+from ser.train.loop import GE2E_RATE, Part, fit, make_optimiser
+from ser.train.model import Recogniser
+from ser.train.request import Request
+from ser.train.run_folder import load_model
+from ser.train.train import train
+
+from .conftest import EMOTIONS, make_toy_cache, toy_key, toy_manifest
+
+TUNED = ["train.finetune_ge2e=true", "train.epochs=3", "train.select=last"]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory) -> Cache:
+    """Corpus `toy`, 24 utterances, with frames whose loudness tells the emotions apart."""
+    manifest = toy_manifest(utterances=24)
+    cache = make_toy_cache(tmp_path_factory.mktemp("finetune"), manifest)
+    cache.remove("ge2e")
+    encoder = published(weights_file()).eval()
+    random = np.random.default_rng(3)
+    with (
+        cache.write(toy_key("ge2e_mel", "sequence", 40), manifest) as mel,
+        cache.write(toy_key("ge2e", "vector", 256), manifest) as ge2e,
+    ):
+        for id, emotion in zip(manifest.ids, manifest.table["emotion"], strict=True):
+            level = 0.02 * 4.0 ** EMOTIONS.index(emotion)
+            frames = level * random.random((random.integers(60, 200), 40))
+            frames = frames.astype(np.float32)
+            mel.add(id, frames)
+            with torch.inference_mode():
+                ge2e.add(id, encoder.embed([torch.from_numpy(frames)])[0].numpy())
+    return cache
+
+
+def request(*changes, method="single", **more):
+    values = {
+        "setting": "single",
+        "corpora": ["toy"],
+        "features": ["mfcc", "ge2e"],
+        "config": load_config("strong", [*TUNED, "train.members=1", *changes]),
+        "repeats": 1,
+        "workers": 1,
+    }
+    return Request(**{**values, **more})
+
+
+@pytest.fixture
+def prepared(cache):
+    experiment = resolve(request(), cache)
+    domains = encode(load_domains(cache, [experiment]), [experiment])
+    split = experiment.jobs()[0].splits["toy"]
+    domain = domains["toy"]
+    part = Part(domain, domain.rows(split.train), domain.rows(split.validation))
+    return experiment.spec(domains), part
+
+
+def test_it_starts_where_the_published_weights_are(prepared):
+    spec, part = prepared
+    model = Recogniser(spec).eval()
+    model.speaker = published(weights_file())
+    model.fit_inputs([(part.domain, part.train)])
+    tuned = model.standardised(part.domain.batch(part.train), "toy")["ge2e"][0]
+    frozen = model.inputs[1](part.domain.features["ge2e"].frames[part.train])
+    torch.testing.assert_close(tuned, frozen, atol=1e-3, rtol=1e-3)
+
+
+def test_the_weights_move_and_the_loss_falls(prepared):
+    spec, part = prepared
+    fitted = fit([part], spec, request().config, seed=0)
+    assert fitted.losses[-1] < fitted.losses[0]
+    before = published(weights_file()).state_dict()
+    after = fitted.model.speaker.state_dict()
+    moved = {name: (after[name] - before[name]).abs().max().item() for name in before}
+    assert all(0 < distance < 0.01 for distance in moved.values()), moved
+
+
+def test_its_rate_is_a_hundredth_of_the_others(prepared):
+    model = Recogniser(prepared[0])
+    rest, speaker = make_optimiser(model, request().config).param_groups
+    assert speaker["lr"] == pytest.approx(GE2E_RATE * rest["lr"])
+    count = len(list(model.speaker.parameters()))
+    assert len(speaker["params"]) == count
+    assert len(rest["params"]) == len(list(model.parameters())) - count
+
+
+def test_a_tuned_model_is_rebuilt_from_its_run_folder(cache, tmp_path):
+    train(request(), cache, tmp_path / "run")
+    experiment = resolve(request(), cache)
+    domain = encode(load_domains(cache, [experiment]), [experiment])["toy"]
+    table = pd.read_csv(tmp_path / "run" / "predictions.csv")
+    rows = domain.rows(table["id"].tolist())
+    found = probabilities(load_model(tmp_path / "run"), domain, rows)
+    assert [domain.labels[label] for label in found.argmax(-1)] == table["predicted"].tolist()
+
+
+def test_the_frames_must_be_cached(toy_cache):
+    with pytest.raises(MissingFeaturesError, match=r"finetune_ge2e=true needs frames: ge2e_mel"):
+        resolve(request(), toy_cache)
