@@ -8,7 +8,7 @@ from ser.errors import InputError
 from ser.train.config import load_config
 from ser.train.data import Domain, Packed
 from ser.train.fusion import METHODS, SHARED, Gate
-from ser.train.loop import training_loss
+from ser.train.loop import make_optimiser, training_loss
 from ser.train.model import Recogniser
 from ser.train.spec import ModelSpec
 
@@ -201,3 +201,31 @@ def test_a_spec_survives_json():
 def test_a_corpus_that_was_not_trained_on_is_an_error():
     with pytest.raises(InputError, match="trained for aa, bb, cc, not for dd"):
         recogniser("sb")[0].spec.domain("dd")
+
+
+def test_towers_can_begin_alike():
+    model, _ = recogniser("sb", "model.tower_init=alike", "model.tower=linear")
+    last = {name: tower[-1] for name, tower in model.towers.items()}
+    labels = {name: model.spec.tower_labels(name) for name in model.towers}
+    anger = [last[name].weight[labels[name].index("anger")] for name in last]
+    assert torch.equal(anger[0], anger[1])
+    assert torch.equal(anger[0], anger[2])
+    assert not torch.equal(last["language_de"].weight[0], last["language_de"].weight[1])
+    deep, _ = recogniser("sb", "model.tower_init=alike")
+    torch.testing.assert_close(
+        deep.towers["language_de"][0].weight, deep.towers["language_fr"][0].weight
+    )
+
+
+def test_gates_and_search_can_learn_at_a_rate_of_their_own():
+    model, config = recogniser("ours", "gate.lr=0.5", "search.lr=0.1")
+    rates = {
+        name: group["lr"]
+        for group in make_optimiser(model, config).param_groups
+        for name, parameter in model.named_parameters()
+        if any(parameter is each for each in group["params"])
+    }
+    assert len(rates) == len(list(model.parameters()))
+    assert rates["fusion.gates.language_de.linear.weight"] == pytest.approx(0.5e-3)
+    assert rates["fusion.connections.language_de.log_kappa"] == pytest.approx(1e-4)
+    assert rates["encoders.1.layers.0.weight"] == pytest.approx(1e-3)

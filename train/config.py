@@ -38,6 +38,7 @@ class ModelSettings:
     standardise: str
     encoder: str
     tower: str
+    tower_init: str
     dropout: float
     encoder_dropout: float
     normalisation: str
@@ -51,6 +52,7 @@ class GateSettings:
     selector: str
     scale: str
     init: str
+    lr: float
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class SearchSettings:
     l0: float
     kappa: float
     init: str
+    lr: float
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "model.standardise": ("shared", "corpus"),
     "model.encoder": ("attention", "functionals"),
     "model.tower": ("deep", "linear"),
+    "model.tower_init": ("own", "alike"),
     "model.normalisation": ("none", "batch", "layer"),
     "model.conv_activation": ("none", "relu"),
     "gate.scale": ("one", "features"),
@@ -121,6 +125,8 @@ _BOUNDS: Mapping[str, tuple[Any, Any]] = {
     "train.members": (1, 100),
     "model.dropout": (0.0, 0.95),
     "model.encoder_dropout": (0.0, 0.95),
+    "gate.lr": (0.0, 100.0),
+    "search.lr": (0.0, 100.0),
     "search.l0": (0.0, 1000.0),
     "search.kappa": (1e-6, 1e6),
     "augment.noise": (0.0, 10.0),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -121,14 +120,22 @@ def fit(
 
 def make_optimiser(model: Recogniser, config: Config) -> torch.optim.Optimizer:
     """AdamW over all that is trained; GE2E, where it is fine-tuned, at a hundredth of the rate."""
-    lr = config.train.lr
-    speaker = [] if model.speaker is None else list(model.speaker.parameters())
-    tuned = {id(parameter) for parameter in speaker}
-    rest = [each for each in model.parameters() if id(each) not in tuned]
-    groups: list[dict[str, Any]] = [{"params": rest}]
-    if speaker:
-        groups.append({"params": speaker, "lr": lr * GE2E_RATE})
-    return torch.optim.AdamW(groups, lr=lr, weight_decay=config.train.weight_decay, fused=True)
+    shares = {
+        "speaker": GE2E_RATE,
+        "fusion.gates": config.gate.lr,
+        "fusion.connections": config.search.lr,
+        "fusion.transitions": config.search.lr,
+    }
+    groups: dict[float, list[Tensor]] = {1.0: []}
+    for name, parameter in model.named_parameters():
+        share = next((share for part, share in shares.items() if name.startswith(part)), 1.0)
+        groups.setdefault(share, []).append(parameter)
+    return torch.optim.AdamW(
+        [{"params": group, "lr": share * config.train.lr} for share, group in groups.items()],
+        lr=config.train.lr,
+        weight_decay=config.train.weight_decay,
+        fused=True,
+    )
 
 
 def mixed_batches(

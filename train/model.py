@@ -14,7 +14,7 @@ from .encoders import SequenceEncoder, Standardise, VectorEncoder, valid
 from .fusion import METHODS, SHARED, Concatenation, Mixture
 from .losses import AuxiliaryLoss
 from .spec import GE2E, GE2E_MEL, SINGLE, FeatureShape, ModelSpec
-from .towers import make_tower
+from .towers import begin_alike, make_tower
 
 
 def make_encoder(shape: FeatureShape, settings: ModelSettings) -> nn.Module:
@@ -74,6 +74,8 @@ class Recogniser(nn.Module):
                 for name, language in languages_of.items()
             }
         )
+        if spec.model.tower_init == "alike":
+            begin_alike(self.towers, {name: spec.tower_labels(name) for name in self.towers})
         self.auxiliary = AuxiliaryLoss(spec.auxiliary.reduction, spec.auxiliary.exclude_self)
         self.speaker = SpeakerEncoder() if spec.finetune_ge2e else None
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 
@@ -50,3 +51,26 @@ def make_tower(
         nn.Dropout(dropout),
         nn.Linear(shape.units, classes),
     )
+
+
+def begin_alike(towers: nn.ModuleDict, labels: Mapping[str, Sequence[str]]) -> None:
+    """Give every tower the initial weights of the first of its shape: hidden layers, and of the
+    logits those of the same emotion.
+
+    So the encoders, which all towers share, are drawn the same way for an emotion in whatever
+    language, from the first step on.
+    """
+    logits: dict[str, tuple[nn.Linear, int]] = {}
+    hidden: dict[str, nn.Linear] = {}
+    for name, tower in towers.items():
+        layers = [layer for layer in tower.modules() if isinstance(layer, nn.Linear)]
+        with torch.no_grad():
+            for depth, layer in enumerate(layers[:-1]):
+                first = hidden.setdefault(f"{depth} {layer.weight.shape}", layer)
+                layer.load_state_dict(first.state_dict())
+            last = layers[-1]
+            for row, label in enumerate(labels[name]):
+                key = f"{label} {last.in_features}"
+                source, place = logits.setdefault(key, (last, row))
+                last.weight[row] = source.weight[place]
+                last.bias[row] = source.bias[place]
