@@ -2,48 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .data import Domain, Packed
+from .encoders import valid
 
 PERCENTILES = (0.1, 0.5, 0.9)
 STRETCHES = 3
 
+Summary = Callable[[Tensor, Tensor], Tensor]
+"""Padded sequences (B, L, D) and their lengths (B,) -> a vector each (B, d)."""
 
-def functionals(frames: Tensor) -> Tensor:
-    """What is said of a sequence: (T, D) -> (9 D,).
+
+def functionals(frames: Tensor, lengths: Tensor) -> Tensor:
+    """What is said of sequences on the host: (B, L, D), zeros as padding, -> (B, 9 D).
 
     Mean and deviation, root mean square of the differences between frames, 10th, 50th and 90th
-    percentile, and the means of the first, second and last third.
+    percentile, and the means of the first, second and last third. A sequence of fewer than three
+    frames is taken as if every frame were there three times.
     """
-    frames = frames.float()
-    if len(frames) < STRETCHES:
-        frames = frames.repeat_interleave(STRETCHES, dim=0)
-    deviation, mean = torch.std_mean(frames, dim=0, correction=0)
-    change = frames.diff(dim=0).square().mean(0).sqrt()
-    percentiles = frames.quantile(frames.new_tensor(PERCENTILES), dim=0).flatten()
-    thirds = [part.mean(0) for part in frames.tensor_split(STRETCHES)]
-    return torch.cat([mean, deviation, change, percentiles, *thirds])
+    short = lengths < STRETCHES
+    if short.any():
+        result = frames.new_empty(len(frames), 9 * frames.shape[2])
+        thrice = frames[short, : STRETCHES - 1].repeat_interleave(STRETCHES, dim=1)
+        result[short] = functionals(thrice, STRETCHES * lengths[short])
+        if not short.all():
+            result[~short] = functionals(frames[~short], lengths[~short])
+        return result
+    inside = valid(lengths, frames.shape[1])
+    count = lengths[:, None].to(frames.dtype)
+    mean = frames.sum(1) / count
+    deviation = (((frames - mean[:, None]) * inside[..., None]).square().sum(1) / count).sqrt()
+    change = frames.diff(dim=1).square() * inside[:, 1:, None]
+    rms = (change.sum(1) / (count - 1)).sqrt()
+    percentiles = _percentiles(frames, lengths, inside)
+    parts = [mean, deviation, rms, *percentiles, *_thirds(frames, lengths)]
+    return torch.cat(parts, dim=1)
 
 
-def pooled(frames: Tensor) -> Tensor:
-    """Mean and deviation over time, all that the baseline sees: (T, D) -> (2 D,)."""
-    deviation, mean = torch.std_mean(frames.double(), dim=0, correction=0)
-    return torch.cat([mean, deviation]).float()
+def _percentiles(frames: Tensor, lengths: Tensor, inside: Tensor) -> list[Tensor]:
+    """Each (B, D), with linear interpolation between frames."""
+    padded = torch.where(inside[..., None], frames, torch.inf).transpose(1, 2).contiguous()
+    ranked = torch.from_numpy(np.sort(padded.numpy(), axis=-1))  # several times torch's speed
+    found = []
+    for share in PERCENTILES:
+        place = share * (lengths - 1).double()
+        below = place.floor().long()
+        above = place.ceil().long()
+        low, high = (
+            ranked.gather(2, at[:, None, None].expand(-1, ranked.shape[1], 1))[..., 0]
+            for at in (below, above)
+        )
+        found.append(torch.lerp(low, high, (place - below)[:, None].to(low.dtype)))
+    return found
 
 
-VECTORS: Mapping[str, Callable[[Tensor], Tensor]] = {"functionals": functionals, "pooled": pooled}
+def _thirds(frames: Tensor, lengths: Tensor) -> Iterator[Tensor]:
+    """The means (B, D) of stretches whose lengths differ by one at most, longer ones first."""
+    steps = torch.arange(frames.shape[1])
+    start = torch.zeros_like(lengths)
+    for number in range(STRETCHES):
+        end = start + lengths // STRETCHES + (lengths % STRETCHES > number)
+        chosen = (steps >= start[:, None]) & (steps < end[:, None])
+        weights = chosen / (end - start)[:, None].to(frames.dtype)
+        yield (weights[:, None] @ frames)[:, 0]
+        start = end
+
+
+def pooled(frames: Tensor, lengths: Tensor) -> Tensor:
+    """Mean and deviation over time, all that the baseline sees: (B, L, D) -> (B, 2 D), double."""
+    frames = frames.double()
+    inside = valid(lengths, frames.shape[1])[..., None]
+    mean = frames.sum(1) / lengths[:, None]
+    squares = ((frames - mean[:, None]) * inside).square().sum(1)
+    return torch.cat([mean, (squares / lengths[:, None]).sqrt()], dim=1)
+
+
+VECTORS: Mapping[str, Summary] = {"functionals": functionals, "pooled": pooled}
 """Encodings that make a vector of a sequence; any other leaves it as it is."""
+
+AT_ONCE = 1 << 21
+"""Values that are padded and summarised together."""
 
 
 def as_encoded(domain: Domain, encoding: str, keep: Sequence[str] = ()) -> Domain:
     """The domain as a model with `model.encoder = encoding` takes it, or the baseline (`pooled`):
-    sequence features become vectors, once and for all epochs, but for those named in `keep`."""
+    sequence features become vectors, once and for all epochs, but for those named in `keep`.
+
+    Args:
+        domain: on the host.
+    """
     if encoding not in VECTORS:
         return domain
     features = {
@@ -55,8 +108,14 @@ def as_encoded(domain: Domain, encoding: str, keep: Sequence[str] = ()) -> Domai
     return replace(domain, features=features)
 
 
-def _as_vectors(packed: Packed, summarise: Callable[[Tensor], Tensor]) -> Packed:
-    bounds = pairwise(packed.offsets.tolist())
-    vectors = torch.stack([summarise(packed.frames[start:end]) for start, end in bounds])
-    offsets = torch.arange(len(vectors) + 1, device=vectors.device)
+def _as_vectors(packed: Packed, summarise: Summary) -> Packed:
+    """Summarise utterances of similar length together."""
+    ranked = torch.argsort(packed.lengths)
+    widest = max(int(packed.lengths.max()), 1) * packed.dim
+    parts = [
+        summarise(*packed.gather(rows, int(packed.lengths[rows].max())))
+        for rows in torch.split(ranked, max(1, AT_ONCE // widest))
+    ]
+    vectors = torch.cat(parts)[torch.argsort(ranked)]
+    offsets = torch.arange(len(vectors) + 1)
     return Packed(vectors, offsets, sequence=False, backbone=packed.backbone)
