@@ -39,6 +39,7 @@ class ModelSettings:
     encoder: str
     tower: str
     tower_init: str
+    tower_lr: float
     dropout: float
     encoder_dropout: float
     normalisation: str
@@ -123,6 +124,7 @@ _BOUNDS: Mapping[str, tuple[Any, Any]] = {
     "train.alpha": (-1.0, 1000.0),
     "train.label_smoothing": (0.0, 0.9),
     "train.members": (1, 100),
+    "model.tower_lr": (0.0, 100.0),
     "model.dropout": (0.0, 0.95),
     "model.encoder_dropout": (0.0, 0.95),
     "gate.lr": (0.0, 100.0),

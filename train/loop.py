@@ -122,6 +122,7 @@ def make_optimiser(model: Recogniser, config: Config) -> torch.optim.Optimizer:
     """AdamW over all that is trained; GE2E, where it is fine-tuned, at a hundredth of the rate."""
     shares = {
         "speaker": GE2E_RATE,
+        "towers": config.model.tower_lr,
         "fusion.gates": config.gate.lr,
         "fusion.connections": config.search.lr,
         "fusion.transitions": config.search.lr,
