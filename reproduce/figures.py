@@ -42,10 +42,8 @@ def figure3(
             split = experiment.splits[corpus][0]
             model = load_model(runs / f"{name}-{corpus}", split.seed, split.fold)
             rows = domain.rows(split.test)
-            found = representations(model.to(domain.targets.device), domain, rows).numpy()
-            labels = [
-                domain.labels[label] for label in domain.targets[rows.to(domain.targets.device)]
-            ]
+            found = representations(model, domain, rows).numpy()
+            labels = [domain.labels[label] for label in domain.targets[rows]]
             perplexity = min(30.0, (len(found) - 1) / 3)
             points = TSNE(perplexity=perplexity, random_state=0, init="pca").fit_transform(found)
             distinct = 1 < len(set(labels)) < len(labels)

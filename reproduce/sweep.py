@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..cache import Cache
-from ..cores import cores
 from ..progress import Progress
 from ..train.experiment import Experiment, digest, encode, load_domains, resolve
 from ..train.jobs import Job, Outcome
-from ..train.pool import run_jobs
+from ..train.pool import run_jobs, side_by_side
 from ..train.request import Request
 from ..train.run_folder import check_target, is_run, new_folder
 from ..train.ticker import Ticker
@@ -42,7 +41,9 @@ def sweep(requests: Mapping[str, Request], cache: Cache, out: Path, progress: Pr
             names = {id(job): name for name, job in group}
             jobs = [job for _, job in group]
             domains = work.domains[encoding]
-            for job, outcome in run_jobs(domains, jobs, work.workers, ticker.epoch_done):
+            device = work.experiments[group[0][0]].device
+            workers = work.workers or side_by_side(domains, device)
+            for job, outcome in run_jobs(domains, jobs, workers, device, ticker.epoch_done):
                 work.done(names[id(job)], job, outcome)
                 ticker.job_done(job, outcome)
     return work
@@ -52,7 +53,7 @@ class Sweep:
     """What is known of every experiment while they run.
 
     Attributes:
-        domains: by encoding, all that the experiments of that encoding need, on the device.
+        domains: by encoding, all that the experiments of that encoding need.
         outcomes: by experiment, those of its finished jobs.
     """
 
@@ -63,19 +64,12 @@ class Sweep:
         groups: dict[str, list[Experiment]] = defaultdict(list)
         for each in self.experiments.values():
             groups[each.encoding].append(each)
-        self.domains = {
-            encoding: {
-                corpus: domain.to(group[0].device)
-                for corpus, domain in encode(loaded, group).items()
-            }
-            for encoding, group in groups.items()
-        }
+        self.domains = {encoding: encode(loaded, group) for encoding, group in groups.items()}
         self.configs = {
             name: describe(each, self.domains[each.encoding])
             for name, each in self.experiments.items()
         }
-        workers = {each.workers for each in requests.values()}.pop()
-        self.workers = cores() if workers is None else workers
+        self.workers = {each.workers for each in requests.values()}.pop()
         self.outcomes: dict[str, list[Outcome]] = defaultdict(list)
         self.taken_over = 0
         self.pending: dict[str, list[Job]] = {}

@@ -230,3 +230,12 @@ def test_every_epoch_is_counted(domain, parts):
     seen = []
     fit_one(domain, *parts[:2], load_config("paper", QUICK), 0, lambda: seen.append(1))
     assert len(seen) == 3
+
+
+def test_half_precision_learns_nearly_the_same(domain, parts):
+    config = load_config("paper", [*QUICK, "model.dropout=0"])
+    half = load_config("paper", [*QUICK, "model.dropout=0", "train.precision=bfloat16"])
+    full, found = (fit_one(domain, *parts[:2], each, seed=0) for each in (config, half))
+    assert found.losses != full.losses
+    assert found.losses == pytest.approx(full.losses, rel=0.1)
+    assert {value.dtype for value in found.model.state_dict().values()} == {torch.float32}

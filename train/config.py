@@ -29,6 +29,7 @@ class TrainSettings:
     label_smoothing: float
     members: int
     finetune_ge2e: bool
+    precision: str
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,6 @@ class ModelSettings:
     encoder: str
     tower: str
     tower_init: str
-    tower_lr: float
     dropout: float
     encoder_dropout: float
     normalisation: str
@@ -103,6 +103,7 @@ class Config:
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "train.schedule": ("constant", "cosine"),
     "train.select": ("best", "last"),
+    "train.precision": ("float32", "bfloat16"),
     "model.standardise": ("shared", "corpus"),
     "model.encoder": ("attention", "functionals"),
     "model.tower": ("deep", "linear"),
@@ -124,7 +125,6 @@ _BOUNDS: Mapping[str, tuple[Any, Any]] = {
     "train.alpha": (-1.0, 1000.0),
     "train.label_smoothing": (0.0, 0.9),
     "train.members": (1, 100),
-    "model.tower_lr": (0.0, 100.0),
     "model.dropout": (0.0, 0.95),
     "model.encoder_dropout": (0.0, 0.95),
     "gate.lr": (0.0, 100.0),

@@ -146,6 +146,11 @@ class Domain:
         position = {id: row for row, id in enumerate(self.ids)}
         return torch.tensor([position[id] for id in ids], dtype=torch.long)
 
+    @property
+    def bytes(self) -> int:
+        """Size of all features."""
+        return sum(packed.frames.nbytes for packed in self.features.values())
+
     def lengths(self) -> Tensor:
         """What a batch costs, per utterance: the frames of its longest sequence feature."""
         each = [packed.lengths for packed in self.features.values()]

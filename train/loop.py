@@ -64,42 +64,15 @@ def fit(
 
     Raises SerError if the loss is not finite.
     """
-    settings = config.train
-    device = parts[0].domain.targets.device
-    torch.manual_seed(seed)
-    order = torch.Generator().manual_seed(seed)
-    model = Recogniser(spec)
-    if model.speaker is not None:
-        model.speaker = published(weights_file())
-    model.fit_inputs([(part.domain, part.train) for part in parts])
-    model.to(device)
-    optimiser = make_optimiser(model, config)
-    steps = sum(math.ceil(len(part.train) / settings.batch_size) for part in parts)
-    factor = lr_factor(config, steps * settings.epochs)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
-    lengths = [part.domain.lengths() for part in parts]
+    training = Training(parts, spec, config, seed)
+    model = training.model
     checks = [evaluation_batches(part.domain, part.validation) for part in parts]
-    targets = [
-        model.columns(each.corpus).to(device)[each.targets]
-        for each in (part.domain for part in parts)
-    ]
-    utterances = sum(len(part.train) for part in parts)
     losses: list[float] = []
     curves: dict[str, list[float]] = {part.domain.corpus: [] for part in parts}
     best, highest, chosen = model.state_dict(), -1.0, 0
 
-    for epoch in range(1, settings.epochs + 1):
-        model.train()
-        total = torch.zeros((), device=device)
-        for number, rows in mixed_batches(parts, lengths, settings.batch_size, order):
-            domain = parts[number].domain
-            loss = training_loss(model, domain, rows, targets[number][rows], config)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
-            total += loss.detach() * len(rows)
-        losses.append(float(total) / utterances)
+    for epoch in range(1, config.train.epochs + 1):
+        losses.append(float(training.epoch()))
         if not math.isfinite(losses[-1]):
             raise SerError(
                 f"{', '.join(curves)}: the loss of epoch {epoch} is not finite; "
@@ -109,7 +82,7 @@ def fit(
             ua = validation_ua(model, part.domain, part.validation, batches)
             curves[part.domain.corpus].append(ua)
         mean = sum(curve[-1] for curve in curves.values()) / len(curves)
-        if settings.select == "last" or mean > highest:
+        if config.train.select == "last" or mean > highest:
             best = {name: value.clone() for name, value in model.state_dict().items()}
             highest, chosen = mean, epoch
         epoch_done()
@@ -118,11 +91,64 @@ def fit(
     return Fitted(model, losses, curves, chosen)
 
 
+class Training:
+    """A model in training: with its optimiser, its schedule and the order of its batches.
+
+    Args:
+        seed: of the initial weights, the order, dropout and augmentation.
+    """
+
+    def __init__(self, parts: Sequence[Part], spec: ModelSpec, config: Config, seed: int) -> None:
+        self.parts, self.config = parts, config
+        self.device = parts[0].domain.targets.device
+        torch.manual_seed(seed)
+        self.order = torch.Generator().manual_seed(seed)
+        model = Recogniser(spec)
+        if model.speaker is not None:
+            model.speaker = published(weights_file())
+        model.fit_inputs([(part.domain, part.train) for part in parts])
+        self.model = model.to(self.device)
+        self.optimiser = make_optimiser(model, config)
+        batch_size = config.train.batch_size
+        steps = sum(math.ceil(len(part.train) / batch_size) for part in parts)
+        factor = lr_factor(config, steps * config.train.epochs)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, factor)
+        self.lengths = [part.domain.lengths() for part in parts]
+        self.targets = [
+            model.columns(part.domain.corpus).to(self.device)[part.domain.targets] for part in parts
+        ]
+
+    def epoch(self) -> Tensor:
+        """Train on every utterance once; the mean loss, a scalar on the device."""
+        self.model.train()
+        total = torch.zeros((), device=self.device)
+        batch_size = self.config.train.batch_size
+        for number, rows in mixed_batches(self.parts, self.lengths, batch_size, self.order):
+            total += self.step(number, rows) * len(rows)
+        return total / sum(len(part.train) for part in self.parts)
+
+    def step(self, number: int, rows: Tensor) -> Tensor:
+        """Train on one batch: `rows`, on the host, of a part; its loss, a scalar on the device."""
+        domain = self.parts[number].domain
+        targets = self.targets[number][rows.to(self.device)]
+        with precision(self.device, self.config.train.precision):
+            loss = training_loss(self.model, domain, rows, targets, self.config)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+        self.schedule.step()
+        return loss.detach()
+
+
+def precision(device: torch.device, name: str) -> torch.autocast:
+    """What the products of matrices and the LSTMs of training are computed in."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=name == "bfloat16")
+
+
 def make_optimiser(model: Recogniser, config: Config) -> torch.optim.Optimizer:
     """AdamW over all that is trained; GE2E, where it is fine-tuned, at a hundredth of the rate."""
     shares = {
         "speaker": GE2E_RATE,
-        "towers": config.model.tower_lr,
         "fusion.gates": config.gate.lr,
         "fusion.connections": config.search.lr,
         "fusion.transitions": config.search.lr,

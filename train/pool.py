@@ -14,6 +14,7 @@ from functools import partial
 
 import torch
 
+from ..cores import cores
 from ..errors import SerError
 from .jobs import Domains, EpochDone, Job, Outcome, run_job
 
@@ -22,22 +23,26 @@ def run_jobs(
     domains: Domains,
     jobs: Sequence[Job],
     workers: int,
+    device: torch.device,
     epoch_done: EpochDone = lambda: None,
 ) -> Iterator[tuple[Job, Outcome]]:
     """Run jobs and yield each with its outcome as it ends.
 
     On a CPU every job has one thread, whatever the number of workers, so that the numbers do not
-    depend on it. On a GPU, and for the baseline, which takes less time than a process takes to
-    start, jobs run one after the other in this process.
+    depend on it. On a GPU every worker holds a copy of the features there. The baseline, which
+    takes less time than a process takes to start, runs in this process.
+
+    Args:
+        domains: on the host.
 
     Raises:
         SerError: a job failed, or its process ended.
     """
     workers = min(workers, sum(job.config is not None for job in jobs))
-    device = next(iter(domains.values())).targets.device
-    if workers <= 1 or device.type != "cpu":
+    if workers <= 1:
+        there = {corpus: domain.to(device) for corpus, domain in domains.items()}
         with one_thread():
-            yield from ((job, run_job(domains, job, epoch_done)) for job in jobs)
+            yield from ((job, run_job(there, job, epoch_done)) for job in jobs)
         return
     context = multiprocessing.get_context("spawn")
     epochs = context.Queue()
@@ -45,7 +50,7 @@ def run_jobs(
         workers,
         mp_context=context,
         initializer=_start_worker,
-        initargs=({name: each.share() for name, each in domains.items()}, epochs),
+        initargs=({name: each.share() for name, each in domains.items()}, device, epochs),
     )
     others = set(multiprocessing.active_children())
     try:
@@ -70,6 +75,19 @@ def run_jobs(
         executor.shutdown(wait=True, cancel_futures=True)
 
 
+SPARE = 1.5e9
+"""Bytes of a GPU that a run is reckoned to need beside the features."""
+
+
+def side_by_side(domains: Domains, device: torch.device) -> int:
+    """How many jobs run at once: one per core, and on a GPU no more than its memory holds."""
+    if device.type != "cuda":
+        return cores()
+    free, _ = torch.cuda.mem_get_info(device)
+    features = sum(each.bytes for each in domains.values())
+    return max(1, min(cores(), int(free / (features + SPARE))))
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Let torch use a single thread."""
@@ -84,13 +102,15 @@ def one_thread() -> Iterator[None]:
 _work: tuple[Domains, EpochDone] | None = None
 
 
-def _start_worker(domains: Domains, epochs: multiprocessing.Queue[None]) -> None:
+def _start_worker(
+    domains: Domains, device: torch.device, epochs: multiprocessing.Queue[None]
+) -> None:
     global _work
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # Ctrl-C reaches every process of the terminal; the main one alone acts on it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
-    _work = domains, partial(epochs.put, None)
+    _work = {name: each.to(device) for name, each in domains.items()}, partial(epochs.put, None)
 
 
 def _end_with_parent() -> None:

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ..cache import Cache
-from ..cores import cores
 from ..manifests import write_splits
 from ..progress import Progress
 from .experiment import Experiment, encode, load_domains, resolve
 from .jobs import Domains, Outcome
-from .pool import run_jobs
+from .pool import run_jobs, side_by_side
 from .request import Request
 from .results import domain_metrics
 from .run_folder import check_target, new_folder, split_name, write_run
@@ -45,22 +44,21 @@ def train(request: Request, cache: Cache, out: Path, progress: Progress | None =
     domains = encode(load_domains(cache, [experiment]), [experiment])
     config = describe(experiment, domains)
     check_target(out, config, request.overwrite)
-    moved = {corpus: each.to(experiment.device) for corpus, each in domains.items()}
     loaded = time.perf_counter()
 
     jobs = experiment.jobs()
     ticker = Ticker(progress or Progress(), jobs)
-    workers = cores() if request.workers is None else request.workers
+    workers = request.workers or side_by_side(domains, experiment.device)
     outcomes = []
     with new_folder(out) as folder:
-        for job, outcome in run_jobs(moved, jobs, workers, ticker.epoch_done):
+        for job, outcome in run_jobs(domains, jobs, workers, experiment.device, ticker.epoch_done):
             outcomes.append(outcome)
             ticker.job_done(job, outcome)
         seconds = {
             "load": round(loaded - started, 3),
             "train": round(time.perf_counter() - loaded, 3),
         }
-        metrics = write_experiment(folder, experiment, config, moved, outcomes, seconds)
+        metrics = write_experiment(folder, experiment, config, domains, outcomes, seconds)
     return Run(out, metrics, experiment.skipped)
 
 
