@@ -551,6 +551,9 @@ def train(
 ) -> None:
     """Train and test on cached features; write a run folder."""
     from .progress import Progress
+    from .train.processes import prepare_workers
+
+    prepare_workers()
     from .train.config import load_config
     from .train.report import describe_run
     from .train.request import DEFAULT_METHOD, Request
@@ -619,6 +622,9 @@ def reproduce(
     Ended at any moment and given again, the command goes on with what is missing.
     """
     from .progress import Progress
+    from .train.processes import prepare_workers
+
+    prepare_workers()
     from .reproduce.plans import Order, default_out
     from .reproduce.run import reproduce
 

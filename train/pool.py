@@ -17,6 +17,7 @@ import torch
 from ..cores import cores
 from ..errors import SerError
 from .jobs import Domains, EpochDone, Job, Outcome, run_job
+from .processes import worker_context
 
 
 def run_jobs(
@@ -44,7 +45,7 @@ def run_jobs(
         with one_thread():
             yield from ((job, run_job(there, job, epoch_done)) for job in jobs)
         return
-    context = multiprocessing.get_context("spawn")
+    context = worker_context()
     epochs = context.Queue()
     executor = ProcessPoolExecutor(
         workers,

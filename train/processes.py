@@ -1,0 +1,29 @@
+"""How worker processes are started. Imports nothing heavy, so that it can be asked at once."""
+
+from __future__ import annotations
+
+import multiprocessing
+from multiprocessing.context import BaseContext
+
+WORKER_MODULE = "ser.train.pool"
+
+
+def worker_context() -> BaseContext:
+    """The way in which worker processes start.
+
+    Where the system has it, from a process that has imported what they need and nothing else: they
+    begin at once and share that memory. Elsewhere, such as on Windows, each from nothing.
+    """
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([WORKER_MODULE])
+        return context
+    return multiprocessing.get_context("spawn")
+
+
+def prepare_workers() -> None:
+    """Let that process begin its imports now, while this one does something else."""
+    if worker_context().get_start_method() == "forkserver":
+        from multiprocessing.forkserver import ensure_running
+
+        ensure_running()
