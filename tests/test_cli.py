@@ -405,6 +405,46 @@ def test_a_full_disk_leaves_earlier_work_whole(cache, corpora):
     assert {row["feature"] for row in rows} == {"mfcc", "ge2e"}
 
 
+@pytest.fixture(scope="module")
+def two(tmp_path_factory, corpora, filled):
+    """The cache with the French corpus beside the German."""
+    cache = shutil.copytree(filled, tmp_path_factory.mktemp("two") / "cache")
+    result = ser("extract", "--corpus", "cafe", "--root", corpora["cafe"], "--cache", cache)
+    assert result.exit_code == 0, result.output
+    return cache
+
+
+QUICK = ("--set", "train.epochs=1", "--repeats", 2, "--workers", 1)
+
+
+def test_one_model_for_two_languages(two, tmp_path):
+    out = tmp_path / "run"
+    arguments = ("train", "--setting", "multidomain", "--corpus", "emodb,cafe", "--cache", two)
+    result = ser(*arguments, "--out", out, *QUICK)
+    assert result.exit_code == 0, result.output
+    assert "emodb (de): ours (paper) on mfcc + ge2e" in result.stdout
+    assert "cafe (fr): ours (paper)" in result.stdout
+    assert set(json.loads((out / "structure.json").read_text())) == {"emodb", "cafe"}
+    refused(ser(*arguments, "--method", "mmoa"), 2, "unknown method 'mmoa' (did you mean 'mmoe'")
+    refused(ser(*arguments, "--features", "mfcc"), 2, "at least two, not mfcc alone")
+    refused(ser(*arguments[:4], "emodb,iemocap", "--cache", two), 2, "no manifest of iemocap")
+    refused(ser(*arguments, "--set", "gate.selector=byol"), 2, "the gates look at byol")
+
+
+def test_a_table_of_the_paper_goes_on_where_it_was(two, tmp_path):
+    out = tmp_path / "out"
+    arguments = ("reproduce", "table4", "--cache", two, "--out", out, "--preset", "strong", *QUICK)
+    first = ser(*arguments)
+    assert first.exit_code == 0, first.output
+    assert "| with auxiliary loss |" in first.stdout
+    assert ": repeat 1" in first.stderr
+    again = ser(*arguments)
+    assert again.exit_code == 0
+    assert again.stderr == ""
+    assert again.stdout == first.stdout
+    refused(ser(*arguments, "--set", "train.lr=0.1"), 2, "holds a different run", "--overwrite")
+
+
 def test_help_imports_nothing_heavy():
     code = (
         "import sys\n"
