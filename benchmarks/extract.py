@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ FEATURES = "mfcc,logmel,egemaps,ge2e,ge2e_mel,allosaurus,wav2vec,wav2vec2,byol"
 @click.option("--cores", default=2, show_default=True)
 @click.option("--copies", default=4, show_default=True, help="Size of the larger corpus.")
 @click.option("--memory", default="logmel,ge2e,byol", show_default=True, help="Features for it.")
+@click.option("--tries", default=4, show_default=True, help="Of a measurement that is disturbed.")
 @click.option("--measure", nargs=2, hidden=True, help="Internal: one measurement, one feature.")
 @click.option("--json", "as_json", is_flag=True)
 def main(
@@ -47,6 +49,7 @@ def main(
     cores: int,
     copies: int,
     memory: str,
+    tries: int,
     measure: tuple[str, str] | None,
     as_json: bool,
 ) -> None:
@@ -62,7 +65,10 @@ def main(
         small, large = _manifests(corpus, corpus_root, folder, limit, copies)
 
         def run(kind: str, feature: str, manifest: Path) -> dict[str, float]:
-            return _measure(kind, feature, manifest, corpus_root, cores, folder / "weights")
+            def once() -> dict[str, float]:
+                return _measure(kind, feature, manifest, corpus_root, cores, folder / "weights")
+
+            return _undisturbed(once, tries)
 
         results = []
         for name in names:
@@ -92,6 +98,48 @@ def _measure(
     )
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
+
+
+def _undisturbed(once: Callable[[], dict[str, float]], tries: int) -> dict[str, float]:
+    """The measurement during which other processes took least, of several if they took much.
+
+    Adds `others`: the cores that they took, on average.
+    """
+    best: dict[str, float] = {}
+    for _ in range(tries):
+        _wait_for_quiet()
+        before, started = _others(), time.perf_counter()
+        found = once()
+        found["others"] = round((_others() - before) / (time.perf_counter() - started), 2)
+        if not best or found["others"] < best["others"]:
+            best = found
+        if best["others"] < _QUIET:
+            break
+        click.echo(f"  disturbed: other processes took {found['others']} cores", err=True)
+    return best
+
+
+_QUIET = 0.1  # cores
+
+
+def _wait_for_quiet(seconds: int = 300) -> None:
+    """Wait until other processes leave the machine alone, but not for ever."""
+    for _ in range(seconds // 3):
+        before = _others()
+        time.sleep(3)
+        if (_others() - before) / 3 < _QUIET:
+            return
+
+
+def _others() -> float:
+    """Seconds of processor time that all but this process and its children have taken so far."""
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return 0.0
+    user, nice, system, _idle, _wait, *interrupts = map(int, stat.read_text().split()[1:9])
+    busy = (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
+    own = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return busy - sum(usage.ru_utime + usage.ru_stime for usage in own)
 
 
 def _hold(cores: int) -> None:
@@ -183,6 +231,7 @@ def _ours(feature: str, manifest: Path, root: Path, cores: int) -> dict[str, flo
 
 def _bare(feature: str, manifest: Path, root: Path, cores: int) -> dict[str, float]:
     """The model over ready batches; without a model, the front end over ready samples."""
+    threadpoolctl: Any = import_module("threadpoolctl")
     from ser.extract import make_backbone
     from ser.extract.audio import load_utterance
     from ser.extract.batches import run_batches
@@ -205,11 +254,12 @@ def _bare(feature: str, manifest: Path, root: Path, cores: int) -> dict[str, flo
         context.Process(target=_prepare_all, args=(backbone.prepare, samples[n::cores]))
         for n in range(cores)
     ]
-    started = time.perf_counter()
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
+    with threadpoolctl.threadpool_limits(1):  # each, as in a worker
+        started = time.perf_counter()
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
     return _result(table["duration"], started, started)
 
 
