@@ -27,8 +27,8 @@ _WORTH_A_WORKER = 16
 """Utterances for which it pays to start a process, which takes seconds."""
 
 _WAITING = "OMP_WAIT_POLICY"
-"""How a model's threads wait for each other, read when torch is imported: spinning, as they would,
-they take the cores from the workers, and halve the speed of both."""
+"""How a model's threads wait for each other, read when torch is imported. Spinning, as they would,
+they keep the cores from the workers and from whoever else uses the machine."""
 
 
 def extract(
