@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..device import exact_float32, torch_device
 from ..errors import AudioError
-from .audio import RATE
 from .backbone import Array, Backbone, Value
-from .packages import need
+from .spectrum import mel_power
 from .weights import BYOL, digest, locate
 
 if TYPE_CHECKING:
@@ -47,7 +45,7 @@ class Byol(Backbone):
         "n_mels": BANDS,
         "win_length": WINDOW,
     }
-    batch_rows = 10_000  # 10 ms frames
+    batch_rows = 5_000  # 10 ms frames
 
     _model: AudioNtt2020 | None = None
 
@@ -118,16 +116,14 @@ def mel_spectrogram(samples: Array) -> Array:
     Returns:
         Shape (1 + samples // 160, 64).
     """
-    librosa = need("librosa")
-    spectrum = librosa.stft(
-        samples, n_fft=N_FFT, win_length=WINDOW, hop_length=HOP, pad_mode="reflect"
-    )
-    power = spectrum.real**2 + spectrum.imag**2
-    return np.ascontiguousarray((_filters() @ power).T, dtype=np.float32)
-
-
-@cache
-def _filters() -> Any:
-    return need("librosa").filters.mel(
-        sr=RATE, n_fft=N_FFT, n_mels=BANDS, fmin=LOWEST, fmax=HIGHEST, htk=True, norm=None
+    return mel_power(
+        samples,
+        n_fft=N_FFT,
+        window=WINDOW,
+        hop_length=HOP,
+        n_mels=BANDS,
+        lowest=LOWEST,
+        highest=HIGHEST,
+        scale="htk",
+        mode="reflect",
     )

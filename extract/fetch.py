@@ -6,7 +6,7 @@ import json
 import shutil
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,7 +75,8 @@ def fetch(
     """
     target = place(weights)
     try:
-        with _alone(weights):
+        # What is there is not written to, and may lie where nobody can write.
+        with nullcontext() if target.exists() else _alone(weights):
             return _fetch(weights, target, progress, revision)
     except KeyboardInterrupt:
         raise SerError(
@@ -88,17 +89,23 @@ def _alone(weights: Weights) -> Iterator[None]:
     """Keep a second process from writing into the same unfinished download.
 
     Raises:
-        SerError: there is one that fetches these weights.
+        SerError: there is one that fetches these weights, or the folder cannot be written to.
     """
     import filelock
 
-    path = weights_folder() / ".locks" / f"{weights.name.replace('/', '--')}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = weights_folder()
+    path = folder / ".locks" / f"{weights.name.replace('/', '--')}.lock"
     lock = filelock.FileLock(path)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except filelock.Timeout:
         raise SerError(f"{weights.name} is being fetched by another process: wait for it") from None
+    except OSError as error:
+        raise SerError(
+            f"{folder}: {weights.name} is not there, and nothing can be written there "
+            f"({error.strerror}); set SER_WEIGHTS to another folder"
+        ) from error
     try:
         yield
     finally:
@@ -183,7 +190,8 @@ def _check_present(weights: Weights, path: Path) -> None:
     if problem:
         raise SerError(f"{path}: {problem}. Remove it and fetch it again")
     if not record:
-        _record(weights, path, sha256=None if path.is_dir() else found, size=None)
+        with suppress(OSError):  # in a folder that can only be read, nothing is recorded
+            _record(weights, path, sha256=None if path.is_dir() else found, size=None)
 
 
 def read_record(path: Path) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class Ge2e(Backbone):
     package = "Resemblyzer"
     kind = "vector"
     dim = 256
-    batch_rows = 20_000  # 10 ms frames
+    batch_rows = 5_000  # 10 ms frames
 
     _encoder: SpeakerEncoder | None = None
 

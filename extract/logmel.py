@@ -1,15 +1,12 @@
-"""`logmel`: a mel spectrogram of 64 bands in decibels, by librosa."""
+"""`logmel`: a mel spectrogram of 64 bands in decibels, as librosa has it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from .audio import RATE
 from .backbone import Array, Backbone, Value
-from .packages import need
-from .spectrum import mel_power
+from .spectrum import decibels, mel_power
 
 
 class LogMel(Backbone):
@@ -37,4 +34,4 @@ class LogMel(Backbone):
     def prepare(self, samples: Array) -> Array:
         """Return the spectrogram, shape (1 + samples // hop_length, 64)."""
         mel = mel_power(samples, n_fft=self.n_fft, hop_length=self.hop_length, n_mels=self.dim)
-        return np.asarray(need("librosa").power_to_db(mel), dtype=np.float32)
+        return decibels(mel)

@@ -1,15 +1,17 @@
-"""`mfcc`: 24 mel-frequency cepstral coefficients, by librosa with librosa's defaults."""
+"""`mfcc`: 24 mel-frequency cepstral coefficients, as librosa's defaults give them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 
 from .audio import RATE
 from .backbone import Array, Backbone, Value
-from .packages import need
-from .spectrum import mel_power
+from .spectrum import decibels, mel_power
+
+_BANDS = 128
 
 
 class Mfcc(Backbone):
@@ -25,7 +27,7 @@ class Mfcc(Backbone):
     kind = "sequence"
     dim = 24
     defaults = {"hop_length": 512, "n_fft": 2048}  # noqa: RUF012 - declared as ClassVar above
-    constants = {"n_mels": 128, "n_mfcc": 24}  # noqa: RUF012
+    constants = {"n_mels": _BANDS, "n_mfcc": 24}  # noqa: RUF012
 
     def __init__(self, parameters: Mapping[str, Value] | None = None, device: str = "cpu") -> None:
         super().__init__(parameters, device)
@@ -35,7 +37,15 @@ class Mfcc(Backbone):
 
     def prepare(self, samples: Array) -> Array:
         """Return the coefficients, shape (1 + samples // hop_length, 24)."""
-        librosa = need("librosa")
-        mel = mel_power(samples, n_fft=self.n_fft, hop_length=self.hop_length, n_mels=128)
-        cepstra = librosa.feature.mfcc(S=librosa.power_to_db(mel.T), n_mfcc=self.dim)
-        return np.ascontiguousarray(cepstra.T, dtype=np.float32)
+        mel = mel_power(samples, n_fft=self.n_fft, hop_length=self.hop_length, n_mels=_BANDS)
+        cepstra: Array = decibels(mel) @ _cosines(self.dim)
+        return cepstra
+
+
+@cache
+def _cosines(count: int) -> Array:
+    """The orthonormal DCT-II as a matrix, (bands, count)."""
+    angles = np.pi / _BANDS * np.outer(np.arange(_BANDS) + 0.5, np.arange(count))
+    basis: Array = (np.cos(angles) * np.sqrt(2 / _BANDS)).astype(np.float32)
+    basis[:, 0] /= np.float32(np.sqrt(2))
+    return basis

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -18,12 +19,16 @@ from .batches import Batcher
 from .prepare import Prepared, Task
 from .registry import make_backbones
 from .report import ExtractReport
-from .workers import preparing
+from .workers import environment, preparing
 
 Progress = Callable[[int, int, float], None]
 
 _WORTH_A_WORKER = 16
 """Utterances for which it pays to start a process, which takes seconds."""
+
+_WAITING = "OMP_WAIT_POLICY"
+"""How a model's threads wait for each other, read when torch is imported. Spinning, as they would,
+they keep the cores from the workers and from whoever else uses the machine."""
 
 
 def extract(
@@ -117,8 +122,9 @@ def _run(
         preparing(tasks, root, specs, workers) as stream,
     ):
         report(0, len(tasks), 0.0)
-        for backbone in backbones:  # while the workers start
-            backbone.load()
+        with environment({_WAITING: os.environ.get(_WAITING, "passive")}):
+            for backbone in backbones:  # while the workers start
+                backbone.load()
         batchers = {
             backbone.spec: Batcher(backbone, partial(results.store, backbone.spec), executor)
             for backbone in backbones

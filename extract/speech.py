@@ -36,7 +36,7 @@ def speech_frames(samples: Array) -> Array:
 
     Raises:
         AudioError: there is no speech.
-        MissingPackageError: librosa or webrtcvad is not installed.
+        MissingPackageError: webrtcvad is not installed.
     """
     speech = trim_silence(raise_volume(samples))
     if not len(speech):

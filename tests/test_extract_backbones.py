@@ -12,6 +12,7 @@ from ser.demo import synthesise
 from ser.extract import BACKBONES, extract, make_backbone
 from ser.extract.logmel import LogMel
 from ser.manifests import build_manifest
+from ser.tests.speech_models import write_allosaurus, write_speech_model
 from ser.tests.stand_ins import write_byol, write_wav2vec
 
 pytest.importorskip("opensmile")
@@ -198,7 +199,15 @@ def test_float16_that_overflows_is_refused(corpus, monkeypatch, tmp_path):
 
 
 @pytest.mark.skipif("SER_TEST_CORPORA" not in os.environ, reason="SER_TEST_CORPORA is not set")
-def test_real_speech(tmp_path):
+def test_real_speech_through_every_backbone_at_its_real_size(tmp_path, monkeypatch):
+    pytest.importorskip("allosaurus")
+    pytest.importorskip("transformers")
+    weights = tmp_path / "weights"
+    write_allosaurus(weights / "uni2005")
+    write_speech_model(weights / "hub" / "facebook--wav2vec2-base", "wav2vec2", real_size=True)
+    for write in WEIGHTS.values():
+        write(weights)
+    monkeypatch.setenv("SER_WEIGHTS", str(weights))
     source = Path(os.environ["SER_TEST_CORPORA"], "emodb", "wav")
     root = tmp_path / "emodb"
     (root / "wav").mkdir(parents=True)
@@ -207,7 +216,11 @@ def test_real_speech(tmp_path):
     manifest = build_manifest("emodb", root).manifest
     assert len(manifest) == 3
     cache = Cache(tmp_path / "cache")
-    report = extract(manifest, root, list(SPECS), cache, device="cpu", workers=0)
+    shapes = {**SHAPES, "allosaurus": (230, 100 / 3), "wav2vec2": (768, 50.0)}
+    report = extract(manifest, root, list(shapes), cache, device="cpu", workers=0)
     assert report.bad == []
-    assert report.computed == dict.fromkeys(SPECS, 3)
+    assert report.computed == dict.fromkeys(shapes, 3)
+    keys = [make_backbone(name).key() for name in shapes]
+    assert [(key.dim, key.frame_rate) for key in keys] == list(shapes.values())
+    assert all(np.isfinite(cache.read(key, manifest).frames).all() for key in keys)
     assert not cache.verify().problems

@@ -19,6 +19,7 @@ import transformers
 from ser.cache import Cache
 from ser.errors import AudioError, InputError, MissingPackageError, MissingWeightsError, SerError
 from ser.extract import extract, make_backbone
+from ser.extract.batches import run_batches
 from ser.extract.specs import split_spec
 from ser.extract.speech_models import read_speech_model
 from ser.extract.whisper import mel_chunks, split_chunks
@@ -124,11 +125,19 @@ def test_wav2vec2_base_at_its_real_size(base):
     backbone = make_backbone(f"hf:{base}")
     key = backbone.key()
     assert (key.dim, key.frame_rate, key.dtype, key.kind) == (768, 50.0, "float16", "sequence")
-    prepared = [backbone.prepare(one) for one in utterances(20, longest=1.2)]
+
+
+def test_neighbours_change_nothing_in_wav2vec2_base(base):
+    """At the real size: a group norm over time of 512 channels, twelve layers of attention."""
+    backbone = make_backbone(f"hf:{base}")
+    prepared = [backbone.prepare(one) for one in utterances(20, longest=6)]
     together = backbone.forward(prepared)
     assert together[0].shape == (4, 768)  # of 1600 samples: (1600 - 400) // 320 + 1
-    for number in (0, 5, 19):
-        close(together[number], backbone.forward([prepared[number]])[0])
+    backwards = run_batches(backbone, prepared[::-1])[::-1]
+    for one, ours, other in zip(prepared, together, backwards, strict=True):
+        (alone,) = backbone.forward([one])
+        close(ours, alone)
+        close(other, alone)
 
 
 def test_the_way_into_the_cache(models, tmp_path):

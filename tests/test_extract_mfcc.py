@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ser.extract import make_backbone
-from ser.extract.spectrum import mel_power
+from ser.extract.spectrum import mel_filters, mel_power
 
 NOISE = np.random.default_rng(0).normal(scale=0.1, size=48000).astype("f4")
 
@@ -35,10 +35,30 @@ def test_defaults_are_librosas():
     np.testing.assert_allclose(ours, theirs.T, rtol=1e-5, atol=1e-3)
 
 
-def test_mel_power_is_librosas_melspectrogram():
-    theirs = librosa.feature.melspectrogram(y=NOISE, sr=16000, n_fft=400, hop_length=160, n_mels=40)
-    ours = mel_power(NOISE, n_fft=400, hop_length=160, n_mels=40)
+@pytest.mark.parametrize("seconds", [3, 30])  # the second is more than is transformed at a time
+def test_mel_power_is_librosas_melspectrogram(seconds):
+    audio = np.tile(NOISE, seconds // 3)
+    theirs = librosa.feature.melspectrogram(y=audio, sr=16000, n_fft=400, hop_length=160, n_mels=40)
+    ours = mel_power(audio, n_fft=400, hop_length=160, n_mels=40)
     np.testing.assert_allclose(ours, theirs.T, rtol=1e-5)
+
+
+@pytest.mark.parametrize("n_fft", [400, 1024, 2048])
+@pytest.mark.parametrize("bands", [24, 64, 128])
+@pytest.mark.parametrize("scale", ["slaney", "htk"])
+def test_the_filters_are_librosas(n_fft, bands, scale):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # librosa's, of narrow bands
+        theirs = librosa.filters.mel(
+            sr=16000,
+            n_fft=n_fft,
+            n_mels=bands,
+            fmin=60,
+            fmax=7800,
+            htk=scale == "htk",
+            norm="slaney" if scale == "slaney" else None,
+        )
+    np.testing.assert_allclose(mel_filters(n_fft, bands, 60, 7800, scale), theirs, atol=1e-6)
 
 
 def test_there_is_no_model_to_batch():

@@ -1,6 +1,7 @@
 """The whole way, in this process and with workers; what is bad; what is there already."""
 
 import multiprocessing
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +17,12 @@ from ser.errors import InputError, MissingPackageError, SerError
 from ser.extract import extract, make_backbone, pipeline
 from ser.extract.audio import load_utterance
 from ser.extract.batches import Batcher
+from ser.extract.ge2e import Ge2e
 from ser.extract.prepare import Task
 from ser.extract.workers import IN_FLIGHT, preparing
 from ser.manifests import BadFile, Manifest, read_audio
+
+WAITING = "OMP_WAIT_POLICY"
 
 
 def write_corpus(root, count=6):
@@ -205,12 +209,11 @@ def test_a_missing_package_is_nobodys_bad_file(manifest, root, cache, monkeypatc
     # The worker cannot import it either: its search path is this process's.
     stand_in = root.parent / "path"
     stand_in.mkdir()
-    (stand_in / "librosa.py").write_text("raise ModuleNotFoundError('No module named librosa')")
-    for name in [name for name in sys.modules if name.partition(".")[0] == "librosa"]:
-        monkeypatch.delitem(sys.modules, name)
+    (stand_in / "_webrtcvad.py").write_text("raise ModuleNotFoundError('No module named it')")
+    monkeypatch.delitem(sys.modules, "_webrtcvad", raising=False)
     monkeypatch.syspath_prepend(str(stand_in))
-    with pytest.raises(MissingPackageError, match=r"librosa.*ser\[extract\]"):
-        extract(manifest, root, ["mfcc"], cache, workers=workers)
+    with pytest.raises(MissingPackageError, match=r"webrtcvad.*ser\[extract\]"):
+        extract(manifest, root, ["ge2e_mel"], cache, workers=workers)
     assert multiprocessing.active_children() == []
 
 
@@ -364,3 +367,16 @@ def test_what_the_model_has_finished_is_stored_though_a_later_batch_fails():
         with pytest.raises(SerError, match="out of memory"):
             batcher.finish()
     assert sorted(stored) == ["a", "c", "d"]
+
+
+def test_a_models_threads_do_not_spin(manifest, root, cache, monkeypatch):
+    seen = []
+    load = Ge2e.load
+    monkeypatch.setattr(Ge2e, "load", lambda self: (seen.append(os.environ[WAITING]), load(self)))
+    monkeypatch.delenv(WAITING, raising=False)
+    extract(manifest, root, ["ge2e"], cache, workers=0)
+    assert WAITING not in os.environ
+    monkeypatch.setenv(WAITING, "active")  # who knows better is left in peace
+    extract(manifest, root, ["ge2e:dtype=float16"], cache, workers=0)
+    assert seen == ["passive", "active"]
+    assert os.environ[WAITING] == "active"

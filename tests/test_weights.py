@@ -142,6 +142,21 @@ def test_two_processes_do_not_write_into_each_other(weights, server, folder):
     assert server.sent("/a.pt") == [None]
 
 
+def test_a_folder_that_can_only_be_read(weights, folder, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    folder.mkdir()
+    (folder / ".locks").write_text("")  # a folder cannot be made here
+    with pytest.raises(SerError, match=r"a\.pt is not there, and nothing can be written there"):
+        fetch(weights)
+    (folder / "a.pt").write_bytes(CONTENT)
+    monkeypatch.setattr("ser.extract.fetch.atomic_text", refuse)
+    assert fetch(weights) == folder / "a.pt"  # copied there by someone else, without a record
+    with pytest.raises(SerError, match="wrong bytes"):
+        fetch(replace(weights, sha256="0" * 64))
+
+
 @pytest.mark.parametrize("how", ["changed", "no ranges", "no etag", "other address"])
 def test_bytes_of_two_files_are_never_mixed(weights, server, folder, monkeypatch, how):
     monkeypatch.setattr(downloading, "TRIES", 1)
