@@ -20,7 +20,7 @@ from .keys import FeatureKey
 from .layout import row_checksum
 from .shard import ShardIndex, damaged, first_wrong, map_shard
 
-JOB_BYTES = 4 << 20
+JOB_BYTES = 8 << 20
 """About how much is copied at once: enough for the system's fastest way of copying."""
 MAX_THREADS = 4
 """More do not make memory faster."""
