@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -122,12 +122,11 @@ class StoredFeatures:
         """
         if not mapped:
             data = np.empty(self._bounds[-1], np.uint8)
-            self._fill(data)
+            self._check_all(data, self._copy)
         elif len(self._runs) == 1 and self._begin[0] % self._dtype.itemsize == 0:
             own = map_shard(self._shards[self._shard[0]], mmap.ACCESS_COPY)
             data = np.frombuffer(own, np.uint8)[self._begin[0] :][: self._bounds[-1]]
-            for first, stop in self._jobs():
-                self._check(first, stop, data[self._bounds[first] : self._bounds[stop]])
+            self._check_all(data, lambda first, stop, part: part[:: mmap.PAGESIZE].max())
         else:
             data = self._packed_file()
         frames = data.view(self._dtype).reshape(-1, self.key.dim)
@@ -145,25 +144,27 @@ class StoredFeatures:
         new = np.diff(self._bounds[:-1] // JOB_BYTES) > 0
         return pairwise([0, *(np.flatnonzero(new) + 1).tolist(), len(self)])
 
-    def _fill(self, data: npt.NDArray[np.uint8]) -> None:
-        """Copy and check everything.
+    def _check_all(
+        self, data: npt.NDArray[np.uint8], fetch: Callable[[int, int, npt.NDArray[np.uint8]], Any]
+    ) -> None:
+        """Check everything, part by part, after `fetch` has put it into `data` or touched it.
 
-        Threads copy, which they do side by side, and this one checks what they have copied, in
+        Threads fetch, which they do side by side, and this one checks what they have fetched, in
         order: it alone needs the interpreter for each utterance.
         """
 
-        def copied(job: tuple[int, int]) -> tuple[int, int, npt.NDArray[np.uint8]]:
+        def fetched(job: tuple[int, int]) -> tuple[int, int, npt.NDArray[np.uint8]]:
             part = data[self._bounds[job[0]] : self._bounds[job[1]]]
-            self._copy(*job, part)
+            fetch(*job, part)
             return *job, part
 
         threads = min(MAX_THREADS, cores())
         if len(data) <= JOB_BYTES or threads == 1:
             for job in self._jobs():
-                self._check(*copied(job))
+                self._check(*fetched(job))
             return
         with ThreadPoolExecutor(threads) as pool:
-            for each in pool.map(copied, self._jobs()):
+            for each in pool.map(fetched, self._jobs()):
                 self._check(*each)
 
     def _packed_file(self) -> npt.NDArray[np.uint8]:
