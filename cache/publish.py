@@ -21,8 +21,8 @@ from .frame import frame_file
 from .keys import FeatureKey
 
 WRITE_BYTES = 4 << 20
-"""Written at once: of what comes in large pieces Linux keeps large pieces in memory, and maps and
-copies them in half the time."""
+"""Written at once: what comes in large pieces Linux keeps in large pieces in memory, and maps
+faster."""
 
 
 def write_shard(

@@ -84,8 +84,8 @@ def read_index(path: Path, key: FeatureKey | None = None) -> ShardIndex | None:
 def map_shard(index: ShardIndex, access: int = mmap.ACCESS_READ) -> mmap.mmap:
     """The file of a shard up to the end of its rows, as a memory map.
 
-    Twice as fast as plain reads, which copy twice; but a drive that fails while the map is looked
-    at ends the process, where `read_rows` gives an error message.
+    Needs no memory of its own. A drive that fails while the map is looked at ends the process,
+    where `read_rows` gives an error message.
 
     Args:
         access: `ACCESS_READ`, or `ACCESS_COPY` for a map that can be written to: what is written
