@@ -3,7 +3,7 @@
 The format is described in `docs/shard-format.md`.
 """
 
-from .features import Features
+from .features import Features, StoredFeatures
 from .folders import default_cache_folder
 from .keys import FeatureKey
 from .manifest_store import store_manifest
@@ -19,6 +19,7 @@ __all__ = [
     "Problem",
     "Removal",
     "ShardWriter",
+    "StoredFeatures",
     "VerifyReport",
     "default_cache_folder",
     "store_manifest",

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+import mmap
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..cores import cores
+from ..errors import CorruptShardError, SerError
 from .keys import FeatureKey
-from .shard import ShardIndex, read_rows
+from .layout import row_checksum
+from .shard import ShardIndex, damaged, first_wrong, map_shard
 
 JOB_BYTES = 8 << 20
-THREADS = min(4, os.cpu_count() or 1)  # more do not make memory faster
+"""About how much is copied at once: enough for the system's fastest way of copying."""
+MAX_THREADS = 4
+"""More do not make memory faster."""
+MAPS = 64
+"""Shards of a feature that are mapped at the same time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,54 +54,159 @@ class Features:
         return self.frames[self.offsets[index] : self.offsets[index + 1]]
 
 
-def load(
-    key: FeatureKey,
-    ids: Sequence[str],
-    shards: Sequence[ShardIndex],
-    places: Sequence[tuple[int, int]],
-) -> Features:
-    """Copy the rows of utterances out of their shards, checking each.
+class StoredFeatures:
+    """One feature of many utterances, found in the shards, none of it read yet.
 
     Args:
-        places: for each id, which of `shards` and which utterance in it.
-
-    Raises:
-        CorruptShardError: an utterance's bytes are not those that were written.
+        key: what the rows are.
+        ids: the n utterances.
+        shards: where they are.
+        rows: (n): for each id, its place among the utterances of all `shards`, one after the other.
     """
-    stored = np.dtype(key.dtype).newbyteorder("<")
-    bounds = [shard.bounds for shard in shards]
-    starts = np.zeros(len(places) + 1, np.int64)
-    np.cumsum([bounds[n][row + 1] - bounds[n][row] for n, row in places], out=starts[1:])
-    offsets = starts // (key.dim * stored.itemsize)
-    frames = np.empty((int(offsets[-1]), key.dim), stored)
-    wanted: list[list[tuple[int, int]]] = [[] for _ in shards]
-    for (number, row), start in zip(places, starts[:-1].tolist(), strict=True):
-        wanted[number].append((row, start))
-    _copy(shards, wanted, frames.reshape(-1).view(np.uint8).data)
-    return Features(key, tuple(ids), frames.astype(key.dtype, copy=False), offsets)
 
+    def __init__(
+        self,
+        key: FeatureKey,
+        ids: Sequence[str],
+        shards: Sequence[ShardIndex],
+        rows: npt.NDArray[np.int64],
+    ) -> None:
+        self.key = key
+        self.ids = tuple(ids)
+        self._dtype: np.dtype[Any] = np.dtype(key.dtype).newbyteorder("<")
+        self._shards = shards
+        self._rows = rows
+        self._firsts = np.cumsum([0, *map(len, shards)])[:-1]
+        self._shard = np.searchsorted(self._firsts, rows, "right") - 1
+        self._begin = np.concatenate([each.bounds[:-1] for each in shards])[rows]
+        ends = np.concatenate([each.bounds[1:] for each in shards])[rows]
+        self._bounds = np.zeros(len(rows) + 1, np.int64)  # of what is packed, in bytes
+        np.cumsum(ends - self._begin, out=self._bounds[1:])
+        # Not all maps at once: each takes one of the files that a process may have open.
+        self._map = lru_cache(MAPS)(lambda number: np.frombuffer(map_shard(shards[number]), "u1"))
 
-def _copy(
-    shards: Sequence[ShardIndex], wanted: Sequence[list[tuple[int, int]]], out: memoryview
-) -> None:
-    """Copy and check the rows of all shards, large loads on a few threads.
+    def __len__(self) -> int:
+        return len(self.ids)
 
-    Reading and hashing both let go of the interpreter, so that threads do work side by side.
-    """
-    jobs: list[tuple[ShardIndex, list[tuple[int, int]]]] = []
-    for index, pairs in zip(shards, wanted, strict=True):
-        pairs.sort()
-        size, begin = 0, 0
-        for end, (row, _) in enumerate(pairs, 1):
-            size += index.bounds[row + 1] - index.bounds[row]
-            if size >= JOB_BYTES or end == len(pairs):
-                jobs.append((index, pairs[begin:end]))
-                size, begin = 0, end
-    if len(out) <= JOB_BYTES or THREADS == 1:
-        for index, pairs in jobs:
-            read_rows(index, pairs, out)
-        return
-    with ThreadPoolExecutor(THREADS) as pool:
-        # In order, so that of two damaged utterances the same one is reported each time.
-        for _ in pool.map(lambda job: read_rows(job[0], job[1], out), jobs):
-            pass
+    def __getitem__(self, index: int) -> npt.NDArray[np.floating[Any]]:
+        """The rows of the utterance at `index`, (T, dim), checked now: a view that is read-only.
+
+        Raises:
+            CorruptShardError: its bytes are not those that were written.
+            SerError: its shard cannot be opened.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        start = self._begin[index]
+        size = self._bounds[index + 1] - self._bounds[index]
+        data = self._map(int(self._shard[index]))[start : start + size]
+        if row_checksum(data.data) != self._sums[index].tobytes():
+            raise self._damaged(index)
+        rows = data.view(self._dtype).reshape(-1, self.key.dim)
+        return rows.astype(self.key.dtype, copy=False)
+
+    @property
+    def offsets(self) -> npt.NDArray[np.int64]:
+        """As those of `Features`: int64, (n + 1), in rows."""
+        return self._bounds // (self.key.dim * self._dtype.itemsize)
+
+    def read(self, mapped: bool = False) -> Features:
+        """Load all of them, checking each.
+
+        Args:
+            mapped: see `Cache.read`.
+
+        Raises:
+            CorruptShardError: an utterance's bytes are not those that were written.
+            SerError: a shard cannot be opened, or there is no room for a temporary file.
+        """
+        if not mapped:
+            data = np.empty(self._bounds[-1], np.uint8)
+            self._check_all(data, self._copy)
+        elif len(self._runs) == 1 and self._begin[0] % self._dtype.itemsize == 0:
+            own = map_shard(self._shards[self._shard[0]], mmap.ACCESS_COPY)
+            data = np.frombuffer(own, np.uint8)[self._begin[0] :][: self._bounds[-1]]
+            self._check_all(data, lambda first, stop, part: part[:: mmap.PAGESIZE].max())
+        else:
+            data = self._packed_file()
+        frames = data.view(self._dtype).reshape(-1, self.key.dim)
+        return Features(self.key, self.ids, frames.astype(self.key.dtype, copy=False), self.offsets)
+
+    @cached_property
+    def _runs(self) -> npt.NDArray[np.int64]:
+        """Where utterances begin that do not follow in a shard upon the one before them."""
+        ends = self._begin + np.diff(self._bounds)
+        follows = (self._begin[1:] == ends[:-1]) & (self._shard[1:] == self._shard[:-1])
+        return np.concatenate([[0], np.flatnonzero(~follows) + 1])
+
+    def _jobs(self) -> Iterator[tuple[int, int]]:
+        """Cut the utterances into parts of about `JOB_BYTES`: first of each, and first behind."""
+        new = np.diff(self._bounds[:-1] // JOB_BYTES) > 0
+        return pairwise([0, *(np.flatnonzero(new) + 1).tolist(), len(self)])
+
+    def _check_all(
+        self, data: npt.NDArray[np.uint8], fetch: Callable[[int, int, npt.NDArray[np.uint8]], Any]
+    ) -> None:
+        """Check everything, part by part, after `fetch` has put it into `data` or touched it.
+
+        Threads fetch, which they do side by side, and this one checks what they have fetched, in
+        order: it alone needs the interpreter for each utterance.
+        """
+
+        def fetched(job: tuple[int, int]) -> tuple[int, int, npt.NDArray[np.uint8]]:
+            part = data[self._bounds[job[0]] : self._bounds[job[1]]]
+            fetch(*job, part)
+            return *job, part
+
+        threads = min(MAX_THREADS, cores())
+        if len(data) <= JOB_BYTES or threads == 1:
+            for job in self._jobs():
+                self._check(*fetched(job))
+            return
+        with ThreadPoolExecutor(threads) as pool:
+            for each in pool.map(fetched, self._jobs()):
+                self._check(*each)
+
+    def _packed_file(self) -> npt.NDArray[np.uint8]:
+        """Copy and check everything, part by part, into a file that is gone with the array."""
+        try:
+            with tempfile.TemporaryFile() as file:
+                for first, stop in self._jobs():
+                    part = np.empty(self._bounds[stop] - self._bounds[first], np.uint8)
+                    self._copy(first, stop, part)
+                    self._check(first, stop, part)
+                    file.write(part.data)
+                file.flush()
+                size = int(self._bounds[-1])
+                return np.frombuffer(mmap.mmap(file.fileno(), size), np.uint8)
+        except OSError as error:
+            raise SerError(
+                f"{tempfile.gettempdir()}: no temporary file of {self._bounds[-1]} bytes can be "
+                f"written ({error.strerror}); set TMPDIR to a folder with more room"
+            ) from error
+
+    def _copy(self, first: int, stop: int, out: npt.NDArray[np.uint8]) -> None:
+        """Copy the utterances `first` to `stop`, as many neighbours at once as there are."""
+        begin = np.searchsorted(self._runs, first, "right")
+        end = np.searchsorted(self._runs, stop, "left")
+        runs = np.array([first, *self._runs[begin:end], stop])
+        places = (self._bounds[runs] - self._bounds[first]).tolist()
+        runs = runs[:-1]
+        sources = zip(self._shard[runs].tolist(), self._begin[runs].tolist(), strict=True)
+        for (shard, source), (start, end) in zip(sources, pairwise(places), strict=True):
+            out[start:end] = self._map(shard)[source : source + end - start]
+
+    def _check(self, first: int, stop: int, data: npt.NDArray[np.uint8]) -> None:
+        bounds = self._bounds[first : stop + 1] - self._bounds[first]
+        wrong = first_wrong(data.data, bounds, self._sums[first:stop])
+        if wrong is not None:
+            raise self._damaged(first + wrong)
+
+    def _damaged(self, index: int) -> CorruptShardError:
+        shard = self._shard[index]
+        return damaged(self._shards[shard], int(self._rows[index] - self._firsts[shard]))
+
+    @cached_property
+    def _sums(self) -> npt.NDArray[np.uint8]:
+        sums: npt.NDArray[np.uint8] = np.concatenate([each.checksums for each in self._shards])
+        return sums[self._rows]

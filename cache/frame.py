@@ -39,6 +39,7 @@ def frame_file(
     access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
     # HDF5 1.8's file format: every reader knows it, and its metadata carry checksums.
     access.set_libver_bounds(h5py.h5f.LIBVER_V18, h5py.h5f.LIBVER_V18)
+    access.set_alignment(1, layout.ALIGNMENT)
     creation = h5py.h5p.create(h5py.h5p.FILE_CREATE)
     creation.set_obj_track_times(False)  # equal content gives equal bytes, today and tomorrow
     with h5py.File(h5py.h5f.create(b"shard", h5py.h5f.ACC_TRUNC, creation, access)) as file:

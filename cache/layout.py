@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import xxhash
 
@@ -17,6 +17,8 @@ DESCRIPTION = ("format", "format_version", "feature_key", "manifest_id", "corpus
 """The attributes that the index checksum covers, in its order."""
 ATTRIBUTES = (*DESCRIPTION, "index_checksum", "complete")
 
+ALIGNMENT = 64
+"""The rows of a shard begin at a multiple of this in its file, so that a map of it is aligned."""
 MAX_TEXT = 60_000
 """Longest text attribute, in bytes."""
 CHECKSUM_BYTES = 16
@@ -40,6 +42,15 @@ def storable(id: str, audio_hash: str) -> bool:
             (audio_hash, HASH_BYTES, HASH_LENGTHS),
         )
     )
+
+
+def utterances(ids: Iterable[str], audio_hashes: Iterable[str]) -> list[str]:
+    """What utterances are found by: id and audio hash of each in one text.
+
+    Neither holds a space. Texts, because tens of thousands of tuples cost more than all the rest:
+    Python's collector looks at every tuple again and again, and at no text.
+    """
+    return list(map(" ".join, zip(ids, audio_hashes, strict=True)))
 
 
 def row_checksum(data: bytes | memoryview) -> bytes:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,11 +18,8 @@ from ..errors import CorruptShardError, InputError, SerError
 from . import layout
 from .keys import FeatureKey
 
-RUN_BYTES = 1 << 20
-"""Neighbours are read together up to about this size: still in the CPU's cache when hashed."""
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ShardIndex:
     """All of a shard except its rows, checked.
 
@@ -30,8 +29,8 @@ class ShardIndex:
         corpus, manifest_id: which manifest they were extracted for.
         provenance: versions of the software that wrote the shard.
         ids, audio_hashes: of each utterance, n of each.
-        bounds: n + 1 positions in the file; utterance i is the bytes bounds[i] to bounds[i + 1].
-        checksums: XXH3-128 of each utterance's bytes.
+        bounds: int64, (n + 1): utterance i is the bytes bounds[i] to bounds[i + 1] of the file.
+        checksums: uint8, (n, 16): XXH3-128 of each utterance's bytes.
     """
 
     path: Path
@@ -41,11 +40,16 @@ class ShardIndex:
     provenance: dict[str, str]
     ids: list[str]
     audio_hashes: list[str]
-    bounds: list[int]
-    checksums: list[bytes]
+    bounds: npt.NDArray[np.int64]
+    checksums: npt.NDArray[np.uint8]
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @cached_property
+    def utterances(self) -> list[str]:
+        """What each utterance is found by: see `layout.utterances`."""
+        return layout.utterances(self.ids, self.audio_hashes)
 
 
 def read_index(path: Path, key: FeatureKey | None = None) -> ShardIndex | None:
@@ -77,53 +81,71 @@ def read_index(path: Path, key: FeatureKey | None = None) -> ShardIndex | None:
             raise corrupt(path, f"HDF5 cannot read it ({error})".splitlines()[0]) from error
 
 
-def read_rows(index: ShardIndex, wanted: Sequence[tuple[int, int]], out: memoryview) -> None:
-    """Copy utterances into a buffer, checking every one after it was copied.
+def map_shard(index: ShardIndex, access: int = mmap.ACCESS_READ) -> mmap.mmap:
+    """The file of a shard up to the end of its rows, as a memory map.
 
-    Plain reads, not a memory map: as fast, and a file that shrinks or a drive that fails while it
-    is being read is an error message, where a memory map ends the process.
+    Needs no memory of its own. A drive that fails while the map is looked at ends the process,
+    where `read_rows` gives an error message.
 
     Args:
-        index: of the shard.
-        wanted: pairs (utterance in the shard, position in `out`), in the order of the shard.
-        out: writable bytes.
+        access: `ACCESS_READ`, or `ACCESS_COPY` for a map that can be written to: what is written
+            is seen by this process alone, and never reaches the file.
+
+    Raises:
+        CorruptShardError: the file is shorter than it was.
+        SerError: it cannot be opened.
+    """
+    try:
+        with index.path.open("rb") as file:
+            size = int(index.bounds[-1])
+            if os.fstat(file.fileno()).st_size < size:
+                raise corrupt(index.path, "the file ends early")
+            return mmap.mmap(file.fileno(), size, access=access)
+    except OSError as error:
+        raise SerError(f"{index.path}: cannot be read ({error.strerror})") from error
+
+
+def read_rows(index: ShardIndex, first: int, stop: int) -> npt.NDArray[np.uint8]:
+    """The bytes of the utterances `first` to `stop` of a shard, by plain reads, and checked.
 
     Raises:
         CorruptShardError: an utterance's bytes are not those that were written.
+        SerError: the file cannot be read.
     """
-    bounds, count = index.bounds, len(wanted)
-    scratch = memoryview(bytearray(RUN_BYTES))
+    bounds = index.bounds[first : stop + 1]
+    data = np.empty(bounds[-1] - bounds[0], np.uint8)
     try:
-        with index.path.open("rb", buffering=0) as file:
-            first = 0
-            while first < count:
-                # Neighbours in the file are read at once, straight into `out` where they are
-                # neighbours there as well.
-                row, start = wanted[first]
-                begin, end, stop = bounds[row], bounds[row + 1], first + 1
-                straight = True
-                while (
-                    stop < count
-                    and bounds[wanted[stop][0]] == end
-                    and bounds[wanted[stop][0] + 1] - begin <= RUN_BYTES
-                ):
-                    straight = straight and wanted[stop][1] == start + end - begin
-                    end = bounds[wanted[stop][0] + 1]
-                    stop += 1
-                run = out[start : start + end - begin] if straight else scratch[: end - begin]
-                file.seek(begin)
-                whole = _fill(file, run)
-                for row, start in wanted[first:stop]:
-                    at, after = bounds[row], bounds[row + 1]
-                    copy = out[start : start + after - at]
-                    if not straight:
-                        copy[:] = run[at - begin : after - begin]
-                    if layout.row_checksum(copy) != index.checksums[row] or not whole:
-                        what = f"the features of utterance {index.ids[row]} are damaged"
-                        raise corrupt(index.path, what)
-                first = stop
+        with index.path.open("rb") as file:
+            file.seek(int(bounds[0]))
+            if file.readinto(data.data) < len(data):
+                raise corrupt(index.path, "the file ends early")
     except OSError as error:
         raise SerError(f"{index.path}: cannot be read ({error.strerror})") from error
+    wrong = first_wrong(data.data, bounds - bounds[0], index.checksums[first:stop])
+    if wrong is not None:
+        raise damaged(index, first + wrong)
+    return data
+
+
+def first_wrong(
+    data: memoryview, bounds: npt.NDArray[np.int64], checksums: npt.NDArray[np.uint8]
+) -> int | None:
+    """Which of n utterances is the first whose bytes are not those that were written, if any is.
+
+    Args:
+        data: their bytes.
+        bounds: (n + 1): utterance i is the bytes bounds[i] to bounds[i + 1].
+        checksums: (n, 16).
+    """
+    views = [data[start:stop] for start, stop in pairwise(bounds.tolist())]
+    found = np.frombuffer(b"".join(map(layout.row_checksum, views)), np.uint8)
+    same = (found.reshape(checksums.shape) == checksums).all(1)
+    return None if same.all() else int(same.argmin())
+
+
+def damaged(index: ShardIndex, row: int) -> CorruptShardError:
+    """The error for an utterance whose bytes are not those that were written."""
+    return corrupt(index.path, f"the features of utterance {index.ids[row]} are damaged")
 
 
 def corrupt(path: Path, reason: str) -> CorruptShardError:
@@ -141,17 +163,6 @@ class _InvalidError(Exception):
 def _require(condition: object, reason: str) -> None:
     if not condition:
         raise _InvalidError(reason)
-
-
-def _fill(file: IO[bytes], out: memoryview) -> bool:
-    """Read until `out` is full; False at an early end of the file."""
-    filled = 0
-    while filled < len(out):
-        got: int | None = file.readinto(out[filled:])  # type: ignore[attr-defined]
-        if not got:
-            return False
-        filled += got
-    return True
 
 
 def _read_index(
@@ -204,7 +215,6 @@ def _read_index(
     ids = _texts(arrays[1], places["ids"][2], "ids")
     _require(len(set(ids)) == len(ids), "an utterance id occurs twice")
     row_bytes = key.dim * np.dtype(key.dtype).itemsize
-    sums = arrays[3]
     return ShardIndex(
         path=path,
         key=key,
@@ -213,8 +223,8 @@ def _read_index(
         provenance=_provenance(attributes["provenance"]),
         ids=ids,
         audio_hashes=_texts(arrays[2], places["audio_hashes"][2], "audio_hashes"),
-        bounds=(frames_at + offsets * row_bytes).tolist(),
-        checksums=[sums[i : i + 16] for i in range(0, len(sums), layout.CHECKSUM_BYTES)],
+        bounds=frames_at + offsets * row_bytes,
+        checksums=np.frombuffer(arrays[3], np.uint8).reshape(-1, layout.CHECKSUM_BYTES),
     )
 
 

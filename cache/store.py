@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..errors import CorruptShardError, InputError, MissingFeaturesError, SerError
 from . import layout
-from .features import Features, load
+from .features import Features, StoredFeatures
 from .folders import (
     default_cache_folder,
     entries,
@@ -170,26 +172,32 @@ class Cache:
         Raises:
             CorruptShardError: the index of a shard of this key and corpus is damaged.
         """
-        held: set[tuple[str, str]] = set()
+        held: set[str] = set()
         for index in self._shards(key, manifest.corpus):
-            held.update(zip(index.ids, index.audio_hashes, strict=True))
-        return [pair[0] for pair in _utterances(manifest) if pair not in held]
+            held.update(index.utterances)
+        wanted = zip(manifest.table["id"].tolist(), _utterances(manifest), strict=True)
+        return [id for id, utterance in wanted if utterance not in held]
 
-    def read(self, key: FeatureKey, manifest: Manifest) -> Features:
-        """Load a feature for all utterances of a manifest; every row's checksum is verified.
+    def open(self, key: FeatureKey, manifest: Manifest) -> StoredFeatures:
+        """Find a feature of all utterances of a manifest, and read none yet.
+
+        Reads the index of each shard of the corpus. For single utterances, in any order; each is
+        checked when it is read.
 
         Raises:
             MissingFeaturesError: some utterance is not here; the message names the command.
-            CorruptShardError: a shard is damaged. No damaged row is ever returned.
+            CorruptShardError: the index of a shard of this key and corpus is damaged.
         """
         shards = self._shards(key, manifest.corpus)
-        places: dict[tuple[str, str], tuple[int, int]] = {}
-        for number in reversed(range(len(shards))):  # so that the first shard by name wins
-            index = shards[number]
-            pairs = zip(index.ids, index.audio_hashes, strict=True)
-            places.update(zip(pairs, ((number, row) for row in range(len(index))), strict=True))
-        utterances = _utterances(manifest)
-        absent = [pair[0] for pair in utterances if pair not in places]
+        behind = sum(map(len, shards))
+        places: dict[str, int] = {}
+        for index in reversed(shards):  # so that the first shard by name wins
+            first = behind - len(index)
+            places.update(zip(index.utterances, range(first, behind), strict=True))
+            behind = first
+        ids = manifest.table["id"].tolist()
+        rows = [places.get(utterance, -1) for utterance in _utterances(manifest)]
+        absent = [id for id, row in zip(ids, rows, strict=True) if row < 0]
         if absent:
             names = ", ".join(absent[:3]) + (", ..." if len(absent) > 3 else "")
             raise MissingFeaturesError(
@@ -198,8 +206,24 @@ class Cache:
                 f"Run: {self._command(manifest.corpus, key.feature)}\n"
                 "If their audio cannot give this feature, --skip-missing trains without them."
             )
-        ids = [pair[0] for pair in utterances]
-        return load(key, ids, shards, [places[pair] for pair in utterances])
+        return StoredFeatures(key, ids, shards, np.array(rows))
+
+    def read(self, key: FeatureKey, manifest: Manifest, mapped: bool = False) -> Features:
+        """Load a feature for all utterances of a manifest; every row's checksum is verified.
+
+        Args:
+            mapped: do not keep the rows in memory; for features that do not fit there. They are
+                the shard itself, mapped, where one shard holds the utterances one after the other
+                in the order of the manifest. Otherwise they are copied to a temporary file, which
+                takes their size on the disk of `tempfile.gettempdir()` for as long as they are
+                used.
+
+        Raises:
+            MissingFeaturesError: some utterance is not here; the message names the command.
+            CorruptShardError: a shard is damaged. No damaged row is ever returned.
+            SerError: a shard or the temporary file cannot be opened.
+        """
+        return self.open(key, manifest).read(mapped)
 
     def check_writable(self) -> None:
         """Create the cache folder if need be and prove that it can be written, before any work.
@@ -238,7 +262,7 @@ class Cache:
         Raises:
             CorruptShardError: a key.json is not that of its folder.
         """
-        seconds: dict[str, dict[tuple[str, str], float]] = {}
+        seconds: dict[str, dict[str, float]] = {}
         for corpus in self.corpora():
             try:
                 manifest = self.manifest(corpus)
@@ -338,9 +362,9 @@ class Cache:
         key: FeatureKey,
         corpus: str,
         paths: Sequence[Path],
-        seconds: Mapping[tuple[str, str], float] | None,
+        seconds: Mapping[str, float] | None,
     ) -> Holding:
-        held: set[tuple[str, str]] = set()
+        held: set[str] = set()
         damaged = 0
         for path in paths:
             try:
@@ -350,12 +374,12 @@ class Cache:
             if index is None:
                 damaged += 1
             else:
-                held.update(zip(index.ids, index.audio_hashes, strict=True))
+                held.update(index.utterances)
         return Holding(
             key=key,
             corpus=corpus,
             utterances=len(held),
-            hours=None if seconds is None else sum(seconds.get(pair, 0) for pair in held) / 3600,
+            hours=None if seconds is None else sum(seconds.get(each, 0) for each in held) / 3600,
             bytes=sum(path.stat().st_size for path in paths),
             shards=len(paths),
             damaged=damaged,
@@ -393,10 +417,10 @@ class Cache:
         return " ".join(words)
 
 
-def _utterances(manifest: Manifest) -> list[tuple[str, str]]:
-    """Pairs (id, audio hash), in the order of the manifest."""
+def _utterances(manifest: Manifest) -> list[str]:
+    """What the utterances are found by, in the order of the manifest."""
     table = manifest.table
-    return list(zip(table["id"].tolist(), table["audio_hash"].tolist(), strict=True))
+    return layout.utterances(table["id"].tolist(), table["audio_hash"].tolist())
 
 
 def _versioned(key: FeatureKey) -> str:

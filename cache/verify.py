@@ -127,12 +127,8 @@ def _check_rows(index: ShardIndex) -> None:
     stored = np.dtype(index.key.dtype).newbyteorder("<")
     bounds, first = index.bounds, 0
     while first < len(index):
-        start, stop = bounds[first], first + 1
-        while stop < len(index) and bounds[stop + 1] - start <= BATCH_BYTES:
-            stop += 1
-        data = np.empty(bounds[stop] - start, np.uint8)
-        wanted = [(row, bounds[row] - start) for row in range(first, stop)]
-        read_rows(index, wanted, data.data)
-        if not np.isfinite(data.view(stored)).all():
+        full = int(np.searchsorted(bounds, bounds[first] + BATCH_BYTES, "right")) - 1
+        stop = max(full, first + 1)
+        if not np.isfinite(read_rows(index, first, stop).view(stored)).all():
             raise corrupt(index.path, "it holds values that are not finite")
         first = stop

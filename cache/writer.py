@@ -109,7 +109,9 @@ class ShardWriter:
         """
         if not self._pending:
             return
-        pending, self._pending, self._bytes = self._pending, {}, 0
+        # Sorted as the manifest is: what is read in its order lies in one piece then.
+        pending = dict(sorted(self._pending.items()))
+        self._pending, self._bytes = {}, 0
         description = self._folder / "key.json"
         if not description.exists():
             try:

@@ -20,7 +20,7 @@ import xxhash
 
 from ser.cache import FeatureKey, layout
 from ser.cache.publish import write_shard
-from ser.cache.shard import read_index, read_rows
+from ser.cache.shard import map_shard, read_index, read_rows
 from ser.errors import CorruptShardError, SerError
 
 KEY = FeatureKey("mfcc", "mfcc", 1, None, {}, {}, "float32", "sequence", 3, 100.0)
@@ -96,12 +96,8 @@ def forge(
 def rows_of(path: Path) -> list[np.ndarray[Any, Any]]:
     index = read_index(path)
     assert index is not None
-    out = []
-    for row in range(len(index)):
-        data = bytearray(index.bounds[row + 1] - index.bounds[row])
-        read_rows(index, [(row, 0)], memoryview(data))
-        out.append(np.frombuffer(data, index.key.dtype).reshape(-1, index.key.dim))
-    return out
+    rows = [read_rows(index, row, row + 1) for row in range(len(index))]
+    return [row.view(index.key.dtype).reshape(-1, index.key.dim) for row in rows]
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -368,7 +364,7 @@ def test_a_forged_row_is_refused(tmp_path: Path) -> None:
     index = read_index(forge(tmp_path, frames=np.concatenate(ROWS) + 1))
     assert index is not None
     with pytest.raises(CorruptShardError, match="utterance b-2"):
-        read_rows(index, [(1, 0)], memoryview(bytearray(12)))
+        read_rows(index, 1, 2)
 
 
 OTHERS = [b"", b"not a shard", layout.SIGNATURE, layout.SIGNATURE + bytes(500)]
@@ -409,8 +405,10 @@ def test_a_shard_that_shrinks_while_it_is_read_is_an_error(tmp_path: Path) -> No
     index = read_index(path)
     assert index is not None
     os.truncate(path, index.bounds[-1] - 1)
-    with pytest.raises(CorruptShardError, match=r"c_\.3"):
-        read_rows(index, [(2, 0)], memoryview(bytearray(48)))
+    with pytest.raises(CorruptShardError, match="ends early"):
+        read_rows(index, 2, 3)
+    with pytest.raises(CorruptShardError, match="ends early"):
+        map_shard(index)
 
 
 def test_a_file_that_went_away_is_an_error(tmp_path: Path) -> None:
@@ -421,7 +419,9 @@ def test_a_file_that_went_away_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SerError, match="cannot be read"):
         read_index(path)
     with pytest.raises(SerError, match="cannot be read"):
-        read_rows(index, [(0, 0)], memoryview(bytearray(24)))
+        read_rows(index, 0, 1)
+    with pytest.raises(SerError, match="cannot be read"):
+        map_shard(index)
 
 
 FILL_DISK = """

@@ -6,6 +6,7 @@ import random
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ser.cache import Cache, FeatureKey, default_cache_folder, features, publish, writer
+from ser.cache.shard import read_index
 from ser.errors import CorruptShardError, InputError, MissingFeaturesError, SerError
 from ser.manifests import Manifest
 
@@ -78,8 +80,10 @@ def fill(cache: Cache, key: FeatureKey, manifest: Manifest, seed: int = 0) -> Ro
     return rows
 
 
-def same(cache: Cache, key: FeatureKey, manifest: Manifest, rows: Rows) -> None:
-    got = cache.read(key, manifest)
+def same(
+    cache: Cache, key: FeatureKey, manifest: Manifest, rows: Rows, mapped: bool = False
+) -> None:
+    got = cache.read(key, manifest, mapped)
     assert got.ids == manifest.ids
     assert got.frames.dtype == np.dtype(key.dtype)
     assert got.frames.shape == (got.offsets[-1], key.dim)
@@ -154,6 +158,64 @@ def test_what_is_read_belongs_to_the_caller(cache: Cache) -> None:
     rows = fill(cache, KEY, manifest)
     cache.read(KEY, manifest).frames[:] = 0
     same(cache, KEY, manifest, rows)
+
+
+def test_a_map_of_one_shard_is_the_shard(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = make_manifest()
+    rows = fill(cache, KEY, manifest)
+    before = tree(cache.folder)
+    monkeypatch.setattr(tempfile, "TemporaryFile", None)  # none is needed
+    mapped = cache.read(KEY, manifest, mapped=True)
+    assert not mapped.frames.flags.owndata
+    assert mapped.frames.flags.aligned
+    for part in ("abcdef", "bcd"):
+        same(cache, KEY, manifest.select(part), rows, mapped=True)
+    mapped.frames[:] = 0  # the caller's own
+    same(cache, KEY, manifest, rows, mapped=True)
+    assert tree(cache.folder) == before
+
+
+@pytest.mark.parametrize("key", [KEY, VECTOR], ids=["sequence", "vector"])
+def test_a_map_of_several_shards_is_a_file_of_its_own(
+    cache: Cache, key: FeatureKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features, "JOB_BYTES", 40)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    rows = fill(cache, key, make_manifest("ace")) | fill(cache, key, make_manifest("bdf"))
+    with pytest.raises(SerError, match="TMPDIR"):
+        cache.read(key, make_manifest(), mapped=True)
+    (tmp_path / "gone").mkdir()
+    same(cache, key, make_manifest(), rows, mapped=True)
+    assert not any((tmp_path / "gone").iterdir())
+
+
+def test_single_utterances_are_read_and_checked_one_by_one(cache: Cache) -> None:
+    manifest = make_manifest()
+    rows = fill(cache, KEY, make_manifest("ace")) | fill(cache, KEY, make_manifest("bdf"), 1)
+    path = next(path for path in shards(cache) if rows["c"].tobytes() in path.read_bytes())
+    data = bytearray(path.read_bytes())
+    data[data.index(rows["c"].tobytes())] ^= 1
+    path.write_bytes(data)
+    stored = cache.open(KEY, manifest)
+    assert (len(stored), stored.ids) == (6, manifest.ids)
+    for index in (5, 0, 3):
+        np.testing.assert_array_equal(stored[index], rows[manifest.ids[index]])
+        assert len(stored[index]) == stored.offsets[index + 1] - stored.offsets[index]
+        assert not stored[index].flags.writeable
+    with pytest.raises(IndexError):
+        stored[6]
+    with pytest.raises(CorruptShardError, match="utterance c"):
+        stored[2]
+    for mapped in (False, True):
+        with pytest.raises(CorruptShardError, match="utterance c"):
+            stored.read(mapped)
+
+
+def test_a_shard_is_in_the_order_of_the_manifest(cache: Cache) -> None:
+    fill(cache, KEY, make_manifest("cab"))
+    index = read_index(shards(cache)[0])
+    assert index is not None
+    assert index.ids == ["a", "b", "c"]
 
 
 def test_only_what_is_missing_is_missing(cache: Cache) -> None:
