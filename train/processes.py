@@ -5,7 +5,8 @@ from __future__ import annotations
 import multiprocessing
 from multiprocessing.context import BaseContext
 
-WORKER_MODULE = "ser.train.pool"
+PRELOADED = ["ser.train.pool", "torch._dynamo"]
+"""What every worker needs. The second, a second of imports, comes with the first optimiser."""
 
 
 def worker_context() -> BaseContext:
@@ -16,7 +17,7 @@ def worker_context() -> BaseContext:
     """
     if "forkserver" in multiprocessing.get_all_start_methods():
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([WORKER_MODULE])
+        context.set_forkserver_preload(PRELOADED)
         return context
     return multiprocessing.get_context("spawn")
 
