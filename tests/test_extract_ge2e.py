@@ -10,6 +10,7 @@ import pytest
 import torch
 from scipy.signal import lfilter
 
+from ser import speaker_weights
 from ser.errors import AudioError, InputError, MissingPackageError, SerError
 from ser.extract import ge2e, make_backbone
 from ser.extract.audio import to_recipe
@@ -165,7 +166,7 @@ def test_detector_not_installed(backbone, monkeypatch):
 
 
 def test_weights_not_installed(monkeypatch):
-    monkeypatch.setattr(ge2e, "find_spec", lambda name: None)
+    monkeypatch.setattr(speaker_weights, "find_spec", lambda name: None)
     with pytest.raises(MissingPackageError, match=r"ser\[extract\]"):
         make_backbone("ge2e").key()
 
@@ -174,7 +175,7 @@ def test_weights_lost(monkeypatch, tmp_path):
     class Spec:
         submodule_search_locations = (str(tmp_path),)
 
-    monkeypatch.setattr(ge2e, "find_spec", lambda name: Spec)
+    monkeypatch.setattr(speaker_weights, "find_spec", lambda name: Spec)
     with pytest.raises(MissingPackageError, match="has lost its weights"):
         make_backbone("ge2e").key()
 
