@@ -93,3 +93,23 @@ def test_w_stays_positive():
     x = torch.tensor([[1.0, 0.0]] * 6 + [[0.0, 1.0]] * 6)
     targets = torch.tensor([0] * 6 + [1] * 6)
     assert loss(x, targets, 2).item() == pytest.approx(12 * math.log(2), rel=1e-5)
+
+
+@pytest.mark.parametrize("exclude_self", [False, True])
+def test_the_similarity_matrix_is_the_literal_equation(exclude_self):
+    random = np.random.default_rng(4)
+    targets = np.repeat([0, 1, 2], [6, 7, 8])
+    x = random.normal(size=(21, 5))
+    loss = AuxiliaryLoss(exclude_self=exclude_self).double()
+    with torch.no_grad():
+        loss.w.fill_(3.0)
+        loss.b.fill_(-1.5)
+    found, kept = loss.similarity(torch.tensor(x), torch.tensor(targets), 3)
+    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+    for i in range(21):
+        for k in range(3):
+            others = [j for j in range(21) if targets[j] == k and not (exclude_self and j == i)]
+            centroid = unit[others].mean(axis=0)
+            cosine = unit[i] @ centroid / np.linalg.norm(centroid)
+            assert found[i, k].item() == pytest.approx(3.0 * cosine - 1.5)
+    assert kept.all()
