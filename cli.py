@@ -556,7 +556,7 @@ def train(
     prepare_workers()
     from .train.config import load_config
     from .train.report import describe_run
-    from .train.request import DEFAULT_METHOD, Request
+    from .train.request import DEFAULT_METHOD, Request, default_repeats
     from .train.train import default_out, train
 
     if setting == "baseline" and overrides:
@@ -571,7 +571,7 @@ def train(
         config=load_config(preset, overrides),
         preset=preset,
         protocol=protocol,
-        repeats=repeats or (1 if protocol == "speaker" else 5),
+        repeats=repeats or default_repeats(protocol),
         splits=splits,
         device=device,
         workers=workers,
@@ -627,6 +627,7 @@ def reproduce(
     prepare_workers()
     from .reproduce.plans import Order, default_out
     from .reproduce.run import reproduce
+    from .train.request import default_repeats
 
     order = Order(
         what=what,
@@ -635,7 +636,7 @@ def reproduce(
         preset=preset,
         overrides=overrides,
         protocol=protocol,
-        repeats=repeats or (1 if protocol == "speaker" else 5),
+        repeats=repeats or default_repeats(protocol),
         device=device,
         workers=workers,
         overwrite=overwrite,

@@ -18,7 +18,7 @@ from ..cores import cores
 from ..errors import CorruptShardError, SerError
 from .keys import FeatureKey
 from .layout import row_checksum
-from .shard import ShardIndex, damaged, first_wrong, map_shard
+from .shard import ShardIndex, damaged, first_wrong, map_shard, read_pieces
 
 JOB_BYTES = 8 << 20
 """About how much is copied at once: enough for the system's fastest way of copying."""
@@ -186,15 +186,16 @@ class StoredFeatures:
             ) from error
 
     def _copy(self, first: int, stop: int, out: npt.NDArray[np.uint8]) -> None:
-        """Copy the utterances `first` to `stop`, as many neighbours at once as there are."""
+        """Read the utterances `first` to `stop`, as many neighbours at once as there are."""
         begin = np.searchsorted(self._runs, first, "right")
         end = np.searchsorted(self._runs, stop, "left")
         runs = np.array([first, *self._runs[begin:end], stop])
-        places = (self._bounds[runs] - self._bounds[first]).tolist()
-        runs = runs[:-1]
-        sources = zip(self._shard[runs].tolist(), self._begin[runs].tolist(), strict=True)
-        for (shard, source), (start, end) in zip(sources, pairwise(places), strict=True):
-            out[start:end] = self._map(shard)[source : source + end - start]
+        places = self._bounds[runs] - self._bounds[first]
+        shard, source = self._shard[runs[:-1]], self._begin[runs[:-1]].tolist()
+        for number in np.unique(shard).tolist():  # one file at a time
+            own = np.flatnonzero(shard == number).tolist()
+            pieces = [(source[run], out[places[run] : places[run + 1]].data) for run in own]
+            read_pieces(self._shards[number], pieces)
 
     def _check(self, first: int, stop: int, data: npt.NDArray[np.uint8]) -> None:
         bounds = self._bounds[first : stop + 1] - self._bounds[first]

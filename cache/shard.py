@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -85,7 +86,7 @@ def map_shard(index: ShardIndex, access: int = mmap.ACCESS_READ) -> mmap.mmap:
     """The file of a shard up to the end of its rows, as a memory map.
 
     Needs no memory of its own. A drive that fails while the map is looked at ends the process,
-    where `read_rows` gives an error message.
+    where `read_pieces` gives an error message.
 
     Args:
         access: `ACCESS_READ`, or `ACCESS_COPY` for a map that can be written to: what is written
@@ -114,17 +115,31 @@ def read_rows(index: ShardIndex, first: int, stop: int) -> npt.NDArray[np.uint8]
     """
     bounds = index.bounds[first : stop + 1]
     data = np.empty(bounds[-1] - bounds[0], np.uint8)
-    try:
-        with index.path.open("rb") as file:
-            file.seek(int(bounds[0]))
-            if file.readinto(data.data) < len(data):
-                raise corrupt(index.path, "the file ends early")
-    except OSError as error:
-        raise SerError(f"{index.path}: cannot be read ({error.strerror})") from error
+    read_pieces(index, [(int(bounds[0]), data.data)])
     wrong = first_wrong(data.data, bounds - bounds[0], index.checksums[first:stop])
     if wrong is not None:
         raise damaged(index, first + wrong)
     return data
+
+
+def read_pieces(index: ShardIndex, pieces: Iterable[tuple[int, memoryview]]) -> None:
+    """Fill buffers with bytes of a shard, by plain reads, unchecked.
+
+    Args:
+        pieces: where in the file each begins, and the buffer for it.
+
+    Raises:
+        CorruptShardError: the file is shorter than it was.
+        SerError: it cannot be read.
+    """
+    try:
+        with index.path.open("rb") as file:
+            for start, buffer in pieces:
+                file.seek(start)
+                if file.readinto(buffer) < len(buffer):
+                    raise corrupt(index.path, "the file ends early")
+    except OSError as error:
+        raise SerError(f"{index.path}: cannot be read ({error.strerror})") from error
 
 
 def first_wrong(

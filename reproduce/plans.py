@@ -14,8 +14,6 @@ from ..train.fusion import METHODS
 from ..train.request import Request
 from .published import CORPORA
 
-WHATS = ("table3", "table4", "fig3", "fig4")
-
 
 @dataclass(frozen=True)
 class Order:

@@ -18,7 +18,7 @@ from ..manifests import Manifest, Split, check_leaks, make_splits, read_splits, 
 from .baseline import SETTINGS as SVM_SETTINGS
 from .data import Domain, load_domain
 from .functionals import VECTORS, as_encoded
-from .fusion import METHODS
+from .fusion import shares
 from .jobs import Domains, Job
 from .request import Request, check_request
 from .run_folder import split_file
@@ -144,7 +144,7 @@ def check_labels(request: Request, manifests: Mapping[str, Manifest]) -> None:
     """
     if request.setting != "multidomain":
         return
-    shared = METHODS[request.method].shared_tower
+    shared = shares(request.method).shared_tower
     for one, other in combinations(manifests.values(), 2):
         together = shared or one.language == other.language
         if together and not set(one.labels) & set(other.labels):
@@ -183,9 +183,8 @@ def feature_keys(
                 )
     if len({found[name].hash for name in request.features}) < len(request.features):
         raise InputError(f"--features {','.join(request.features)}: a feature is named twice")
-    gated = request.model in METHODS and METHODS[request.model].gate
-    vector = gated and (found[selector].kind == "vector" or request.config.model.encoder in VECTORS)
-    if gated and not vector:
+    vectors = request.config.model.encoder in VECTORS
+    if shares(request.model).gate and not vectors and found[selector].kind != "vector":
         raise InputError(
             f"gate.selector={selector}: is a sequence; the gates look at one vector for every "
             "utterance, such as ge2e"

@@ -50,6 +50,11 @@ METHODS: Mapping[str, Method] = {
 """The methods for several corpora, by their names on the command line."""
 
 
+def shares(method: str) -> Method:
+    """What a method is made of; the single-domain model and the baseline share nothing."""
+    return METHODS.get(method, Method())
+
+
 class Gate(nn.Module):
     """A weight for every representation, chosen by the selector x: softmax(W x) (eq. 7)."""
 

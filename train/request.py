@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..manifests.names import did_you_mean
 from .config import Config
-from .fusion import METHODS
+from .fusion import METHODS, shares
 from .jobs import SVM
 from .spec import GE2E, GE2E_MEL, SINGLE
 
@@ -21,6 +21,11 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
 """The methods of every setting."""
 
 DEFAULT_METHOD = "ours"
+
+
+def default_repeats(protocol: str) -> int:
+    """Five, but for `speaker`, where one repeat tests every utterance already."""
+    return 1 if protocol == "speaker" else 5
 
 
 @dataclass(frozen=True)
@@ -71,8 +76,7 @@ def check_request(request: Request) -> None:
     settings = request.config
     if settings.train.batch_size < 2 and settings.model.normalisation == "batch":
         raise InputError("train.batch_size=1: batch normalisation needs at least 2 a batch")
-    gated = request.model in METHODS and METHODS[request.model].gate
-    if gated and len(names) < 2:
+    if shares(request.model).gate and len(names) < 2:
         raise InputError(
             f"--method {request.model}: its gates choose between features, so it needs at least "
             f"two, not {names[0]} alone; name more with --features, or use --method sb"

@@ -16,7 +16,7 @@ from .config import (
     SearchSettings,
 )
 from .data import Domain, Packed
-from .fusion import METHODS, SHARED, module_name
+from .fusion import SHARED, module_name, shares
 
 SINGLE = "single"
 """The method of the single-domain model."""
@@ -29,7 +29,7 @@ def features_read(method: str, features: Sequence[str], config: Config | None) -
     """Names of all features that a model reads: those asked for, the selector of its gates, and
     the frames of GE2E where that is fine-tuned."""
     names = list(features)
-    if config is not None and method in METHODS and METHODS[method].gate:
+    if config is not None and shares(method).gate:
         names.append(config.gate.selector)
     if config is not None and config.train.finetune_ge2e:
         names.append(GE2E_MEL)
@@ -86,12 +86,11 @@ class ModelSpec:
     ) -> ModelSpec:
         """The spec for domains that have the features and the selector."""
         loaded = domains[0].features
-        gated = method in METHODS and bool(METHODS[method].gate)
         selector = config.gate.selector
         return cls(
             method,
             tuple(FeatureShape.of(name, loaded[name]) for name in features),
-            FeatureShape.of(selector, loaded[selector]) if gated else None,
+            FeatureShape.of(selector, loaded[selector]) if shares(method).gate else None,
             tuple(DomainShape(each.corpus, each.language, each.labels) for each in domains),
             config.train.finetune_ge2e,
             config.model,
@@ -103,8 +102,9 @@ class ModelSpec:
     @property
     def inputs(self) -> tuple[FeatureShape, ...]:
         """The features that the model reads: those that are fused, then the selector."""
-        extra = self.selector is not None and self.selector not in self.features
-        return (*self.features, self.selector) if extra and self.selector else self.features
+        if self.selector is None or self.selector in self.features:
+            return self.features
+        return (*self.features, self.selector)
 
     def domain(self, corpus: str) -> DomainShape:
         """A corpus that the model serves; raises InputError for another."""
@@ -116,8 +116,9 @@ class ModelSpec:
 
     def tower(self, corpus: str) -> str:
         """Name of the tower that classifies a corpus."""
-        shared = self.method in METHODS and METHODS[self.method].shared_tower
-        return SHARED if shared else module_name(self.domain(corpus).language)
+        if shares(self.method).shared_tower:
+            return SHARED
+        return module_name(self.domain(corpus).language)
 
     def tower_labels(self, tower: str) -> tuple[str, ...]:
         """The union of the labels of all corpora that a tower classifies."""
