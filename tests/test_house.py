@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "extract": FOUNDATION | GE2E | {"manifests", "cache"},
     "train": FOUNDATION | GE2E | {"manifests", "cache"},
     "reproduce": FOUNDATION | {"manifests", "cache", "train"},
+    "commands": FOUNDATION | {"manifests", "cache", "extract", "train", "reproduce", "demo"},
     "demo": FOUNDATION | {"manifests", "cache", "extract", "train"},
 }
 

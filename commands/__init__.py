@@ -1,0 +1,1 @@
+"""The commands of `ser`: each parses, calls one function, prints."""

@@ -1,0 +1,251 @@
+"""From audio to cached features: `corpora`, `manifest`, `extract`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import InputError
+from .options import FEATURES, Command, cache_option, json_option, open_cache, split_names
+
+if TYPE_CHECKING:
+    from ..manifests import BadFile, Build
+
+
+def corpus_options(command: Command) -> Command:
+    """How a corpus is named and found; shared by `manifest build` and `extract`."""
+    for option in reversed(
+        (
+            click.option("--corpus", required=True, help="A known corpus, or a name of your own."),
+            click.option(
+                "--root",
+                type=click.Path(path_type=Path),
+                help="Folder of the corpus [default: $SER_<CORPUS>_ROOT, or the CSV's folder].",
+            ),
+            click.option(
+                "--csv",
+                type=click.Path(path_type=Path, exists=True, dir_okay=False),
+                help="For a corpus of your own: a CSV with the columns path and emotion, and "
+                "where known speaker, gender, id.",
+            ),
+            click.option("--language", help="Language of a corpus of your own, e.g. pt."),
+            click.option(
+                "--option",
+                "options",
+                multiple=True,
+                metavar="NAME=VALUE",
+                help="An option of the corpus, e.g. intensity=all for cafe.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@json_option
+@cache_option
+def corpora(as_json: bool, cache_folder: Path | None) -> None:
+    """List the corpora that are known, and where they were found."""
+    from ..manifests import CORPORA, find_root, root_variable
+
+    cached = set(open_cache(cache_folder).corpora())
+    rows: list[dict[str, Any]] = []
+    for name in [*CORPORA, *sorted(cached - set(CORPORA))]:
+        corpus, root = CORPORA.get(name), find_root(name)
+        rows.append(
+            {
+                "name": name,
+                "title": corpus.title if corpus else "a corpus of your own",
+                "language": corpus.language if corpus else None,
+                "utterances": sum(corpus.counts.values()) if corpus else None,
+                "licence": corpus.licence if corpus else None,
+                "url": corpus.url if corpus else None,
+                "root": str(root) if root else None,
+                "cached": name in cached,
+            }
+        )
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        found = (
+            f"audio in {row['root']}" if row["root"] else f"audio: set {root_variable(row['name'])}"
+        )
+        click.echo(f"{row['name']:9} {row['title']}")
+        if row["url"]:
+            click.echo(
+                f"{'':9} {row['language']}, {row['utterances']} utterances; "
+                f"licence: {row['licence']}; {row['url']}"
+            )
+        click.echo(f"{'':9} {found}; {'in the cache' if row['cached'] else 'not in the cache'}")
+
+
+@click.group()
+def manifest() -> None:
+    """Which utterances a corpus has, and their labels."""
+
+
+@manifest.command("build")
+@corpus_options
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="[default: CORPUS.csv]"
+)
+def manifest_build(corpus: str, out: Path | None, **source: Any) -> None:
+    """Scan a corpus and write its manifest, a CSV."""
+    build = scan(corpus, **source)
+    target = out or Path(f"{corpus}.csv")
+    build.manifest.save(target)
+    click.echo(
+        f"{target}: {len(build.manifest)} utterances, {build.manifest.hours:.2f} h, "
+        f"manifest {build.manifest.id}"
+    )
+    click.echo("  " + ", ".join(f"{k} {v}" for k, v in build.manifest.counts().items()))
+    report_bad(build.bad)
+
+
+@manifest.command("check")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@json_option
+def manifest_check(file: Path, as_json: bool) -> None:
+    """Check a manifest file line by line."""
+    from ..manifests import Manifest
+
+    found = Manifest.load(file)
+    if as_json:
+        summary = {
+            "corpus": found.corpus,
+            "language": found.language,
+            "utterances": len(found),
+            "hours": found.hours,
+            "id": found.id,
+            "emotions": found.counts(),
+        }
+        click.echo(json.dumps(summary, indent=2))
+        return
+    click.echo(f"{file}: {found.corpus}, {len(found)} utterances, {found.hours:.2f} h: sound")
+    click.echo("  " + ", ".join(f"{k} {v}" for k, v in found.counts().items()))
+
+
+def scan(
+    corpus: str,
+    root: Path | None,
+    csv: Path | None,
+    language: str | None,
+    options: tuple[str, ...],
+) -> Build:
+    """Build a manifest with progress; warnings go to stderr."""
+    from ..manifests import ProbeCache, build_manifest
+    from ..progress import Progress
+
+    pairs: Mapping[str, str] = dict(_pair(option) for option in options)
+    with Progress() as bar:
+        build = build_manifest(
+            corpus,
+            root,
+            csv=csv,
+            language=language,
+            options=pairs,
+            known=ProbeCache.default(),
+            progress=lambda done, total: bar.show(f"{corpus}: {done} of {total} files read"),
+        )
+        for warning in build.warnings:
+            bar.say(f"warning: {warning}")
+    return build
+
+
+def _pair(option: str) -> tuple[str, str]:
+    name, equals, value = option.partition("=")
+    if not equals:
+        raise InputError(f"--option {option}: expected NAME=VALUE")
+    return name, value
+
+
+def report_bad(bad: list[BadFile]) -> None:
+    """List the files that could not be used, and make the exit code say so."""
+    if not bad:
+        return
+    click.echo(f"{len(bad)} bad file{'s' if len(bad) > 1 else ''}, left out:", err=True)
+    for file in bad:
+        click.echo(f"  {file.path}: {file.reason}", err=True)
+    raise click.exceptions.Exit(InputError.exit_code)
+
+
+@click.command()
+@corpus_options
+@click.option(
+    "--manifest",
+    "manifest_file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A manifest to use instead of scanning; its labels replace those in the cache.",
+)
+@click.option("--features", default=FEATURES, show_default=True, help="Comma-separated.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, ...")
+@click.option("--workers", type=click.IntRange(0), help="Processes that decode [default: cores].")
+@click.option("--replace", is_flag=True, help="Replace the manifest in the cache by this one.")
+@cache_option
+def extract(
+    corpus: str,
+    manifest_file: Path | None,
+    features: str,
+    device: str,
+    workers: int | None,
+    replace: bool,
+    cache_folder: Path | None,
+    **source: Any,
+) -> None:
+    """Run the backbones over a corpus and cache their features.
+
+    What is cached already is not computed again; what an interrupted run had finished is kept.
+    """
+    from ..cache import store_manifest
+    from ..extract import extract as run
+    from ..extract import make_backbones
+    from ..manifests import Build, Manifest, find_root, root_variable
+    from ..progress import Progress
+
+    cache = open_cache(cache_folder)
+    names = split_names("--features", features)
+    # What is wrong with one, missing weights included, comes out before any audio is read.
+    backbones = make_backbones(names, device)
+    called = {spec: backbone.key().feature for spec, backbone in backbones.items()}
+    if manifest_file:
+        if any(source[name] for name in ("csv", "language", "options")):
+            raise InputError("--manifest takes the place of --csv, --language and --option")
+        build = Build(Manifest.load(manifest_file), [], [])
+        if build.manifest.corpus != corpus:
+            raise InputError(f"{manifest_file} is of {build.manifest.corpus}, not of {corpus}")
+        replace = True
+    else:
+        build = scan(corpus, **source)
+    note = store_manifest(cache, build.manifest, replace)
+    if note:
+        click.echo(f"note: {note}", err=True)
+    root = source["root"] or find_root(corpus) or (source["csv"].parent if source["csv"] else None)
+    if root is None:
+        raise InputError(f"where is {corpus}? Give --root DIR, or set {root_variable(corpus)}")
+    with Progress() as bar:
+
+        def progress(done: int, total: int, seconds: float) -> None:
+            hours = seconds / 3600
+            bar.show(
+                f"{corpus}: {done} of {total} utterances, {done / bar.seconds:.1f} a second; "
+                f"{hours:.2f} h of audio, {hours / bar.seconds:.4f} h a second"
+            )
+
+        report = run(
+            build.manifest, root, names, cache, device=device, workers=workers, progress=progress
+        )
+    total = len(build.manifest)
+    for name, computed in report.computed.items():
+        there = computed + report.present[name]
+        missing = "nothing was missing" if not computed and there == total else f"{computed} new"
+        click.echo(f"{corpus} {called[name]}: {there} of {total} cached, {missing}")
+    if any(report.computed.values()):
+        hours = report.audio_seconds / 3600
+        click.echo(f"{hours:.2f} h of audio in {report.seconds:.1f} s", err=True)
+    report_bad([*build.bad, *report.bad])

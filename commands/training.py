@@ -1,0 +1,210 @@
+"""From cached features to models and tables: `train`, `reproduce`, `demo`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from ..errors import InputError
+from .options import FEATURES, Command, cache_option, json_option, open_cache, split_names
+
+
+def training_options(command: Command) -> Command:
+    """How models are trained and tested; shared by `train` and `reproduce`."""
+    for option in reversed(
+        (
+            click.option(
+                "--features", default=FEATURES, show_default=True, help="Comma-separated."
+            ),
+            click.option(
+                "--repeats", type=click.IntRange(1), help="[default: 5; 1 for --protocol speaker]"
+            ),
+            click.option(
+                "--protocol",
+                type=click.Choice(["paper", "speaker", "authors"]),
+                default="paper",
+                show_default=True,
+            ),
+            click.option(
+                "--preset", default="paper", show_default=True, help="paper, strong, a .toml file."
+            ),
+            click.option(
+                "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="e.g. train.lr=5e-4"
+            ),
+            click.option("--overwrite", is_flag=True, help="Replace different runs in the folder."),
+            click.option(
+                "--device", default="auto", show_default=True, help="auto, cpu, cuda, ..."
+            ),
+            click.option(
+                "--workers", type=click.IntRange(1), help="Runs side by side [default: cores]."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.option("--setting", type=click.Choice(["single", "baseline", "multidomain"]), required=True)
+@click.option("--corpus", required=True, help="One, or with multidomain several: A,B,C.")
+@click.option(
+    "--method",
+    help="Of multidomain: base, sb, omoe, mmoe or ours.  [default: ours]",
+)
+@training_options
+@click.option(
+    "--split",
+    "splits",
+    type=click.Path(path_type=Path, exists=True),
+    help="Use the splits of this file, or those in the folder of another run.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder [default: runs/...].")
+@click.option("--skip-missing", is_flag=True, help="Leave out utterances that lack a feature.")
+@json_option
+@cache_option
+def train(
+    setting: str,
+    corpus: str,
+    method: str | None,
+    features: str,
+    repeats: int | None,
+    protocol: str,
+    preset: str,
+    overrides: tuple[str, ...],
+    splits: Path | None,
+    out: Path | None,
+    overwrite: bool,
+    skip_missing: bool,
+    device: str,
+    workers: int | None,
+    as_json: bool,
+    cache_folder: Path | None,
+) -> None:
+    """Train and test on cached features; write a run folder."""
+    from ..progress import Progress
+    from ..train.processes import prepare_workers
+
+    prepare_workers()
+    from ..train.config import load_config
+    from ..train.report import describe_run
+    from ..train.request import DEFAULT_METHOD, Request, default_repeats
+    from ..train.train import default_out, train
+
+    if setting == "baseline" and overrides:
+        raise InputError("--set: the baseline has no settings")
+    if splits and repeats:
+        raise InputError("--repeats: the file of --split says how many there are")
+    request = Request(
+        setting=setting,
+        corpora=split_names("--corpus", corpus),
+        method=method or (DEFAULT_METHOD if setting == "multidomain" else ""),
+        features=split_names("--features", features),
+        config=load_config(preset, overrides),
+        preset=preset,
+        protocol=protocol,
+        repeats=repeats or default_repeats(protocol),
+        splits=splits,
+        device=device,
+        workers=workers,
+        skip_missing=skip_missing,
+        overwrite=overwrite,
+    )
+    with Progress() as bar:
+        run = train(request, open_cache(cache_folder), out or default_out(request), bar)
+    if run.skipped:
+        bar.say(f"note: {len(run.skipped)} utterances lack a feature and were left out")
+    if as_json:
+        click.echo(json.dumps(run.metrics, indent=2))
+    else:
+        click.echo(describe_run(run.metrics))
+        click.echo(f"\n{run.folder}: {', '.join(sorted(p.name for p in run.folder.iterdir()))}")
+
+
+@click.command()
+@click.argument("what", type=click.Choice(["table3", "table4", "fig3", "fig4"]))
+@click.option("--corpus", help="A,B,C  [default: the paper's that are cached]")
+@training_options
+@click.option("--out", type=click.Path(path_type=Path), help="Folder [default: reproduced/...].")
+@json_option
+@cache_option
+def reproduce(
+    what: str,
+    corpus: str | None,
+    features: str,
+    repeats: int | None,
+    protocol: str,
+    preset: str,
+    overrides: tuple[str, ...],
+    out: Path | None,
+    overwrite: bool,
+    device: str,
+    workers: int | None,
+    as_json: bool,
+    cache_folder: Path | None,
+) -> None:
+    """Run the paper's experiments; write its tables and figures.
+
+    \b
+    table3  the methods for several corpora, single-domain models, the SVM
+    table4  single-domain models with and without the auxiliary loss
+    fig3    t-SNE of their test representations
+    fig4    every feature alone, beside the weights of the gates
+
+    Ended at any moment and given again, the command goes on with what is missing.
+    """
+    from ..progress import Progress
+    from ..train.processes import prepare_workers
+
+    prepare_workers()
+    from ..reproduce.plans import Order, default_out
+    from ..reproduce.run import reproduce
+    from ..train.request import default_repeats
+
+    order = Order(
+        what=what,
+        corpora=split_names("--corpus", corpus) if corpus else [],
+        features=split_names("--features", features),
+        preset=preset,
+        overrides=overrides,
+        protocol=protocol,
+        repeats=repeats or default_repeats(protocol),
+        device=device,
+        workers=workers,
+        overwrite=overwrite,
+    )
+    command = shlex.join(["ser", *sys.argv[1:]])
+    with Progress() as bar:
+        found = reproduce(order, open_cache(cache_folder), out or default_out(order), command, bar)
+    if as_json:
+        click.echo(json.dumps(found.values, indent=2))
+    else:
+        click.echo(found.markdown)
+        click.echo(f"{found.files[0].parent}: {', '.join(path.name for path in found.files)}")
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("demo-out"),
+    show_default=True,
+    help="Folder for audio, cache and runs.",
+)
+@json_option
+def demo(out: Path, as_json: bool) -> None:
+    """Synthesise three small corpora, extract, train, and print the table."""
+    from ..demo.run import NOTICE, run_demo
+    from ..progress import Progress
+    from ..train.report import comparison_table
+
+    with Progress() as bar:
+        runs = run_demo(out, bar)
+    if as_json:
+        click.echo(json.dumps(runs, indent=2))
+    else:
+        click.echo(comparison_table(runs))
+        click.echo(f"\n{NOTICE}")

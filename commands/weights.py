@@ -1,0 +1,78 @@
+"""`ser weights`: models that do not come with a package."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from ..errors import InputError
+from .options import json_option
+
+
+@click.group("weights")
+def weights_group() -> None:
+    """Weights of models that do not come with a package."""
+
+
+@weights_group.command("ls")
+@json_option
+def weights_ls(as_json: bool) -> None:
+    """List what is known, where it comes from, and what is here."""
+    from ..extract.fetch import survey
+    from ..extract.weights import weights_folder
+
+    holdings = survey()
+    if as_json:
+        rows = [
+            {
+                "name": holding.weights.name,
+                "feature": holding.weights.feature,
+                "url": holding.weights.url,
+                "licence": holding.weights.licence,
+                "state": holding.state,
+                "bytes": holding.size,
+                "sha256": holding.hash,
+                "revision": holding.revision,
+                "path": str(holding.path),
+            }
+            for holding in holdings
+        ]
+        click.echo(json.dumps(rows, indent=2))
+        return
+    click.echo(f"{weights_folder()}:")
+    for holding in holdings:
+        about = "" if holding.hash else "about "
+        size = f"{about}{holding.size / 1e6:.0f} MB" if holding.size else "size unknown"
+        sha = f"  sha256 {holding.hash[:12]}" if holding.hash else ""
+        click.echo(f"  {holding.weights.feature:36} {holding.state:8} {size:>14}{sha}")
+        click.echo(f"    {holding.weights.url}; licence: {holding.weights.licence}")
+        if holding.state == "damaged":
+            click.echo(f"    NOT the bytes that are known or were recorded: remove {holding.path}")
+
+
+@weights_group.command("fetch")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--revision", help="Of a model on the hub: a branch, tag or commit.")
+def weights_fetch(names: tuple[str, ...], revision: str | None) -> None:
+    """Fetch weights, by feature (wav2vec) or model (hf:microsoft/wavlm-base-plus).
+
+    Without a name: those of the features that have one model, allosaurus, wav2vec, byol and
+    wav2vec2. What is here is verified and not fetched again.
+    """
+    from ..extract.fetch import fetch
+    from ..extract.weights import DEFAULT, find_weights
+    from ..progress import Progress
+
+    if revision and len(names) != 1:
+        raise InputError("--revision goes with one model")
+    bar = Progress()
+    for weights in [find_weights(name) for name in names] or DEFAULT:
+
+        def progress(done: int, total: int | None, name: str = weights.name) -> None:
+            of = f" of {total / 1e6:.1f}" if total else ""
+            bar.show(f"{name}: {done / 1e6:.1f}{of} MB")
+
+        path = fetch(weights, progress, revision=revision)
+        bar.close()
+        click.echo(f"{weights.feature}: {path}")
