@@ -62,6 +62,12 @@ def test_flip_reverses_each_sequence_within_its_length():
     assert flipped.tolist() == [[3, 2, 1, 0], [7, 6, 5, 4]]
 
 
+def test_the_gradient_of_flip_is_that_of_what_it_does():
+    x = torch.randn(3, 5, 2, dtype=torch.float64, requires_grad=True)
+    lengths = torch.tensor([5, 1, 3])
+    assert torch.autograd.gradcheck(lambda x: flip(x, lengths), (x,))
+
+
 def test_bilstm_is_torch_s_packed_bidirectional_lstm():
     torch.manual_seed(0)
     reference = nn.LSTM(3, 4, num_layers=2, bidirectional=True, batch_first=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
@@ -43,8 +45,27 @@ def valid(lengths: Tensor, longest: int) -> Tensor:
 def flip(x: Tensor, lengths: Tensor) -> Tensor:
     """Reverse each sequence of (B, L, D) within its own length; padding stays where it is."""
     steps = torch.arange(x.shape[1], device=x.device)
-    index = torch.where(steps < lengths[:, None], lengths[:, None] - 1 - steps, steps)
-    return x.gather(1, index[..., None].expand_as(x))
+    places = torch.where(steps < lengths[:, None], lengths[:, None] - 1 - steps, steps)
+    first = torch.arange(len(x), device=x.device)[:, None] * x.shape[1]
+    flipped: Tensor = _Swapped.apply(x, (first + places).flatten())  # type: ignore[no-untyped-call]
+    return flipped
+
+
+class _Swapped(torch.autograd.Function):
+    """The rows of (B, L, D) in another order that is its own inverse.
+
+    The gradient is then the same selection; what torch knows of it is a sum over places, slower.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, order: Tensor) -> Tensor:
+        ctx.save_for_backward(order)
+        return x.flatten(0, 1).index_select(0, order).view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (order,) = ctx.saved_tensors
+        return gradient.flatten(0, 1).index_select(0, order).view_as(gradient), None
 
 
 class BiLSTM(nn.Module):
