@@ -1,10 +1,11 @@
-"""Fixtures that several test files share: small caches whose features tell the emotions apart."""
+"""What test files share: caches whose features tell the emotions apart, caches of random rows."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,8 @@ settings.register_profile("ser", deadline=None)
 settings.load_profile("ser")
 
 EMOTIONS = ("neutral", "happiness", "anger")
+
+Rows = dict[str, np.ndarray[Any, Any]]
 
 
 @pytest.fixture(autouse=True)
@@ -109,3 +112,91 @@ def make_toy_cache(folder: Path, manifest: Manifest | None = None) -> Cache:
             mfcc.add(id, frames.astype(np.float32))
             ge2e.add(id, (centre[5:] + 0.5 * random.normal(size=7)).astype(np.float32))
     return cache
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    """An empty one."""
+    return Cache(tmp_path / "cache")
+
+
+def make_key(feature: str = "mfcc", **changes: Any) -> FeatureKey:
+    """A key for random rows, of sequences unless `changes` say otherwise."""
+    values: dict[str, Any] = {
+        "feature": feature,
+        "backbone": feature,
+        "version": 1,
+        "weights": None,
+        "parameters": {},
+        "audio": {"rate": 16000},
+        "dtype": "float32",
+        "kind": "sequence",
+        "dim": 3,
+        "frame_rate": 100.0,
+    }
+    return FeatureKey(**{**values, **changes})
+
+
+KEY = make_key()
+VECTOR = make_key("ge2e", kind="vector", dtype="float16", dim=8, frame_rate=None)
+
+
+def make_manifest(ids: str = "abcdef", corpus: str = "mine", take: int = 1) -> Manifest:
+    """An utterance for each letter; another `take` is other audio under the same ids."""
+    rows = [
+        {
+            "id": name,
+            "corpus": corpus,
+            "language": "de",
+            "speaker": "s",
+            "gender": "",
+            "emotion": "fear",
+            "path": f"{name}.wav",
+            "duration": 1.8,
+            "audio_hash": f"{take}{ord(name):031x}",
+        }
+        for name in ids
+    ]
+    return Manifest(pd.DataFrame(rows))
+
+
+def make_rows(key: FeatureKey, manifest: Manifest, seed: int = 0) -> Rows:
+    """Random rows for every utterance, of 1 to 8 frames where the key has frames."""
+    draw = np.random.default_rng(seed)
+
+    def shape() -> tuple[int, ...]:
+        return (key.dim,) if key.kind == "vector" else (int(draw.integers(1, 9)), key.dim)
+
+    return {name: draw.standard_normal(shape()).astype(key.dtype) for name in manifest.ids}
+
+
+def fill(cache: Cache, key: FeatureKey, manifest: Manifest, seed: int = 0) -> Rows:
+    """Write `make_rows` for every utterance, not in the order of the manifest."""
+    rows = make_rows(key, manifest, seed)
+    with cache.write(key, manifest) as out:
+        for name in reversed(manifest.ids):
+            out.add(name, rows[name])
+    return rows
+
+
+def same(
+    cache: Cache, key: FeatureKey, manifest: Manifest, rows: Rows, mapped: bool = False
+) -> None:
+    """Assert that exactly these rows are read, in the order of the manifest."""
+    got = cache.read(key, manifest, mapped)
+    assert got.ids == manifest.ids
+    assert got.frames.dtype == np.dtype(key.dtype)
+    assert got.frames.shape == (got.offsets[-1], key.dim)
+    for i, name in enumerate(got.ids):
+        np.testing.assert_array_equal(got[i], np.atleast_2d(rows[name]))
+
+
+def shards(cache: Cache) -> list[Path]:
+    """The files of all shards."""
+    return sorted((cache.folder / "features").glob("*/*.h5"))
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, by relative path."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
