@@ -110,6 +110,16 @@ class StoredFeatures:
         """As those of `Features`: int64, (n + 1), in rows."""
         return self._bounds // (self.key.dim * self._dtype.itemsize)
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(sum T, dim): of all of them, packed."""
+        return int(self.offsets[-1]), self.key.dim
+
+    @property
+    def nbytes(self) -> int:
+        """The size of all of them."""
+        return int(self._bounds[-1])
+
     def read(self, mapped: bool = False) -> Features:
         """Load all of them, checking each.
 
@@ -121,16 +131,30 @@ class StoredFeatures:
             SerError: a shard cannot be opened, or there is no room for a temporary file.
         """
         if not mapped:
-            data = np.empty(self._bounds[-1], np.uint8)
-            self._check_all(data, self._copy)
-        elif len(self._runs) == 1 and self._begin[0] % self._dtype.itemsize == 0:
+            frames = np.empty(self.shape, self.key.dtype)
+            self.read_into(frames)
+            return Features(self.key, self.ids, frames, self.offsets)
+        if len(self._runs) == 1 and self._begin[0] % self._dtype.itemsize == 0:
             own = map_shard(self._shards[self._shard[0]], mmap.ACCESS_COPY)
             data = np.frombuffer(own, np.uint8)[self._begin[0] :][: self._bounds[-1]]
             self._check_all(data, lambda first, stop, part: part[:: mmap.PAGESIZE].max())
         else:
             data = self._packed_file()
-        frames = data.view(self._dtype).reshape(-1, self.key.dim)
+        frames = data.view(self._dtype).reshape(self.shape)
         return Features(self.key, self.ids, frames.astype(self.key.dtype, copy=False), self.offsets)
+
+    def read_into(self, frames: npt.NDArray[np.floating[Any]]) -> None:
+        """Load all of them into memory that is there, checking each.
+
+        Args:
+            frames: `shape`, contiguous, of the dtype of the key.
+
+        Raises:
+            as `read`; what `frames` holds then is not to be used.
+        """
+        self._check_all(frames.reshape(-1).view(np.uint8), self._copy)
+        if frames.dtype != self._dtype:  # a machine that stores the other byte first
+            frames.byteswap(inplace=True)
 
     @cached_property
     def _runs(self) -> npt.NDArray[np.int64]:

@@ -42,6 +42,12 @@ def training_options(command: Command) -> Command:
             click.option(
                 "--workers", type=click.IntRange(1), help="Runs side by side [default: cores]."
             ),
+            click.option(
+                "--memory",
+                type=click.FloatRange(0),
+                metavar="GB",
+                help="For features; what is more stays on the disk [default: what is free].",
+            ),
         )
     ):
         command = option(command)
@@ -81,6 +87,7 @@ def train(
     skip_missing: bool,
     device: str,
     workers: int | None,
+    memory: float | None,
     as_json: bool,
     cache_folder: Path | None,
 ) -> None:
@@ -110,6 +117,7 @@ def train(
         splits=splits,
         device=device,
         workers=workers,
+        memory=memory,
         skip_missing=skip_missing,
         overwrite=overwrite,
     )
@@ -143,6 +151,7 @@ def reproduce(
     overwrite: bool,
     device: str,
     workers: int | None,
+    memory: float | None,
     as_json: bool,
     cache_folder: Path | None,
 ) -> None:
@@ -174,6 +183,7 @@ def reproduce(
         repeats=repeats or default_repeats(protocol),
         device=device,
         workers=workers,
+        memory=memory,
         overwrite=overwrite,
     )
     command = shlex.join(["ser", *sys.argv[1:]])

@@ -32,6 +32,7 @@ class Order:
     repeats: int = 5
     device: str = "auto"
     workers: int | None = None
+    memory: float | None = None
     overwrite: bool = False
 
     @property
@@ -52,6 +53,7 @@ class Order:
             repeats=self.repeats,
             device=self.device,
             workers=self.workers,
+            memory=self.memory,
             overwrite=self.overwrite,
         )
 

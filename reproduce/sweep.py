@@ -10,7 +10,7 @@ from ..cache import Cache
 from ..progress import Progress
 from ..train.experiment import Experiment, digest, encode, load_domains, resolve
 from ..train.jobs import Job, Outcome
-from ..train.pool import run_jobs, side_by_side
+from ..train.pool import run_jobs
 from ..train.request import Request
 from ..train.run_folder import check_target, is_run, new_folder
 from ..train.ticker import Ticker
@@ -28,7 +28,7 @@ def sweep(requests: Mapping[str, Request], cache: Cache, out: Path, progress: Pr
 
     Raises as `train`.
     """
-    work = Sweep(requests, cache, out)
+    work = Sweep(requests, cache, out, progress)
     for name in requests:
         work.finish_if_whole(name)
     waiting = work.waiting()
@@ -42,8 +42,7 @@ def sweep(requests: Mapping[str, Request], cache: Cache, out: Path, progress: Pr
             jobs = [job for _, job in group]
             domains = work.domains[encoding]
             device = work.experiments[group[0][0]].device
-            workers = work.workers or side_by_side(domains, device)
-            for job, outcome in run_jobs(domains, jobs, workers, device, ticker.epoch_done):
+            for job, outcome in run_jobs(domains, jobs, work.workers, device, ticker.epoch_done):
                 work.done(names[id(job)], job, outcome)
                 ticker.job_done(job, outcome)
     return work
@@ -57,10 +56,12 @@ class Sweep:
         outcomes: by experiment, those of its finished jobs.
     """
 
-    def __init__(self, requests: Mapping[str, Request], cache: Cache, out: Path) -> None:
+    def __init__(
+        self, requests: Mapping[str, Request], cache: Cache, out: Path, progress: Progress
+    ) -> None:
         self.out = out.resolve()
         self.experiments = {name: resolve(each, cache) for name, each in requests.items()}
-        loaded = load_domains(cache, list(self.experiments.values()))
+        loaded = load_domains(cache, list(self.experiments.values()), progress)
         groups: dict[str, list[Experiment]] = defaultdict(list)
         for each in self.experiments.values():
             groups[each.encoding].append(each)

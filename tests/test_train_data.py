@@ -74,6 +74,25 @@ def test_evaluation_batches_hold_every_row_once():
     assert [batch.tolist() for batch in batches] == [[1, 4], [2]]
 
 
+def test_mapped_features_are_the_same_and_stay_where_they_are(toy_cache):
+    manifest = toy_cache.manifest("toy")
+    keys = {name: toy_cache.resolve(name, manifest) for name in ("mfcc", "ge2e")}
+    loaded = load_domain(toy_cache, manifest, keys)
+    mapped = load_domain(toy_cache, manifest, keys, mapped=True)
+    assert mapped.mapped
+    assert not loaded.mapped
+    assert all(packed.frames.is_shared() for packed in loaded.features.values())
+    moved = mapped.to(torch.device("meta"))
+    assert moved.features["mfcc"].frames is mapped.features["mfcc"].frames
+    rows = torch.tensor([7, 0, 59])
+    for name, (values, lengths) in mapped.batch(rows).items():
+        expected = loaded.batch(rows)[name]
+        assert torch.equal(values, expected[0])
+        assert torch.equal(lengths, expected[1])
+    found, expected = (statistics([(d.features["mfcc"], rows)]) for d in (mapped, loaded))
+    assert all(map(torch.equal, found, expected))
+
+
 def test_a_domain_is_what_the_cache_holds(toy_cache):
     manifest = toy_cache.manifest("toy")
     keys = {name: toy_cache.resolve(name, manifest) for name in ("mfcc", "ge2e")}

@@ -109,6 +109,15 @@ def test_the_number_of_workers_does_not_change_the_numbers(toy_cache, tmp_path):
     assert first == (tmp_path / "two" / "predictions.csv").read_bytes()
 
 
+def test_features_that_do_not_fit_into_memory_give_the_same_numbers(toy_cache, tmp_path, capsys):
+    train(request(), toy_cache, tmp_path / "loaded")
+    assert "memory" not in capsys.readouterr().err
+    train(request(memory=0.000001, workers=2), toy_cache, tmp_path / "mapped")
+    assert "do not fit into 1e-06 GB of memory" in capsys.readouterr().err
+    first = (tmp_path / "loaded" / "predictions.csv").read_bytes()
+    assert first == (tmp_path / "mapped" / "predictions.csv").read_bytes()
+
+
 def test_protocol_speaker_tests_every_utterance_once_in_a_repeat(toy_cache, tmp_path):
     run = train(request(protocol="speaker", repeats=1), toy_cache, tmp_path / "run")
     table = pd.read_csv(tmp_path / "run" / "predictions.csv")

@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from ..cache import Cache, FeatureKey, Features
+from ..cache import Cache, FeatureKey, StoredFeatures
 from ..manifests import Manifest
 
 Batch = Mapping[str, tuple[Tensor, Tensor]]
@@ -27,22 +26,26 @@ class Packed:
         offsets: (n + 1), int64; utterance i owns rows offsets[i] to offsets[i + 1].
         sequence: False for a vector feature (every length is 1).
         backbone: what computed it; the size of its encoder depends on that.
+        mapped: whether the frames are in a file, of which the system reads what is looked at.
     """
 
     frames: Tensor
     offsets: Tensor
     sequence: bool
     backbone: str = ""
+    mapped: bool = False
 
     @classmethod
-    def of(cls, features: Features) -> Packed:
-        """Wrap what the cache read, without a copy."""
-        return cls(
-            torch.from_numpy(features.frames),
-            torch.from_numpy(np.asarray(features.offsets, dtype=np.int64)),
-            features.key.kind == "sequence",
-            features.key.backbone,
-        )
+    def read(cls, stored: StoredFeatures, mapped: bool = False) -> Packed:
+        """Load what the cache has, checking it: into shared memory, or mapped."""
+        key = stored.key
+        if mapped:
+            frames = torch.from_numpy(stored.read(mapped=True).frames)
+        else:
+            frames = _shared(torch.empty(stored.shape, dtype=getattr(torch, key.dtype)))
+            stored.read_into(frames.numpy())
+        offsets = torch.from_numpy(stored.offsets)
+        return cls(frames, offsets, key.kind == "sequence", key.backbone, mapped)
 
     @property
     def dim(self) -> int:
@@ -55,7 +58,9 @@ class Packed:
         return self.offsets.diff().cpu()
 
     def to(self, device: torch.device) -> Packed:
-        """The same feature on another device."""
+        """The same feature on another device; what is mapped stays where it is."""
+        if self.mapped:
+            return self
         return replace(self, frames=self.frames.to(device), offsets=self.offsets.to(device))
 
     def share(self) -> Packed:
@@ -63,7 +68,7 @@ class Packed:
         return replace(self, frames=_shared(self.frames), offsets=_shared(self.offsets))
 
     def gather(self, rows: Tensor, longest: int) -> tuple[Tensor, Tensor]:
-        """Pad the utterances `rows` (B,) to `longest` frames.
+        """Pad the utterances `rows` (B,) to `longest` frames, all where the frames are.
 
         Returns values, float32, (B, longest, dim) or (B, dim) for a vector, and lengths (B,).
         """
@@ -151,6 +156,11 @@ class Domain:
         """Size of all features."""
         return sum(packed.frames.nbytes for packed in self.features.values())
 
+    @property
+    def mapped(self) -> bool:
+        """Whether any feature is."""
+        return any(packed.mapped for packed in self.features.values())
+
     def lengths(self) -> Tensor:
         """What a batch costs, per utterance: the frames of its longest sequence feature."""
         each = [packed.lengths for packed in self.features.values()]
@@ -158,11 +168,13 @@ class Domain:
 
     def batch(self, rows: Tensor) -> Batch:
         """Features of the utterances `rows`, a tensor on the host, padded on the device."""
-        there = rows.to(self.targets.device)
-        return {
-            name: packed.gather(there, int(packed.lengths[rows].max()))
-            for name, packed in self.features.items()
-        }
+        device = self.targets.device
+        batch = {}
+        for name, packed in self.features.items():
+            there = rows.to(packed.frames.device)
+            values, lengths = packed.gather(there, int(packed.lengths[rows].max()))
+            batch[name] = values.to(device), lengths.to(device)
+        return batch
 
 
 def _shared(tensor: Tensor) -> Tensor:
@@ -170,14 +182,19 @@ def _shared(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def load_domain(cache: Cache, manifest: Manifest, keys: Mapping[str, FeatureKey]) -> Domain:
+def load_domain(
+    cache: Cache, manifest: Manifest, keys: Mapping[str, FeatureKey], mapped: bool = False
+) -> Domain:
     """Read features of a corpus, by the names they were asked for; checksums are verified.
+
+    Args:
+        mapped: do not keep them in memory; see `Cache.read`.
 
     Raises MissingFeaturesError if one is not cached for every utterance of the manifest.
     """
     table = manifest.table
     position = {label: index for index, label in enumerate(manifest.labels)}
-    packed = {name: Packed.of(cache.read(key, manifest)) for name, key in keys.items()}
+    packed = {name: Packed.read(cache.open(key, manifest), mapped) for name, key in keys.items()}
     return Domain(
         corpus=manifest.corpus,
         language=manifest.language,

@@ -12,9 +12,10 @@ from typing import Any
 import torch
 
 from ..cache import Cache, FeatureKey
-from ..device import torch_device
+from ..device import free_memory, torch_device
 from ..errors import InputError, MissingFeaturesError
 from ..manifests import Manifest, Split, check_leaks, make_splits, read_splits, shared_speakers
+from ..progress import Progress
 from .baseline import SETTINGS as SVM_SETTINGS
 from .data import Domain, load_domain
 from .functionals import VECTORS, as_encoded
@@ -231,10 +232,17 @@ def resolve_splits(request: Request, manifest: Manifest) -> list[Split]:
     return splits
 
 
-def load_domains(cache: Cache, experiments: Sequence[Experiment]) -> dict[str, Domain]:
+ROOM = 0.8
+"""Of the memory that is free, what features may take."""
+
+
+def load_domains(
+    cache: Cache, experiments: Sequence[Experiment], progress: Progress | None = None
+) -> dict[str, Domain]:
     """All features of all corpora of some experiments, each read once.
 
-    The experiments agree about the utterances of a corpus.
+    Where they do not fit into memory, or not into what the request allows, they are mapped.
+    The experiments agree about the utterances of a corpus, the device and the memory.
     """
     manifests: dict[str, Manifest] = {}
     keys: dict[str, dict[str, FeatureKey]] = {}
@@ -242,8 +250,22 @@ def load_domains(cache: Cache, experiments: Sequence[Experiment]) -> dict[str, D
         for corpus, manifest in experiment.manifests.items():
             manifests[corpus] = manifest
             keys.setdefault(corpus, {}).update(experiment.keys)
+    size = sum(
+        cache.open(key, manifests[corpus]).nbytes
+        for corpus, own in keys.items()
+        for key in own.values()
+    )
+    memory = experiments[0].request.memory
+    room = ROOM * free_memory(experiments[0].device) if memory is None else memory * 1e9
+    mapped = size > room
+    if mapped and progress:
+        progress.say(
+            f"features of {size / 1e9:.3g} GB do not fit into {room / 1e9:.3g} GB of memory: read "
+            "from the disk as they are needed, by one run at a time"
+        )
     return {
-        corpus: load_domain(cache, manifest, keys[corpus]) for corpus, manifest in manifests.items()
+        corpus: load_domain(cache, manifest, keys[corpus], mapped)
+        for corpus, manifest in manifests.items()
     }
 
 

@@ -23,7 +23,7 @@ from .processes import worker_context
 def run_jobs(
     domains: Domains,
     jobs: Sequence[Job],
-    workers: int,
+    workers: int | None,
     device: torch.device,
     epoch_done: EpochDone = lambda: None,
 ) -> Iterator[tuple[Job, Outcome]]:
@@ -31,14 +31,19 @@ def run_jobs(
 
     On a CPU every job has one thread, whatever the number of workers, so that the numbers do not
     depend on it. On a GPU every worker holds a copy of the features there. The baseline, which
-    takes less time than a process takes to start, runs in this process.
+    takes less time than a process takes to start, runs in this process, and so do all jobs where
+    features are mapped: several would compete for the disk.
 
     Args:
         domains: on the host.
+        workers: None: as many as `side_by_side`.
 
     Raises:
         SerError: a job failed, or its process ended.
     """
+    if any(each.mapped for each in domains.values()):
+        workers = 1
+    workers = workers or side_by_side(domains, device)
     workers = min(workers, sum(job.config is not None for job in jobs))
     if workers <= 1:
         there = {corpus: domain.to(device) for corpus, domain in domains.items()}

@@ -38,7 +38,8 @@ class Request:
         preset: where they came from, for the record.
         splits: a file of splits to use instead of making them; for several corpora the folder of a
             run that has them.
-        workers: runs side by side on a CPU; None: one per core.
+        workers: runs side by side; None: as many as cores and memory allow.
+        memory: what features may take, in GB; None: what is free.
         skip_missing: leave out utterances that lack a feature, instead of refusing.
     """
 
@@ -53,6 +54,7 @@ class Request:
     splits: Path | None = None
     device: str = "auto"
     workers: int | None = None
+    memory: float | None = None
     skip_missing: bool = False
     overwrite: bool = False
 

@@ -13,7 +13,7 @@ from ..manifests import write_splits
 from ..progress import Progress
 from .experiment import Experiment, encode, load_domains, resolve
 from .jobs import Domains, Outcome
-from .pool import run_jobs, side_by_side
+from .pool import run_jobs
 from .request import Request
 from .results import domain_metrics
 from .run_folder import check_target, new_folder, split_name, write_run
@@ -39,19 +39,21 @@ def train(request: Request, cache: Cache, out: Path, progress: Progress | None =
         SerError: the run folder cannot be written, or a training process failed.
     """
     started = time.perf_counter()
+    progress = progress or Progress()
     out = out.resolve()
     experiment = resolve(request, cache)
-    domains = encode(load_domains(cache, [experiment]), [experiment])
+    domains = encode(load_domains(cache, [experiment], progress), [experiment])
     config = describe(experiment, domains)
     check_target(out, config, request.overwrite)
     loaded = time.perf_counter()
 
     jobs = experiment.jobs()
-    ticker = Ticker(progress or Progress(), jobs)
-    workers = request.workers or side_by_side(domains, experiment.device)
+    ticker = Ticker(progress, jobs)
     outcomes = []
     with new_folder(out) as folder:
-        for job, outcome in run_jobs(domains, jobs, workers, experiment.device, ticker.epoch_done):
+        for job, outcome in run_jobs(
+            domains, jobs, request.workers, experiment.device, ticker.epoch_done
+        ):
             outcomes.append(outcome)
             ticker.job_done(job, outcome)
         seconds = {
