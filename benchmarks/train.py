@@ -18,62 +18,47 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 import torch
 
+from ser.benchmarks.synthetic import CORPORA, FEATURES, write_corpora
 from ser.benchmarks.usual import UsualLoop, write_utterances
 from ser.cache import Cache
 from ser.train.config import load_config
-from ser.train.data import Domain, Packed
+from ser.train.data import Domain
 from ser.train.experiment import encode, load_domains, resolve
 from ser.train.loop import Part, Training, mixed_batches, training_loss
+from ser.train.processes import LARGE_PAGES
 from ser.train.request import Request
 from ser.train.spec import ModelSpec
 
 WARM_UP = 3
 
-SYNTHETIC = {
-    "iemocap": ("en", 4, 5531, 4.55),
-    "emodb": ("de", 7, 535, 2.78),
-    "cafe": ("fr", 7, 504, 4.4),
-}
-"""Language, emotions, utterances and mean duration in seconds of the paper's corpora."""
-
-FEATURES = {
-    "mfcc": (24, 31.25),
-    "allosaurus": (230, 33.3),
-    "wav2vec": (512, 100.0),
-    "ge2e": (256, 0),
-    "byol": (2048, 0),
-}
-"""Size and frames a second of the paper's features; 0 for a vector."""
-
 
 @dataclass(frozen=True)
 class Case:
-    """What is measured: real corpora of a cache, or a synthetic set of so large a share."""
+    """What is measured: corpora and features of a cache."""
 
     cache: str
     corpora: tuple[str, ...]
     features: tuple[str, ...]
     preset: str
-    method: str
     steps: int
     cores: int
-    synthetic: float = 0.0
+    about: str = ""
+
+    @property
+    def method(self) -> str:
+        return "ours" if len(self.corpora) > 1 else "single"
 
     @property
     def name(self) -> str:
-        data = (
-            f"synthetic, {self.synthetic:g} of full size"
-            if self.synthetic
-            else ", ".join(self.corpora)
-        )
-        return f"{self.method}, {self.preset}; {data}; {', '.join(self.features)}"
+        corpora = ", ".join(self.corpora) + self.about
+        return f"{self.method}, {self.preset}; {corpora}; {', '.join(self.features)}"
 
 
 @click.command()
@@ -105,27 +90,33 @@ def main(
         )
         click.echo(json.dumps(MEASUREMENTS[measure[0]](case)))
         return
-    cases = []
-    for preset in presets.split(","):
-        if folder:
-            corpora, names = tuple(corpus.split(",")), tuple(features.split(","))
-            cases.append(Case(folder, corpora[:1], names, preset, "single", steps, cores))
-            cases.append(Case(folder, corpora, names, preset, "ours", steps, cores))
+    sets = []
+    if folder:
+        corpora, names = tuple(corpus.split(",")), tuple(features.split(","))
+        sets += [(folder, corpora[:1], names, ""), (folder, corpora, names, "")]
+    with tempfile.TemporaryDirectory() as temporary:
         if synthetic:
-            cases.append(
-                Case("", tuple(SYNTHETIC), tuple(FEATURES), preset, "ours", steps, cores, synthetic)
-            )
-    rows = []
-    for case in cases:
-        click.echo(f"{case.name} ...", err=True)
-        rows.append({"case": case.name, **{kind: _measure(kind, case) for kind in MEASUREMENTS}})
+            write_corpora(Path(temporary), synthetic)
+            about = f" (synthetic, {synthetic:g} of full size)"
+            sets.append((temporary, tuple(CORPORA), tuple(FEATURES), about))
+        rows = []
+        for (cache, corpora, names, about), preset in product(sets, presets.split(",")):
+            case = Case(cache, corpora, names, preset, steps, cores, about)
+            click.echo(f"{case.name} ...", err=True)
+            found = {kind: _measure(kind, case) for kind in MEASUREMENTS}
+            rows.append({"case": case.name, **found})
     click.echo(json.dumps(rows, indent=2) if as_json else _markdown(rows))
 
 
 def _measure(kind: str, case: Case) -> dict[str, float]:
     command = [sys.executable, __file__, "--measure", kind, json.dumps(asdict(case))]
     done = subprocess.run(
-        command, stdout=subprocess.PIPE, text=True, check=True, preexec_fn=lambda: _hold(case.cores)
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env={**os.environ, **LARGE_PAGES},
+        preexec_fn=lambda: _hold(case.cores),
     )
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
@@ -138,20 +129,6 @@ def _hold(cores: int) -> None:
 
 def load(case: Case) -> tuple[list[Part], ModelSpec]:
     """The domains of a case, split, and the model for them."""
-    if case.synthetic:
-        domains = {name: synthetic_domain(name, case.synthetic) for name in case.corpora}
-        config = load_config(case.preset)
-        if config.model.encoder != "attention":
-            from ser.train.functionals import as_encoded
-
-            domains = {
-                name: as_encoded(each, config.model.encoder) for name, each in domains.items()
-            }
-        parts = [
-            Part(each, torch.arange(len(each.ids))[: int(0.64 * len(each.ids))], torch.arange(8))
-            for each in domains.values()
-        ]
-        return parts, ModelSpec.of(case.method, case.features, list(domains.values()), config)
     single = case.method == "single"
     request = Request(
         setting="single" if single else "multidomain",
@@ -161,39 +138,13 @@ def load(case: Case) -> tuple[list[Part], ModelSpec]:
         method="" if single else case.method,
         repeats=1,
     )
-    cache = Cache(Path(case.cache))
-    experiment = resolve(request, cache)
-    encoded = encode(load_domains(cache, [experiment]), [experiment])
+    experiment = resolve(request, Cache(Path(case.cache)))
+    encoded = encode(load_domains(Cache(Path(case.cache)), [experiment]), [experiment])
     parts = [
         Part(encoded[c], encoded[c].rows(s.train), encoded[c].rows(s.validation))
         for c, s in experiment.jobs()[0].splits.items()
     ]
     return parts, experiment.spec(encoded)
-
-
-def synthetic_domain(corpus: str, share: float) -> Domain:
-    """Random features of the paper's sizes, float16, for a share of a corpus' utterances."""
-    language, labels, utterances, seconds = SYNTHETIC[corpus]
-    count = max(64, int(share * utterances))
-    random = np.random.default_rng(0)
-    durations = seconds * random.lognormal(-0.125, 0.5, count)
-    features = {}
-    for name, (dim, rate) in FEATURES.items():
-        frames = np.maximum(1, (durations * rate).astype(np.int64)) if rate else np.ones(count, int)
-        offsets = torch.from_numpy(np.concatenate([[0], np.cumsum(frames)]))
-        values = torch.empty(int(offsets[-1]), dim, dtype=torch.float16)
-        for start in range(0, len(values), 1 << 16):
-            values[start : start + (1 << 16)].normal_()
-        features[name] = Packed(values, offsets, rate > 0, name)
-    return Domain(
-        corpus=corpus,
-        language=language,
-        labels=tuple(f"emotion{n}" for n in range(labels)),
-        ids=tuple(map(str, range(count))),
-        speakers=("",) * count,
-        targets=torch.arange(count) % labels,
-        features=features,
-    )
 
 
 def batches_of(training: Training, steps: int) -> Iterator[tuple[int, torch.Tensor]]:
@@ -208,15 +159,15 @@ def batches_of(training: Training, steps: int) -> Iterator[tuple[int, torch.Tens
 
 def side_by_side(case: Case, work: Callable[..., None]) -> dict[str, float]:
     """One run per core at once, a thread each, over the same features; their rates added."""
-    parts, spec = load(case)
-    shared = [Part(each.domain.share(), each.train, each.validation) for each in parts]
     context = multiprocessing.get_context("spawn")
     barrier, results = context.Barrier(case.cores), context.Queue()
-    processes = [
-        context.Process(target=work, args=(case, shared, spec, barrier, results))
-        for _ in range(case.cores)
-    ]
     with Memory() as memory:
+        parts, spec = load(case)
+        shared = [Part(each.domain.share(), each.train, each.validation) for each in parts]
+        processes = [
+            context.Process(target=work, args=(case, shared, spec, barrier, results))
+            for _ in range(case.cores)
+        ]
         for process in processes:
             process.start()
         rates = [results.get() for _ in processes]

@@ -9,6 +9,10 @@ from multiprocessing.context import BaseContext
 PRELOADED = ["ser.train.pool", "torch._dynamo"]
 """What every worker needs. The second, a second of imports, comes with the first optimiser."""
 
+LARGE_PAGES = {"THP_MEM_ALLOC_ENABLE": "1"}
+"""By this torch asks Linux for large pages; without, a fifth of an LSTM's training goes into the
+system's clearing of small ones. Set before torch is imported."""
+
 
 def worker_context() -> BaseContext:
     """The way in which worker processes start.
@@ -26,10 +30,9 @@ def worker_context() -> BaseContext:
 def prepare_workers() -> None:
     """Let that process begin its imports now, while this one does something else.
 
-    To be called before torch is imported. On Linux torch then asks for large pages, without which
-    a fifth of an LSTM's training goes into the system's clearing of small ones.
+    To be called before torch is imported.
     """
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    os.environ.update({name: os.environ.get(name, value) for name, value in LARGE_PAGES.items()})
     if worker_context().get_start_method() == "forkserver":
         from multiprocessing.forkserver import ensure_running
 
