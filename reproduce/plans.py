@@ -102,11 +102,6 @@ def table4(order: Order) -> dict[str, Request]:
     }
 
 
-def fig3(order: Order) -> dict[str, Request]:
-    """The same models as table 4; the first repeat is drawn."""
-    return table4(dataclasses.replace(order, repeats=1))
-
-
 def fig4(order: Order) -> dict[str, Request]:
     """Single-domain models of one feature each, and the gates of `ours` over all of them."""
     requests = {
@@ -119,7 +114,8 @@ def fig4(order: Order) -> dict[str, Request]:
     return {**requests, "ours": order.request("multidomain", order.corpora, "ours")}
 
 
-PLANS = {"table3": table3, "table4": table4, "fig3": fig3, "fig4": fig4}
+PLANS = {"table3": table3, "table4": table4, "fig3": table4, "fig4": fig4}
+"""Figure 3 draws the first repeat of the models of table 4."""
 
 
 def path_name(feature: str) -> str:
@@ -128,8 +124,8 @@ def path_name(feature: str) -> str:
 
 
 def default_out(order: Order) -> Path:
-    """Where the table goes, and is looked for when the command is given again."""
-    return Path("reproduced") / f"{order.what}-{Path(order.preset).stem}-{order.protocol}"
+    """Where all tables and figures of a preset go; what they have in common is trained once."""
+    return Path("reproduced") / f"{Path(order.preset).stem}-{order.protocol}"
 
 
 def _with_alpha(request: Request, alpha: float) -> Request:

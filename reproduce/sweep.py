@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -79,6 +80,7 @@ class Sweep:
             check_target(folder, self.configs[name], experiment.request.overwrite)
             self.pending[name] = []
             jobs = experiment.jobs()
+            self.take_over(name)
             if is_run(folder, self.configs[name]):
                 self.taken_over += len(jobs)
                 self.clear(name)
@@ -90,6 +92,17 @@ class Sweep:
                 else:
                     self.taken_over += 1
                     self.outcomes[name].append(outcome)
+
+    def take_over(self, name: str) -> None:
+        """Copy the run folder of the same experiment under another name, of another table."""
+        folder, config = self.folder(name), self.configs[name]
+        if is_run(folder, config):
+            return
+        for other in sorted((self.out / RUNS).glob("[!.]*")):
+            if is_run(other, config):
+                with new_folder(folder) as copy:
+                    shutil.copytree(other, copy, dirs_exist_ok=True)
+                return
 
     def folder(self, name: str) -> Path:
         """The run folder of an experiment."""

@@ -156,6 +156,17 @@ def test_table4_differs_in_alpha_alone(two_corpora, tmp_path):
     assert [row["row"] for row in values["rows"]] == ["with", "without"]
 
 
+def test_what_tables_have_in_common_is_trained_once(two_corpora, tmp_path, capsys):
+    run(two_corpora, tmp_path / "out")
+    capsys.readouterr()
+    run(two_corpora, tmp_path / "out", "table4")
+    told = capsys.readouterr().err
+    assert "4 runs were finished before" in told
+    assert told.count(": repeat ") == 4
+    assert (tmp_path / "out" / "table3.json").is_file()
+    assert (tmp_path / "out" / "table4.json").is_file()
+
+
 def test_fig3_is_drawn_from_the_rebuilt_models(two_corpora, tmp_path):
     pytest.importorskip("matplotlib")
     run(two_corpora, tmp_path / "out", "fig3", corpora=["toy"])
@@ -199,5 +210,5 @@ def test_too_few_corpora_are_told_with_those_that_are_there(two_corpora, tmp_pat
 
 
 def test_folders_are_named_after_what_is_in_them():
-    assert default_out(order()) == Path("reproduced/table3-strong-paper")
+    assert default_out(order()) == Path("reproduced/strong-paper")
     assert path_name("hf:microsoft/wavlm:layer=9") == "hf-microsoft-wavlm-layer-9"
