@@ -13,7 +13,7 @@ from ser.train.config import load_config
 from ser.train.data import load_domain, ordered_batches, statistics
 from ser.train.evaluate import probabilities
 from ser.train.functionals import as_encoded
-from ser.train.loop import Part, fit, lr_factor, training_loss
+from ser.train.loop import Part, Training, fit, lr_factor, training_loss
 from ser.train.model import Recogniser
 from ser.train.spec import ModelSpec
 from ser.train.towers import make_tower, shape_of
@@ -218,6 +218,21 @@ def test_the_baseline_sees_vectors_and_the_moments_of_sequences(domain, parts, t
     np.testing.assert_allclose(moments[3, 5:], features[3].std(0), rtol=1e-5)
     predicted = fit_predict(pooled, parts[0], parts[2])
     assert (predicted == domain.targets[parts[2]].numpy()).mean() > 0.8
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("preset", ["paper", "strong"])
+def test_a_gpu_is_not_waited_for_within_an_epoch(domain, parts, preset):
+    config = load_config(preset, CHANGES)
+    there = domain.to(torch.device("cuda"))
+    part = Part(there, *parts[:2])
+    training = Training([part], spec_of(there, config), config, 0)
+    training.epoch()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        training.epoch()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 def test_a_loss_that_is_not_finite_is_an_error(domain, parts):

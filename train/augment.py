@@ -39,7 +39,9 @@ def mix(x: Tensor, alpha: float) -> tuple[Tensor, Tensor, Tensor]:
     Returns the mixed rows, the partners' positions (B,) and the weights of the own rows (B,),
     drawn from Beta(alpha, alpha).
     """
-    weight = torch.distributions.Beta(alpha, alpha).sample((len(x),)).to(x.device)
+    both = torch.full((), alpha, device=x.device)
+    # Checking the arguments would wait for the device.
+    weight = torch.distributions.Beta(both, both, validate_args=False).sample((len(x),))
     partner = torch.randperm(len(x), device=x.device)
     mixed = weight[:, None] * x + (1 - weight[:, None]) * x[partner]
     return mixed, partner, weight

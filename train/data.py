@@ -171,10 +171,17 @@ class Domain:
         device = self.targets.device
         batch = {}
         for name, packed in self.features.items():
-            there = rows.to(packed.frames.device)
+            there = send(rows, packed.frames.device)
             values, lengths = packed.gather(there, int(packed.lengths[rows].max()))
             batch[name] = values.to(device), lengths.to(device)
         return batch
+
+
+def send(rows: Tensor, device: torch.device) -> Tensor:
+    """Positions from the host to a device; to a GPU without waiting for what it is doing."""
+    if device.type == "cuda":
+        return rows.pin_memory().to(device, non_blocking=True)
+    return rows.to(device)
 
 
 def _shared(tensor: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from ..speaker_encoder import published
 from ..speaker_weights import weights_file
 from .augment import augment, mix
 from .config import Config
-from .data import Domain, shuffled_batches
+from .data import Domain, send, shuffled_batches
 from .evaluate import evaluation_batches, validation_ua
 from .model import Recogniser
 from .spec import ModelSpec
@@ -130,7 +130,7 @@ class Training:
     def step(self, number: int, rows: Tensor) -> Tensor:
         """Train on one batch: `rows`, on the host, of a part; its loss, a scalar on the device."""
         domain = self.parts[number].domain
-        targets = self.targets[number][rows.to(self.device)]
+        targets = self.targets[number][send(rows, self.device)]
         with precision(self.device, self.config.train.precision):
             loss = training_loss(self.model, domain, rows, targets, self.config)
         self.optimiser.zero_grad(set_to_none=True)
