@@ -87,6 +87,6 @@ def cache_verify(cache_folder: Path | None, as_json: bool) -> None:
 @click.option("--corpus", help="Only of this corpus.")
 @cache_option
 def cache_rm(feature: str, corpus: str | None, cache_folder: Path | None) -> None:
-    """Remove a feature, e.g. `mfcc`, or one version of it, `mfcc@1a2b`."""
+    """Remove a feature (`mfcc`), or one version of it (`mfcc@1a2b`)."""
     removal = open_cache(cache_folder).remove(feature, corpus)
     click.echo(f"removed {removal.shards} shards, {removal.bytes / 1e6:.1f} MB")

@@ -97,8 +97,11 @@ def manifest() -> None:
 )
 def manifest_build(corpus: str, out: Path | None, **source: Any) -> None:
     """Scan a corpus and write its manifest, a CSV."""
-    build = scan(corpus, **source)
     target = out or Path(f"{corpus}.csv")
+    listed = source["csv"]
+    if listed and target.exists() and target.samefile(listed):
+        raise InputError(f"{target}: would replace the file of --csv; choose another with --out")
+    build = scan(corpus, **source)
     build.manifest.save(target)
     click.echo(
         f"{target}: {len(build.manifest)} utterances, {build.manifest.hours:.2f} h, "

@@ -77,7 +77,7 @@ def grouping(manifest: Manifest) -> str:
     if column not in manifest.table.columns:
         raise InputError(
             f"the folds of {manifest.corpus} are its {column}s, but its manifest has no column "
-            f"{column!r}; build it anew with `ser manifest build --corpus {manifest.corpus}`"
+            f"{column!r}; have it built anew: `ser extract --corpus {manifest.corpus} --replace`"
         )
     return column
 

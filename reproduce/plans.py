@@ -125,7 +125,8 @@ def path_name(feature: str) -> str:
 
 def default_out(order: Order) -> Path:
     """Where all tables and figures of a preset go; what they have in common is trained once."""
-    return Path("reproduced") / f"{Path(order.preset).stem}-{order.protocol}"
+    features = "+".join(map(path_name, order.features))
+    return Path("reproduced") / f"{Path(order.preset).stem}-{order.protocol}-{features}"
 
 
 def _with_alpha(request: Request, alpha: float) -> Request:

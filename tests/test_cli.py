@@ -239,6 +239,15 @@ def extract_own(listing: Path, cache: Path, *more: str):
     )
 
 
+def test_the_manifest_of_a_corpus_does_not_replace_the_csv_it_was_built_from(tmp_path):
+    listing = own_corpus(tmp_path / "mine")
+    before = listing.read_bytes()
+    build = ("manifest", "build", "--corpus", "mine", "--csv", listing, "--language", "pt")
+    refused(ser(*build, "--out", listing), 2, "would replace the file of --csv")
+    assert listing.read_bytes() == before
+    assert ser(*build, "--out", tmp_path / "built.csv").exit_code == 0
+
+
 def test_bad_audio_does_not_stop_the_rest(tmp_path):
     listing = own_corpus(tmp_path / "mine")
     folder = listing.parent

@@ -210,5 +210,5 @@ def test_too_few_corpora_are_told_with_those_that_are_there(two_corpora, tmp_pat
 
 
 def test_folders_are_named_after_what_is_in_them():
-    assert default_out(order()) == Path("reproduced/strong-paper")
+    assert default_out(order()) == Path("reproduced/strong-paper-mfcc+ge2e")
     assert path_name("hf:microsoft/wavlm:layer=9") == "hf-microsoft-wavlm-layer-9"
