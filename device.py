@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import InputError
@@ -33,20 +31,6 @@ def torch_device(name: str) -> torch.device:
             f"device {name!r} cannot be used ({reason}); try --device cpu or --device auto"
         ) from None
     return device
-
-
-def free_memory(device: torch.device) -> int:
-    """Bytes that are free for what a device is to work on, on the host and on the device."""
-    import psutil
-    import torch
-
-    free = [psutil.virtual_memory().available]
-    shared = Path("/dev/shm")  # on Linux; often smaller than the rest, above all in a container
-    if shared.is_dir():
-        free.append(shutil.disk_usage(shared).free)
-    if device.type == "cuda":
-        free.append(torch.cuda.mem_get_info(device)[0])
-    return min(free)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from .audio import Audio, read_audio
 from .build import BadFile, Build, build_manifest
 from .corpora import CORPORA, Corpus, find_root, root_variable
 from .entries import Entry, Scan
-from .leaks import check_leaks, shared_speakers
+from .leaks import check_leaks, check_leaks_between, shared_speakers
 from .manifest import COLUMNS, Manifest
 from .names import check_corpus_name, is_corpus_name, is_utterance_id
 from .paths import audio_path, stored_path
@@ -31,6 +31,7 @@ __all__ = [
     "build_manifest",
     "check_corpus_name",
     "check_leaks",
+    "check_leaks_between",
     "find_root",
     "is_corpus_name",
     "is_utterance_id",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..errors import InputError, LeakError
 from .manifest import Manifest
@@ -37,6 +37,37 @@ def check_leaks(manifest: Manifest, split: Split) -> None:
         leaks += _shared(word, split, _values(manifest, column))
     if leaks:
         raise LeakError(f"{_name(manifest, split)} leaks:\n" + "\n".join(leaks))
+
+
+def check_leaks_between(
+    manifests: Mapping[str, Manifest], splits: Mapping[str, Sequence[Split]]
+) -> None:
+    """Check that no corpus trains on audio that another is validated or tested on.
+
+    Args:
+        splits: by corpus, lists that are alike in seeds and folds: those trained together.
+
+    Raises:
+        LeakError: with examples of what two corpora share.
+    """
+    audio = {corpus: _values(manifest, "audio_hash") for corpus, manifest in manifests.items()}
+    for together in zip(*splits.values(), strict=True):
+        of = dict(zip(splits, together, strict=True))
+        trained = {audio[c][id]: (c, id) for c, split in of.items() for id in split.train}
+        lines = []
+        for corpus, split in of.items():
+            for part in ("validation", "test"):
+                for id in split.parts()[part]:
+                    other, twin = trained.get(audio[corpus][id], (corpus, id))
+                    if other != corpus:
+                        place = f"{id} in the {part} part of {corpus}"
+                        lines.append(f"  {place} is {twin}, on which {other} trains")
+        if lines:
+            raise LeakError(
+                f"{', '.join(of)}, seed {together[0].seed}, fold {together[0].fold}: {len(lines)} "
+                "utterances of one corpus are the same audio as others of another, so that one "
+                "model for both leaks:\n" + "\n".join(lines[:3])
+            )
 
 
 def shared_speakers(manifest: Manifest, split: Split) -> int:

@@ -22,7 +22,7 @@ class Comparison:
         difference: of the means over repeats.
         ci95: of it.
         p_units: two-sided, from the permutation test over utterances or speakers.
-        p_repeats: two-sided, from the t test over repeats; None for a single one.
+        p_repeats: two-sided, from the t test over repeats; None where they are not what is sampled.
         units: how many utterances or speakers there are.
     """
 
@@ -52,8 +52,9 @@ def compare(
       other sign. The signs of all units are drawn anew; p is the share of draws with as large a
       difference.
     - p_repeats: Student's t of the differences per repeat with the variance of Nadeau and Bengio
-      (2003), as repeats share training utterances.
-    - ci95: from the t test where there are repeats, else from the variance over units.
+      (2003), as repeats share training utterances. Not where speakers are held out: there every
+      repeat tests all utterances.
+    - ci95: from the t test where there is one, else the jackknife over units.
 
     Args:
         one, other: with the columns corpus, repeat, id, truth, predicted; the same rows, in any
@@ -76,8 +77,8 @@ def compare(
     ]
     by_unit = pd.Series(share / repeats).groupby([both["corpus"].to_numpy(), names]).sum()
     p_units = flip_test(np.asarray(by_unit, dtype=np.float64))
-    if repeats == 1:
-        half = _quantile(len(by_unit) - 1) * float(np.sqrt((by_unit**2).sum()))
+    if units or repeats == 1:
+        half = _half_width(both.assign(gain=right - wrong, unit=names))
         interval = (difference - half, difference + half)
         return Comparison(difference, interval, p_units, None, len(by_unit))
     by_repeat = pd.Series(share).groupby(both["repeat"].to_numpy()).sum().to_numpy()
@@ -86,6 +87,31 @@ def compare(
     interval = (difference - half, difference + half)
     p_repeats = _two_sided(difference, deviation, repeats - 1)
     return Comparison(difference, interval, p_units, p_repeats, len(by_unit))
+
+
+def _half_width(table: pd.DataFrame) -> float:
+    """Of the 95 % interval of the difference: the jackknife over the units of every corpus, with
+    Student's t; the corpora, which have no unit in common, are independent.
+
+    Args:
+        table: with the columns corpus, repeat, truth, gain (-1, 0 or 1) and unit.
+    """
+    halves = []
+    for _, corpus in table.groupby("corpus"):
+        place = ["unit", "repeat", "truth"]
+        cells = corpus.groupby(place)["gain"].agg(["sum", "size"]).unstack(place[1:], fill_value=0)
+        gains, counts = cells["sum"].to_numpy(float), cells["size"].to_numpy(float)
+        repeat = cells["sum"].columns.get_level_values("repeat")
+        left = counts.sum(0) - counts
+        with np.errstate(invalid="ignore"):
+            recalls = np.where(left > 0, (gains.sum(0) - gains) / left, np.nan)
+        without = np.mean(
+            [np.nanmean(recalls[:, repeat == each], axis=1) for each in repeat.unique()], axis=0
+        )
+        count = len(without)
+        deviation = float((count - 1) * without.var()) ** 0.5
+        halves.append(_quantile(count - 1) * deviation)
+    return float(np.sqrt(np.square(halves).sum())) / len(halves)
 
 
 def flip_test(parts: NDArray[np.float64]) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from ..files import atomic_path
 from ..train.evaluate import representations
 from ..train.experiment import Experiment
 from ..train.jobs import Domains
-from ..train.report import decimal
+from ..train.report import decimal, interval_note, speaker_note
 from ..train.run_folder import METRICS, STRUCTURE, load_model
 from .plans import WITH, WITHOUT, Order, path_name
 
@@ -59,12 +60,16 @@ def figure3(
                     "points": np.asarray(points, dtype=float).round(4).tolist(),
                 }
             )
-    return {"what": "fig3", "panels": panels}
+    metrics = [
+        json.loads((runs / name / METRICS).read_text(encoding="utf-8")) for name in experiments
+    ]
+    return {"panels": panels, "notes": _notes(order, metrics)}
 
 
 def figure4(order: Order, runs: Path) -> dict[str, Any]:
     """UA of every feature alone beside the mean weight that the gates of `ours` give it."""
     structure = json.loads((runs / "ours" / STRUCTURE).read_text(encoding="utf-8"))
+    metrics = [json.loads((runs / "ours" / METRICS).read_text(encoding="utf-8"))]
     corpora = {}
     for corpus in order.corpora:
         alone = {}
@@ -83,33 +88,53 @@ def figure4(order: Order, runs: Path) -> dict[str, Any]:
             "connections": structure[corpus]["connections"],
         }
     return {
-        "what": "fig4",
         "selector": order.config.gate.selector,
-        "features": list(order.features),
-        "corpora": corpora,
+        "by_corpus": corpora,
+        "notes": _notes(order, metrics),
     }
+
+
+def _notes(order: Order, metrics: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the numbers of some runs rest on, each said once."""
+    domains = [domain for each in metrics for domain in each["domains"].values()]
+    notes = [speaker_note(order.protocol, domain) for domain in domains]
+    return list(dict.fromkeys([*notes, *map(interval_note, domains)]))
+
+
+def _of(figure: Mapping[str, Any]) -> str:
+    repeats = f"{figure['repeats']} repeat{'s' if figure['repeats'] > 1 else ''}"
+    return f"Preset `{figure['preset']}`, protocol `{figure['protocol']}`, {repeats}."
+
+
+def _under(figure: Mapping[str, Any]) -> list[str]:
+    return ["", *figure["notes"], "", "```", figure["command"], "```"]
 
 
 def markdown3(figure: Mapping[str, Any]) -> str:
     """How compact the emotions are, in numbers."""
-    lines = ["| corpus | model | silhouette of the test representations |", "|---|---|---|"]
+    lines = [
+        f"{_of(figure)} The first repeat.",
+        "",
+        "| corpus | model | silhouette of the test representations |",
+        "|---|---|---|",
+    ]
     for panel in figure["panels"]:
         value = panel["silhouette"]
         shown = f"{value:.3f}" if value is not None else "-"
         lines.append(f"| {panel['corpus']} | {TITLES[panel['model']]} | {shown} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_under(figure)]) + "\n"
 
 
 def markdown4(figure: Mapping[str, Any]) -> str:
     """UA alone and gate weight of every feature and corpus."""
     lines = [
-        f"Selector of the gates: {figure['selector']}. UA of the single-domain model on one "
-        "feature; mean gate weight of `ours` on the test parts.",
+        f"{_of(figure)} Selector of the gates: {figure['selector']}. UA of the single-domain model "
+        "on one feature; mean gate weight of `ours` on the test parts.",
         "",
         "| corpus | feature | UA alone (95 %) | gate weight |",
         "|---|---|---|---|",
     ]
-    for corpus, found in figure["corpora"].items():
+    for corpus, found in figure["by_corpus"].items():
         for feature in figure["features"]:
             alone = found["alone"][feature]
             low, high = (decimal(bound) for bound in alone["ci95"])
@@ -118,9 +143,11 @@ def markdown4(figure: Mapping[str, Any]) -> str:
                 f"{decimal(found['gate'][feature])} |"
             )
     ranks = ", ".join(
-        f"{corpus} {found['rank_correlation']:+.2f}" for corpus, found in figure["corpora"].items()
+        f"{corpus} {found['rank_correlation']:+.2f}"
+        for corpus, found in figure["by_corpus"].items()
     )
-    return "\n".join([*lines, "", f"Rank correlation of the two columns: {ranks}."]) + "\n"
+    lines += ["", f"Rank correlation of the two columns: {ranks}.", *_under(figure)]
+    return "\n".join(lines) + "\n"
 
 
 def check_matplotlib() -> None:
@@ -137,7 +164,7 @@ def draw3(figure: Mapping[str, Any], path: Path) -> None:
     """A panel for each corpus and model, a colour for each emotion."""
     pyplot, axes = _canvas(len(figure["panels"]))
     emotions = sorted({label for panel in figure["panels"] for label in panel["labels"]})
-    colours = dict(zip(emotions, pyplot.get_cmap("tab10").colors, strict=False))
+    colours = dict(zip(emotions, cycle(pyplot.get_cmap("tab10").colors), strict=False))
     for axis, panel in zip(axes, figure["panels"], strict=True):
         points = np.array(panel["points"])
         for emotion in emotions:
@@ -152,15 +179,15 @@ def draw3(figure: Mapping[str, Any], path: Path) -> None:
 def draw4(figure: Mapping[str, Any], path: Path) -> None:
     """Bars: UA of each feature alone, and its gate weight, grouped by corpus."""
     pyplot, axes = _canvas(2)
-    places = np.arange(len(figure["corpora"]))
+    places = np.arange(len(figure["by_corpus"]))
     width = 0.8 / len(figure["features"])
     for number, feature in enumerate(figure["features"]):
         shift = places + (number - (len(figure["features"]) - 1) / 2) * width
-        found = list(figure["corpora"].values())
+        found = list(figure["by_corpus"].values())
         axes[0].bar(shift, [each["alone"][feature]["mean"] for each in found], width, label=feature)
         axes[1].bar(shift, [each["gate"][feature] for each in found], width, label=feature)
     for axis, title in zip(axes, ("UA of one feature alone", "mean gate weight"), strict=True):
-        axis.set(title=title, xticks=places, xticklabels=list(figure["corpora"]))
+        axis.set(title=title, xticks=places, xticklabels=list(figure["by_corpus"]))
     axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     _save(pyplot, path)
 

@@ -6,9 +6,11 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..cache import Cache
 from ..errors import InputError
+from ..manifests.names import did_you_mean
 from ..train.config import Config, load_config
 from ..train.fusion import METHODS
 from ..train.request import Request
@@ -56,6 +58,24 @@ class Order:
             memory=self.memory,
             overwrite=self.overwrite,
         )
+
+
+def describe(order: Order, command: str) -> dict[str, Any]:
+    """What every table and figure says of itself.
+
+    Args:
+        command: what was typed.
+    """
+    return {
+        "what": order.what,
+        "command": command,
+        "features": list(order.features),
+        "preset": order.preset,
+        "overrides": list(order.overrides),
+        "protocol": order.protocol,
+        "repeats": order.repeats,
+        "corpora": list(order.corpora),
+    }
 
 
 def choose_corpora(order: Order, cache: Cache) -> Order:
@@ -118,6 +138,16 @@ PLANS = {"table3": table3, "table4": table4, "fig3": table4, "fig4": fig4}
 """Figure 3 draws the first repeat of the models of table 4."""
 
 
+def check_order(order: Order) -> None:
+    """Raise InputError for an unknown table, or a setting that the table sets itself."""
+    if order.what not in PLANS:
+        hint = did_you_mean(order.what, PLANS)
+        raise InputError(f"{order.what!r}{hint}: expected one of {', '.join(PLANS)}")
+    named = any(each.partition("=")[0].strip() == "train.alpha" for each in order.overrides)
+    if named and PLANS[order.what] is table4:
+        raise InputError(f"--set train.alpha: {order.what} sets it itself, to the paper's and to 0")
+
+
 def path_name(feature: str) -> str:
     """A feature's name as a part of a file's name, such as `hf-wavlm_layer-9`."""
     return "".join(c if c.isalnum() or c in "-_." else "-" for c in feature)
@@ -138,7 +168,9 @@ def rows_of(requests: Mapping[str, Request]) -> dict[str, dict[str, str]]:
     """The rows of a table: method to the names of its experiments by corpus."""
     rows: dict[str, dict[str, str]] = {}
     for name, request in requests.items():
-        row = name if request.setting == "multidomain" else name.rpartition("-")[0]
+        row = name
+        if request.setting != "multidomain":
+            row = name.removesuffix(f"-{request.corpora[0]}")
         for corpus in request.corpora:
             rows.setdefault(row, {})[corpus] = name
     return rows

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..cache import Cache
-from ..errors import InputError
 from ..files import atomic_text
-from ..manifests.names import did_you_mean
 from ..progress import Progress
 from .figures import check_matplotlib, draw3, draw4, figure3, figure4, markdown3, markdown4
-from .plans import PLANS, Order, choose_corpora
+from .plans import PLANS, Order, check_order, choose_corpora, describe
 from .sweep import RUNS, sweep
 from .tables import build_table, markdown
 
@@ -38,12 +36,11 @@ def reproduce(
         command: what was typed, for the record.
 
     Raises:
+        InputError: wrong usage.
         MissingPackageError: a figure cannot be drawn.
         and as `train`.
     """
-    if order.what not in PLANS:
-        hint = did_you_mean(order.what, PLANS)
-        raise InputError(f"{order.what!r}{hint}: expected one of {', '.join(PLANS)}")
+    check_order(order)
     if order.what.startswith("fig"):
         check_matplotlib()
     order = choose_corpora(order, cache)
@@ -52,10 +49,10 @@ def reproduce(
     files = [work.out / f"{order.what}.json", work.out / f"{order.what}.md"]
     if order.what == "fig3":
         domains = work.domains[order.config.model.encoder]
-        values = figure3(order, work.experiments, domains, runs)
+        values = describe(order, command) | figure3(order, work.experiments, domains, runs)
         text = markdown3(values)
     elif order.what == "fig4":
-        values = figure4(order, runs)
+        values = describe(order, command) | figure4(order, runs)
         text = markdown4(values)
     else:
         values = build_table(order, work.experiments, runs, command)

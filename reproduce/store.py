@@ -65,7 +65,5 @@ def load_outcome(path: Path, job: Job) -> Outcome | None:
         return Outcome(
             about["seed"], about["fold"], predictions, states, about["history"], about["seconds"]
         )
-    except FileNotFoundError:
-        return None
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, IndexError):
         return None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from ..cache import Cache
@@ -13,7 +15,8 @@ from ..train.experiment import Experiment, digest, encode, load_domains, resolve
 from ..train.jobs import Job, Outcome
 from ..train.pool import run_jobs
 from ..train.request import Request
-from ..train.run_folder import check_target, is_run, new_folder
+from ..train.run_folder import VERSIONS, is_run, software
+from ..train.target import check_target, new_folder
 from ..train.ticker import Ticker
 from ..train.train import describe, write_experiment
 from .store import load_outcome, save_outcome
@@ -82,6 +85,7 @@ class Sweep:
             jobs = experiment.jobs()
             self.take_over(name)
             if is_run(folder, self.configs[name]):
+                self.note_versions(name, progress)
                 self.taken_over += len(jobs)
                 self.clear(name)
                 continue
@@ -94,15 +98,27 @@ class Sweep:
                     self.outcomes[name].append(outcome)
 
     def take_over(self, name: str) -> None:
-        """Copy the run folder of the same experiment under another name, of another table."""
+        """Copy the run folder of the same experiment under another name, of another table.
+
+        One that cannot be copied is trained anew.
+        """
         folder, config = self.folder(name), self.configs[name]
         if is_run(folder, config):
             return
         for other in sorted((self.out / RUNS).glob("[!.]*")):
             if is_run(other, config):
-                with new_folder(folder) as copy:
-                    shutil.copytree(other, copy, dirs_exist_ok=True)
+                with suppress(OSError), new_folder(folder) as copy:
+                    for path in filter(Path.is_file, other.iterdir()):
+                        shutil.copyfile(path, copy / path.name)
                 return
+
+    def note_versions(self, name: str, progress: Progress) -> None:
+        """Say so if a finished run was made by other software than is here."""
+        found = json.loads((self.folder(name) / VERSIONS).read_text(encoding="utf-8"))
+        now = software()
+        other = [f"{each} {found.get(each)}" for each in now if found.get(each) != now[each]]
+        if other:
+            progress.say(f"note: {name} was trained with {', '.join(other)}, unlike what is here")
 
     def folder(self, name: str) -> Path:
         """The run folder of an experiment."""
@@ -111,7 +127,7 @@ class Sweep:
     def file(self, name: str, job: Job) -> Path:
         """Where a finished job waits for the others of its experiment."""
         seed, fold = job.place
-        what = digest([self.configs[name], seed, fold])
+        what = digest([self.configs[name], software(), seed, fold])
         return self.out / UNFINISHED / f"{name}-{seed}-{fold}-{what}.safetensors"
 
     def waiting(self) -> list[tuple[str, Job]]:
@@ -149,5 +165,5 @@ class Sweep:
         for job in self.experiments[name].jobs():
             self.file(name, job).unlink(missing_ok=True)
         unfinished = self.out / UNFINISHED
-        if unfinished.is_dir() and not any(unfinished.iterdir()):
+        with suppress(OSError):  # not empty, or gone
             unfinished.rmdir()

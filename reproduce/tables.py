@@ -15,7 +15,7 @@ from ..train.metrics import interval_over_repeats
 from ..train.report import decimal, interval_note, speaker_note
 from ..train.run_folder import METRICS, PREDICTIONS
 from .compare import all_pairs, compare
-from .plans import Order, rows_of
+from .plans import Order, describe, rows_of
 from .published import TABLE3, TABLE4, Printed, printed
 
 NAMES = {
@@ -32,6 +32,9 @@ NAMES = {
 REFERENCE = {"table3": "ours", "table4": "with"}
 """The row to which the others are compared in the Markdown; the JSON has all pairs."""
 
+READ = {"corpus": str, "repeat": int, "id": str, "truth": str, "predicted": str}
+"""Columns of predictions; a corpus may be called 2023, an utterance NA."""
+
 PRINTED: Mapping[str, Printed] = {"table3": TABLE3, "table4": TABLE4}
 
 
@@ -45,7 +48,10 @@ def build_table(
         for name in experiments
     }
     tables = {
-        name: pd.read_csv(runs / name / PREDICTIONS, dtype={"id": str}) for name in experiments
+        name: pd.read_csv(
+            runs / name / PREDICTIONS, usecols=list(READ), dtype=READ, keep_default_na=False
+        )
+        for name in experiments
     }
     ratio = _test_to_train(experiments)
     units = _units(order, experiments)
@@ -88,18 +94,7 @@ def build_table(
             ]
             result = compare(pair[0], pair[1], ratio, units)
             tests.append({"row": one, "than": other, "over": scope, **result.to_dict()})
-    return {
-        "what": order.what,
-        "command": command,
-        "features": list(order.features),
-        "preset": order.preset,
-        "overrides": list(order.overrides),
-        "protocol": order.protocol,
-        "repeats": order.repeats,
-        "corpora": list(order.corpora),
-        "rows": found,
-        "tests": tests,
-    }
+    return {**describe(order, command), "rows": found, "tests": tests}
 
 
 def _test_to_train(experiments: Mapping[str, Experiment]) -> float:
@@ -126,15 +121,18 @@ def _mean_over_corpora(
 ) -> dict[str, Any]:
     """The mean over corpora in every repeat, and how sure the mean over repeats is.
 
-    With one repeat, the intervals of the corpora, which have no utterance in common, are combined
-    as independent.
+    Where repeats are not what is sampled, the intervals of the corpora, which have no utterance in
+    common, are combined as independent.
     """
     values = np.mean([each[rate]["values"] for each in domains], axis=0)
     mean = float(values.mean())
-    if len(values) > 1:
+    if all(each["interval"] == "repeats" for each in domains):
         interval = interval_over_repeats(values.tolist(), ratio)
     else:
-        halves = [(each[rate]["ci95"][1] - each[rate]["ci95"][0]) / 2 for each in domains]
+        # The longer side, for the other may end at 0 or 1.
+        halves = [
+            max(abs(bound - each[rate]["mean"]) for bound in each[rate]["ci95"]) for each in domains
+        ]
         half = float(np.sqrt(np.square(halves).sum())) / len(domains)
         interval = (mean - half, mean + half)
     return {"mean": mean, "ci95": list(interval), "values": values.tolist()}
@@ -225,7 +223,8 @@ def _tests(table: Mapping[str, Any]) -> list[str]:
                 f"{_signed(sign * found['difference'])} ({_signed(low)} to {_signed(high)}), {p}"
             )
         cells.append(line)
-    second = " and, second, by the corrected t test over repeats" if table["repeats"] > 1 else ""
+    twice = any(each["p_repeats"] is not None for each in table["tests"])
+    second = " and, second, by the corrected t test over repeats" if twice else ""
     return [
         "",
         "Differences in UA, paired on the same test utterances; p by the permutation test over "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,8 @@ def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def toy_manifest(
     utterances: int = 60, speakers: int = 6, language: str = "de", corpus: str = "toy"
 ) -> Manifest:
-    """A manifest without audio: emotions and speakers in turn."""
+    """A manifest without audio: emotions and speakers in turn; no two corpora share audio."""
+    first = 0 if corpus == "toy" else zlib.crc32(corpus.encode())
     rows = [
         {
             "id": f"u{number:03}",
@@ -48,7 +50,7 @@ def toy_manifest(
             "emotion": EMOTIONS[number % len(EMOTIONS)],
             "path": f"u{number:03}.wav",
             "duration": 1.0,
-            "audio_hash": f"{number:032x}",
+            "audio_hash": f"{first + number:032x}",
         }
         for number in range(utterances)
     ]

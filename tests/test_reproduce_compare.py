@@ -74,6 +74,28 @@ def test_a_speaker_stands_or_falls_as_one():
     assert compare(table("aabb"), table("bbaa"), 0.3).p_units == pytest.approx(2 / 16)
 
 
+def test_the_interval_over_speakers_worked_out_by_hand():
+    units = {("toy", f"u{n}"): "stu"[n // 2] for n in range(6)}
+    one, other = table("abcbab", "ababab"), table("cbcbac", "ababab")
+    # Gains: one more a of speaker s, one more b of speaker u; recalls 1/3 and 1/3. Without s, t, u:
+    # (0/2 + 1/2) / 2, (1/2 + 1/2) / 2, (1/2 + 0/2) / 2. Mean 1/3, variance (2/3) (1 + 4 + 1) / 144.
+    found = compare(one, other, 0.3, units)
+    assert found.difference == pytest.approx(1 / 3)
+    assert found.ci95[1] - found.difference == pytest.approx(4.302653 / 6)
+    # Repeats of the same test utterances do not make it surer.
+    repeated = [pd.concat([each, each.assign(repeat=1)]) for each in (one, other)]
+    twice = compare(*repeated, 0.3, units)
+    assert twice.ci95 == pytest.approx(found.ci95)
+    assert twice.p_repeats is None
+    # Corpora are independent. The other's gains are 1 and 0: variance (1/2) (1/4 + 1/4).
+    alike = [table(each, "aabb", corpus="big") for each in ("aabb", "cacb")]
+    units |= {("big", f"u{n}"): "st"[n % 2] for n in range(4)}
+    both = compare(pd.concat([one, alike[0]]), pd.concat([other, alike[1]]), 0.3, units)
+    assert both.difference == pytest.approx((1 / 3 + 1 / 2) / 2)
+    half = np.hypot(4.302653 / 6, 12.706205 / 2) / 2
+    assert both.ci95[1] - both.difference == pytest.approx(half)
+
+
 @given(st.lists(st.integers(-3, 3), min_size=1, max_size=8))
 def test_the_permutation_test_takes_every_sign_pattern(parts):
     values = np.array(parts, dtype=float)

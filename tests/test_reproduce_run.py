@@ -6,15 +6,24 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import silhouette_score
+from torch.nn import functional as F  # noqa: N812
 
 from ser.errors import InputError
 from ser.progress import Progress
 from ser.reproduce import sweep
 from ser.reproduce.plans import Order, default_out, fig4, path_name, table4
 from ser.reproduce.run import reproduce
+from ser.train.data import load_domain
+from ser.train.evaluate import representations
+from ser.train.functionals import as_encoded
 from ser.train.fusion import METHODS
+from ser.train.run_folder import load_model
+
+from .conftest import make_toy_cache, toy_manifest
 
 QUICK = ("train.epochs=1",)
 
@@ -167,13 +176,57 @@ def test_what_tables_have_in_common_is_trained_once(two_corpora, tmp_path, capsy
     assert (tmp_path / "out" / "table4.json").is_file()
 
 
+def test_a_run_that_somebody_put_things_into_is_taken_over(two_corpora, tmp_path):
+    run(two_corpora, tmp_path / "out", "table4", corpora=["toy"])
+    runs = tmp_path / "out" / "runs"
+    (runs / "without-toy" / "figures").mkdir()
+    (runs / "without-toy").rename(runs / "mine")
+    run(two_corpora, tmp_path / "out", "table4", corpora=["toy"])
+    found = [(runs / name / "metrics.json").read_text() for name in ("mine", "without-toy")]
+    assert found[0] == found[1]
+
+
+def test_the_weight_of_the_auxiliary_loss_is_the_table_s(two_corpora, tmp_path):
+    changed = {"corpora": ["toy"], "overrides": ("train.alpha=0.3",)}
+    with pytest.raises(InputError, match="table4 sets it itself"):
+        run(two_corpora, tmp_path / "out", "table4", **changed)
+
+
+def test_names_of_corpora_may_have_hyphens_or_be_numbers(tmp_path):
+    names = ["my-corpus", "2023"]
+    for corpus in names:
+        cache = make_toy_cache(tmp_path / "cache", toy_manifest(corpus=corpus))
+    values = run(cache, tmp_path / "out", "table4", corpora=names, protocol="speaker").values
+    assert [list(row["domains"]) for row in values["rows"]] == [names, names]
+    for row in values["rows"]:
+        halves = [
+            max(abs(bound - each["ua"]["mean"]) for bound in each["ua"]["ci95"])
+            for each in row["domains"].values()
+        ]
+        low, high = row["mean"]["ua"]["ci95"]
+        assert (high - low) / 2 == pytest.approx(np.hypot(*halves) / 2)
+        assert {each["interval"] for each in row["domains"].values()} == {"speakers"}
+    assert all(test["p_repeats"] is None for test in values["tests"])
+    assert {test["units"] for test in values["tests"]} == {6, 12}
+
+
 def test_fig3_is_drawn_from_the_rebuilt_models(two_corpora, tmp_path):
     pytest.importorskip("matplotlib")
-    run(two_corpora, tmp_path / "out", "fig3", corpora=["toy"])
+    found = run(two_corpora, tmp_path / "out", "fig3", corpora=["toy"])
+    assert "Speakers overlap" in found.markdown
+    manifest = two_corpora.manifest("toy")
+    keys = {name: two_corpora.resolve(name, manifest) for name in ("mfcc", "ge2e")}
+    domain = as_encoded(load_domain(two_corpora, manifest, keys), "functionals")
     values = json.loads((tmp_path / "out" / "fig3.json").read_text())
+    assert [panel["model"] for panel in values["panels"]] == ["without", "with"]
     for panel in values["panels"]:
         assert len(panel["points"]) == len(panel["labels"]) == 12
-        assert -1 <= panel["silhouette"] <= 1
+        model = load_model(tmp_path / "out" / "runs" / f"{panel['model']}-toy")
+        points = representations(model, domain, domain.rows(panel["ids"]))
+        distances = 1 - F.cosine_similarity(points[:, None], points[None], dim=-1).numpy()
+        np.fill_diagonal(distances, 0)
+        silhouette = silhouette_score(distances, panel["labels"], metric="precomputed")
+        assert panel["silhouette"] == pytest.approx(silhouette, abs=1e-4)
     assert (tmp_path / "out" / "fig3.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -181,9 +234,17 @@ def test_fig4_sets_single_features_beside_the_gates(two_corpora, tmp_path):
     pytest.importorskip("matplotlib")
     found = run(two_corpora, tmp_path / "out", "fig4")
     for corpus in ("toy", "tic"):
-        values = found.values["corpora"][corpus]
-        assert set(values["alone"]) == set(values["gate"]) == {"mfcc", "ge2e"}
-        assert -1 <= values["rank_correlation"] <= 1
+        values = found.values["by_corpus"][corpus]
+        structure = json.loads((tmp_path / "out" / "runs" / "ours" / "structure.json").read_text())
+        assert values["gate"] == structure[corpus]["gate"]
+        for feature, rate in values["alone"].items():
+            path = tmp_path / "out" / "runs" / f"{feature}-{corpus}" / "metrics.json"
+            assert rate == json.loads(path.read_text())["domains"][corpus]["ua"]
+        alike = (values["alone"]["mfcc"]["mean"] > values["alone"]["ge2e"]["mean"]) == (
+            values["gate"]["mfcc"] > values["gate"]["ge2e"]
+        )
+        if values["alone"]["mfcc"]["mean"] != values["alone"]["ge2e"]["mean"]:
+            assert values["rank_correlation"] == pytest.approx(1 if alike else -1)
     assert (tmp_path / "out" / "fig4.png").stat().st_size > 1000
     features = [each.features for each in fig4(order("fig4")).values()]
     assert features == [["mfcc"], ["mfcc"], ["ge2e"], ["ge2e"], ["mfcc", "ge2e"]]
@@ -192,8 +253,6 @@ def test_fig4_sets_single_features_beside_the_gates(two_corpora, tmp_path):
 def test_the_paper_s_corpora_are_the_default_and_their_printed_numbers_are_shown(
     cache_maker, tmp_path
 ):
-    from .conftest import make_toy_cache, toy_manifest
-
     for corpus, language in (("emodb", "de"), ("cafe", "fr")):
         manifest = toy_manifest(language=language, corpus=corpus)
         cache = make_toy_cache(tmp_path / "cache", manifest)

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 import torch
 
-from ser.errors import InputError, MissingFeaturesError
+from ser.errors import InputError, LeakError, MissingFeaturesError
+from ser.manifests import Manifest
 from ser.train.config import load_config
 from ser.train.data import load_domain
 from ser.train.evaluate import probabilities, representations
@@ -171,6 +172,16 @@ def relabelled(corpus, language, emotions):
     table = manifest.table.copy()
     table["emotion"] = [emotions[number % len(emotions)] for number in range(len(table))]
     return type(manifest)(table)
+
+
+def test_a_corpus_trained_on_audio_that_another_is_tested_on_is_refused(tmp_path):
+    first = toy_manifest()
+    second = toy_manifest(utterances=45, corpus="tic", language="it")
+    copies = second.table.assign(audio_hash=first.table["audio_hash"][:45])
+    for manifest in (first, Manifest(copies)):
+        cache = make_toy_cache(tmp_path / "cache", manifest)
+    with pytest.raises(LeakError, match=r"in the (validation|test) part of t.*, on which t"):
+        resolve(request(), cache)
 
 
 def test_corpora_without_a_common_emotion_share_no_classifier(tmp_path):

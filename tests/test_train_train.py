@@ -233,6 +233,24 @@ def test_a_run_that_cannot_take_its_place_is_kept_and_so_is_the_old_one(
     assert (kept / "metrics.json").exists()
 
 
+def test_what_others_put_into_a_run_folder_stays(toy_cache, tmp_path):
+    out = tmp_path / "run"
+    train(request(setting="baseline"), toy_cache, out)
+    (out / "notes.md").write_text("mine")
+    (out / "split-old.csv").write_text("of another run")
+    train(request(setting="baseline"), toy_cache, out)
+    train(request(setting="baseline", repeats=3, overwrite=True), toy_cache, out)
+    assert (out / "notes.md").read_text() == "mine"
+    assert not (out / "split-old.csv").exists()
+
+
+def test_a_folder_with_another_config_json_is_no_run(toy_cache, tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text('{"architectures": ["WavLM"]}')
+    with pytest.raises(InputError, match="not a run folder"):
+        train(request(setting="baseline", overwrite=True), toy_cache, tmp_path / "model")
+
+
 def test_the_working_folder_is_no_run_folder(toy_cache, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="name a folder in it"):

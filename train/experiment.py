@@ -12,9 +12,18 @@ from typing import Any
 import torch
 
 from ..cache import Cache, FeatureKey
-from ..device import free_memory, torch_device
+from ..device import torch_device
 from ..errors import InputError, MissingFeaturesError
-from ..manifests import Manifest, Split, check_leaks, make_splits, read_splits, shared_speakers
+from ..manifests import (
+    Manifest,
+    Split,
+    check_leaks,
+    check_leaks_between,
+    make_splits,
+    read_splits,
+    shared_speakers,
+)
+from ..memory import free_memory
 from ..progress import Progress
 from .baseline import SETTINGS as SVM_SETTINGS
 from .data import Domain, load_domain
@@ -135,6 +144,7 @@ def resolve(request: Request, cache: Cache) -> Experiment:
             f"the corpora differ in their repeats and folds ({counts}), so that they cannot be "
             "trained together; use --protocol paper"
         )
+    check_leaks_between(manifests, splits)
     return Experiment(request, manifests, keys, splits, skipped, device)
 
 
@@ -242,7 +252,7 @@ def load_domains(
     """All features of all corpora of some experiments, each read once.
 
     Where they do not fit into memory, or not into what the request allows, they are mapped.
-    The experiments agree about the utterances of a corpus, the device and the memory.
+    The experiments agree about the utterances of a corpus and the memory.
     """
     manifests: dict[str, Manifest] = {}
     keys: dict[str, dict[str, FeatureKey]] = {}
@@ -256,7 +266,11 @@ def load_domains(
         for key in own.values()
     )
     memory = experiments[0].request.memory
-    room = ROOM * free_memory(experiments[0].device) if memory is None else memory * 1e9
+    room = (
+        ROOM * min(free_memory(device) for device in {each.device for each in experiments})
+        if memory is None
+        else memory * 1e9
+    )
     mapped = size > room
     if mapped and progress:
         progress.say(

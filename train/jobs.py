@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..device import exact_float32
 from ..manifests import Split
 from .baseline import fit_predict
 from .config import Config
@@ -89,6 +90,7 @@ class Outcome:
     seconds: float = field(default=0.0, compare=False)
 
 
+@exact_float32()
 def run_job(domains: Domains, job: Job, epoch_done: EpochDone = lambda: None) -> Outcome:
     """Train on the splits' training parts, choose by validation, predict the test parts.
 

@@ -67,7 +67,9 @@ def run_jobs(
             while not epochs.empty():
                 epochs.get()
                 epoch_done()
-            yield from ((submitted[future], future.result()) for future in done)
+            # What is finished is handed over before a failure ends everything.
+            for future in sorted(done, key=lambda each: each.exception() is not None):
+                yield submitted[future], future.result()
     except BrokenProcessPool as error:
         raise SerError(
             "a training process ended without a word, most often for want of memory; "

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-import shutil
-import time
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,7 +17,6 @@ from safetensors.torch import load_file
 
 from .. import __version__
 from ..errors import InputError, SerError
-from ..files import PARTIAL, sync, sync_folder
 from .jobs import Domains, Outcome
 from .model import Recogniser
 from .spec import ModelSpec
@@ -29,22 +24,6 @@ from .spec import ModelSpec
 CONFIG, METRICS, MODEL = "config.json", "metrics.json", "model.safetensors"
 PREDICTIONS, SPLIT, HISTORY = "predictions.csv", "split.csv", "history.json"
 VERSIONS, STRUCTURE = "versions.json", "structure.json"
-
-
-def check_target(folder: Path, config: Mapping[str, Any], overwrite: bool) -> None:
-    """Refuse a folder whose content would be lost: anything but the same run as `config`."""
-    if folder.is_file():
-        raise InputError(f"--out {folder}: is a file, expected a folder")
-    if folder.absolute() == Path.cwd() or folder.is_mount():
-        raise InputError(f"--out {folder}: cannot be replaced as a whole; name a folder in it")
-    if overwrite and (folder / CONFIG).is_file():
-        return
-    if not folder.exists() or not any(folder.iterdir()) or is_run(folder, config):
-        return
-    remedy = "choose another --out"
-    if (folder / CONFIG).is_file():
-        raise InputError(f"--out {folder}: holds a different run; {remedy}, or say --overwrite")
-    raise InputError(f"--out {folder}: is not empty and not a run folder; {remedy}")
 
 
 def is_run(folder: Path, config: Mapping[str, Any]) -> bool:
@@ -56,57 +35,19 @@ def is_run(folder: Path, config: Mapping[str, Any]) -> bool:
         return False
 
 
-@contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
-    """Yield a hidden folder beside `target` that takes its place at the end, all at once.
-
-    On an exception within, it is removed and `target` stays as it was.
-
-    Raises:
-        SerError: the folder cannot be made, or cannot take its place (it is kept then).
-    """
-    partial = target.parent / f"{PARTIAL}{uuid.uuid4().hex}-{target.name}"
-    _sweep(target)
+def is_any_run(folder: Path) -> bool:
+    """Whether a folder holds some run; others keep a `config.json` too."""
     try:
-        partial.mkdir(parents=True)
-        probe = partial / "probe"
-        probe.write_bytes(bytes(4096))
-        probe.unlink()
-    except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise SerError(f"--out {target}: cannot be written: {error.strerror}") from error
-    try:
-        yield partial
-        for path in partial.iterdir():
-            sync(path)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    _take_place(partial, target)
+        found = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        return isinstance(found, dict) and {"setting", "method", "corpora"} <= found.keys()
+    except (OSError, ValueError):
+        return False
 
 
-def _sweep(target: Path) -> None:
-    """Remove what runs that were killed left beside `target` more than a day ago."""
-    for partial in target.parent.glob(f"{PARTIAL}*-{target.name}"):
-        if time.time() - partial.stat().st_mtime > 86_400:
-            shutil.rmtree(partial, ignore_errors=True)
-
-
-def _take_place(partial: Path, target: Path) -> None:
-    old = partial.with_name(f"{partial.name}-replaced")
-    try:
-        if target.exists():
-            target.rename(old)
-        partial.rename(target)
-    except OSError as error:
-        if old.exists():
-            old.rename(target)
-        raise SerError(
-            f"--out {target}: the finished run could not be put there ({error.strerror}); "
-            f"it is whole in {partial}"
-        ) from error
-    sync_folder(target.parent)
-    shutil.rmtree(old, ignore_errors=True)
+def written_by_runs(name: str) -> bool:
+    """Whether a file of this name in a run folder is one that runs write."""
+    names = (CONFIG, METRICS, MODEL, PREDICTIONS, SPLIT, HISTORY, VERSIONS, STRUCTURE)
+    return name in names or (name.startswith("split-") and name.endswith(".csv"))
 
 
 def split_name(corpus: str, corpora: int) -> str:
@@ -151,7 +92,7 @@ def write_run(
     try:
         write_json(folder / CONFIG, config)
         write_json(folder / METRICS, metrics)
-        write_json(folder / VERSIONS, versions())
+        write_json(folder / VERSIONS, {**software(), "platform": platform.platform()})
         frame = predictions(domains, outcomes)
         frame.to_csv(folder / PREDICTIONS, index=False, lineterminator="\n", float_format="%.6f")
         weights = {
@@ -242,13 +183,12 @@ def predictions(domains: Domains, outcomes: Sequence[Outcome]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def versions() -> dict[str, str]:
-    """What the numbers may depend on beside the settings."""
+def software() -> dict[str, str]:
+    """The versions that the numbers may depend on beside the settings."""
     packages = ("numpy", "pandas", "scikit-learn", "h5py", "safetensors")
     return {
         "ser": __version__,
         "python": platform.python_version(),
-        "platform": platform.platform(),
         "torch": torch.__version__,
         **{name: metadata.version(name) for name in packages},
     }

@@ -16,7 +16,8 @@ from .jobs import Domains, Outcome
 from .pool import run_jobs
 from .request import Request
 from .results import domain_metrics
-from .run_folder import check_target, new_folder, split_name, write_run
+from .run_folder import split_name, write_run
+from .target import check_target, check_writable, new_folder
 from .ticker import Ticker
 
 
@@ -50,16 +51,17 @@ def train(request: Request, cache: Cache, out: Path, progress: Progress | None =
     jobs = experiment.jobs()
     ticker = Ticker(progress, jobs)
     outcomes = []
+    check_writable(out)
+    for job, outcome in run_jobs(
+        domains, jobs, request.workers, experiment.device, ticker.epoch_done
+    ):
+        outcomes.append(outcome)
+        ticker.job_done(job, outcome)
+    seconds = {
+        "load": round(loaded - started, 3),
+        "train": round(time.perf_counter() - loaded, 3),
+    }
     with new_folder(out) as folder:
-        for job, outcome in run_jobs(
-            domains, jobs, request.workers, experiment.device, ticker.epoch_done
-        ):
-            outcomes.append(outcome)
-            ticker.job_done(job, outcome)
-        seconds = {
-            "load": round(loaded - started, 3),
-            "train": round(time.perf_counter() - loaded, 3),
-        }
         metrics = write_experiment(folder, experiment, config, domains, outcomes, seconds)
     return Run(out, metrics, experiment.skipped)
 
