@@ -70,8 +70,10 @@ def test_batches_hold_similar_lengths_and_differ_between_epochs():
 
 def test_evaluation_batches_hold_every_row_once():
     lengths = torch.tensor([5, 1, 9, 3, 7])
-    batches = list(ordered_batches(torch.tensor([4, 2, 1]), lengths, 2))
-    assert [batch.tolist() for batch in batches] == [[1, 4], [2]]
+    batches = list(ordered_batches(torch.tensor([4, 2, 1, 3]), lengths, 14))
+    assert [batch.tolist() for batch in batches] == [[2], [4, 3], [1]]
+    batches = list(ordered_batches(torch.arange(5), lengths, 1))
+    assert [batch.tolist() for batch in batches] == [[2], [4], [0], [3], [1]]
 
 
 def test_mapped_features_are_the_same_and_stay_where_they_are(toy_cache):

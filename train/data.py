@@ -228,7 +228,14 @@ def shuffled_batches(
         yield batches[index]
 
 
-def ordered_batches(rows: Tensor, lengths: Tensor, batch_size: int) -> Iterator[Tensor]:
-    """Cut `rows` into batches of similar length, for evaluation."""
-    ranked = rows[torch.argsort(lengths[rows], stable=True)]
-    yield from torch.split(ranked, batch_size)
+def ordered_batches(rows: Tensor, lengths: Tensor, frames: int) -> Iterator[Tensor]:
+    """Cut `rows` into batches of similar length, for evaluation, the longest utterances first.
+
+    A batch has at most so many frames, padding included, or a single utterance.
+    """
+    ranked = rows[torch.argsort(lengths[rows], stable=True, descending=True)]
+    start = 0
+    while start < len(ranked):
+        count = max(1, frames // int(lengths[ranked[start]]))
+        yield ranked[start : start + count]
+        start += count
