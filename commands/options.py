@@ -27,6 +27,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 
 def open_cache(folder: Path | None) -> Cache:
+    """The cache that `--cache` names, or else the user's."""
     from ..cache import Cache, default_cache_folder
 
     return Cache(folder or default_cache_folder())

@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -54,6 +55,20 @@ def training_options(command: Command) -> Command:
     return command
 
 
+def training_values(
+    features: str, repeats: int | None, protocol: str, **others: Any
+) -> dict[str, Any]:
+    """What `training_options` give, as `Request` and `Order` take it."""
+    from ..train.request import default_repeats
+
+    return {
+        "features": split_names("--features", features),
+        "protocol": protocol,
+        "repeats": repeats or default_repeats(protocol),
+        **others,
+    }
+
+
 @click.command()
 @click.option("--setting", type=click.Choice(["single", "baseline", "multidomain"]), required=True)
 @click.option("--corpus", required=True, help="One, or with multidomain several: A,B,C.")
@@ -76,20 +91,13 @@ def train(
     setting: str,
     corpus: str,
     method: str | None,
-    features: str,
-    repeats: int | None,
-    protocol: str,
-    preset: str,
     overrides: tuple[str, ...],
     splits: Path | None,
     out: Path | None,
-    overwrite: bool,
     skip_missing: bool,
-    device: str,
-    workers: int | None,
-    memory: float | None,
     as_json: bool,
     cache_folder: Path | None,
+    **options: Any,
 ) -> None:
     """Train and test on cached features; write a run folder."""
     from ..progress import Progress
@@ -98,28 +106,21 @@ def train(
     prepare_workers()
     from ..train.config import load_config
     from ..train.report import describe_run
-    from ..train.request import DEFAULT_METHOD, Request, default_repeats
+    from ..train.request import DEFAULT_METHOD, Request
     from ..train.train import default_out, train
 
     if setting == "baseline" and overrides:
         raise InputError("--set: the baseline has no settings")
-    if splits and repeats:
+    if splits and options["repeats"]:
         raise InputError("--repeats: the file of --split says how many there are")
     request = Request(
         setting=setting,
         corpora=split_names("--corpus", corpus),
         method=method or (DEFAULT_METHOD if setting == "multidomain" else ""),
-        features=split_names("--features", features),
-        config=load_config(preset, overrides),
-        preset=preset,
-        protocol=protocol,
-        repeats=repeats or default_repeats(protocol),
+        config=load_config(options["preset"], overrides),
         splits=splits,
-        device=device,
-        workers=workers,
-        memory=memory,
         skip_missing=skip_missing,
-        overwrite=overwrite,
+        **training_values(**options),
     )
     with Progress() as bar:
         run = train(request, open_cache(cache_folder), out or default_out(request), bar)
@@ -142,18 +143,10 @@ def train(
 def reproduce(
     what: str,
     corpus: str | None,
-    features: str,
-    repeats: int | None,
-    protocol: str,
-    preset: str,
-    overrides: tuple[str, ...],
     out: Path | None,
-    overwrite: bool,
-    device: str,
-    workers: int | None,
-    memory: float | None,
     as_json: bool,
     cache_folder: Path | None,
+    **options: Any,
 ) -> None:
     """Run the paper's experiments; write its tables and figures.
 
@@ -171,20 +164,11 @@ def reproduce(
     prepare_workers()
     from ..reproduce.plans import Order, default_out
     from ..reproduce.run import reproduce
-    from ..train.request import default_repeats
 
     order = Order(
         what=what,
         corpora=split_names("--corpus", corpus) if corpus else [],
-        features=split_names("--features", features),
-        preset=preset,
-        overrides=overrides,
-        protocol=protocol,
-        repeats=repeats or default_repeats(protocol),
-        device=device,
-        workers=workers,
-        memory=memory,
-        overwrite=overwrite,
+        **training_values(**options),
     )
     command = shlex.join(["ser", *sys.argv[1:]])
     with Progress() as bar:

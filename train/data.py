@@ -189,19 +189,24 @@ def _shared(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def load_domain(
-    cache: Cache, manifest: Manifest, keys: Mapping[str, FeatureKey], mapped: bool = False
-) -> Domain:
+def load_domain(cache: Cache, manifest: Manifest, keys: Mapping[str, FeatureKey]) -> Domain:
     """Read features of a corpus, by the names they were asked for; checksums are verified.
-
-    Args:
-        mapped: do not keep them in memory; see `Cache.read`.
 
     Raises MissingFeaturesError if one is not cached for every utterance of the manifest.
     """
+    return read_domain(manifest, {name: cache.open(key, manifest) for name, key in keys.items()})
+
+
+def read_domain(
+    manifest: Manifest, stored: Mapping[str, StoredFeatures], mapped: bool = False
+) -> Domain:
+    """Read features of a corpus that were found in the cache; checksums are verified.
+
+    Args:
+        mapped: do not keep them in memory; see `Cache.read`.
+    """
     table = manifest.table
     position = {label: index for index, label in enumerate(manifest.labels)}
-    packed = {name: Packed.read(cache.open(key, manifest), mapped) for name, key in keys.items()}
     return Domain(
         corpus=manifest.corpus,
         language=manifest.language,
@@ -209,7 +214,7 @@ def load_domain(
         ids=tuple(table["id"]),
         speakers=tuple(table["speaker"]),
         targets=torch.tensor([position[emotion] for emotion in table["emotion"]]),
-        features=packed,
+        features={name: Packed.read(each, mapped) for name, each in stored.items()},
     )
 
 

@@ -26,7 +26,7 @@ from ..manifests import (
 from ..memory import free_memory
 from ..progress import Progress
 from .baseline import SETTINGS as SVM_SETTINGS
-from .data import Domain, load_domain
+from .data import Domain, read_domain
 from .functionals import VECTORS, as_encoded
 from .fusion import shares
 from .jobs import Domains, Job
@@ -260,17 +260,16 @@ def load_domains(
         for corpus, manifest in experiment.manifests.items():
             manifests[corpus] = manifest
             keys.setdefault(corpus, {}).update(experiment.keys)
-    size = sum(
-        cache.open(key, manifests[corpus]).nbytes
+    stored = {
+        corpus: {name: cache.open(key, manifests[corpus]) for name, key in own.items()}
         for corpus, own in keys.items()
-        for key in own.values()
-    )
+    }
+    size = sum(each.nbytes for own in stored.values() for each in own.values())
     memory = experiments[0].request.memory
-    room = (
-        ROOM * min(free_memory(device) for device in {each.device for each in experiments})
-        if memory is None
-        else memory * 1e9
-    )
+    if memory is None:
+        room = ROOM * min(free_memory(device) for device in {each.device for each in experiments})
+    else:
+        room = memory * 1e9
     mapped = size > room
     if mapped and progress:
         progress.say(
@@ -278,7 +277,7 @@ def load_domains(
             "from the disk as they are needed, by one run at a time"
         )
     return {
-        corpus: load_domain(cache, manifest, keys[corpus], mapped)
+        corpus: read_domain(manifest, stored[corpus], mapped)
         for corpus, manifest in manifests.items()
     }
 

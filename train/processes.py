@@ -32,7 +32,8 @@ def prepare_workers() -> None:
 
     To be called before torch is imported.
     """
-    os.environ.update({name: os.environ.get(name, value) for name, value in LARGE_PAGES.items()})
+    for name, value in LARGE_PAGES.items():
+        os.environ.setdefault(name, value)
     if worker_context().get_start_method() == "forkserver":
         from multiprocessing.forkserver import ensure_running
 
