@@ -18,6 +18,7 @@ from .config import Config
 from .data import Domain, send, shuffled_batches
 from .evaluate import evaluation_batches, validation_ua
 from .model import Recogniser
+from .optimiser import AdamW
 from .spec import ModelSpec
 from .towers import shape_of
 
@@ -92,7 +93,7 @@ def fit(
 
 
 class Training:
-    """A model in training: with its optimiser, its schedule and the order of its batches.
+    """A model in training: with its optimiser and the order of its batches.
 
     Args:
         seed: of the initial weights, the order, dropout and augmentation.
@@ -108,11 +109,9 @@ class Training:
             model.speaker = published(weights_file())
         model.fit_inputs([(part.domain, part.train) for part in parts])
         self.model = model.to(self.device)
-        self.optimiser = make_optimiser(model, config)
         batch_size = config.train.batch_size
         steps = sum(math.ceil(len(part.train) / batch_size) for part in parts)
-        factor = lr_factor(config, steps * config.train.epochs)
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, factor)
+        self.optimiser = make_optimiser(model, config, steps * config.train.epochs)
         self.lengths = [part.domain.lengths() for part in parts]
         self.targets = [
             model.columns(part.domain.corpus).to(self.device)[part.domain.targets] for part in parts
@@ -133,10 +132,9 @@ class Training:
         targets = self.targets[number][send(rows, self.device)]
         with precision(self.device, self.config.train.precision):
             loss = training_loss(self.model, domain, rows, targets, self.config)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
-        self.schedule.step()
         return loss.detach()
 
 
@@ -145,8 +143,12 @@ def precision(device: torch.device, name: str) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=name == "bfloat16")
 
 
-def make_optimiser(model: Recogniser, config: Config) -> torch.optim.Optimizer:
-    """AdamW over all that is trained; GE2E, where it is fine-tuned, at a hundredth of the rate."""
+def make_optimiser(model: Recogniser, config: Config, steps: int) -> AdamW:
+    """AdamW over all that is trained; GE2E, where it is fine-tuned, at a hundredth of the rate.
+
+    Args:
+        steps: how many there will be.
+    """
     shares = {
         "speaker": GE2E_RATE,
         "fusion.gates": config.gate.lr,
@@ -157,12 +159,8 @@ def make_optimiser(model: Recogniser, config: Config) -> torch.optim.Optimizer:
     for name, parameter in model.named_parameters():
         share = next((share for part, share in shares.items() if name.startswith(part)), 1.0)
         groups.setdefault(share, []).append(parameter)
-    return torch.optim.AdamW(
-        [{"params": group, "lr": share * config.train.lr} for share, group in groups.items()],
-        lr=config.train.lr,
-        weight_decay=config.train.weight_decay,
-        fused=True,
-    )
+    train = config.train
+    return AdamW(groups, train.lr, train.weight_decay, lr_factor(config, steps))
 
 
 def mixed_batches(

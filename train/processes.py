@@ -6,8 +6,8 @@ import multiprocessing
 import os
 from multiprocessing.context import BaseContext
 
-PRELOADED = ["ser.train.pool", "torch._dynamo"]
-"""What every worker needs. The second, a second of imports, comes with the first optimiser."""
+PRELOADED = ["ser.train.pool"]
+"""What every worker needs."""
 
 LARGE_PAGES = {"THP_MEM_ALLOC_ENABLE": "1"}
 """By this torch asks Linux for large pages; without, a fifth of an LSTM's training goes into the
