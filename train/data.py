@@ -72,10 +72,10 @@ class Packed:
 
         Returns values, float32, (B, longest, dim) or (B, dim) for a vector, and lengths (B,).
         """
+        if not self.sequence:
+            return self.frames[rows].float(), torch.ones_like(rows)
         start = self.offsets[rows]
         lengths = self.offsets[rows + 1] - start
-        if not self.sequence:
-            return self.frames[start].float(), lengths
         steps = torch.arange(longest, device=rows.device)
         inside = steps < lengths[:, None]
         index = torch.where(inside, start[:, None] + steps, 0)
