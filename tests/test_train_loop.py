@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 
 import numpy as np
@@ -7,13 +8,14 @@ from torch.nn import functional as F  # noqa: N812
 
 from ser.errors import SerError
 from ser.manifests import make_splits
+from ser.train import loop
 from ser.train.augment import augment, mix, stretch
 from ser.train.baseline import fit_predict
 from ser.train.config import load_config
 from ser.train.data import load_domain, ordered_batches, statistics
 from ser.train.evaluate import probabilities
 from ser.train.functionals import as_encoded
-from ser.train.loop import Part, Training, fit, lr_factor, training_loss
+from ser.train.loop import Part, Training, fit, lr_factor, make_optimiser, training_loss
 from ser.train.model import Recogniser
 from ser.train.spec import ModelSpec
 from ser.train.towers import make_tower, shape_of
@@ -233,6 +235,35 @@ def test_a_gpu_is_not_waited_for_within_an_epoch(domain, parts, preset):
         training.epoch()
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("preset", ["paper", "strong"])
+@pytest.mark.parametrize("method", ["single", "ours"])
+def test_no_value_is_read_within_an_epoch(domain, parts, preset, method, monkeypatch):
+    """A step runs on tensors without values, so it never waits for a device to tell one."""
+    config = load_config(preset, [each for each in CHANGES if "mixup" not in each])
+    domains = [domain]
+    if method == "ours":
+        domains.append(dataclasses.replace(domain, corpus="other", language="fr"))
+    spec = ModelSpec.of(method, list(domain.features), domains, config)
+    training = Training([Part(each, *parts[:2]) for each in domains], spec, config, 0)
+
+    nowhere = torch.device("meta")
+    monkeypatch.setattr(loop, "precision", lambda *_: contextlib.nullcontext())
+    training.device = nowhere
+    training.model.to(nowhere)
+    training.optimiser = make_optimiser(training.model, config, steps=10)
+    training.targets = [each.to(nowhere) for each in training.targets]
+    training.parts = [Part(without_values(each), *parts[:2]) for each in domains]
+    assert training.epoch().is_meta
+
+
+def without_values(domain):
+    """The same domain with nothing but shapes on its device; the host knows all lengths."""
+    there = domain.to(torch.device("meta"))
+    for name, packed in there.features.items():
+        packed.__dict__["lengths"] = domain.features[name].lengths
+    return there
 
 
 def test_a_loss_that_is_not_finite_is_an_error(domain, parts):
