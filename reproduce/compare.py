@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,8 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..train.metrics import deviation_over_repeats, deviation_over_units, half_width
+
 DRAWS = 20_000
 """Random sign patterns of a permutation test; with fewer possible ones, each is taken once."""
+
+AT_ONCE = 1_000
+"""Patterns that are drawn at once: all of them would take gigabytes for thousands of units."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,7 @@ class Comparison:
         difference: of the means over repeats.
         ci95: of it.
         p_units: two-sided, from the permutation test over utterances or speakers.
-        p_repeats: two-sided, from the t test over repeats; None where they are not what is sampled.
+        p_repeats: two-sided, from the t test over repeats; None where it cannot be made.
         units: how many utterances or speakers there are.
     """
 
@@ -52,8 +57,8 @@ def compare(
       other sign. The signs of all units are drawn anew; p is the share of draws with as large a
       difference.
     - p_repeats: Student's t of the differences per repeat with the variance of Nadeau and Bengio
-      (2003), as repeats share training utterances. Not where speakers are held out: there every
-      repeat tests all utterances.
+      (2003), as repeats share training utterances. Not where speakers are held out, as there every
+      repeat tests all utterances, and not where the differences of all repeats are the same.
     - ci95: from the t test where there is one, else the jackknife over units.
 
     Args:
@@ -77,41 +82,52 @@ def compare(
     ]
     by_unit = pd.Series(share / repeats).groupby([both["corpus"].to_numpy(), names]).sum()
     p_units = flip_test(np.asarray(by_unit, dtype=np.float64))
-    if units or repeats == 1:
+    by_repeat = pd.Series(share).groupby(both["repeat"].to_numpy()).sum().tolist()
+    deviation = deviation_over_repeats(by_repeat, test_to_train) if repeats > 1 else 0.0
+    if units or deviation < 1e-12:
         half = _half_width(both.assign(gain=right - wrong, unit=names))
-        interval = (difference - half, difference + half)
-        return Comparison(difference, interval, p_units, None, len(by_unit))
-    by_repeat = pd.Series(share).groupby(both["repeat"].to_numpy()).sum().to_numpy()
-    deviation = float(by_repeat.std(ddof=1)) * (1 / repeats + test_to_train) ** 0.5
-    half = _quantile(repeats - 1) * deviation
+        p_repeats = None
+    else:
+        half = half_width(deviation, repeats - 1)
+        p_repeats = _two_sided(difference / deviation, repeats - 1)
     interval = (difference - half, difference + half)
-    p_repeats = _two_sided(difference, deviation, repeats - 1)
     return Comparison(difference, interval, p_units, p_repeats, len(by_unit))
 
 
 def _half_width(table: pd.DataFrame) -> float:
-    """Of the 95 % interval of the difference: the jackknife over the units of every corpus, with
-    Student's t; the corpora, which have no unit in common, are independent.
+    """Of the 95 % interval of the difference: the jackknife over the units of every corpus, which
+    have no unit in common and so are independent.
 
     Args:
         table: with the columns corpus, repeat, truth, gain (-1, 0 or 1) and unit.
     """
     halves = []
     for _, corpus in table.groupby("corpus"):
-        place = ["unit", "repeat", "truth"]
-        cells = corpus.groupby(place)["gain"].agg(["sum", "size"]).unstack(place[1:], fill_value=0)
-        gains, counts = cells["sum"].to_numpy(float), cells["size"].to_numpy(float)
-        repeat = cells["sum"].columns.get_level_values("repeat")
-        left = counts.sum(0) - counts
-        with np.errstate(invalid="ignore"):
-            recalls = np.where(left > 0, (gains.sum(0) - gains) / left, np.nan)
-        without = np.mean(
-            [np.nanmean(recalls[:, repeat == each], axis=1) for each in repeat.unique()], axis=0
-        )
-        count = len(without)
-        deviation = float((count - 1) * without.var()) ** 0.5
-        halves.append(_quantile(count - 1) * deviation)
+        units = corpus["unit"].tolist()
+        deviation = deviation_over_units(units, _mean_gain(corpus))
+        halves.append(half_width(deviation, len(set(units)) - 1))
     return float(np.sqrt(np.square(halves).sum())) / len(halves)
+
+
+def _mean_gain(table: pd.DataFrame) -> Callable[[NDArray[np.bool_]], float]:
+    """The gain in UA by the rows that a mask chooses: mean per emotion, over those, over repeats.
+
+    Args:
+        table: of one corpus, with the columns repeat, truth and gain.
+    """
+    repeat, emotion = (pd.factorize(table[name])[0] for name in ("repeat", "truth"))
+    shape = repeat.max() + 1, emotion.max() + 1
+    cell, gain = repeat * shape[1] + emotion, table["gain"].to_numpy(float)
+
+    def of(chosen: NDArray[np.bool_]) -> float:
+        size = shape[0] * shape[1]
+        counts = np.bincount(cell[chosen], minlength=size)
+        sums = np.bincount(cell[chosen], gain[chosen], minlength=size)
+        with np.errstate(invalid="ignore"):
+            means = np.where(counts > 0, sums / counts, np.nan).reshape(shape)
+        return float(np.nanmean(means, axis=1).mean())
+
+    return of
 
 
 def flip_test(parts: NDArray[np.float64]) -> float:
@@ -122,11 +138,13 @@ def flip_test(parts: NDArray[np.float64]) -> float:
     exact = 2 ** len(parts) <= DRAWS
     if exact:
         patterns = np.arange(2 ** len(parts))[:, None] >> np.arange(len(parts)) & 1
-        signs = 1.0 - 2.0 * patterns
+        sums = (1.0 - 2.0 * patterns) @ parts
     else:
-        signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(DRAWS, len(parts)))
+        random = np.random.default_rng(0)
+        sizes = [(AT_ONCE, len(parts))] * (DRAWS // AT_ONCE)
+        sums = np.concatenate([random.choice([-1.0, 1.0], size=size) @ parts for size in sizes])
     # A hair below, so that sums that are equal but for rounding count.
-    extreme = np.abs(signs @ parts) >= abs(parts.sum()) * (1 - 1e-9)
+    extreme = np.abs(sums) >= abs(parts.sum()) * (1 - 1e-9)
     return float(extreme.mean() if exact else (1 + extreme.sum()) / (1 + DRAWS))
 
 
@@ -140,18 +158,10 @@ def _weights(table: pd.DataFrame) -> NDArray[np.float64]:
     return corpora
 
 
-def _quantile(freedom: int) -> float:
-    from scipy.special import stdtrit
-
-    return float(stdtrit(max(freedom, 1), 0.975))
-
-
-def _two_sided(difference: float, deviation: float, freedom: int) -> float:
+def _two_sided(t: float, freedom: int) -> float:
     from scipy.special import stdtr
 
-    if deviation == 0:
-        return 1.0 if difference == 0 else 0.0
-    return float(2 * stdtr(freedom, -abs(difference) / deviation))
+    return float(2 * stdtr(freedom, -abs(t)))
 
 
 def all_pairs(names: Sequence[str]) -> list[tuple[str, str]]:

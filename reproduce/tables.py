@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..train.experiment import Experiment
-from ..train.metrics import interval_over_repeats
+from ..train.metrics import interval_over_repeats, rate_interval
 from ..train.report import decimal, interval_note, speaker_note
 from ..train.run_folder import METRICS, PREDICTIONS
 from .compare import all_pairs, compare
@@ -134,7 +134,7 @@ def _mean_over_corpora(
             max(abs(bound - each[rate]["mean"]) for bound in each[rate]["ci95"]) for each in domains
         ]
         half = float(np.sqrt(np.square(halves).sum())) / len(domains)
-        interval = (mean - half, mean + half)
+        interval = rate_interval(mean, half)
     return {"mean": mean, "ci95": list(interval), "values": values.tolist()}
 
 

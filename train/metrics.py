@@ -34,38 +34,62 @@ def weighted_accuracy(confusion: IntArray) -> float:
     return float(confusion.trace() / confusion.sum())
 
 
-def interval_over_repeats(values: Sequence[float], test_to_train: float) -> tuple[float, float]:
-    """95 % interval of the mean of repeated random splits.
+def deviation_over_repeats(values: Sequence[float], test_to_train: float) -> float:
+    """Deviation of the mean of repeated random splits, by Nadeau and Bengio (2003).
 
-    Student's t with the variance of Nadeau and Bengio (2003), s^2 (1/n + test/train): repeats share
-    most of their training utterances, so s^2 / n alone would be too small.
+    Its square is s^2 (1/n + test/train): repeats share most of their training utterances, so
+    s^2 / n alone would be too small.
 
     Args:
-        values: one rate per repeat, at least two.
+        values: one per repeat, at least two.
         test_to_train: size of the test part by that of the training part.
     """
-    count = len(values)
-    deviation = float(np.std(values, ddof=1)) * (1 / count + test_to_train) ** 0.5
-    return _interval(float(np.mean(values)), deviation, count - 1)
+    return float(np.std(values, ddof=1) * np.sqrt(1 / len(values) + test_to_train))
+
+
+def deviation_over_units(
+    units: Sequence[str], value: Callable[[NDArray[np.bool_]], float]
+) -> float:
+    """Deviation of a value of many utterances: the jackknife over units, such as speakers.
+
+    Args:
+        units: of every utterance (n,); those of one unit stand or fall together.
+        value: of the utterances that a mask (n,) chooses.
+    """
+    names = np.asarray(units)
+    without = np.array([value(names != name) for name in np.unique(names)])
+    return float(np.sqrt((len(without) - 1) * without.var()))
+
+
+def half_width(deviation: float, freedom: int) -> float:
+    """Of the 95 % interval by Student's t of so many degrees of freedom."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(freedom, 1), 0.975)) * deviation
+
+
+def rate_interval(rate: float, half: float) -> tuple[float, float]:
+    """An interval around a rate that does not leave 0 to 1."""
+    return max(rate - half, 0.0), min(rate + half, 1.0)
+
+
+def interval_over_repeats(values: Sequence[float], test_to_train: float) -> tuple[float, float]:
+    """95 % interval of the mean rate of repeated random splits: see `deviation_over_repeats`."""
+    half = half_width(deviation_over_repeats(values, test_to_train), len(values) - 1)
+    return rate_interval(float(np.mean(values)), half)
 
 
 def interval_over_speakers(
     speakers: Sequence[str], rate: Callable[[NDArray[np.bool_]], float]
 ) -> tuple[float, float]:
-    """95 % interval of a rate over all utterances: jackknife over speakers, with Student's t.
-
-    Utterances of one speaker stand or fall together, so speakers are what is sampled.
+    """95 % interval of a rate over all utterances: see `deviation_over_units`.
 
     Args:
         speakers: of every utterance (n,), at least two different ones.
         rate: the rate of the utterances that a mask (n,) chooses.
     """
-    names = np.asarray(speakers)
-    chosen = np.unique(names)
-    without = np.array([rate(names != name) for name in chosen])
-    count = len(chosen)
-    deviation = ((count - 1) / count * np.sum((without - without.mean()) ** 2)) ** 0.5
-    return _interval(rate(np.ones(len(names), dtype=bool)), float(deviation), count - 1)
+    half = half_width(deviation_over_units(speakers, rate), len(set(speakers)) - 1)
+    return rate_interval(rate(np.ones(len(speakers), dtype=bool)), half)
 
 
 def interval_over_utterances(
@@ -84,10 +108,3 @@ def interval_over_utterances(
     rows = [generator.multinomial(row.sum(), row / max(row.sum(), 1), draws) for row in confusion]
     low, high = np.percentile([rate(drawn) for drawn in np.stack(rows, axis=1)], [2.5, 97.5])
     return float(low), float(high)
-
-
-def _interval(mean: float, deviation: float, freedom: int) -> tuple[float, float]:
-    from scipy.special import stdtrit
-
-    half = float(stdtrit(freedom, 0.975)) * deviation
-    return max(mean - half, 0.0), min(mean + half, 1.0)
