@@ -204,7 +204,7 @@ class Cache:
                 f"{_versioned(key)} of {manifest.corpus}: {len(absent)} of {len(manifest)} "
                 f"utterances are not in the cache {self.folder} ({names}). "
                 f"Run: {self._command(manifest.corpus, key.feature)}\n"
-                "If their audio cannot give this feature, --skip-missing trains without them."
+                "If their audio cannot give it, `ser train --skip-missing` does without them."
             )
         return StoredFeatures(key, ids, shards, np.array(rows))
 

@@ -4,7 +4,7 @@ from .audio import Audio, read_audio
 from .build import BadFile, Build, build_manifest
 from .corpora import CORPORA, Corpus, find_root, root_variable
 from .entries import Entry, Scan
-from .leaks import check_leaks, check_leaks_between, shared_speakers
+from .leaks import check_leaks, check_leaks_between, namesakes, shared_speakers
 from .manifest import COLUMNS, Manifest
 from .names import check_corpus_name, is_corpus_name, is_utterance_id
 from .paths import audio_path, stored_path
@@ -36,6 +36,7 @@ __all__ = [
     "is_corpus_name",
     "is_utterance_id",
     "make_splits",
+    "namesakes",
     "read_audio",
     "read_splits",
     "root_variable",

@@ -42,7 +42,7 @@ def check_leaks(manifest: Manifest, split: Split) -> None:
 def check_leaks_between(
     manifests: Mapping[str, Manifest], splits: Mapping[str, Sequence[Split]]
 ) -> None:
-    """Check that no corpus trains on audio that another is validated or tested on.
+    """Check that no audio is in one part of a corpus and in another part of another corpus.
 
     Args:
         splits: by corpus, lists that are alike in seeds and folds: those trained together.
@@ -52,21 +52,18 @@ def check_leaks_between(
     """
     audio = {corpus: _values(manifest, "audio_hash") for corpus, manifest in manifests.items()}
     for together in zip(*splits.values(), strict=True):
-        of = dict(zip(splits, together, strict=True))
-        trained = {audio[c][id]: (c, id) for c, split in of.items() for id in split.train}
-        lines = []
-        for corpus, split in of.items():
-            for part in ("validation", "test"):
-                for id in split.parts()[part]:
-                    other, twin = trained.get(audio[corpus][id], (corpus, id))
-                    if other != corpus:
-                        place = f"{id} in the {part} part of {corpus}"
-                        lines.append(f"  {place} is {twin}, on which {other} trains")
-        if lines:
+        places: dict[str, dict[str, str]] = defaultdict(dict)
+        for corpus, split in zip(splits, together, strict=True):
+            for part, ids in split.parts().items():
+                for id in ids:
+                    places[audio[corpus][id]].setdefault(part, f"{id} of {corpus}")
+        shared = [where for where in places.values() if len(where) > 1]
+        if shared:
             raise LeakError(
-                f"{', '.join(of)}, seed {together[0].seed}, fold {together[0].fold}: {len(lines)} "
-                "utterances of one corpus are the same audio as others of another, so that one "
-                "model for both leaks:\n" + "\n".join(lines[:3])
+                f"{', '.join(splits)}, seed {together[0].seed}, fold {together[0].fold}: "
+                f"{len(shared)} utterances of one corpus are the same audio as others in another "
+                "part of another, so that one model for both leaks:\n"
+                + "\n".join(f"  {_example('audio', '', where)}" for where in shared[:3])
             )
 
 
@@ -75,6 +72,12 @@ def shared_speakers(manifest: Manifest, split: Split) -> int:
     speaker = _values(manifest, "speaker")
     parts = ({speaker[name] for name in part} for part in (split.train, split.test))
     return len(set.intersection(*parts) - {""})
+
+
+def namesakes(manifests: Iterable[Manifest]) -> list[str]:
+    """Speakers of the same name in several corpora of one language: perhaps the same people."""
+    names = [(each.language, name) for each in manifests for name in set(each.table["speaker"])]
+    return sorted({name for (_, name), count in Counter(names).items() if name and count > 1})
 
 
 def _shared(word: str, split: Split, value: dict[str, str]) -> list[str]:

@@ -123,7 +123,14 @@ def table4(order: Order) -> dict[str, Request]:
 
 
 def fig4(order: Order) -> dict[str, Request]:
-    """Single-domain models of one feature each, and the gates of `ours` over all of them."""
+    """Single-domain models of one feature each, and the gates of `ours` over all of them.
+
+    Raises InputError if the folders of two features would have the same name.
+    """
+    if len({path_name(feature) for feature in order.features}) < len(order.features):
+        raise InputError(
+            f"--features {','.join(order.features)}: two of them would share a run folder's name"
+        )
     requests = {
         f"{path_name(feature)}-{corpus}": dataclasses.replace(
             order.request("single", [corpus]), features=[feature]

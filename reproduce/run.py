@@ -55,7 +55,7 @@ def reproduce(
         values = describe(order, command) | figure4(order, runs)
         text = markdown4(values)
     else:
-        values = build_table(order, work.experiments, runs, command)
+        values = build_table(order, work.experiments, runs, command, work.notes)
         text = markdown(values)
     atomic_text(files[0], json.dumps(values, indent=2, ensure_ascii=False) + "\n")
     atomic_text(files[1], text)

@@ -58,6 +58,7 @@ class Sweep:
     Attributes:
         domains: by encoding, all that the experiments of that encoding need.
         outcomes: by experiment, those of its finished jobs.
+        notes: what is to be known of experiments that were taken over.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Sweep:
         }
         self.workers = {each.workers for each in requests.values()}.pop()
         self.outcomes: dict[str, list[Outcome]] = defaultdict(list)
+        self.notes: list[str] = []
         self.taken_over = 0
         self.pending: dict[str, list[Job]] = {}
         for name, experiment in self.experiments.items():
@@ -113,12 +115,16 @@ class Sweep:
                 return
 
     def note_versions(self, name: str, progress: Progress) -> None:
-        """Say so if a finished run was made by other software than is here."""
+        """Say and note it if a finished run was made by other software than is here."""
         found = json.loads((self.folder(name) / VERSIONS).read_text(encoding="utf-8"))
         now = software()
         other = [f"{each} {found.get(each)}" for each in now if found.get(each) != now[each]]
         if other:
-            progress.say(f"note: {name} was trained with {', '.join(other)}, unlike what is here")
+            self.notes.append(f"{name} was trained with {', '.join(other)}, unlike the others.")
+            progress.say(
+                f"note: {name} was trained with {', '.join(other)}, unlike what is here; "
+                f"remove {self.folder(name)} to train it anew"
+            )
 
     def folder(self, name: str) -> Path:
         """The run folder of an experiment."""

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..train.experiment import Experiment
 from ..train.metrics import interval_over_repeats, rate_interval
-from ..train.report import decimal, interval_note, speaker_note
+from ..train.report import decimal, interval_note, namesake_notes, speaker_note
 from ..train.run_folder import METRICS, PREDICTIONS
 from .compare import all_pairs, compare
 from .plans import Order, describe, rows_of
@@ -39,9 +39,17 @@ PRINTED: Mapping[str, Printed] = {"table3": TABLE3, "table4": TABLE4}
 
 
 def build_table(
-    order: Order, experiments: Mapping[str, Experiment], runs: Path, command: str
+    order: Order,
+    experiments: Mapping[str, Experiment],
+    runs: Path,
+    command: str,
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The table as plain values, from the run folders of all experiments in `runs`."""
+    """The table as plain values, from the run folders of all experiments in `runs`.
+
+    Args:
+        notes: further ones to be put below it.
+    """
     rows = rows_of({name: each.request for name, each in experiments.items()})
     metrics = {
         name: json.loads((runs / name / METRICS).read_text(encoding="utf-8"))
@@ -94,7 +102,13 @@ def build_table(
             ]
             result = compare(pair[0], pair[1], ratio, units)
             tests.append({"row": one, "than": other, "over": scope, **result.to_dict()})
-    return {**describe(order, command), "rows": found, "tests": tests}
+    doubts = [note for each in metrics.values() for note in namesake_notes(each)]
+    return {
+        **describe(order, command),
+        "rows": found,
+        "tests": tests,
+        "notes": [*dict.fromkeys(doubts), *notes],
+    }
 
 
 def _test_to_train(experiments: Mapping[str, Experiment]) -> float:
@@ -179,7 +193,7 @@ def markdown(table: Mapping[str, Any]) -> str:
         for domain in row["domains"].values()
         for note in (speaker_note(table["protocol"], domain), interval_note(domain))
     ]
-    lines += ["", *(f"{note}" for note in dict.fromkeys(notes)), "", "```", table["command"], "```"]
+    lines += ["", *dict.fromkeys(notes), *table["notes"], "", "```", table["command"], "```"]
     return "\n".join(lines) + "\n"
 
 

@@ -149,6 +149,27 @@ def test_a_table_that_was_killed_ends_as_one_that_was_not(two_corpora, tmp_path)
     assert whole.values["what"] == "table3"
 
 
+def test_a_run_of_other_code_is_taken_over_with_a_note(two_corpora, tmp_path):
+    first = run(two_corpora, tmp_path / "out", "table4")
+    assert first.values["notes"] == []
+    path = tmp_path / "out" / "runs" / "with-toy" / "versions.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"ser.train": "0badc0de"}))
+    again = run(two_corpora, tmp_path / "out", "table4")
+    note = "with-toy was trained with ser.train 0badc0de, unlike the others."
+    assert again.values["notes"] == [note]
+    assert note in again.markdown
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "model.safetensors"])
+def test_a_run_that_lost_a_file_is_trained_again(two_corpora, tmp_path, name):
+    first = run(two_corpora, tmp_path / "out", "table4")
+    lost = tmp_path / "out" / "runs" / "with-toy" / name
+    lost.unlink()
+    again = run(two_corpora, tmp_path / "out", "table4", overwrite=True)
+    assert lost.is_file()
+    assert again.values == first.values
+
+
 def test_other_runs_in_the_folder_are_refused(two_corpora, tmp_path):
     run(two_corpora, tmp_path / "out", "table4", corpora=["toy"])
     with pytest.raises(InputError, match="holds a different run"):
@@ -266,6 +287,11 @@ def test_too_few_corpora_are_told_with_those_that_are_there(two_corpora, tmp_pat
         run(two_corpora, tmp_path / "out", corpora=[])
     with pytest.raises(InputError, match=r"'table5' \(did you mean"):
         run(two_corpora, tmp_path / "out", "table5")
+
+
+def test_features_that_would_share_a_folder_are_refused():
+    with pytest.raises(InputError, match="share a run folder's name"):
+        fig4(order("fig4", features=["hf:a/b", "hf:a-b"]))
 
 
 def test_folders_are_named_after_what_is_in_them():

@@ -14,7 +14,9 @@ from ser.manifests import (
     Manifest,
     Split,
     check_leaks,
+    check_leaks_between,
     make_splits,
+    namesakes,
     read_splits,
     shared_speakers,
     write_splits,
@@ -283,6 +285,33 @@ def test_a_session_in_two_parts():
 def test_a_shared_session_is_fine_where_speakers_are_the_groups():
     made = Manifest(plain(20, 5).table.assign(session="one"))
     check_leaks(made, make_splits(made, "speaker", 0)[0])
+
+
+def test_two_corpora_may_share_audio_within_a_part_only():
+    one = plain(20, 5)
+    table = one.table.assign(corpus="other", id=[f"other-{id}" for id in one.ids])
+    other = Manifest(table)
+    (split,) = make_splits(one, "paper", 0)
+    alike = replace(
+        split, **{part: tuple(f"other-{id}" for id in ids) for part, ids in split.parts().items()}
+    )
+    both = {one.corpus: one, "other": other}
+    check_leaks_between(both, {one.corpus: [split], "other": [alike]})
+    moved = replace(alike, validation=alike.test, test=alike.validation)
+    with pytest.raises(LeakError, match=r"in validation \(.*\) and test \(.* of other\)"):
+        check_leaks_between(both, {one.corpus: [split], "other": [moved]})
+
+
+def test_names_that_corpora_of_one_language_share():
+    one = plain(20, 5)
+    other, foreign = (
+        Manifest(one.table.assign(corpus=name, language=language))
+        for name, language in (("other", one.language), ("foreign", "xx"))
+    )
+    assert namesakes([one, foreign]) == []
+    assert namesakes([one, other]) == sorted(set(one.table["speaker"]))
+    nobody = Manifest(other.table.assign(speaker=""))
+    assert namesakes([nobody, Manifest(nobody.table.assign(corpus="third"))]) == []
 
 
 def test_strangers_and_empty_parts():

@@ -12,6 +12,7 @@ from ser.speaker_weights import weights_file
 from ser.train.config import load_config
 from ser.train.evaluate import probabilities
 from ser.train.experiment import encode, load_domains, resolve
+from ser.train.inputs import load_inputs
 from ser.train.loop import GE2E_RATE, Part, fit, make_optimiser
 from ser.train.model import Recogniser
 from ser.train.request import Request
@@ -98,8 +99,7 @@ def test_its_rate_is_a_hundredth_of_the_others(prepared):
 
 def test_a_tuned_model_is_rebuilt_from_its_run_folder(cache, tmp_path):
     train(request(), cache, tmp_path / "run")
-    experiment = resolve(request(), cache)
-    domain = encode(load_domains(cache, [experiment]), [experiment])["toy"]
+    domain = load_inputs(tmp_path / "run", cache, "toy")
     table = pd.read_csv(tmp_path / "run" / "predictions.csv")
     rows = domain.rows(table["id"].tolist())
     found = probabilities(load_model(tmp_path / "run"), domain, rows)

@@ -65,6 +65,7 @@ def metrics(protocol="paper", shared=3):
         "features": ["mfcc", "ge2e"],
         "protocol": protocol,
         "repeats": 2,
+        "namesakes": [],
         "domains": {"toy": domain_metrics(DOMAIN, repeats, shared)},
     }
 
@@ -76,6 +77,12 @@ def test_overlapping_speakers_are_said_where_the_numbers_are():
         assert "no test speaker happens" in text(metrics(shared=0))
         assert "unknown speakers" in text(metrics("speaker"))
         assert "Student's t" in text(metrics())
+
+
+def test_a_doubt_about_who_the_speakers_are_is_said():
+    assert "same people" not in describe_run(metrics("speaker"))
+    text = describe_run(metrics("speaker") | {"namesakes": ["01", "02"]})
+    assert "both have speakers named 01, 02: if they are the same people" in text
 
 
 def test_the_table_has_a_line_per_run():

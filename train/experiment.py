@@ -23,6 +23,7 @@ from ..manifests import (
     read_splits,
     shared_speakers,
 )
+from ..manifests.names import listing
 from ..memory import free_memory
 from ..progress import Progress
 from .baseline import SETTINGS as SVM_SETTINGS
@@ -43,14 +44,14 @@ class Experiment:
         manifests: by corpus, of the utterances that are used.
         keys: of all features that the model reads, by the names they were asked for.
         splits: by corpus, all repeats and folds; the lists of all corpora are alike in both.
-        skipped: ids that were left out, if that was asked for.
+        skipped: by corpus, ids that were left out, if that was asked for.
     """
 
     request: Request
     manifests: Mapping[str, Manifest]
     keys: Mapping[str, FeatureKey]
     splits: Mapping[str, Sequence[Split]]
-    skipped: Sequence[str]
+    skipped: Mapping[str, Sequence[str]]
     device: torch.device
 
     def jobs(self) -> list[Job]:
@@ -98,6 +99,7 @@ class Experiment:
                     "language": manifest.language,
                     "labels": list(manifest.labels),
                     "utterances": len(manifest),
+                    "skipped": list(self.skipped.get(corpus, [])),
                     "split_hash": digest(
                         [(each.seed, each.fold, each.parts()) for each in self.splits[corpus]]
                     ),
@@ -130,20 +132,18 @@ def resolve(request: Request, cache: Cache) -> Experiment:
     manifests = {corpus: cache.manifest(corpus) for corpus in request.corpora}
     check_labels(request, manifests)
     keys = feature_keys(request, cache, manifests)
-    skipped: list[str] = []
+    skipped: dict[str, Sequence[str]] = {}
     if request.skip_missing:
         for corpus, manifest in manifests.items():
             missing = {id for key in keys.values() for id in cache.missing(key, manifest)}
+            if len(missing) == len(manifest):
+                raise MissingFeaturesError(
+                    f"{corpus}: no utterance has all features ({', '.join(keys)})"
+                )
             manifests[corpus] = manifest.select([id for id in manifest.ids if id not in missing])
-            skipped += sorted(missing)
+            skipped[corpus] = sorted(missing)
     splits = {corpus: resolve_splits(request, each) for corpus, each in manifests.items()}
-    places = {corpus: [(s.seed, s.fold) for s in each] for corpus, each in splits.items()}
-    if any(each != next(iter(places.values())) for each in places.values()):
-        counts = ", ".join(f"{corpus} {len(each)}" for corpus, each in places.items())
-        raise InputError(
-            f"the corpora differ in their repeats and folds ({counts}), so that they cannot be "
-            "trained together; use --protocol paper"
-        )
+    _check_alike(request, splits)
     check_leaks_between(manifests, splits)
     return Experiment(request, manifests, keys, splits, skipped, device)
 
@@ -240,6 +240,24 @@ def resolve_splits(request: Request, manifest: Manifest) -> list[Split]:
                 "one emotion only; training needs at least two"
             )
     return splits
+
+
+def _check_alike(request: Request, splits: Mapping[str, Sequence[Split]]) -> None:
+    """Raise InputError where corpora have other repeats and folds than the first."""
+    places = {corpus: [(s.seed, s.fold) for s in each] for corpus, each in splits.items()}
+    if all(each == next(iter(places.values())) for each in places.values()):
+        return
+    said = "; ".join(
+        f"{corpus}: {listing((f'{seed}/{fold}' for seed, fold in each), 10)}"
+        for corpus, each in places.items()
+    )
+    remedy = (
+        "use --protocol paper" if request.splits is None else "make their files of splits alike"
+    )
+    raise InputError(
+        f"the corpora differ in their repeats and folds ({said}), so that they cannot be trained "
+        f"together; {remedy}"
+    )
 
 
 ROOM = 0.8

@@ -72,8 +72,9 @@ def run_jobs(
                 yield submitted[future], future.result()
     except BrokenProcessPool as error:
         raise SerError(
-            "a training process ended without a word, most often for want of memory; "
-            "try again with --workers 1"
+            "a training process ended without a word, most often for want of memory; try again "
+            "with --workers 1. (A script of your own must call this below "
+            '`if __name__ == "__main__":`)'
         ) from error
     except BaseException:  # Ctrl-C, or a job that failed: nobody waits for the others
         for process in set(multiprocessing.active_children()) - others:

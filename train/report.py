@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..manifests.names import listing
+
 SHORTEST = 5
 """Letters of a label in the head of a confusion matrix, at least."""
 
@@ -24,7 +26,7 @@ def describe_run(metrics: Mapping[str, Any]) -> str:
         lines += ["", *confusion_table(domain), ""]
         lines += [f"  {speaker_note(metrics['protocol'], domain)}", f"  {interval_note(domain)}"]
         parts.append("\n".join(lines))
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, *namesake_notes(metrics)])
 
 
 def rate(summary: Mapping[str, Any]) -> str:
@@ -78,6 +80,17 @@ def _speakers(protocol: str, domain: Mapping[str, Any]) -> str:
     if domain["speakers_shared"]:
         return "Speakers overlap between training and test: these are numbers for known speakers."
     return "The split is random, but no test speaker happens to be in training."
+
+
+def namesake_notes(metrics: Mapping[str, Any]) -> list[str]:
+    """What a doubt about who the speakers are means for the numbers, if there is one."""
+    names = metrics["namesakes"]
+    if not names:
+        return []
+    return [
+        f"Corpora of one language both have speakers named {listing(names, 5)}: if they are the "
+        "same people, these are numbers for known speakers."
+    ]
 
 
 INTERVALS = {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -27,12 +29,14 @@ VERSIONS, STRUCTURE = "versions.json", "structure.json"
 
 
 def is_run(folder: Path, config: Mapping[str, Any]) -> bool:
-    """Whether a folder holds the run that `config` describes."""
+    """Whether a folder holds the run that `config` describes, whole."""
     try:
         found = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        return bool(found == json.loads(json.dumps(config)))
     except (OSError, ValueError):
         return False
+    needed = [METRICS, PREDICTIONS, VERSIONS] + ([MODEL] if config["model"] else [])
+    same = bool(found == json.loads(json.dumps(config)))
+    return same and all((folder / name).is_file() for name in needed)
 
 
 def is_any_run(folder: Path) -> bool:
@@ -137,16 +141,28 @@ def model_prefix(repeat: int, fold: int, member: int) -> str:
     return f"{repeat}/{fold}/{member}/"
 
 
+def read_config(folder: Path) -> dict[str, Any]:
+    """What `config.json` says of a run with models.
+
+    Raises InputError if the folder is none.
+    """
+    try:
+        config: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        ModelSpec.from_dict(config["model"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{folder}: not the folder of a run with models: {error}") from error
+    return config
+
+
 def load_model(folder: Path, repeat: int = 0, fold: int = 0, member: int = 0) -> Recogniser:
-    """Build one model of a run again, ready to predict on what `as_encoded` makes of a domain.
+    """Build one model of a run again, ready to predict on what `load_inputs` reads.
 
     Raises InputError if the folder is not a run with models, or has no such model.
     """
+    spec = ModelSpec.from_dict(read_config(folder)["model"])
     try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         tensors = load_file(folder / MODEL)
-        spec = ModelSpec.from_dict(config["model"])
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+    except (OSError, SafetensorError) as error:
         raise InputError(f"{folder}: not the folder of a run with models: {error}") from error
     start = model_prefix(repeat, fold, member)
     state = {
@@ -188,10 +204,19 @@ def software() -> dict[str, str]:
     packages = ("numpy", "pandas", "scikit-learn", "h5py", "safetensors")
     return {
         "ser": __version__,
+        "ser.train": source_hash(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         **{name: metadata.version(name) for name in packages},
     }
+
+
+@cache
+def source_hash() -> str:
+    """8 hex digits of the SHA-256 of the code that trains, which people change between versions."""
+    folder = Path(__file__).parent
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py")))
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def write_json(path: Path, value: Any) -> None:

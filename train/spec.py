@@ -101,7 +101,7 @@ class ModelSpec:
 
     @property
     def inputs(self) -> tuple[FeatureShape, ...]:
-        """The features that the model reads: those that are fused, then the selector."""
+        """The features that are standardised: those that are fused, then the selector."""
         if self.selector is None or self.selector in self.features:
             return self.features
         return (*self.features, self.selector)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..cache import Cache
-from ..manifests import write_splits
+from ..manifests import namesakes, write_splits
 from ..progress import Progress
 from .experiment import Experiment, encode, load_domains, resolve
 from .jobs import Domains, Outcome
@@ -63,7 +63,7 @@ def train(request: Request, cache: Cache, out: Path, progress: Progress | None =
     }
     with new_folder(out) as folder:
         metrics = write_experiment(folder, experiment, config, domains, outcomes, seconds)
-    return Run(out, metrics, experiment.skipped)
+    return Run(out, metrics, [id for ids in experiment.skipped.values() for id in ids])
 
 
 def describe(experiment: Experiment, domains: Domains) -> dict[str, Any]:
@@ -94,6 +94,7 @@ def write_experiment(
         "protocol": request.protocol,
         "preset": request.preset if request.network else None,
         "repeats": len({each.seed for each in ordered}),
+        "namesakes": namesakes(experiment.manifests.values()),
         "domains": {
             corpus: domain_metrics(
                 domains[corpus],
