@@ -26,16 +26,33 @@ import click
 FIRST_STEP = "SER_BENCHMARK_FIRST_STEP"
 """Names the file that is written at the first step; processes that training starts see it too."""
 
-if FIRST_STEP in os.environ:
+
+def _mark_first_step() -> None:
     import torch
 
-    _backward: Any = torch.autograd.backward
+    backward: Any = torch.autograd.backward
 
-    def _marking(*arguments: Any, **named: Any) -> None:
-        _backward(*arguments, **named)
+    def marking(*arguments: Any, **named: Any) -> None:
+        backward(*arguments, **named)
         Path(os.environ[FIRST_STEP]).touch()
 
-    torch.autograd.backward = _marking
+    torch.autograd.backward = marking
+
+
+class _Watch:
+    """Marks the first step once the training loop is imported: torch must not come any earlier."""
+
+    @staticmethod
+    def find_spec(name: str, *_: Any) -> None:
+        if name == "ser.train.loop":
+            _mark_first_step()
+
+
+if FIRST_STEP in os.environ:
+    if "ser.train.loop" in sys.modules:  # in a worker
+        _mark_first_step()
+    else:
+        sys.meta_path.insert(0, _Watch)
 
 LIMIT_SECONDS = 120.0
 

@@ -30,7 +30,10 @@ def check_target(folder: Path, config: Mapping[str, Any], overwrite: bool) -> No
     if not is_any_run(folder):
         raise InputError(f"--out {folder}: is not empty and not a run folder; {remedy}")
     if not overwrite:
-        raise InputError(f"--out {folder}: holds a different run, or not all of this one; {remedy}, or say --overwrite")
+        raise InputError(
+            f"--out {folder}: holds a different run, or not all of this one; {remedy}, or say "
+            "--overwrite"
+        )
 
 
 def check_writable(target: Path) -> None:
