@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import errno
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -16,12 +20,43 @@ from .commands.weights import weights_group
 from .errors import SerError
 
 
+class Stopped(KeyboardInterrupt):
+    """A signal asked to end; `status` is what the command exits with."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.status = 128 + number
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Let what ends a command from outside, such as a cluster or a closed terminal, end it well."""
+
+    def stop(number: int, _: object) -> None:
+        raise Stopped(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    there = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    # Under nohup a signal is ignored, and stays so.
+    numbers = [each for each in there if signal.getsignal(each) == signal.SIG_DFL]
+    for number in numbers:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+
 class Commands(click.Group):
     """A group whose errors are one message and an exit code; a traceback only with --debug."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with stopped_by_signals():
+                return super().invoke(ctx)
         except SerError as error:
             if ctx.params.get("debug"):
                 raise
@@ -33,13 +68,13 @@ class Commands(click.Group):
             where = f"{error.filename}: " if error.filename else ""
             click.echo(f"ser: {where}{error.strerror or error}", err=True)
             ctx.exit(1)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             click.echo(
                 "ser: interrupted; finished features are in the cache, finished runs of a table in "
                 "its folder; a single run is not kept",
                 err=True,
             )
-            ctx.exit(130)
+            ctx.exit(stop.status if isinstance(stop, Stopped) else 130)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:

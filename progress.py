@@ -6,6 +6,7 @@ import io
 import shutil
 import sys
 import time
+from contextlib import suppress
 from typing import Self
 
 EVERY_SECONDS = {True: 0.1, False: 10.0}
@@ -43,17 +44,21 @@ class Progress:
         self._open = self._terminal
         if self._terminal:
             text = text[: shutil.get_terminal_size().columns - 1]  # a longer one would scroll
-        self._stream.write(f"\r{text}\033[K" if self._terminal else f"{text}\n")
-        self._stream.flush()
+        self._write(f"\r{text}\033[K" if self._terminal else f"{text}\n")
 
     def say(self, text: str) -> None:
         """A line of its own that stays."""
         self.close()
-        self._stream.write(f"{text}\n")
-        self._stream.flush()
+        self._write(f"{text}\n")
 
     def close(self) -> None:
         """Clear a line that is being rewritten."""
         if self._open:
-            self._stream.write("\r\033[K")
+            self._write("\r\033[K")
             self._open = False
+
+    def _write(self, text: str) -> None:
+        # A log on a full disk, or a reader that went away, ends no run.
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+            self._stream.flush()

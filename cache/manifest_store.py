@@ -23,7 +23,8 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
         What the user should know, if anything.
 
     Raises:
-        InputError: each of the two has utterances that the other lacks, or the old one is damaged.
+        InputError: each of the two has utterances that the other lacks, they are of different
+            languages, or the old one is damaged.
         SerError: the cache cannot be written.
     """
     corpus = manifest.corpus
@@ -40,6 +41,11 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
     if old.table.equals(manifest.table):
         return None
     before, now = _utterances(old), _utterances(manifest)
+    if old.language != manifest.language and not replace:
+        raise InputError(
+            f"{corpus}: is in the cache {cache.folder} as {old.language}, and is "
+            f"{manifest.language} here. If that is right, --replace replaces the manifest"
+        )
     if replace:
         cache.save_manifest(manifest)
         return f"{corpus}: the manifest in the cache was replaced ({len(old)} -> {len(manifest)})"

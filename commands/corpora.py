@@ -10,10 +10,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import InputError
-from .options import FEATURES, Command, cache_option, json_option, open_cache, split_names
+from .options import (
+    Command,
+    GivenPath,
+    cache_option,
+    features_option,
+    json_option,
+    open_cache,
+    split_names,
+)
 
 if TYPE_CHECKING:
-    from ..manifests import BadFile, Build
+    from ..manifests import BadFile, Build, Manifest
 
 
 def corpus_options(command: Command) -> Command:
@@ -23,12 +31,12 @@ def corpus_options(command: Command) -> Command:
             click.option("--corpus", required=True, help="A known corpus, or a name of your own."),
             click.option(
                 "--root",
-                type=click.Path(path_type=Path),
+                type=GivenPath(path_type=Path),
                 help="Folder of the corpus [default: $SER_<CORPUS>_ROOT, or the CSV's folder].",
             ),
             click.option(
                 "--csv",
-                type=click.Path(path_type=Path, exists=True, dir_okay=False),
+                type=GivenPath(path_type=Path, exists=True, dir_okay=False),
                 help="For a corpus of your own: a CSV with the columns path and emotion, and "
                 "where known speaker, gender, id.",
             ),
@@ -92,16 +100,20 @@ def manifest() -> None:
 
 @manifest.command("build")
 @corpus_options
-@click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="[default: CORPUS.csv]"
-)
-def manifest_build(corpus: str, out: Path | None, **source: Any) -> None:
+@click.option("--out", type=GivenPath(path_type=Path, dir_okay=False), help="[default: CORPUS.csv]")
+@click.option("--overwrite", is_flag=True, help="Replace a file that is something else.")
+def manifest_build(corpus: str, out: Path | None, overwrite: bool, **source: Any) -> None:
     """Scan a corpus and write its manifest, a CSV."""
     target = out or Path(f"{corpus}.csv")
     listed = source["csv"]
     if listed and target.exists() and target.samefile(listed):
         raise InputError(f"{target}: would replace the file of --csv; choose another with --out")
     build = scan(corpus, **source)
+    if target.exists() and not overwrite and not _holds(target, build.manifest):
+        raise InputError(
+            f"{target}: is there and would be replaced; choose another with --out, or say "
+            "--overwrite"
+        )
     build.manifest.save(target)
     click.echo(
         f"{target}: {len(build.manifest)} utterances, {build.manifest.hours:.2f} h, "
@@ -111,8 +123,18 @@ def manifest_build(corpus: str, out: Path | None, **source: Any) -> None:
     report_bad(build.bad)
 
 
+def _holds(file: Path, made: Manifest) -> bool:
+    """Whether a file is this manifest."""
+    from ..manifests import Manifest
+
+    try:
+        return Manifest.load(file).table.equals(made.table)
+    except InputError:
+        return False
+
+
 @manifest.command("check")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", type=GivenPath(path_type=Path, exists=True, dir_okay=False))
 @json_option
 def manifest_check(file: Path, as_json: bool) -> None:
     """Check a manifest file line by line."""
@@ -183,10 +205,10 @@ def report_bad(bad: list[BadFile]) -> None:
 @click.option(
     "--manifest",
     "manifest_file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=GivenPath(path_type=Path, exists=True, dir_okay=False),
     help="A manifest to use instead of scanning; its labels replace those in the cache.",
 )
-@click.option("--features", default=FEATURES, show_default=True, help="Comma-separated.")
+@features_option
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, ...")
 @click.option("--workers", type=click.IntRange(0), help="Processes that decode [default: cores].")
 @click.option("--replace", is_flag=True, help="Replace the manifest in the cache by this one.")
@@ -194,7 +216,7 @@ def report_bad(bad: list[BadFile]) -> None:
 def extract(
     corpus: str,
     manifest_file: Path | None,
-    features: str,
+    features: tuple[str, ...],
     device: str,
     workers: int | None,
     replace: bool,
@@ -208,7 +230,7 @@ def extract(
     from ..cache import store_manifest
     from ..extract import extract as run
     from ..extract import make_backbones
-    from ..manifests import Build, Manifest, find_root, root_variable
+    from ..manifests import Build, Manifest, audio_path, find_root, root_variable
     from ..progress import Progress
 
     cache = open_cache(cache_folder)
@@ -225,12 +247,15 @@ def extract(
         replace = True
     else:
         build = scan(corpus, **source)
-    note = store_manifest(cache, build.manifest, replace)
-    if note:
-        click.echo(f"note: {note}", err=True)
     root = source["root"] or find_root(corpus) or (source["csv"].parent if source["csv"] else None)
     if root is None:
         raise InputError(f"where is {corpus}? Give --root DIR, or set {root_variable(corpus)}")
+    paths = build.manifest.table["path"]
+    if not any(audio_path(root, path).is_file() for path in paths):
+        raise InputError(f"{root}: has none of the files of {corpus}, such as {paths[0]}")
+    note = store_manifest(cache, build.manifest, replace)
+    if note:
+        click.echo(f"note: {note}", err=True)
     with Progress() as bar:
 
         def progress(done: int, total: int, seconds: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +15,28 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 
-FEATURES = "mfcc,ge2e"
+
+class GivenPath(click.Path):
+    """A path that is not empty, as that of an unset variable of the shell is."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+features_option = click.option(
+    "--features",
+    multiple=True,
+    default=["mfcc,ge2e"],
+    show_default=True,
+    help="Comma-separated.",
+)
 
 cache_option = click.option(
     "--cache",
     "cache_folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=GivenPath(path_type=Path, file_okay=False),
     help="Folder of the cache [default: $SER_CACHE, else the user's cache folder].",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -33,9 +49,9 @@ def open_cache(folder: Path | None) -> Cache:
     return Cache(folder or default_cache_folder())
 
 
-def split_names(option: str, text: str) -> list[str]:
-    """Names between commas; an empty one is an error."""
-    names = [name.strip() for name in text.split(",")]
+def split_names(option: str, texts: Sequence[str]) -> list[str]:
+    """Names between commas, of an option that may be given several times; none may be empty."""
+    names = [name.strip() for text in texts for name in text.split(",")]
     if not all(names):
-        raise InputError(f"{option} {text!r}: expected names with commas between")
+        raise InputError(f"{option} {','.join(texts)!r}: expected names with commas between")
     return names

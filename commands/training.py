@@ -11,16 +11,22 @@ from typing import Any
 import click
 
 from ..errors import InputError
-from .options import FEATURES, Command, cache_option, json_option, open_cache, split_names
+from .options import (
+    Command,
+    GivenPath,
+    cache_option,
+    features_option,
+    json_option,
+    open_cache,
+    split_names,
+)
 
 
 def training_options(command: Command) -> Command:
     """How models are trained and tested; shared by `train` and `reproduce`."""
     for option in reversed(
         (
-            click.option(
-                "--features", default=FEATURES, show_default=True, help="Comma-separated."
-            ),
+            features_option,
             click.option(
                 "--repeats", type=click.IntRange(1), help="[default: 5; 1 for --protocol speaker]"
             ),
@@ -56,7 +62,7 @@ def training_options(command: Command) -> Command:
 
 
 def training_values(
-    features: str, repeats: int | None, protocol: str, **others: Any
+    features: tuple[str, ...], repeats: int | None, protocol: str, **others: Any
 ) -> dict[str, Any]:
     """What `training_options` give, as `Request` and `Order` take it."""
     from ..train.request import default_repeats
@@ -71,7 +77,9 @@ def training_values(
 
 @click.command()
 @click.option("--setting", type=click.Choice(["single", "baseline", "multidomain"]), required=True)
-@click.option("--corpus", required=True, help="One, or with multidomain several: A,B,C.")
+@click.option(
+    "--corpus", multiple=True, required=True, help="One, or with multidomain several: A,B,C."
+)
 @click.option(
     "--method",
     help="Of multidomain: base, sb, omoe, mmoe or ours.  [default: ours]",
@@ -80,16 +88,16 @@ def training_values(
 @click.option(
     "--split",
     "splits",
-    type=click.Path(path_type=Path, exists=True),
+    type=GivenPath(path_type=Path, exists=True),
     help="Use the splits of this file, or those in the folder of another run.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Run folder [default: runs/...].")
+@click.option("--out", type=GivenPath(path_type=Path), help="Run folder [default: runs/...].")
 @click.option("--skip-missing", is_flag=True, help="Leave out utterances that lack a feature.")
 @json_option
 @cache_option
 def train(
     setting: str,
-    corpus: str,
+    corpus: tuple[str, ...],
     method: str | None,
     overrides: tuple[str, ...],
     splits: Path | None,
@@ -135,14 +143,14 @@ def train(
 
 @click.command()
 @click.argument("what", type=click.Choice(["table3", "table4", "fig3", "fig4"]))
-@click.option("--corpus", help="A,B,C  [default: the paper's that are cached]")
+@click.option("--corpus", multiple=True, help="A,B,C  [default: the paper's that are cached]")
 @training_options
-@click.option("--out", type=click.Path(path_type=Path), help="Folder [default: reproduced/...].")
+@click.option("--out", type=GivenPath(path_type=Path), help="Folder [default: reproduced/...].")
 @json_option
 @cache_option
 def reproduce(
     what: str,
-    corpus: str | None,
+    corpus: tuple[str, ...],
     out: Path | None,
     as_json: bool,
     cache_folder: Path | None,
@@ -170,7 +178,7 @@ def reproduce(
         corpora=split_names("--corpus", corpus) if corpus else [],
         **training_values(**options),
     )
-    command = shlex.join(["ser", *sys.argv[1:]])
+    command = shlex.join(["ser", *sys.argv[1:]]).encode(errors="replace").decode()
     with Progress() as bar:
         found = reproduce(order, open_cache(cache_folder), out or default_out(order), command, bar)
     if as_json:
@@ -183,7 +191,7 @@ def reproduce(
 @click.command()
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=GivenPath(path_type=Path, file_okay=False),
     default=Path("demo-out"),
     show_default=True,
     help="Folder for audio, cache and runs.",

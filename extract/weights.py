@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..errors import InputError, MissingWeightsError, SerError
+from .specs import split_spec
 
 HUB = "hf:"
 """How the address of a model on the hub begins: `hf:organisation/model`."""
@@ -106,9 +107,14 @@ DEFAULT = KNOWN[:4]
 def find_weights(name: str) -> Weights:
     """The weights that a user names: by name, feature, `hf:<model id>` or model id.
 
+    A feature may have its parameters with it, as `ser extract` takes it.
+
     Raises:
         InputError: there are none of that name.
     """
+    kind, argument, settings = split_spec(name)
+    if settings:
+        name = f"{kind}:{argument}" if argument else kind
     for weights in KNOWN:
         if name in (weights.name, weights.feature, weights.url, weights.hub_id):
             return weights

@@ -81,9 +81,11 @@ def describe(order: Order, command: str) -> dict[str, Any]:
 def choose_corpora(order: Order, cache: Cache) -> Order:
     """The order with its corpora named, the paper's as far as they are cached.
 
-    Raises InputError if there are too few.
+    Raises InputError if there are too few, or one is named twice.
     """
     if order.corpora:
+        if len(set(order.corpora)) < len(order.corpora):
+            raise InputError(f"--corpus {','.join(order.corpora)}: a corpus is named twice")
         return order
     known = cache.corpora()
     found = [corpus for corpus in CORPORA if corpus in known]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..cache import Cache
+from ..errors import InputError
 from ..files import atomic_text
 from ..progress import Progress
 from .figures import check_matplotlib, draw3, draw4, figure3, figure4, markdown3, markdown4
@@ -36,7 +39,7 @@ def reproduce(
         command: what was typed, for the record.
 
     Raises:
-        InputError: wrong usage.
+        InputError: wrong usage, or a table of something else would be replaced.
         MissingPackageError: a figure cannot be drawn.
         and as `train`.
     """
@@ -44,9 +47,11 @@ def reproduce(
     if order.what.startswith("fig"):
         check_matplotlib()
     order = choose_corpora(order, cache)
+    files = [out.resolve() / f"{order.what}.{suffix}" for suffix in ("json", "md")]
+    if not order.overwrite:
+        _check_files(files, describe(order, command))
     work = sweep(PLANS[order.what](order), cache, out, progress)
     runs = work.out / RUNS
-    files = [work.out / f"{order.what}.json", work.out / f"{order.what}.md"]
     if order.what == "fig3":
         domains = work.domains[order.config.model.encoder]
         values = describe(order, command) | figure3(order, work.experiments, domains, runs)
@@ -63,3 +68,20 @@ def reproduce(
         files.append(work.out / f"{order.what}.png")
         (draw3 if order.what == "fig3" else draw4)(values, files[-1])
     return Reproduced(tuple(files), text, values)
+
+
+def _check_files(files: Sequence[Path], about: Mapping[str, Any]) -> None:
+    """Raise InputError for files that would be replaced and are not of the same order."""
+    there = [file for file in files if file.exists()]
+    if not there:
+        return
+    try:
+        found = json.loads(files[0].read_text(encoding="utf-8"))
+        same = all(found[name] == value for name, value in about.items() if name != "command")
+    except (OSError, ValueError, KeyError, TypeError):
+        same = False
+    if not same:
+        raise InputError(
+            f"{there[0]}: is of something else, such as other corpora or settings; choose another "
+            "--out, or say --overwrite"
+        )

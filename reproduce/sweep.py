@@ -10,13 +10,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..cache import Cache
+from ..errors import InputError
 from ..progress import Progress
 from ..train.experiment import Experiment, digest, encode, load_domains, resolve
 from ..train.jobs import Job, Outcome
 from ..train.pool import run_jobs
 from ..train.request import Request
 from ..train.run_folder import VERSIONS, is_run, software
-from ..train.target import check_target, new_folder
+from ..train.target import check_target, check_writable, new_folder
 from ..train.ticker import Ticker
 from ..train.train import describe, write_experiment
 from .store import load_outcome, save_outcome
@@ -52,6 +53,22 @@ def sweep(requests: Mapping[str, Request], cache: Cache, out: Path, progress: Pr
     return work
 
 
+FEWEST = 4
+"""Test utterances of a corpus that tests and figures can be made of."""
+
+
+def _check_sizes(experiments: Mapping[str, Experiment]) -> None:
+    """Raise InputError where a test part is too small to say anything of."""
+    for experiment in experiments.values():
+        for corpus, splits in experiment.splits.items():
+            count = min(len(each.test) for each in splits)
+            if count < FEWEST:
+                raise InputError(
+                    f"{corpus}: its test part has {count} utterances; a table or figure needs "
+                    f"{FEWEST} at least. Leave it out of --corpus"
+                )
+
+
 class Sweep:
     """What is known of every experiment while they run.
 
@@ -66,6 +83,8 @@ class Sweep:
     ) -> None:
         self.out = out.resolve()
         self.experiments = {name: resolve(each, cache) for name, each in requests.items()}
+        _check_sizes(self.experiments)
+        check_writable(self.out / RUNS)
         loaded = load_domains(cache, list(self.experiments.values()), progress)
         groups: dict[str, list[Experiment]] = defaultdict(list)
         for each in self.experiments.values():

@@ -248,6 +248,41 @@ def test_the_manifest_of_a_corpus_does_not_replace_the_csv_it_was_built_from(tmp
     assert ser(*build, "--out", tmp_path / "built.csv").exit_code == 0
 
 
+def test_no_other_file_is_replaced_by_a_manifest(tmp_path):
+    listing = own_corpus(tmp_path / "mine")
+    audio = listing.parent / "t0.wav"
+    build = ("manifest", "build", "--corpus", "mine", "--csv", listing, "--language", "pt")
+    before = audio.read_bytes()
+    refused(ser(*build, "--out", audio), 2, "is there and would be replaced", "--overwrite")
+    assert audio.read_bytes() == before
+    made = tmp_path / "made.csv"
+    assert ser(*build, "--out", made).exit_code == 0
+    assert ser(*build, "--out", made).exit_code == 0  # the same again
+    corrected = made.read_text().replace("fear", "anger", 1)
+    made.write_text(corrected)
+    refused(ser(*build, "--out", made), 2, "--overwrite")
+    assert made.read_text() == corrected
+    assert ser(*build, "--out", made, "--overwrite").exit_code == 0
+    refused(ser(*build, "--out", ""), 2, "is empty")
+
+
+def test_labels_in_the_cache_stay_where_the_audio_is_not_found(tmp_path):
+    listing = own_corpus(tmp_path / "mine")
+    cache = tmp_path / "cache"
+    assert extract_own(listing, cache).exit_code == 0
+    labels = (cache / "manifests" / "mine.csv").read_bytes()
+    part = tmp_path / "part.csv"
+    part.write_bytes(b"\n".join(labels.splitlines()[:-2]) + b"\n")
+    given = ("extract", "--corpus", "mine", "--manifest", part, "--features", "mfcc")
+    refused(ser(*given, "--cache", cache), 2, "where is mine")
+    refused(ser(*given, "--cache", cache, "--root", tmp_path / "else"), 2, "has none of the files")
+    assert (cache / "manifests" / "mine.csv").read_bytes() == labels
+    other = [*("extract", "--corpus", "mine", "--csv", listing, "--features", "mfcc")]
+    result = ser(*other, "--language", "de", "--cache", cache)
+    refused(result, 2, "as pt, and is de here", "--replace")
+    assert (cache / "manifests" / "mine.csv").read_bytes() == labels
+
+
 def test_bad_audio_does_not_stop_the_rest(tmp_path):
     listing = own_corpus(tmp_path / "mine")
     folder = listing.parent
@@ -451,7 +486,7 @@ def test_a_table_of_the_paper_goes_on_where_it_was(two, tmp_path):
     assert again.exit_code == 0
     assert again.stderr == ""
     assert again.stdout == first.stdout
-    refused(ser(*arguments, "--set", "train.lr=0.1"), 2, "holds a different run", "--overwrite")
+    refused(ser(*arguments, "--set", "train.lr=0.1"), 2, "or settings", "--overwrite")
 
 
 def test_help_imports_nothing_heavy():

@@ -1,3 +1,7 @@
+import errno
+import io
+import sys
+
 from ser.progress import Progress
 
 
@@ -25,3 +29,14 @@ def test_nothing_goes_to_stdout(capsys):
     progress.say("a note")
     progress.close()
     assert capsys.readouterr().out == ""
+
+
+def test_a_log_that_cannot_be_written_ends_nothing(monkeypatch):
+    class Full(io.StringIO):
+        def write(self, _):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "stderr", Full())
+    with Progress() as progress:
+        progress.show("something")
+        progress.say("a note")

@@ -12,7 +12,7 @@ import pytest
 from sklearn.metrics import silhouette_score
 from torch.nn import functional as F  # noqa: N812
 
-from ser.errors import InputError
+from ser.errors import InputError, SerError
 from ser.progress import Progress
 from ser.reproduce import sweep
 from ser.reproduce.plans import Order, default_out, fig4, path_name, table4
@@ -160,18 +160,47 @@ def test_a_run_of_other_code_is_taken_over_with_a_note(two_corpora, tmp_path):
     assert note in again.markdown
 
 
-@pytest.mark.parametrize("name", ["metrics.json", "model.safetensors"])
-def test_a_run_that_lost_a_file_is_trained_again(two_corpora, tmp_path, name):
+@pytest.mark.parametrize("name", ["metrics.json", "predictions.csv", "versions.json"])
+def test_a_run_that_is_not_as_it_was_written_is_not_used(two_corpora, tmp_path, name):
     first = run(two_corpora, tmp_path / "out", "table4")
-    lost = tmp_path / "out" / "runs" / "with-toy" / name
-    lost.unlink()
+    path = tmp_path / "out" / "runs" / "with-toy" / name
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match="or not all of this one"):
+        run(two_corpora, tmp_path / "out", "table4")
     again = run(two_corpora, tmp_path / "out", "table4", overwrite=True)
-    assert lost.is_file()
     assert again.values == first.values
+
+
+def test_a_table_of_other_corpora_is_not_replaced(two_corpora, tmp_path):
+    run(two_corpora, tmp_path / "out", "table4", corpora=["toy"])
+    before = (tmp_path / "out" / "table4.md").read_text()
+    with pytest.raises(InputError, match="of something else"):
+        run(two_corpora, tmp_path / "out", "table4", corpora=["tic"])
+    assert (tmp_path / "out" / "table4.md").read_text() == before
+    run(two_corpora, tmp_path / "out", "table4", corpora=["tic"], overwrite=True)
+    assert "| tic |" in (tmp_path / "out" / "table4.md").read_text()
+
+
+def test_what_cannot_be_told_or_written_is_refused_before_any_work(
+    two_corpora, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sweep, "load_domains", lambda *_: pytest.fail("work was begun"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SerError, match="cannot be written"):
+        run(two_corpora, tmp_path / "file")
+    with pytest.raises(InputError, match="named twice"):
+        run(two_corpora, tmp_path / "out", "table4", corpora=["toy", "toy"])
+    manifest = two_corpora.manifest("toy")
+    few = manifest.select([*manifest.ids[:6], *manifest.ids[-6:]])
+    two_corpora.save_manifest(few)
+    with pytest.raises(InputError, match=r"toy: its test part has \d utterances"):
+        run(two_corpora, tmp_path / "out", "table4", corpora=["toy"])
 
 
 def test_other_runs_in_the_folder_are_refused(two_corpora, tmp_path):
     run(two_corpora, tmp_path / "out", "table4", corpora=["toy"])
+    for name in ("table4.json", "table4.md"):
+        (tmp_path / "out" / name).unlink()
     with pytest.raises(InputError, match="holds a different run"):
         run(two_corpora, tmp_path / "out", "table4", corpora=["toy"], overrides=("train.lr=0.1",))
     changed = {"corpora": ["toy"], "overrides": ("train.epochs=2",), "overwrite": True}

@@ -300,22 +300,34 @@ def test_one_emotion_is_not_enough(cache_maker, tmp_path):
 
 
 @pytest.mark.skipif(shutil.which("ps") is None, reason="needs the program ps")
-@pytest.mark.parametrize("killer", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("killer", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_goes_on_after_an_interrupted_training(toy_cache, tmp_path, killer):
     arguments = ["train", "--setting", "single", "--corpus", "toy", "--workers", "2"]
     arguments += ["--set", "train.epochs=100000", "--out", str(tmp_path / "run")]
     arguments += ["--cache", str(toy_cache.folder)]
     command = [sys.executable, "-c", "from ser.cli import main; main()", *arguments]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
+    temporary = tmp_path / "cache" / "tmp"
+    temporary.mkdir()
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    )
     group = os.getpgid(process.pid)
     deadline = time.monotonic() + 120
     while len(children(group)) < 4 and time.monotonic() < deadline:  # main, tracker, two workers
         time.sleep(0.2)
     time.sleep(1)
-    if killer == signal.SIGINT:
-        os.killpg(group, killer)  # as a terminal does
-        assert process.wait(timeout=60) == 130
-        assert b"interrupted" in process.stderr.read()
+    if killer != signal.SIGKILL:
+        # A terminal tells the whole group, `kill` the one process.
+        (os.killpg if killer == signal.SIGINT else os.kill)(group, killer)
+        assert process.wait(timeout=60) == 128 + killer
+        told = process.stderr.read()
+        assert b"interrupted" in told
+        assert b"Traceback" not in told
+        assert b"leaked" not in told
+        assert list(temporary.iterdir()) == []
         assert [path.name for path in tmp_path.iterdir() if path.name != "cache"] == []
     else:
         process.kill()

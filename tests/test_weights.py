@@ -297,6 +297,8 @@ def test_names():
     assert find_weights("byol") is find_weights(BYOL.name) is find_weights(BYOL.url) is BYOL
     assert find_weights("wav2vec2") is find_weights("facebook/wav2vec2-base")
     assert find_weights("hf:org/x").url == "hf:org/x"
+    assert find_weights("hf:org/x:layer=9").url == "hf:org/x"
+    assert find_weights("wav2vec2:layer=9") is find_weights("wav2vec2")
     assert find_weights("org/x").name == "hub/org--x"
     for name in ("nothing", "hf:", "hf:a/b/c", "../x", "/etc"):
         with pytest.raises(InputError, match="no weights are known as"):

@@ -149,6 +149,8 @@ def load_config(preset: str = "paper", overrides: Sequence[str] = ()) -> Config:
     departures.
     Raises InputError for an unknown preset or setting (with near misses) or a value out of range.
     """
+    if not preset.isprintable():  # nor could it be recorded
+        raise InputError(f"--preset {preset!r}: its name is not valid text")
     values = _read_preset(preset, Path())
     for override in overrides:
         name, equals, text = override.partition("=")

@@ -76,13 +76,20 @@ def check_request(request: Request) -> None:
     if not names or not all(names):
         raise InputError("--features: expected names with commas between, such as mfcc,ge2e")
     settings = request.config
-    if settings.train.batch_size < 2 and settings.model.normalisation == "batch":
-        raise InputError("train.batch_size=1: batch normalisation needs at least 2 a batch")
+    if settings.train.batch_size < 3 and settings.model.normalisation == "batch":
+        raise InputError(
+            f"train.batch_size={settings.train.batch_size}: batch normalisation needs at least 2 "
+            "utterances in every batch, which 3 a batch ensure"
+        )
+    if request.memory is not None and not request.memory >= 0:
+        raise InputError(f"--memory {request.memory}: expected a number of GB")
     if shares(request.model).gate and len(names) < 2:
         raise InputError(
             f"--method {request.model}: its gates choose between features, so it needs at least "
             f"two, not {names[0]} alone; name more with --features, or use --method sb"
         )
+    if shares(request.model).gate and not settings.gate.selector:
+        raise InputError("gate.selector: expected the name of a feature, such as ge2e")
     if request.network and settings.train.finetune_ge2e:
         if GE2E not in names:
             raise InputError(f"train.finetune_ge2e=true: {GE2E} is not among the --features")

@@ -29,14 +29,15 @@ VERSIONS, STRUCTURE = "versions.json", "structure.json"
 
 
 def is_run(folder: Path, config: Mapping[str, Any]) -> bool:
-    """Whether a folder holds the run that `config` describes, whole."""
+    """Whether a folder holds the run that `config` describes, all of it as it was written."""
     try:
         found = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        if found != json.loads(json.dumps(config)):
+            return False
+        sums = json.loads((folder / VERSIONS).read_text(encoding="utf-8"))["files"]
+        return all(_sha256(folder / name) == sha256 for name, sha256 in sums.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
-    needed = [METRICS, PREDICTIONS, VERSIONS] + ([MODEL] if config["model"] else [])
-    same = bool(found == json.loads(json.dumps(config)))
-    return same and all((folder / name).is_file() for name in needed)
 
 
 def is_any_run(folder: Path) -> bool:
@@ -85,7 +86,7 @@ def write_run(
     domains: Domains,
     outcomes: Sequence[Outcome],
 ) -> None:
-    """Write everything but the splits into `folder`.
+    """Write everything but the splits and versions into `folder`.
 
     Args:
         outcomes: in the order of repeats and folds.
@@ -96,7 +97,6 @@ def write_run(
     try:
         write_json(folder / CONFIG, config)
         write_json(folder / METRICS, metrics)
-        write_json(folder / VERSIONS, {**software(), "platform": platform.platform()})
         frame = predictions(domains, outcomes)
         frame.to_csv(folder / PREDICTIONS, index=False, lineterminator="\n", float_format="%.6f")
         weights = {
@@ -117,6 +117,25 @@ def write_run(
             write_json(folder / STRUCTURE, structure)
     except (OSError, SafetensorError) as error:
         raise SerError(f"the run could not be written to {folder.parent}: {error}") from error
+
+
+def seal(folder: Path) -> None:
+    """Record the software that wrote a run, and the SHA-256 of every file of it.
+
+    Raises:
+        SerError: it cannot be written.
+    """
+    try:
+        sums = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
+        about = {**software(), "platform": platform.platform(), "files": sums}
+        write_json(folder / VERSIONS, about)
+    except OSError as error:
+        raise SerError(f"the run could not be written to {folder.parent}: {error}") from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def mean_structure(outcomes: Sequence[Outcome]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from .jobs import Domains, Outcome
 from .pool import run_jobs
 from .request import Request
 from .results import domain_metrics
-from .run_folder import split_name, write_run
+from .run_folder import seal, split_name, write_run
 from .target import check_target, check_writable, new_folder
 from .ticker import Ticker
 
@@ -109,6 +109,7 @@ def write_experiment(
     for corpus, splits in experiment.splits.items():
         name = split_name(corpus, len(experiment.splits))
         write_splits(folder / name, experiment.manifests[corpus], splits)
+    seal(folder)
     return metrics
 
 
