@@ -62,7 +62,7 @@ def _manifest(corpus: str, share: float) -> Manifest:
             "emotion": emotions[number % len(emotions)],
             "path": f"u{number:05}.wav",
             "duration": round(float(duration), 3),
-            "audio_hash": f"{number:032x}",
+            "audio_hash": f"{list(CORPORA).index(corpus):x}{number:031x}",
         }
         for number, duration in enumerate(durations)
     ]
