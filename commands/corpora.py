@@ -252,7 +252,7 @@ def extract(
         raise InputError(f"where is {corpus}? Give --root DIR, or set {root_variable(corpus)}")
     paths = build.manifest.table["path"]
     if not any(audio_path(root, path).is_file() for path in paths):
-        raise InputError(f"{root}: has none of the files of {corpus}, such as {paths[0]}")
+        raise InputError(f"{root}: has none of the files of {corpus}, such as {paths.iloc[0]}")
     note = store_manifest(cache, build.manifest, replace)
     if note:
         click.echo(f"note: {note}", err=True)
