@@ -27,7 +27,8 @@ from torch.nn import functional as F  # noqa: N812
 from ser.cache import Cache
 from ser.train.config import load_config
 from ser.train.encoders import BiLSTM
-from ser.train.experiment import encode, load_domains, resolve
+from ser.train.experiment import resolve
+from ser.train.load import encode, load_domains
 from ser.train.loop import Part, Training
 from ser.train.processes import LARGE_PAGES
 from ser.train.request import Request

@@ -30,7 +30,8 @@ from ser.benchmarks.usual import UsualLoop, write_utterances
 from ser.cache import Cache
 from ser.train.config import load_config
 from ser.train.data import Domain
-from ser.train.experiment import encode, load_domains, resolve
+from ser.train.experiment import resolve
+from ser.train.load import encode, load_domains
 from ser.train.loop import Part, Training, mixed_batches, training_loss
 from ser.train.processes import LARGE_PAGES
 from ser.train.request import Request

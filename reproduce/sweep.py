@@ -12,8 +12,9 @@ from pathlib import Path
 from ..cache import Cache
 from ..errors import InputError
 from ..progress import Progress
-from ..train.experiment import Experiment, digest, encode, load_domains, resolve
+from ..train.experiment import Experiment, digest, resolve
 from ..train.jobs import Job, Outcome
+from ..train.load import encode, load_domains
 from ..train.pool import run_jobs
 from ..train.request import Request
 from ..train.run_folder import VERSIONS, is_run, software

@@ -11,8 +11,9 @@ from ser.speaker_encoder import published
 from ser.speaker_weights import weights_file
 from ser.train.config import load_config
 from ser.train.evaluate import probabilities
-from ser.train.experiment import encode, load_domains, resolve
+from ser.train.experiment import resolve
 from ser.train.inputs import load_inputs
+from ser.train.load import encode, load_domains
 from ser.train.loop import GE2E_RATE, Part, fit, make_optimiser
 from ser.train.model import Recogniser
 from ser.train.request import Request

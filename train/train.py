@@ -11,8 +11,9 @@ from typing import Any
 from ..cache import Cache
 from ..manifests import namesakes, write_splits
 from ..progress import Progress
-from .experiment import Experiment, encode, load_domains, resolve
+from .experiment import Experiment, resolve
 from .jobs import Domains, Outcome
+from .load import encode, load_domains
 from .pool import run_jobs
 from .request import Request
 from .results import domain_metrics
