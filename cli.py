@@ -5,9 +5,7 @@ from __future__ import annotations
 import errno
 import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import click
@@ -18,6 +16,7 @@ from .commands.corpora import corpora, extract, manifest
 from .commands.training import demo, reproduce, train
 from .commands.weights import weights_group
 from .errors import SerError
+from .signals import handled
 
 
 class Stopped(KeyboardInterrupt):
@@ -28,26 +27,15 @@ class Stopped(KeyboardInterrupt):
         self.status = 128 + number
 
 
-@contextmanager
-def stopped_by_signals() -> Iterator[None]:
+def stopped_by_signals() -> AbstractContextManager[None]:
     """Let what ends a command from outside, such as a cluster or a closed terminal, end it well."""
 
     def stop(number: int, _: object) -> None:
         raise Stopped(number)
 
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     there = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     # Under nohup a signal is ignored, and stays so.
-    numbers = [each for each in there if signal.getsignal(each) == signal.SIG_DFL]
-    for number in numbers:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
+    return handled({each: stop for each in there if signal.getsignal(each) == signal.SIG_DFL})
 
 
 class Commands(click.Group):

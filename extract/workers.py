@@ -11,7 +11,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ..errors import SerError
+from ..signals import handled
 from .prepare import Prepared, Preparer, Task
 
 IN_FLIGHT = 4
@@ -144,14 +144,9 @@ def _quiet_start() -> Iterator[None]:
     Ctrl-C reaches every process of the terminal; the main one alone acts on it. That has to hold
     from a worker's first instruction on, or it dies in the middle of its imports with a traceback.
     """
-    is_main = threading.current_thread() is threading.main_thread()
-    with environment(dict.fromkeys(_THREADS, "1")):
-        handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if is_main else None
-        try:
-            yield
-        finally:
-            if handler is not None:
-                signal.signal(signal.SIGINT, handler)
+    one_each = environment(dict.fromkeys(_THREADS, "1"))
+    with one_each, handled({signal.SIGINT: signal.SIG_IGN}):
+        yield
 
 
 @contextmanager

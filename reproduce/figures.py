@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from itertools import cycle
@@ -18,7 +17,7 @@ from ..train.evaluate import representations
 from ..train.experiment import Experiment
 from ..train.jobs import Domains
 from ..train.report import decimal, interval_note, speaker_note
-from ..train.run_folder import METRICS, STRUCTURE, load_model
+from ..train.run_folder import METRICS, STRUCTURE, load_model, read_json
 from .plans import WITH, WITHOUT, Order, path_name
 
 TITLES = {WITHOUT: "alpha = 0", WITH: "alpha of the paper"}
@@ -60,22 +59,20 @@ def figure3(
                     "points": np.asarray(points, dtype=float).round(4).tolist(),
                 }
             )
-    metrics = [
-        json.loads((runs / name / METRICS).read_text(encoding="utf-8")) for name in experiments
-    ]
+    metrics = [read_json(runs / name / METRICS) for name in experiments]
     return {"panels": panels, "notes": _notes(order, metrics)}
 
 
 def figure4(order: Order, runs: Path) -> dict[str, Any]:
     """UA of every feature alone beside the mean weight that the gates of `ours` give it."""
-    structure = json.loads((runs / "ours" / STRUCTURE).read_text(encoding="utf-8"))
-    metrics = [json.loads((runs / "ours" / METRICS).read_text(encoding="utf-8"))]
+    structure = read_json(runs / "ours" / STRUCTURE)
+    metrics = [read_json(runs / "ours" / METRICS)]
     corpora = {}
     for corpus in order.corpora:
         alone = {}
         for feature in order.features:
             path = runs / f"{path_name(feature)}-{corpus}" / METRICS
-            domain = json.loads(path.read_text(encoding="utf-8"))["domains"][corpus]
+            domain = read_json(path)["domains"][corpus]
             alone[feature] = domain["ua"]
         gate = structure[corpus]["gate"]
         corpora[corpus] = {

@@ -12,6 +12,7 @@ from ..cache import Cache
 from ..errors import InputError
 from ..files import atomic_text
 from ..progress import Progress
+from ..train.run_folder import read_json
 from .figures import check_matplotlib, draw3, draw4, figure3, figure4, markdown3, markdown4
 from .plans import PLANS, Order, check_order, choose_corpora, describe
 from .sweep import RUNS, sweep
@@ -76,7 +77,7 @@ def _check_files(files: Sequence[Path], about: Mapping[str, Any]) -> None:
     if not there:
         return
     try:
-        found = json.loads(files[0].read_text(encoding="utf-8"))
+        found = read_json(files[0])
         same = all(found[name] == value for name, value in about.items() if name != "command")
     except (OSError, ValueError, KeyError, TypeError):
         same = False

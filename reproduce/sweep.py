@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import defaultdict
 from collections.abc import Mapping
@@ -17,7 +16,7 @@ from ..train.jobs import Job, Outcome
 from ..train.load import encode, load_domains
 from ..train.pool import run_jobs
 from ..train.request import Request
-from ..train.run_folder import VERSIONS, is_run, software
+from ..train.run_folder import VERSIONS, is_run, read_json, software
 from ..train.target import check_target, check_writable, new_folder
 from ..train.ticker import Ticker
 from ..train.train import describe, write_experiment
@@ -136,7 +135,7 @@ class Sweep:
 
     def note_versions(self, name: str, progress: Progress) -> None:
         """Say and note it if a finished run was made by other software than is here."""
-        found = json.loads((self.folder(name) / VERSIONS).read_text(encoding="utf-8"))
+        found = read_json(self.folder(name) / VERSIONS)
         now = software()
         other = [f"{each} {found.get(each)}" for each in now if found.get(each) != now[each]]
         if other:

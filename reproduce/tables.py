@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pandas as pd
 from ..train.experiment import Experiment
 from ..train.metrics import interval_over_repeats, rate_interval
 from ..train.report import decimal, interval_note, namesake_notes, speaker_note
-from ..train.run_folder import METRICS, PREDICTIONS
+from ..train.run_folder import METRICS, PREDICTIONS, read_json
 from .compare import all_pairs, compare
 from .plans import Order, describe, rows_of
 from .published import TABLE3, TABLE4, Printed, printed
@@ -51,10 +50,7 @@ def build_table(
         notes: further ones to be put below it.
     """
     rows = rows_of({name: each.request for name, each in experiments.items()})
-    metrics = {
-        name: json.loads((runs / name / METRICS).read_text(encoding="utf-8"))
-        for name in experiments
-    }
+    metrics = {name: read_json(runs / name / METRICS) for name in experiments}
     tables = {
         name: pd.read_csv(
             runs / name / PREDICTIONS, usecols=list(READ), dtype=READ, keep_default_na=False

@@ -5,10 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from multiprocessing.context import BaseContext
+
+from ..signals import handled
 
 PRELOADED = ["ser.train.pool"]
 """What every worker needs."""
@@ -41,18 +40,6 @@ def prepare_workers() -> None:
     if worker_context().get_start_method() == "forkserver":
         from multiprocessing.forkserver import ensure_running
 
-        with _without_interrupt():
+        # Ctrl-C reaches every process of the terminal; this one alone acts on it.
+        with handled({signal.SIGINT: signal.SIG_IGN}):
             ensure_running()
-
-
-@contextmanager
-def _without_interrupt() -> Iterator[None]:
-    """A process that is started within ignores Ctrl-C, on which this one alone acts."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 
 from .. import __version__
 from ..errors import InputError, SerError
+from ..manifests import Manifest, Split, write_splits
 from .jobs import Domains, Outcome
 from .model import Recogniser
 from .spec import ModelSpec
@@ -31,10 +32,10 @@ VERSIONS, STRUCTURE = "versions.json", "structure.json"
 def is_run(folder: Path, config: Mapping[str, Any]) -> bool:
     """Whether a folder holds the run that `config` describes, all of it as it was written."""
     try:
-        found = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        found = read_json(folder / CONFIG)
         if found != json.loads(json.dumps(config)):
             return False
-        sums = json.loads((folder / VERSIONS).read_text(encoding="utf-8"))["files"]
+        sums = read_json(folder / VERSIONS)["files"]
         return all(_sha256(folder / name) == sha256 for name, sha256 in sums.items())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
@@ -43,7 +44,7 @@ def is_run(folder: Path, config: Mapping[str, Any]) -> bool:
 def is_any_run(folder: Path) -> bool:
     """Whether a folder holds some run; others keep a `config.json` too."""
     try:
-        found = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        found = read_json(folder / CONFIG)
         return isinstance(found, dict) and {"setting", "method", "corpora"} <= found.keys()
     except (OSError, ValueError):
         return False
@@ -85,11 +86,14 @@ def write_run(
     metrics: Mapping[str, Any],
     domains: Domains,
     outcomes: Sequence[Outcome],
+    manifests: Mapping[str, Manifest],
+    splits: Mapping[str, Sequence[Split]],
 ) -> None:
-    """Write everything but the splits and versions into `folder`.
+    """Write a run into `folder`, and last the software that made it and a hash of every file.
 
     Args:
         outcomes: in the order of repeats and folds.
+        manifests, splits: by corpus.
 
     Raises:
         SerError: it cannot be written.
@@ -115,21 +119,12 @@ def write_run(
         structure = mean_structure(outcomes)
         if any(structure.values()):
             write_json(folder / STRUCTURE, structure)
-    except (OSError, SafetensorError) as error:
-        raise SerError(f"the run could not be written to {folder.parent}: {error}") from error
-
-
-def seal(folder: Path) -> None:
-    """Record the software that wrote a run, and the SHA-256 of every file of it.
-
-    Raises:
-        SerError: it cannot be written.
-    """
-    try:
+        for corpus, each in splits.items():
+            write_splits(folder / split_name(corpus, len(splits)), manifests[corpus], each)
         sums = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
         about = {**software(), "platform": platform.platform(), "files": sums}
         write_json(folder / VERSIONS, about)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise SerError(f"the run could not be written to {folder.parent}: {error}") from error
 
 
@@ -166,7 +161,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     Raises InputError if the folder is none.
     """
     try:
-        config: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        config: dict[str, Any] = read_json(folder / CONFIG)
         ModelSpec.from_dict(config["model"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder}: not the folder of a run with models: {error}") from error
@@ -236,6 +231,11 @@ def source_hash() -> str:
     folder = Path(__file__).parent
     text = "".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py")))
     return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def read_json(path: Path) -> Any:
+    """The values of a JSON file of a run folder."""
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..cache import Cache
-from ..manifests import namesakes, write_splits
+from ..manifests import namesakes
 from ..progress import Progress
 from .experiment import Experiment, resolve
 from .jobs import Domains, Outcome
@@ -17,7 +17,7 @@ from .load import encode, load_domains
 from .pool import run_jobs
 from .request import Request
 from .results import domain_metrics
-from .run_folder import seal, split_name, write_run
+from .run_folder import write_run
 from .target import check_target, check_writable, new_folder
 from .ticker import Ticker
 
@@ -106,11 +106,7 @@ def write_experiment(
         },
         "seconds": {**seconds, "jobs": [round(each.seconds, 3) for each in ordered]},
     }
-    write_run(folder, config, metrics, domains, ordered)
-    for corpus, splits in experiment.splits.items():
-        name = split_name(corpus, len(experiment.splits))
-        write_splits(folder / name, experiment.manifests[corpus], splits)
-    seal(folder)
+    write_run(folder, config, metrics, domains, ordered, experiment.manifests, experiment.splits)
     return metrics
 
 
