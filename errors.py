@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+BAD_FILES = 3
+"""Exit code of a command that did its work, but for files that cannot be used."""
+
 
 class SerError(Exception):
     """A failure that the user can understand; the command line exits with `exit_code`."""

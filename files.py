@@ -1,15 +1,58 @@
-"""Writing files so that a reader sees all of a file or none of it."""
+"""Files that a reader sees whole or not at all, and the reading of files that strangers made."""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 PARTIAL = ".partial-"
 """Prefix of files being written; no reader looks at them."""
+
+
+def open_regular(path: Path, below: Path | None = None) -> BinaryIO:
+    """Open a file that may come from a stranger, to read its bytes.
+
+    A named pipe or a device is refused, not waited for.
+
+    Args:
+        below: a folder that the file must lie in, wherever links lead.
+
+    Raises:
+        OSError: it cannot be opened, is no regular file, or lies elsewhere; `strerror` says which.
+    """
+    if below is not None and not path.resolve().is_relative_to(below.resolve()):
+        raise OSError(errno.EINVAL, f"it is a link that leads out of {below}", str(path))
+    flags = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_NONBLOCK"))
+    descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0))
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_regular(path: Path, most: int, below: Path | None = None) -> bytes:
+    """All bytes of a file that may come from a stranger, see `open_regular`.
+
+    Args:
+        most: bytes; a longer file is refused.
+
+    Raises:
+        OSError: as `open_regular`, or it is longer.
+    """
+    with open_regular(path, below) as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(errno.EINVAL, f"it is longer than {most} bytes", str(path))
+    return data
 
 
 @contextmanager
@@ -18,7 +61,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
 
     On any exception the temporary file is removed and `target` stays as it was.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     partial = target.with_name(f"{PARTIAL}{uuid.uuid4().hex}-{target.name}")
     try:
         yield partial
@@ -37,6 +80,16 @@ def atomic_text(target: Path, text: str) -> None:
     """Write `text` (UTF-8, line ends as given) to `target`, whole or not at all."""
     with atomic_path(target) as partial:
         partial.write_bytes(text.encode("utf-8"))
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, so that they outlast a power cut."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    with suppress(PermissionError):  # a folder that one may pass through and not list
+        sync_folder(folder.parent)
 
 
 def sync(path: Path) -> None:

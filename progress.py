@@ -35,6 +35,16 @@ class Progress:
         """Since the start, never 0."""
         return max(time.monotonic() - self.started, 1e-3)
 
+    def left(self, done: float, total: float) -> str:
+        """How long it will take yet, at the rate so far: `, 3 min left`; empty at first."""
+        if self.seconds < 1 or not 0 < done <= total:
+            return ""
+        seconds = self.seconds * (total - done) / done
+        for size, unit in ((3600, "h"), (60, "min")):
+            if seconds >= 1.5 * size:
+                return f", {seconds / size:.1f} {unit} left"
+        return f", {seconds:.0f} s left"
+
     def show(self, text: str) -> None:
         """Replace what is shown."""
         now = time.monotonic()

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .errors import MissingPackageError
+from .install import install_command, pip_command
 
 
 def weights_file() -> Path:
@@ -23,9 +24,9 @@ def weights_file() -> Path:
     if folders:
         raise MissingPackageError(
             f"feature ge2e: {folders[0]} has lost its weights, pretrained.pt: "
-            'pip install --force-reinstall --no-deps "resemblyzer==0.1.4"'
+            + pip_command("--force-reinstall", "--no-deps", "resemblyzer==0.1.4")
         )
     raise MissingPackageError(
         "feature ge2e: its weights are in the package Resemblyzer, which is not installed: "
-        'pip install "ser[extract]"'
+        + install_command("extract")
     )

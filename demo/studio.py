@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..errors import MissingPackageError, SerError
+from ..install import install_command, pip_command
 
 PROGRAM = Path(__file__).with_name("espeak.py")
-REPAIR = "If the package is damaged: pip install --force-reinstall espeakng-loader"
+REPAIR = "If the package is damaged: " + pip_command("--force-reinstall", "espeakng-loader")
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def _espeak() -> tuple[str, str]:
     except ImportError as error:
         raise MissingPackageError(
             "Synthetic speech needs the package espeakng-loader, which is not installed.\n"
-            'Install it with: pip install "ser[demo]"'
+            f"Install it with: {install_command('demo')}"
         ) from error
     try:
         return espeakng_loader.get_library_path(), espeakng_loader.get_data_path()

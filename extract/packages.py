@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from ..errors import MissingPackageError
+from ..install import install_command
 
 
 def need(module: str, package: str | None = None, extra: str = "extract") -> Any:
@@ -23,6 +24,5 @@ def need(module: str, package: str | None = None, extra: str = "extract") -> Any
         return import_module(module)
     except ModuleNotFoundError as error:
         raise MissingPackageError(
-            f"extraction needs the package {package or module} ({error}): "
-            f'pip install "ser[{extra}]"'
+            f"extraction needs the package {package or module} ({error}): {install_command(extra)}"
         ) from error

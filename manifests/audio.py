@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AudioError, MissingPackageError
+from ..install import install_command
 from .riff import complete
 
 if TYPE_CHECKING:
@@ -111,6 +112,6 @@ def _soundfile() -> Any:
         import soundfile
     except (ImportError, OSError) as error:  # OSError: the wheel is there, libsndfile is not
         raise MissingPackageError(
-            'reading audio needs soundfile: pip install "ser[extract]"'
+            f"reading audio needs soundfile: {install_command('extract')}"
         ) from error
     return soundfile

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import MissingPackageError
 from ..files import atomic_path
+from ..install import install_command
 from ..train.evaluate import representations
 from ..train.experiment import Experiment
 from ..train.jobs import Domains
@@ -153,7 +154,7 @@ def check_matplotlib() -> None:
         import_module("matplotlib")
     except ImportError:
         raise MissingPackageError(
-            'figures need matplotlib, which is not installed: pip install "ser[plots]"'
+            f"figures need matplotlib, which is not installed: {install_command('plots')}"
         ) from None
 
 

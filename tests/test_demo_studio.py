@@ -22,7 +22,7 @@ def take(path: Path, voice: str = "de+m1", delivery: Delivery = PLAIN) -> Take:
 
 def test_missing_package_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
-    with pytest.raises(MissingPackageError, match=r'pip install "ser\[demo\]"'):
+    with pytest.raises(MissingPackageError, match=r"pip install .*\[demo\]"):
         synthesise(tmp_path, speakers=1, sentences=1)
     assert list(tmp_path.iterdir()) == []
 

@@ -1,6 +1,6 @@
 import pytest
 
-from ser.files import PARTIAL, atomic_path, atomic_text
+from ser.files import PARTIAL, atomic_path, atomic_text, make_folder
 
 
 def test_a_file_is_written_whole(tmp_path):
@@ -23,3 +23,9 @@ def test_an_interrupted_write_leaves_what_was_there(tmp_path):
         interrupted()
     assert target.read_text() == "before"
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_folders_are_made_with_those_above_them(tmp_path):
+    make_folder(tmp_path / "a" / "b")
+    make_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()

@@ -40,3 +40,15 @@ def test_a_log_that_cannot_be_written_ends_nothing(monkeypatch):
     with Progress() as progress:
         progress.show("something")
         progress.say("a note")
+
+
+def test_what_is_left_is_told_at_the_rate_so_far(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    progress = Progress()
+    assert progress.left(5, 10) == ""  # nothing is known in the first second
+    now += 10
+    assert progress.left(0, 10) == ""
+    assert progress.left(5, 10) == ", 10 s left"
+    assert progress.left(1, 100) == ", 16.5 min left"
+    assert progress.left(1, 10_000) == ", 27.8 h left"
