@@ -31,6 +31,7 @@ clean:
 	rm -rf $(VENV) build dist *.egg-info demo-out
 
 $(VENV)/%-installed: setup.cfg constraints.txt pyproject.toml
+	@echo "Setting up $(VENV) for '$*': pinned packages (2 GB on the disk), a minute or several ..."
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL) -e ".[$*]"
-	touch $@
+	@touch $@

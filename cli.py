@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import io
 import signal
 import sys
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import click
@@ -13,10 +15,12 @@ import click
 from . import __version__
 from .commands.cache import cache_group
 from .commands.corpora import corpora, extract, manifest
+from .commands.printing import complain
 from .commands.training import demo, reproduce, train
 from .commands.weights import weights_group
 from .errors import SerError
 from .signals import handled
+from .terminal import message
 
 
 class Stopped(KeyboardInterrupt):
@@ -38,39 +42,70 @@ def stopped_by_signals() -> AbstractContextManager[None]:
     return handled({each: stop for each in there if signal.getsignal(each) == signal.SIG_DFL})
 
 
+OUT_OF_MEMORY = (
+    "out of memory. Close what else runs, ask for fewer --workers, or raise the limit (ulimit -v)"
+)
+_LIMITS = {
+    getattr(errno, "EDQUOT", errno.ENOSPC): "your quota of the disk is full: make room, run again",
+    errno.ENOSPC: "no space left on the disk: make room and run the same command again",
+    errno.EFBIG: "larger than a file may be here (ulimit -f, or the file system's limit)",
+    errno.EMFILE: "too many files are open: raise the limit (ulimit -n)",
+    errno.ENOMEM: OUT_OF_MEMORY,
+}
+_FOR_WANT_OF_MEMORY = ("cannot allocate memory", "failed to map segment", "can't start new thread")
+"""What the system says through exceptions that are no MemoryError."""
+
+
+@contextmanager
+def plain_usage_errors() -> Iterator[None]:
+    """Keep what was typed wrongly from reaching the terminal as it is."""
+    try:
+        yield
+    except click.UsageError as error:
+        raise click.UsageError(message(error.format_message()), error.ctx) from None
+
+
 class Commands(click.Group):
     """A group whose errors are one message and an exit code; a traceback only with --debug."""
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # no letter that it lacks ends a command
+                stream.reconfigure(errors="backslashreplace")
+        with plain_usage_errors():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            with stopped_by_signals():
+            with stopped_by_signals(), plain_usage_errors():
                 return super().invoke(ctx)
-        except SerError as error:
-            if ctx.params.get("debug"):
-                raise
-            click.echo(f"ser: {error}", err=True)
-            ctx.exit(error.exit_code)
-        except OSError as error:
-            if ctx.params.get("debug") or error.errno == errno.EPIPE:
-                raise
-            where = f"{error.filename}: " if error.filename else ""
-            click.echo(f"ser: {where}{error.strerror or error}", err=True)
-            ctx.exit(1)
         except KeyboardInterrupt as stop:
-            click.echo(
+            complain(
                 "ser: interrupted; finished features are in the cache, finished runs of a table in "
-                "its folder; a single run is not kept",
-                err=True,
+                "its folder; a single run is not kept"
             )
             ctx.exit(stop.status if isinstance(stop, Stopped) else 130)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            if ctx.params.get("debug"):
+            reader_left = isinstance(error, OSError) and error.errno == errno.EPIPE
+            if ctx.params.get("debug") or reader_left:
                 raise
-            kind = type(error).__name__
-            click.echo(f"ser: unexpected {kind}: {error} (ser --debug shows where)", err=True)
-            ctx.exit(1)
+            complain(f"ser: {_explain(error)}")
+            ctx.exit(error.exit_code if isinstance(error, SerError) else 1)
+
+
+def _explain(error: Exception) -> str:
+    """What an error says to people."""
+    if isinstance(error, SerError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{_LIMITS.get(error.errno, error.strerror or str(error))}"
+    text = str(error)
+    if isinstance(error, MemoryError) or any(hint in text.lower() for hint in _FOR_WANT_OF_MEMORY):
+        return OUT_OF_MEMORY
+    return f"unexpected {type(error).__name__}: {text} (ser --debug shows where)"
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -9,6 +9,8 @@ import time
 from contextlib import suppress
 from typing import Self
 
+from .terminal import message, plain
+
 EVERY_SECONDS = {True: 0.1, False: 10.0}
 """How often to show it, on a terminal and elsewhere."""
 
@@ -52,6 +54,7 @@ class Progress:
             return
         self._shown = now
         self._open = self._terminal
+        text = plain(text)
         if self._terminal:
             text = text[: shutil.get_terminal_size().columns - 1]  # a longer one would scroll
         self._write(f"\r{text}\033[K" if self._terminal else f"{text}\n")
@@ -59,7 +62,7 @@ class Progress:
     def say(self, text: str) -> None:
         """A line of its own that stays."""
         self.close()
-        self._write(f"{text}\n")
+        self._write(f"{message(text)}\n")
 
     def close(self) -> None:
         """Clear a line that is being rewritten."""

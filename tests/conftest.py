@@ -13,8 +13,16 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
+import ser
 from ser.cache import Cache, FeatureKey
 from ser.manifests import Manifest
+
+if Path(ser.__file__).resolve().parent != Path(__file__).resolve().parents[1]:
+    pytest.exit(
+        f"these tests would test another copy, {Path(ser.__file__).parent}: install this checkout "
+        'in place, with: python -m pip install -c constraints.txt -e ".[dev]"',
+        returncode=2,
+    )
 
 # Examples are not timed: a busy machine must not fail a test.
 settings.register_profile("ser", deadline=None)

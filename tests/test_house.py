@@ -11,7 +11,17 @@ import pytest
 import ser
 
 ROOT = Path(ser.__file__).parent
-FOUNDATION = {"cores", "device", "errors", "files", "install", "memory", "progress", "signals"}
+FOUNDATION = {
+    "cores",
+    "device",
+    "errors",
+    "files",
+    "install",
+    "memory",
+    "progress",
+    "signals",
+    "terminal",
+}
 GE2E = {"speaker_encoder", "speaker_weights"}
 MAY_IMPORT = {
     "manifests": FOUNDATION,

@@ -1,0 +1,25 @@
+"""What commands print: results on stdout, notes and errors on stderr, all of it safe to look at."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from ..terminal import message, plain
+
+
+def echo(text: str = "") -> None:
+    """Print a result on stdout."""
+    click.echo(plain(text))
+
+
+def echo_json(value: Any) -> None:
+    """Print a result as JSON on stdout; all but ASCII is escaped, so that any terminal takes it."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def complain(text: str) -> None:
+    """Print a note or an error on stderr."""
+    click.echo(message(text), err=True)
