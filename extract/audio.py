@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..errors import AudioError
 from ..manifests import read_audio
-from ..manifests.audio import SILENCE
+from ..manifests.audio import SILENCE, blamed_on_the_file
 from .packages import need
 
 RATE = 16000
@@ -38,10 +38,11 @@ def load_utterance(path: Path, audio_hash: str) -> npt.NDArray[np.float32]:
     Raises:
         AudioError: the file cannot be used, or is not the one that the manifest was made from.
     """
-    audio = read_audio(path)
-    if audio.sha != audio_hash:
-        raise AudioError("audio changed since the manifest was made; build it again")
-    return to_recipe(audio.samples, audio.rate)
+    with blamed_on_the_file():
+        audio = read_audio(path)
+        if audio.sha != audio_hash:
+            raise AudioError("audio changed since the manifest was made; build it again")
+        return to_recipe(audio.samples, audio.rate)
 
 
 def to_recipe(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float32]:
@@ -55,11 +56,13 @@ def to_recipe(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.flo
         Shape (samples,).
 
     Raises:
-        AudioError: the channels cancel each other out.
+        AudioError: the channels cancel each other out, or nothing of the sound lies below 8 kHz.
     """
     mono = samples.mean(axis=1, dtype=np.float32)
     if mono.max() - mono.min() < SILENCE:
         raise AudioError("the channels cancel each other out: their mean is silence")
     if rate != RATE:
         mono = need("soxr").resample(mono, rate, RATE, quality="VHQ")
+        if mono.max() - mono.min() < SILENCE:
+            raise AudioError(f"nothing of its sound is left at {RATE} Hz")
     return np.ascontiguousarray(mono, dtype=np.float32)

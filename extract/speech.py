@@ -78,8 +78,8 @@ def _voiced(samples: Array) -> npt.NDArray[np.bool_]:
     detector = webrtcvad.create()
     webrtcvad.init(detector)
     webrtcvad.set_mode(detector, 3)
-    # By way of int32: amplified peaks may pass full scale, and there a direct cast is undefined.
-    pcm = np.round(samples * _FULL_SCALE).astype(np.int32).astype(np.int16)
+    # Peaks may pass full scale, where Resemblyzer wraps them round; here they are clipped.
+    pcm = np.clip(np.round(samples * _FULL_SCALE), -_FULL_SCALE - 1, _FULL_SCALE).astype(np.int16)
     return np.array(
         [
             webrtcvad.process(detector, RATE, block.tobytes(), _BLOCK)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..errors import AudioError, MissingPackageError
-from ..install import install_command
-from .riff import complete
+from ..errors import AudioError, SerError
+from ..files import open_regular
+from .containers import find_sound
+from .decode import MOST_SAMPLES, decode
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,8 +26,17 @@ MINIMUM_SECONDS = 0.1
 SILENCE = 1e-4
 """Peak-to-peak amplitude (full scale is 2) below which a file is silent: three steps of 16 bits."""
 
-_UNKNOWN = 1 << 40
-"""Frames from here on are libsndfile's way of saying that the header has no length."""
+CLICK = 0.05
+"""Seconds. Where nothing is heard farther than this from the highest sample, nobody speaks."""
+
+LOUDEST = 2.0
+"""Amplitude (full scale is 1) that mixing, resampling and lossy codecs may reach: 6 dB over it."""
+
+MOST_BYTES = MOST_SAMPLES * 4
+"""Size of a file. No sound that is short enough needs more, but in 64 bits."""
+
+_PIECE = 1 << 20
+"""Frames that are hashed at once."""
 
 HASH_DIGITS = 32
 """Hex digits of an audio hash: too many for a spreadsheet to take one for a number by chance."""
@@ -49,8 +61,10 @@ class Audio:
         A lossless copy in another format has the same hash.
         """
         digest = hashlib.sha256(f"{self.rate} Hz, {self.samples.shape[1]} channels\n".encode())
-        # Adding zero makes -0.0 (which integer formats do not have) into 0.0.
-        digest.update((self.samples + 0).astype("<f4", order="C", copy=False).tobytes())
+        for start in range(0, len(self.samples), _PIECE):
+            # Adding zero makes -0.0 (which integer formats do not have) into 0.0.
+            piece = self.samples[start : start + _PIECE] + 0
+            digest.update(piece.astype("<f4", order="C", copy=False).data)
         return digest.hexdigest()[:HASH_DIGITS]
 
 
@@ -58,37 +72,51 @@ def read_audio(path: Path) -> Audio:
     """Decode a whole audio file, and refuse what no feature should be computed from.
 
     Raises:
-        AudioError: missing, empty, not audio, truncated, shorter than 0.1 s, silent, or with
-            samples that are no numbers. The message is the reason, without the path.
+        AudioError: missing, empty, not audio, truncated, other than its header says (see
+            `find_sound`), beyond the limits of `decode`, shorter than 0.1 s, silent, far beyond
+            full scale, or with samples that are no numbers. The message is the reason, without the
+            path.
         MissingPackageError: soundfile is not installed.
     """
+    with blamed_on_the_file():
+        return _checked(*decode(find_sound(_read(path))))
+
+
+@contextmanager
+def blamed_on_the_file() -> Iterator[None]:
+    """Let everything that is raised in here, but for our own errors, leave as an AudioError.
+
+    One odd file must not end the work on all others.
+    """
     try:
-        if not path.is_file():
-            raise AudioError("not a file" if path.exists() else "no such file")
-        data = path.read_bytes()
+        yield
+    except SerError:
+        raise
+    except MemoryError as error:
+        raise AudioError("needs more memory than there is") from error
+    except Exception as error:
+        raise AudioError(f"cannot be decoded: {type(error).__name__}: {error}") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MOST_BYTES:
+                raise AudioError(
+                    f"too large: {size} bytes, and at most {MOST_BYTES} are read; cut it into "
+                    "utterances"
+                )
+            data = file.read(size)
+    except FileNotFoundError as error:
+        raise AudioError("no such file") from error
     except OSError as error:
+        if path.is_dir():
+            raise AudioError("not a file") from error
         raise AudioError(f"cannot be read: {error.strerror}") from error
     if not data:
         raise AudioError("the file is empty")
-    return _checked(*_decode(complete(data)))
-
-
-def _decode(data: bytes) -> tuple[npt.NDArray[np.float32], int]:
-    soundfile: Any = _soundfile()
-    try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
-            promised, rate, form = int(file.frames), int(file.samplerate), str(file.format)
-            if promised >= _UNKNOWN:
-                raise AudioError("a streamed file that does not say its length; write it anew")
-            samples: npt.NDArray[np.float32] = file.read(dtype="float32", always_2d=True)
-    except soundfile.SoundFileError as error:
-        start = data[:12].decode("ascii", "backslashreplace")
-        reason = str(getattr(error, "error_string", error)).removeprefix("Error : ").strip(" .")
-        raise AudioError(f"cannot be decoded: {reason}; the file begins with {start!r}") from error
-    # Only FLAC: lossy formats may estimate their length, WAV and AIFF were looked at before.
-    if form == "FLAC" and len(samples) < promised:
-        raise AudioError(f"truncated: {len(samples)} of {promised} samples can be decoded")
-    return samples, rate
+    return data
 
 
 def _checked(samples: npt.NDArray[np.float32], rate: int) -> Audio:
@@ -102,16 +130,17 @@ def _checked(samples: npt.NDArray[np.float32], rate: int) -> Audio:
     low, high = samples.min(), samples.max()  # a NaN anywhere makes both NaN
     if not (np.isfinite(low) and np.isfinite(high)):
         raise AudioError("holds samples that are no finite numbers (NaN or infinity)")
+    if max(-low, high) > LOUDEST:
+        raise AudioError(
+            f"its samples reach {max(-low, high):.6g}, where full scale is 1: divide them by that "
+            "of the program that made them, which is 32768 for 16 bits, and write the file anew"
+        )
     if high - low < SILENCE:
         raise AudioError("silent: all samples are (nearly) the same")
+    peak, reach = int(samples.argmax()) // samples.shape[1], round(CLICK * rate)
+    rest = [
+        part for part in (samples[: max(peak - reach, 0)], samples[peak + reach :]) if len(part)
+    ]
+    if rest and max(map(np.max, rest)) - min(map(np.min, rest)) < SILENCE:
+        raise AudioError(f"silent, but for a click after {peak / rate:.3f} s")
     return Audio(samples, rate)
-
-
-def _soundfile() -> Any:
-    try:
-        import soundfile
-    except (ImportError, OSError) as error:  # OSError: the wheel is there, libsndfile is not
-        raise MissingPackageError(
-            f"reading audio needs soundfile: {install_command('extract')}"
-        ) from error
-    return soundfile

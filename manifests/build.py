@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import AudioError, InputError
-from .audio import read_audio
+from .audio import blamed_on_the_file, read_audio
 from .corpora import CORPORA, find_root, root_variable
 from .csv_corpus import scan_csv
 from .entries import Entry, Scan
@@ -192,11 +192,16 @@ def _probe(
 
 
 def _decode(path: Path) -> tuple[Stamp | None, Probe]:
-    """Probe a file; the stamp is None if the file changed meanwhile, and must not be remembered."""
-    before = stamp(path)
-    audio = read_audio(path)
-    probe = Probe(round(audio.duration, 4), audio.sha)
-    return (before if before == stamp(path) else None), probe
+    """Probe a file; the stamp is None if the file changed meanwhile, and must not be remembered.
+
+    Raises:
+        AudioError: it cannot be used, whatever the trouble is.
+    """
+    with blamed_on_the_file():
+        before = stamp(path)
+        audio = read_audio(path)
+        probe = Probe(round(audio.duration, 4), audio.sha)
+        return (before if before == stamp(path) else None), probe
 
 
 def _manifest(

@@ -18,7 +18,7 @@ from pathlib import Path
 from ..files import atomic_text
 from .audio import HASH_DIGITS
 
-FORMAT = 1
+FORMAT = 2
 """To be raised whenever `read_audio` refuses other files or the audio hash is made otherwise."""
 
 _SETTLED = 3_000_000_000

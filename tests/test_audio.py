@@ -195,7 +195,7 @@ def test_names_that_are_no_utf8(tmp_path, wav):
 
 def test_without_soundfile(wav, monkeypatch):
     monkeypatch.setitem(sys.modules, "soundfile", None)
-    with pytest.raises(MissingPackageError, match=r"ser\[extract\]"):
+    with pytest.raises(MissingPackageError, match=r"\[extract\]"):
         read_audio(wav)
 
 

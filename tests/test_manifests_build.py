@@ -350,7 +350,7 @@ def test_bad_files_are_looked_at_each_time(emodb, memory, decoded):
         lambda text: text[: len(text) // 2],
         lambda text: "[" * 100_000,
         lambda text: "[1, 2]",
-        lambda text: text.replace('"format": 1', '"format": 2'),
+        lambda text: text.replace('"format": 2', '"format": 1'),
         lambda text: text.replace('"root": "', '"root": "/other'),
         lambda text: json.dumps({**json.loads(text), "files": [1]}),
         lambda text: json.dumps(

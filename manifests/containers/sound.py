@@ -1,0 +1,59 @@
+"""The sound of a file as its container describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+
+from ...errors import AudioError
+
+TOLERANCE = 64
+"""Bytes that may be missing: some programs count the header as sound. Cut copies lack more.
+
+But never more than half a per cent, since strong codecs put much sound into few bytes.
+"""
+
+MOST_PIECES = 1 << 20
+"""Chunks, pages or frames of a file that are looked at; an hour of sound has some 180 000."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What libsndfile is to decode, and what should come out.
+
+    Attributes:
+        data: a whole file, though its header may be corrected.
+        formats: names that libsndfile may give to it. It must be what was looked at here.
+        size: bytes of sound, where the container counts in bytes.
+        frames: samples of each channel that the header promises, where it counts in them.
+        least: the fewest of them that may come out.
+    """
+
+    data: bytes
+    formats: Set[str]
+    size: int | None = None
+    frames: int | None = None
+    least: int = 0
+
+
+def check_size(claimed: int, there: int) -> None:
+    """Compare the bytes of sound that a header claims with those that follow it.
+
+    Raises:
+        AudioError: there are fewer.
+    """
+    if there + min(TOLERANCE, claimed // 200) < claimed:
+        raise AudioError(f"truncated: {max(there, 0)} of {claimed} bytes of sound are there")
+
+
+def too_much(claimed: object, there: object) -> AudioError:
+    """The error for a file that goes on where its sound should have ended."""
+    return AudioError(
+        f"its header claims {claimed} of sound, but {there}: a recording that was not finished, or "
+        "two files in one; write it anew with a program that goes by the sound"
+    )
+
+
+def too_many_pieces() -> AudioError:
+    """The error for a file that nobody would write."""
+    return AudioError(f"it consists of more than {MOST_PIECES} pieces; write it anew")

@@ -1,0 +1,152 @@
+"""Decoding with libsndfile, in pieces and within limits."""
+
+from __future__ import annotations
+
+import io
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from ..errors import AudioError, MissingPackageError
+from ..install import install_command
+from .containers import Sound
+from .containers.sound import TOLERANCE, too_much
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+LONGEST = 3600
+"""Seconds. No utterance is longer, and no header may make us decode more."""
+
+MOST_SAMPLES = LONGEST * 48000
+"""Samples of all channels together, 700 MB: an hour at 48 kHz, or half an hour in stereo."""
+
+LOWEST_RATE, HIGHEST_RATE = 4000, 768_000
+"""Samples per second. Below it there is nothing over 2 kHz, where the vowels are told apart;
+telephones have 8 kHz. Above it no converter works: the header is wrong."""
+
+MOST_CHANNELS = 64
+
+_BLOCK = 1 << 22
+"""Samples of all channels that are decoded at once: minutes, so that most files are one block."""
+
+_BEYOND = 1024
+"""Samples of each channel that are asked for behind the last one that the header promises."""
+
+_UNKNOWN = 1 << 40
+"""Frames from here on are libsndfile's way of saying that the header has no length."""
+
+_BYTES = {
+    **dict.fromkeys(("PCM_S8", "PCM_U8", "ULAW", "ALAW"), 1),
+    "PCM_16": 2,
+    "PCM_24": 3,
+    **dict.fromkeys(("PCM_32", "FLOAT"), 4),
+    "DOUBLE": 8,
+}
+"""Bytes of a sample, in the encodings where each has as many."""
+
+
+def decode(sound: Sound) -> tuple[npt.NDArray[np.float32], int]:
+    """Decode what a container holds.
+
+    Returns:
+        Samples, float32, frames x channels, full scale 1; and their rate in Hz.
+
+    Raises:
+        AudioError: not decodable, other than its container promises, or beyond the limits above.
+        MissingPackageError: soundfile is not installed.
+    """
+    import numpy as np
+
+    soundfile, opened = _soundfile()
+    try:
+        with opened(io.BytesIO(sound.data)) as file:
+            _check_header(file, sound)
+            rate, channels = int(file.samplerate), int(file.channels)
+            width = _BYTES.get(str(file.subtype), 0) * channels
+            blocks = _blocks(file, sound, soundfile.SoundFileError)
+    except soundfile.SoundFileError as error:
+        start = sound.data[:12].decode("ascii", "backslashreplace")
+        reason = str(getattr(error, "error_string", error)).removeprefix("Error : ").strip(" .")
+        raise AudioError(f"cannot be decoded: {reason}; the file begins with {start!r}") from error
+    samples = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+    _check_length(len(samples), sound.frames, sound.least)
+    if sound.size is not None and width:
+        _check_length(len(samples), sound.size // width, (sound.size - TOLERANCE) // width)
+    return samples, rate
+
+
+def _check_header(file: Any, sound: Sound) -> None:
+    rate, channels, form = int(file.samplerate), int(file.channels), str(file.format)
+    if form not in sound.formats:
+        raise AudioError(f"cannot be decoded: it seems to be {min(sound.formats)}, and {form}, too")
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise AudioError(
+            f"its header says {rate} samples a second; speech has {LOWEST_RATE} to {HIGHEST_RATE}"
+        )
+    if channels > MOST_CHANNELS:
+        raise AudioError(f"its header says {channels} channels; at most {MOST_CHANNELS} are read")
+    frames = int(file.frames)
+    _check_limit(frames if sound.frames is None and frames < _UNKNOWN else sound.frames or 0, file)
+
+
+def _check_limit(frames: int, file: Any) -> None:
+    rate, channels = int(file.samplerate), int(file.channels)
+    if frames > LONGEST * rate:
+        raise AudioError(
+            f"too long: {frames / rate:.0f} s of sound or more, and an utterance has at most "
+            f"{LONGEST} s; cut it into utterances"
+        )
+    if frames * channels > MOST_SAMPLES:
+        raise AudioError(
+            f"too large: {frames / rate:.0f} s of sound or more in {channels} channels at {rate} "
+            f"Hz, and at most {MOST_SAMPLES} samples are read; mix it to mono, or cut it"
+        )
+
+
+def _blocks(file: Any, sound: Sound, unreadable: type[Exception]) -> list[Any]:
+    """Decode to the end, in pieces; never much more than is there, whatever the header claims."""
+    largest = max(_BLOCK // int(file.channels), 1)
+    promised = int(file.frames) if sound.frames is None else sound.frames
+    blocks: list[Any] = []
+    done = 0
+    while True:
+        ahead = max(promised - done, _BEYOND)
+        try:
+            block = file.read(min(ahead, largest), dtype="float32", always_2d=True)
+        except unreadable:
+            if done != sound.frames:
+                raise
+            return blocks  # what lies behind the sound is none
+        if not len(block) and blocks:
+            return blocks
+        blocks.append(block)
+        done += len(block)
+        _check_limit(done, file)
+
+
+def _check_length(decoded: int, promised: int | None, least: int) -> None:
+    if decoded < least:
+        raise AudioError(f"truncated: {decoded} of {promised or least} samples can be decoded")
+    if promised is not None and decoded > promised + TOLERANCE:
+        raise too_much(f"{promised} samples", f"at least {decoded} are there")
+
+
+def _soundfile() -> tuple[Any, Any]:
+    try:
+        import soundfile
+    except (ImportError, OSError) as error:  # OSError: the wheel is there, libsndfile is not
+        raise MissingPackageError(
+            f"reading audio needs soundfile: {install_command('extract')}"
+        ) from error
+
+    return soundfile, _forward(soundfile.SoundFile)
+
+
+@cache
+def _forward(opened: Any) -> Any:
+    """`SoundFile` for reading straight on.
+
+    Where libsndfile could seek, the package does so after each read, and fails where it cannot.
+    """
+    return type("Forward", (opened,), {"seekable": lambda _: False})
