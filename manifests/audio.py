@@ -27,7 +27,7 @@ SILENCE = 1e-4
 """Peak-to-peak amplitude (full scale is 2) below which a file is silent: three steps of 16 bits."""
 
 CLICK = 0.05
-"""Seconds. Where nothing is heard farther than this from the highest sample, nobody speaks."""
+"""Seconds. Where nothing is heard farther than this from the outermost sample, nobody speaks."""
 
 LOUDEST = 2.0
 """Amplitude (full scale is 1) that mixing, resampling and lossy codecs may reach: 6 dB over it."""
@@ -135,12 +135,24 @@ def _checked(samples: npt.NDArray[np.float32], rate: int) -> Audio:
             f"its samples reach {max(-low, high):.6g}, where full scale is 1: divide them by that "
             "of the program that made them, which is 32768 for 16 bits, and write the file anew"
         )
+    _check_sounding(samples if samples.shape[1] == 1 else samples - samples[0], rate)
+    return Audio(samples, rate)
+
+
+def _check_sounding(samples: npt.NDArray[np.float32], rate: int) -> None:
+    """Refuse silence, and a click with nothing before and behind it.
+
+    Args:
+        samples: frames x channels; where there are several, each begins at zero.
+    """
+    import numpy as np
+
+    low, high, start = samples.min(), samples.max(), samples[0, 0]
     if high - low < SILENCE:
         raise AudioError("silent: all samples are (nearly) the same")
-    peak, reach = int(samples.argmax()) // samples.shape[1], round(CLICK * rate)
-    rest = [
-        part for part in (samples[: max(peak - reach, 0)], samples[peak + reach :]) if len(part)
-    ]
+    outermost = int(samples.argmax() if high - start > start - low else samples.argmin())
+    click, reach = outermost // samples.shape[1], round(CLICK * rate)
+    around = samples[: max(click - reach, 0)], samples[click + reach :]
+    rest = [part for part in around if part.size]
     if rest and max(map(np.max, rest)) - min(map(np.min, rest)) < SILENCE:
-        raise AudioError(f"silent, but for a click after {peak / rate:.3f} s")
-    return Audio(samples, rate)
+        raise AudioError(f"silent, but for a click after {click / rate:.3f} s")

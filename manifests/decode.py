@@ -68,6 +68,8 @@ def decode(sound: Sound) -> tuple[npt.NDArray[np.float32], int]:
     except soundfile.SoundFileError as error:
         start = sound.data[:12].decode("ascii", "backslashreplace")
         reason = str(getattr(error, "error_string", error)).removeprefix("Error : ").strip(" .")
+        if "SF_INFO" in reason:
+            reason = "the rate or the number of channels in its header is impossible"
         raise AudioError(f"cannot be decoded: {reason}; the file begins with {start!r}") from error
     samples = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
     _check_length(len(samples), sound.frames, sound.least)
@@ -123,6 +125,7 @@ def _blocks(file: Any, sound: Sound, unreadable: type[Exception]) -> list[Any]:
         blocks.append(block)
         done += len(block)
         _check_limit(done, file)
+        _check_length(done, sound.frames, 0)
 
 
 def _check_length(decoded: int, promised: int | None, least: int) -> None:

@@ -142,6 +142,16 @@ def test_no_speech(backbone, samples):
         backbone.prepare(click)
 
 
+@pytest.mark.parametrize("peak", [1.01, 1.3, 1.9])
+def test_peaks_over_full_scale_do_not_wrap_round(peak):
+    """The detector hears 16 bits: what is too loud for them is clipped, as by any converter."""
+    seconds = np.arange(15840) / 16000
+    buzz = sum(np.sin(2 * np.pi * 120 * k * seconds + k) / k for k in range(1, 20))
+    buzz = (buzz / np.abs(buzz).max() * peak).astype("f4")
+    clipped = np.clip(buzz, -32768 / 32767, 1)
+    assert len(trim_silence(buzz)) == len(trim_silence(clipped)) > 0
+
+
 def test_trimming_less_than_a_block_leaves_nothing():
     assert len(trim_silence(voice(0.02))) == 0
 

@@ -92,7 +92,7 @@ def find(data: bytes, layout: Layout) -> Sound:
     """
     frames = long_size = None
     for chunk in _chunks(data, layout, layout.first):
-        content = data[chunk.start : chunk.start + 40]
+        content = data[chunk.start : chunk.start + min(chunk.size, 40)]
         if chunk.name.startswith(layout.sound):
             size = long_size if long_size is not None and chunk.size == _LONG else chunk.size
             return _sound(data, layout, _Chunk(chunk.name, chunk.start, size), frames)
@@ -129,7 +129,9 @@ def _chunk(data: bytes, layout: Layout, position: int) -> _Chunk | None:
     if start > len(data) or not all(32 <= letter < 127 for letter in name[:4]):
         return None
     (size,) = struct.unpack_from(layout.size, data, position + layout.name)
-    return _Chunk(name, start, size - layout.own) if size >= layout.own else None
+    if 0 < size < layout.own:
+        return None
+    return _Chunk(name, start, max(size - layout.own, 0))
 
 
 def _endless(layout: Layout, size: int) -> bool:
@@ -182,7 +184,7 @@ def _with_size(data: bytes, layout: Layout, chunk: _Chunk, size: int) -> bytes:
     struct.pack_into(layout.size, filled, before, size + layout.own)
     if layout.form:
         struct.pack_into(layout.size, filled, 4, len(data) - 8)
-    if filled[:4] in (b"RF64", b"BW64"):
+    if filled.startswith((b"RF64", b"BW64")):
         filled[:4] = b"RIFF"
         filled[: chunk.start] = filled[: chunk.start].replace(b"ds64", b"JUNK", 1)
     return bytes(filled)
@@ -193,8 +195,11 @@ def _check_format(content: bytes, order: str) -> None:
     if len(content) < 16:
         return
     tag, channels, _, _, align, bits = struct.unpack_from(f"{order}HHIIHH", content)
-    plain = tag in (1, 3, 0xFFFE)  # integers, floats, and what says further on which of them it is
-    if plain and align != channels * ((bits + 7) // 8):
+    if tag in (6, 7):  # A-law and u-law; some say 16 bits, those that are heard
+        bits = 8
+    elif tag not in (1, 3, 0xFFFE):  # integers, floats, and what says further on which they are
+        return
+    if align != channels * ((bits + 7) // 8):
         raise AudioError(
             f"its header contradicts itself: {bits} bits in {channels} channels are not {align} "
             "bytes"

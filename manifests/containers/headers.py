@@ -64,6 +64,6 @@ def _bounded(data: bytes, start: int, size: int, form: str) -> Sound:
     check_size(size, len(data) - start)
     end = start + size
     if not harmless(data, end):
-        raise too_much(size, len(data) - end)
+        raise too_much(f"{size} bytes", f"{len(data) - start} are there")
     # Some codecs of libsndfile would read on to the end of the file.
     return Sound(data[:end], {form}, size=min(size, len(data) - start))

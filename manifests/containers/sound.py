@@ -50,7 +50,7 @@ def too_much(claimed: object, there: object) -> AudioError:
     """The error for a file that goes on where its sound should have ended."""
     return AudioError(
         f"its header claims {claimed} of sound, but {there}: a recording that was not finished, or "
-        "two files in one; write it anew with a program that goes by the sound"
+        "two files in one; write it anew"
     )
 
 
