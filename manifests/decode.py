@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import AudioError, MissingPackageError
 from ..install import install_command
-from .containers import Sound
+from .containers import Sound, flac
 from .containers.sound import TOLERANCE, too_much
 
 if TYPE_CHECKING:
@@ -119,7 +119,8 @@ def _blocks(file: Any, sound: Sound, unreadable: type[Exception]) -> list[Any]:
         except unreadable:
             if done != sound.frames:
                 raise
-            return blocks  # what lies behind the sound is none
+            flac.check_rest(sound.data)
+            return blocks
         if not len(block) and blocks:
             return blocks
         blocks.append(block)

@@ -49,6 +49,6 @@ def test_the_audio_must_be_the_manifests(tmp_path):
 
 
 def test_what_lies_above_8_khz_is_not_silently_zeros():
+    swelling = tone(96000, hertz=30000.0) * np.hanning(48000).astype("f4")
     with pytest.raises(AudioError, match="nothing of its sound is left at 16000 Hz"):
-        swelling = tone(96000, hertz=30000.0) * np.hanning(48000).astype("f4")
         to_recipe(swelling[:, None], 96000)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from ...errors import AudioError
 from .sound import Sound
-
-_BEGINNING = re.compile(rb"fLaC[\0\x80]\0\0\x22")
 
 _COUNT = 21
 """Where the 36 bits of the number of samples begin, with the lower half of this byte."""
@@ -29,7 +25,17 @@ def find(data: bytes) -> Sound:
             "a streamed FLAC file that does not say its length; write it anew "
             "(ffmpeg -i OLD.flac NEW.flac)"
         )
-    if _BEGINNING.search(data, 4):
-        raise AudioError("two FLAC files in one; take them apart")
-    open_end = data[:_COUNT] + bytes([data[_COUNT] & 0xF0, 0, 0, 0, 0]) + data[_COUNT + 5 :]
+    unknown = bytes([data[_COUNT] & 0xF0, 0, 0, 0, 0])
+    open_end = b"".join((data[:_COUNT], unknown, memoryview(data)[_COUNT + 5 :]))
     return Sound(open_end, {"FLAC"}, frames=frames, least=frames)
+
+
+def check_rest(data: bytes) -> None:
+    """Look at a file that goes on behind its sound: tags and the like may follow.
+
+    Raises:
+        AudioError: it is another FLAC file.
+    """
+    second = data.find(b"fLaC", 4)
+    if second > 0 and data[second + 5 : second + 8] == b"\0\0\x22":  # the size of a header
+        raise AudioError("two FLAC files in one; take them apart")
