@@ -6,7 +6,7 @@ The format is described in `docs/shard-format.md`.
 from .features import Features, StoredFeatures
 from .folders import default_cache_folder
 from .keys import FeatureKey
-from .manifest_store import store_manifest
+from .manifest_store import store_manifest, with_known_ids
 from .store import Cache, Holding, Removal
 from .verify import Problem, VerifyReport
 from .writer import ShardWriter
@@ -23,4 +23,5 @@ __all__ = [
     "VerifyReport",
     "default_cache_folder",
     "store_manifest",
+    "with_known_ids",
 ]

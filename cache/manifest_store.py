@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
@@ -19,12 +21,14 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
     corrected stay, and a part of a corpus does not replace the whole. With `replace` the new one
     takes the place of the old as it is.
 
+    Utterances are known by id and audio; ids that differ as `with_known_ids` says are the same.
+
     Returns:
         What the user should know, if anything.
 
     Raises:
         InputError: each of the two has utterances that the other lacks, they are of different
-            languages, or the old one is damaged.
+            languages, they spell a speaker or emotion in two ways, or the old one is damaged.
         SerError: the cache cannot be written.
     """
     corpus = manifest.corpus
@@ -38,7 +42,8 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
             raise InputError(f"{error}\nOr make it anew: --replace") from error
         cache.save_manifest(manifest)
         return f"{corpus}: the damaged manifest in the cache was replaced"
-    if old.table.equals(manifest.table):
+    manifest = _with_ids_of(old, manifest)
+    if _same(old, manifest):
         return None
     before, now = _utterances(old), _utterances(manifest)
     if old.language != manifest.language and not replace:
@@ -50,10 +55,12 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
         cache.save_manifest(manifest)
         return f"{corpus}: the manifest in the cache was replaced ({len(old)} -> {len(manifest)})"
     if before < now:
-        cache.save_manifest(_extended(old, manifest))
-        return (
+        extended = _extended(cache, old, manifest)
+        cache.save_manifest(extended)
+        added = (
             f"{corpus}: {len(now) - len(before)} utterances were added to the {len(before)} there"
         )
+        return "; ".join((added, *extended.notes))
     if now <= before:
         reason = (
             "has other labels for the same utterances"
@@ -69,14 +76,66 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
     )
 
 
-def _extended(old: Manifest, new: Manifest) -> Manifest:
+def with_known_ids(cache: Cache, manifest: Manifest) -> Manifest:
+    """Give utterances the ids under which the cache has them, so that their features are found.
+
+    An id that was made of a path could depend on the path's Unicode form, which differs between
+    systems. The same audio under the same path, written in another form, is the same utterance.
+    """
+    if manifest.corpus not in cache.corpora():
+        return manifest
+    try:
+        return _with_ids_of(cache.manifest(manifest.corpus), manifest)
+    except InputError:
+        return manifest  # what is wrong with the cache's, `store_manifest` says
+
+
+def _with_ids_of(old: Manifest, new: Manifest) -> Manifest:
+    from ..manifests import Manifest, id_from_form, id_from_path
+
+    known: dict[tuple[str, str], str] = {}
+    for id, path, audio in _rows(old):
+        if id == id_from_form(path):
+            known[id_from_path(path), audio] = id
+    taken = set(new.ids)
+    ids = [
+        other
+        if id == id_from_path(path) and (other := known.get((id, audio), id)) not in taken
+        else id
+        for id, path, audio in _rows(new)
+    ]
+    return new if ids == list(new.ids) else Manifest(new.table.assign(id=ids))
+
+
+def _rows(manifest: Manifest) -> Iterator[tuple[str, str, str]]:
+    """Id, path and audio hash of each utterance."""
+    return manifest.table[["id", "path", "audio_hash"]].itertuples(index=False, name=None)
+
+
+def _same(old: Manifest, new: Manifest) -> bool:
+    """Whether two manifests say the same; paths may be in different Unicode forms."""
+    one, other = (
+        each.table.assign(path=[unicodedata.normalize("NFC", path) for path in each.table["path"]])
+        for each in (old, new)
+    )
+    return one.equals(other)
+
+
+def _extended(cache: Cache, old: Manifest, new: Manifest) -> Manifest:
     """The rows of `old`, and those of `new` that it does not have."""
     import pandas as pd
 
     from ..manifests import Manifest
 
     added = new.table[~new.table["id"].isin(set(old.table["id"]))]
-    return Manifest(pd.concat([old.table, added], ignore_index=True))
+    try:
+        return Manifest(pd.concat([old.table, added], ignore_index=True))
+    except InputError as error:
+        raise InputError(
+            f"{old.corpus}: the {len(added)} new utterances do not go with the {len(old)} in the "
+            f"cache {cache.folder}: {error}\nRows from {len(old) + 1} are the new ones. Or "
+            "--replace the manifest in the cache by this one"
+        ) from error
 
 
 def _utterances(manifest: Manifest) -> set[tuple[str, str]]:

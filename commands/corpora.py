@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,6 +140,8 @@ def manifest_check(file: Path, as_json: bool) -> None:
     from ..manifests import Manifest
 
     found = Manifest.load(file)
+    for note in found.notes:
+        click.echo(f"warning: {note}", err=True)
     if as_json:
         summary = {
             "corpus": found.corpus,
@@ -167,7 +168,9 @@ def scan(
     from ..manifests import ProbeCache, build_manifest
     from ..progress import Progress
 
-    pairs: Mapping[str, str] = dict(_pair(option) for option in options)
+    pairs = dict(map(_pair, options))
+    if len(pairs) < len(options):
+        raise InputError("--option: each option once; several words go in one, emotions=awe,pain")
     with Progress() as bar:
         build = build_manifest(
             corpus,
@@ -227,7 +230,7 @@ def extract(
 
     What is cached already is not computed again; what an interrupted run had finished is kept.
     """
-    from ..cache import store_manifest
+    from ..cache import store_manifest, with_known_ids
     from ..extract import extract as run
     from ..extract import make_backbones
     from ..manifests import Build, Manifest, audio_path, find_root, root_variable
@@ -242,6 +245,8 @@ def extract(
         if any(source[name] for name in ("csv", "language", "options")):
             raise InputError("--manifest takes the place of --csv, --language and --option")
         build = Build(Manifest.load(manifest_file), [], [])
+        for told in build.manifest.notes:
+            click.echo(f"warning: {told}", err=True)
         if build.manifest.corpus != corpus:
             raise InputError(f"{manifest_file} is of {build.manifest.corpus}, not of {corpus}")
         replace = True
@@ -253,7 +258,8 @@ def extract(
     paths = build.manifest.table["path"]
     if not any(audio_path(root, path).is_file() for path in paths):
         raise InputError(f"{root}: has none of the files of {corpus}, such as {paths.iloc[0]}")
-    note = store_manifest(cache, build.manifest, replace)
+    utterances = with_known_ids(cache, build.manifest)
+    note = store_manifest(cache, utterances, replace)
     if note:
         click.echo(f"note: {note}", err=True)
     with Progress() as bar:
@@ -266,7 +272,7 @@ def extract(
             )
 
         report = run(
-            build.manifest, root, names, cache, device=device, workers=workers, progress=progress
+            utterances, root, names, cache, device=device, workers=workers, progress=progress
         )
     total = len(build.manifest)
     for name, computed in report.computed.items():

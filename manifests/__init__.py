@@ -4,9 +4,16 @@ from .audio import Audio, read_audio
 from .build import BadFile, Build, build_manifest
 from .corpora import CORPORA, Corpus, find_root, root_variable
 from .entries import Entry, Scan
+from .findings import confounded_speakers, two_genders
 from .leaks import check_leaks, check_leaks_between, namesakes, shared_speakers
 from .manifest import COLUMNS, Manifest
-from .names import check_corpus_name, is_corpus_name, is_utterance_id
+from .names import (
+    check_corpus_name,
+    id_from_form,
+    id_from_path,
+    is_corpus_name,
+    is_utterance_id,
+)
 from .paths import audio_path, stored_path
 from .probes import ProbeCache
 from .split_files import read_splits, write_splits
@@ -32,7 +39,10 @@ __all__ = [
     "check_corpus_name",
     "check_leaks",
     "check_leaks_between",
+    "confounded_speakers",
     "find_root",
+    "id_from_form",
+    "id_from_path",
     "is_corpus_name",
     "is_utterance_id",
     "make_splits",
@@ -42,5 +52,6 @@ __all__ = [
     "root_variable",
     "shared_speakers",
     "stored_path",
+    "two_genders",
     "write_splits",
 ]

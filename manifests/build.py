@@ -13,11 +13,12 @@ from .audio import blamed_on_the_file, read_audio
 from .corpora import CORPORA, find_root, root_variable
 from .csv_corpus import scan_csv
 from .entries import Entry, Scan
-from .findings import same_audio, wrong_counts
+from .findings import confounded_speakers, same_audio, two_genders, wrong_counts
 from .manifest import COLUMNS, Manifest
-from .names import check_corpus_name, did_you_mean, listing
-from .paths import audio_path, describe, printable, restored_path
+from .names import check_corpus_name, check_language, did_you_mean, listing
+from .paths import audio_path, describe, printable
 from .probes import Probe, ProbeCache, Stamp, stamp
+from .text import plain
 
 Progress = Callable[[int, int], None]
 
@@ -68,7 +69,9 @@ def build_manifest(
         InputError: unknown corpus or option, wrong root, or not one usable file.
     """
     options = dict(options or {})
-    language = language.lower() if language else None
+    language = plain(language).lower().replace("_", "-") if language else None
+    if language:
+        check_language(language)
     check_corpus_name(corpus)
     folder = _root(corpus, root, csv)
     scan = _scan(corpus, folder, csv, language, options)
@@ -80,8 +83,15 @@ def build_manifest(
             f"{corpus}: none of {len(bad)} files in {printable(folder)} can be used: {reasons}"
         )
     manifest = _manifest(corpus, scan.language, good, probes)
-    warnings = [*scan.notes, *same_audio(manifest)]
-    if csv is None:
+    warnings = [
+        *scan.notes,
+        *manifest.notes,
+        *same_audio(manifest),
+        *two_genders(manifest),
+    ]
+    if csv is not None:
+        warnings += confounded_speakers(manifest)
+    else:  # what a whole copy has is known
         warnings += wrong_counts(manifest, CORPORA[corpus].expected(options))
     return Build(manifest, bad, warnings)
 
@@ -158,7 +168,7 @@ def _probe(
     probes: dict[str, Probe] = {}
     for entry in entries:
         record = remembered.get(entry.path)
-        if record and record[0] == stamp(f"{root}/{restored_path(entry.path)}"):
+        if record and record[0] == stamp(audio_path(root, entry.path)):
             probes[entry.id] = record[1]
         else:
             waiting.append((entry, audio_path(root, entry.path)))

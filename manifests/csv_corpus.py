@@ -2,125 +2,266 @@
 
 from __future__ import annotations
 
+import shlex
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import InputError
+from .csv_paths import OutsideError, outside_root, path_in_root
 from .entries import Entry, Scan
 from .manifest import GENDERS
-from .names import check_language, id_from_path, is_utterance_id
-from .paths import audio_path, exists, is_inside, stored_path
+from .missing import is_missing
+from .names import check_language, id_from_path, is_utterance_id, listing
+from .spellings import REMEDY, is_group, spelt_twice, tidy
 from .tables import Row, Table, read_table
-from .vocabulary import EMOTIONS, normalise, parse_declarations, read_emotion
+from .text import plain
+from .vocabulary import (
+    EMOTIONS,
+    LEFT_OUT,
+    advice,
+    normalise,
+    option_for,
+    ordered,
+    parse_declarations,
+    read_emotion,
+)
 
 OPTIONAL = ("id", "speaker", "gender", "language", "corpus", "duration", "audio_hash")
 _COMPUTED = ("corpus", "duration", "audio_hash")
 """Columns that a manifest has and a user need not give: they are always made anew."""
 
-_GENDERS = {"f": "female", "w": "female", "m": "male", "unknown": ""}
+_APART = {"id", "path", "emotion", *_COMPUTED}
+"""Columns that are not only tidied and kept."""
+
+_GENDERS = {"f": "female", "w": "female", "m": "male", "u": ""}
+
+
+@dataclass
+class _Findings:
+    """What is wrong with a table, what to do about each kind of it, and what is to be told."""
+
+    problems: list[tuple[int, str]] = field(default_factory=list)
+    remedies: dict[str, None] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def wrong(self, line: int, reason: str, remedy: str = "") -> None:
+        self.problems.append((line, reason))
+        if remedy:
+            self.remedies[remedy] = None
 
 
 def scan_csv(file: Path, root: Path, language: str | None, options: Mapping[str, str]) -> Scan:
     """Read a corpus from a CSV file: `path` (below `root`) and `emotion`, one row per utterance.
 
     Optional columns: `id` (else made of the path), `speaker`, `gender`, `language`; others are
-    kept. Option `emotions` declares further emotions and words: see `parse_declarations`.
+    kept. What means "not known" (see `missing`) is blank. Option `emotions` declares further
+    emotions and words, and words whose rows are left out: see `parse_declarations`.
 
     Raises:
         InputError: with the line numbers of what is wrong.
     """
-    table = read_table(file, ("path", "emotion"), OPTIONAL)
-    declared = parse_declarations(options.get("emotions", ""))
+    given = options.get("emotions", "")
+    declared = parse_declarations(given)
+    table = read_table(file, ("path", "emotion"), OPTIONAL, verbatim=("path",))
     if not table.rows:
         raise InputError(f"{file} has a header but no utterances")
-    entries: list[Entry] = []
-    problems: list[tuple[int, str]] = []
-    lines: dict[str, int] = {}
+    found = _Findings(notes=list(table.notes))
+    emotions = _emotions(table, declared, given, found)
+    rows = [row for row in table.rows if emotions[row.line] != LEFT_OUT]
+    if not rows:
+        raise InputError(f"{file}: emotions={given} leaves out all {len(table.rows)} rows")
+    cells = _tidied(table, rows, found)
+    paths = _paths(table, rows, root, found)
+    ids = _ids(rows, paths, found)
+    for row in rows:
+        gender = cells[row.line].get("gender", "")
+        if gender not in GENDERS:
+            allowed = f"use {', '.join(GENDERS[:3])} or leave it blank"
+            found.wrong(row.line, f"gender {gender!r}; {allowed}")
+    if found.problems:
+        raise table.problem(found.problems, "\n".join(found.remedies))
+    left = {emotions[row.line] for row in rows}
+    if len(left) == 1 and len(rows) < len(table.rows):
+        raise InputError(
+            f"{file}: emotions={given} leaves out all rows but those of {left.pop()!r}: there is "
+            "nothing left to tell apart"
+        )
+    entries = [
+        Entry(
+            id=ids[row.line],
+            path=paths[row.line],
+            emotion=emotions[row.line],
+            speaker=cells[row.line].pop("speaker", ""),
+            gender=cells[row.line].pop("gender", ""),
+            extra={name: cell for name, cell in cells[row.line].items() if name != "language"},
+            where=f"{file.name}, line {row.line}",
+        )
+        for row in rows
+    ]
+    spoken = _language(table, {row.line: cells[row.line].get("language", "") for row in rows})
+    return Scan(entries, _chosen_language(file, spoken, language), found.notes)
+
+
+def _emotions(
+    table: Table, declared: Mapping[str, str], given: str, found: _Findings
+) -> dict[int, str]:
+    """The emotion of each line. Nothing is replaced or left out without a note."""
+    emotions: dict[int, str] = {}
+    refused: dict[str, None] = {}
+    read: Counter[tuple[str, str]] = Counter()
     for row in table.rows:
+        word = normalise(row.cells["emotion"])
         try:
-            entry = _entry(row, table, root, declared)
-            first = lines.setdefault(entry.id.lower(), row.line)
-            if first != row.line:
-                given = "duplicate id" if row.cells.get("id") else "the path gives the id"
-                raise ValueError(f"{given} {entry.id!r}, which line {first} has already")
-            entries.append(entry)
+            emotions[row.line] = read_emotion(word, declared)
         except ValueError as error:
-            problems.append((row.line, str(error)))
-    if problems:
-        raise table.problem(problems)
-    return Scan(entries, _language(table, language), _readings(table, declared))
+            emotions[row.line] = word or "missing"
+            found.wrong(row.line, str(error))
+            refused[word] = None
+        else:
+            read[word, emotions[row.line]] += 1
+    if refused:
+        found.remedies[_remedy(list(refused), declared, given)] = None
+    for (word, meant), count in read.items():
+        if meant == LEFT_OUT:
+            found.notes.append(f"{count} rows were left out, whose emotion is {word!r}")
+        elif word != meant and word not in EMOTIONS:
+            found.notes.append(f"{word!r} was read as {meant!r} ({count} rows)")
+    words = [normalise(item.partition("=")[0]) for item in given.split(",")]
+    unseen = [word for word in words if word and word not in {seen for seen, _ in read}]
+    unseen = [word for word in unseen if not (is_missing(word) and LEFT_OUT in declared)]
+    if unseen and not refused:
+        found.notes.append(f"no row has the emotion {listing(map(repr, unseen))} of --option")
+    return emotions
 
 
-def _entry(row: Row, table: Table, root: Path, declared: Mapping[str, str]) -> Entry:
-    cells = row.cells
-    path = _path(cells["path"], root)
-    name = cells.get("id") or id_from_path(path)
-    if not is_utterance_id(name):
-        raise ValueError(f"{name!r} is no id: use up to 128 letters, digits, '-', '_' and '.'")
-    gender = normalise(cells.get("gender", ""))
-    gender = _GENDERS.get(gender, gender)
-    if gender not in GENDERS:
-        raise ValueError(f"gender {gender!r}; use {', '.join(GENDERS[:3])} or leave it blank")
-    taken = {"id", "path", "emotion", "speaker", "gender", "language", *_COMPUTED}
-    return Entry(
-        id=name,
-        path=path,
-        emotion=read_emotion(cells["emotion"], declared),
-        speaker=cells.get("speaker", ""),
-        gender=gender,
-        extra={column: value for column, value in cells.items() if column not in taken},
-        where=f"{table.file.name}, line {row.line}",
-    )
+def _remedy(refused: list[str], declared: Mapping[str, str], given: str) -> str:
+    """How to have words read that were refused, as an option that can be typed."""
+    known = ordered(filter(None, (*EMOTIONS, *declared.values())))
+    lines = [f"Known are {', '.join(known)}."]
+    told = [said for word in refused[:20] if (said := advice(word)) is not None]
+    if told:
+        option = shlex.quote(f"emotions={option_for(refused[:20], given)}")
+        lines.append(
+            f"This option reads the others: --option {option}\n"
+            "There, word=emotion reads a word as an emotion, a word alone adds it as an emotion of "
+            "its own, and word= leaves its rows out."
+        )
+    others = [word for word in refused if advice(word) is None]
+    if others:
+        lines.append(f"Write {listing(map(repr, others))} in the table without ',' and '='.")
+    if len(refused) > 20:
+        lines.append(f"There are {len(refused)} such words: is 'emotion' the right column?")
+    return "\n".join(lines)
 
 
-def _path(written: str, root: Path) -> str:
-    """Give the stored form of a path that a user wrote: relative to the root, or inside it."""
-    if not written:
-        raise ValueError("the path is missing")
-    path = Path(written)
-    if path.is_absolute():
-        base = next((b for b in (root.absolute(), root.resolve()) if path.is_relative_to(b)), None)
-        if base is None:
-            raise ValueError(f"the path {written!r} does not lie in the corpus root {root}")
-        path = path.relative_to(base)
-    elif "\\" in written and not exists(root / path):  # a table made on Windows
-        path = Path(written.replace("\\", "/"))
-    if not is_inside(path.as_posix()):
-        raise ValueError(f"the path {written!r} leaves the corpus root {root}")
-    relative = path.as_posix()
-    # A path copied from a manifest is in the stored form already.
-    copied = not exists(root / path) and exists(audio_path(root, relative))
-    return relative if copied else stored_path(relative)
+def _tidied(table: Table, rows: list[Row], found: _Findings) -> dict[int, dict[str, str]]:
+    """The cells of each line in one form; a name that is written in two ways is a problem."""
+    cells: dict[int, dict[str, str]] = {row.line: {} for row in rows}
+    for column in table.columns:
+        if column in _APART:
+            continue
+        values, notes = tidy(column, [row.cells[column] for row in rows])
+        if column == "gender":
+            values = [_GENDERS.get(value.lower(), value.lower()) for value in values]
+        if column == "language":
+            values = [_tag(value) for value in values]
+        found.notes += notes
+        for row, value in zip(rows, values, strict=True):
+            cells[row.line][column] = value
+        for place, reason in spelt_twice(column, values) if is_group(column) else ():
+            found.wrong(rows[place].line, reason, REMEDY)
+    return cells
 
 
-def _language(table: Table, given: str | None) -> str:
+def _paths(table: Table, rows: list[Row], root: Path, found: _Findings) -> dict[int, str]:
+    paths: dict[int, str] = {}
+    outside: list[tuple[int, str]] = []
+    for row in rows:
+        try:
+            paths[row.line] = path_in_root(row.cells["path"], root)
+        except OutsideError as error:
+            outside.append((row.line, str(error)))
+        except ValueError as error:
+            found.wrong(row.line, str(error))
+    if outside:
+        line, reason = outside[0]
+        more = f", and so do {len(outside) - 1} more absolute paths" if len(outside) > 1 else ""
+        raise InputError(
+            f"{table.file}, line {line}: {reason}{more}.\n"
+            f"{outside_root([row.cells['path'] for row in rows], root)}"
+        )
+    return paths
+
+
+def _ids(rows: list[Row], paths: Mapping[int, str], found: _Findings) -> dict[int, str]:
+    """The id of each line: that of the table, else made of the path."""
+    ids: dict[int, str] = {}
     first: dict[str, int] = {}
-    for row in table.rows:
-        first.setdefault(row.cells.get("language", "").lower(), row.line)
-    found = [name for name in first if name]
-    if len(found) > 1:
+    absent: Counter[str] = Counter()
+    for row in rows:
+        given = plain(row.cells.get("id", ""))
+        if row.line not in paths:
+            continue
+        if is_missing(given):
+            absent[given] += bool(given)
+            given, name = "", id_from_path(paths[row.line])
+        else:
+            name = given
+        if not is_utterance_id(name):
+            reason = f"{name!r} is no id: use up to 128 letters, digits, '-', '_' and '.'"
+            found.wrong(row.line, reason)
+            continue
+        ids[row.line] = name
+        before = first.setdefault(name.lower(), row.line)
+        if before == row.line:
+            continue
+        if given:
+            found.wrong(row.line, f"duplicate id {name!r}, which line {before} has already")
+        else:
+            same = paths[before] == paths[row.line]
+            found.wrong(
+                row.line,
+                f"the path gives the id {name!r}, which line {before} has already",
+                "One path stands in several rows: delete all but one."
+                if same
+                else "Different paths give one id: add a column 'id' with a name of its own for "
+                "each utterance.",
+            )
+    words = [f"{word!r} ({count})" for word, count in absent.items() if count]
+    if words:
+        found.notes.append(f"id: made of the path where it is missing: {listing(words)}")
+    return ids
+
+
+def _tag(code: str) -> str:
+    """A language code as a tag in lower case: `pt-br` for `pt_BR`."""
+    return plain(code).lower().replace("_", "-")
+
+
+def _language(table: Table, spoken: Mapping[int, str]) -> str:
+    """The one language that the lines have, blank if none has any."""
+    first: dict[str, int] = {}
+    for line, code in spoken.items():
+        if not is_missing(code):
+            first.setdefault(code, line)
+    if len(first) > 1:
         raise table.problem(
-            [(first[name], f"language {name!r}") for name in found],
+            [(line, f"language {code!r}") for code, line in first.items()],
             "A corpus has one language: make one corpus of each.",
         )
-    if given and found and given != found[0]:
-        raise InputError(f"{table.file} says language {found[0]!r}, but {given!r} was asked for")
-    language = given or (found[0] if found else "")
+    return next(iter(first), "")
+
+
+def _chosen_language(file: Path, spoken: str, given: str | None) -> str:
+    if given and spoken and given != spoken:
+        raise InputError(f"{file} says language {spoken!r}, but {given!r} was asked for")
+    language = given or spoken
     if not language:
         raise InputError(
-            f"which language is {table.file}? Give --language, such as --language pt, or a column "
+            f"which language is {file}? Give --language, such as --language pt, or a column "
             "'language'"
         )
     check_language(language)
     return language
-
-
-def _readings(table: Table, declared: Mapping[str, str]) -> list[str]:
-    """Tell which words were read as another emotion: nothing is replaced in silence."""
-    counts: dict[tuple[str, str], int] = {}
-    for row in table.rows:
-        word = normalise(row.cells["emotion"])
-        meant = read_emotion(word, declared)
-        if word != meant and word not in EMOTIONS:
-            counts[word, meant] = counts.get((word, meant), 0) + 1
-    return [f"{word!r} was read as {meant!r} ({n} rows)" for (word, meant), n in counts.items()]

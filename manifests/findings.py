@@ -1,8 +1,8 @@
-"""What is odd about a manifest that is valid: shared audio, and counts unlike a whole copy's."""
+"""What is odd about a manifest that is valid: shared audio, speakers, counts of a partial copy."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from .manifest import Manifest
@@ -61,3 +61,63 @@ def wrong_counts(manifest: Manifest, expected: Mapping[str, int]) -> list[str]:
             f"{len(expected)} classes: {', '.join(more)}"
         )
     return warnings
+
+
+def two_genders(manifest: Manifest) -> list[str]:
+    """Warn of speakers with more than one gender: perhaps several people under one name."""
+    genders: dict[str, set[str]] = defaultdict(set)
+    for speaker, gender in _pairs(manifest, "gender"):
+        genders[speaker].add(gender)
+    both = [
+        f"{speaker} ({', '.join(sorted(found))})"
+        for speaker, found in sorted(genders.items())
+        if len(found) > 1
+    ]
+    return (
+        [
+            "speakers with more than one gender, so that one name may stand for several people, or "
+            f"genders are wrong: {listing(both)}"
+        ]
+        if both
+        else []
+    )
+
+
+def confounded_speakers(manifest: Manifest) -> list[str]:
+    """Warn where to know the speaker is to know the emotion, or an emotion is one speaker's alone.
+
+    Emotions and speakers of a single utterance show nothing, and do not count.
+    """
+    pairs = Counter(_pairs(manifest, "emotion"))
+    emotions: dict[str, Counter[str]] = defaultdict(Counter)
+    speakers: dict[str, Counter[str]] = defaultdict(Counter)
+    for (speaker, emotion), count in pairs.items():
+        emotions[speaker][emotion] += count
+        speakers[emotion][speaker] += count
+    told = [found for found in emotions.values() if found.total() > 1]
+    if len(emotions) < 2 or len(speakers) < 2:
+        return []
+    if len(told) > 1 and all(len(found) == 1 for found in told):
+        return [
+            "every speaker has one emotion only: what is learned and measured here may be who "
+            "speaks, and not how"
+        ]
+    alone = [
+        f"{emotion} ({next(iter(speakers[emotion]))})"
+        for emotion in ordered(speakers)
+        if len(speakers[emotion]) == 1 and speakers[emotion].total() > 1
+    ]
+    return (
+        [
+            "emotions that one speaker alone has, so that they cannot be told from that speaker: "
+            f"{listing(alone)}"
+        ]
+        if alone
+        else []
+    )
+
+
+def _pairs(manifest: Manifest, column: str) -> list[tuple[str, str]]:
+    """Speaker and what `column` says, of each utterance where both are known."""
+    both = zip(map(str, manifest.table["speaker"]), map(str, manifest.table[column]), strict=True)
+    return [(speaker, value) for speaker, value in both if speaker and value]

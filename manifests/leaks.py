@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ..errors import InputError, LeakError
 from .manifest import Manifest
 from .names import listing
+from .spellings import spelling
 from .splits import Split, grouping
 
 
@@ -75,9 +76,17 @@ def shared_speakers(manifest: Manifest, split: Split) -> int:
 
 
 def namesakes(manifests: Iterable[Manifest]) -> list[str]:
-    """Speakers of the same name in several corpora of one language: perhaps the same people."""
-    names = [(each.language, name) for each in manifests for name in set(each.table["speaker"])]
-    return sorted({name for (_, name), count in Counter(names).items() if name and count > 1})
+    """Speakers of the same name in several corpora of one language: perhaps the same people.
+
+    Names that differ in spelling alone (see `spelling`) are the same, and so are the languages of
+    several countries (`pt`, `pt-br`).
+    """
+    names: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for manifest in manifests:
+        language = manifest.language.partition("-")[0]
+        for name in sorted(set(map(str, manifest.table["speaker"])) - {""}):
+            names[language, spelling(name)].append(name)
+    return sorted({same[0] for same in names.values() if len(same) > 1})
 
 
 def _shared(word: str, split: Split, value: dict[str, str]) -> list[str]:
@@ -103,7 +112,9 @@ def _example(word: str, key: str, where: dict[str, str]) -> str:
     if word == "utterance":
         return f"{key} in {' and '.join(where)}"
     places = " and ".join(f"{part} ({name})" for part, name in where.items())
-    return f"in {places}" if word == "audio" else f"{key!r} in {places}"
+    if word == "audio":
+        return f"in {places}"
+    return f"{key!r} in {places}" if key else f"not known in {places}"
 
 
 def _values(manifest: Manifest, column: str) -> dict[str, str]:

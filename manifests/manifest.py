@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from .names import is_corpus_name, is_language, is_utterance_id, listing
+from .missing import is_missing
+from .names import id_from_path, is_corpus_name, is_utterance_id, problem_with_language
 from .paths import is_inside
-from .tables import read_table, write_table
+from .spellings import REMEDY, is_group, spelt_twice, tidy
+from .tables import Problems, read_table, summary, write_table
+from .text import plain
 from .vocabulary import ordered, problem_with
 
 if TYPE_CHECKING:
@@ -35,23 +39,33 @@ COLUMNS: tuple[str, ...] = (
 
 GENDERS: tuple[str, ...] = ("female", "male", "other", "")
 
+LONGEST_TEXT = 100_000
+"""Characters of a cell; what reads CSV files takes little more."""
+
 _HASH = re.compile(r"[0-9a-f]{16,64}")
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class ManifestError(InputError):
     """A table that is no manifest; `problems` are (row number from 0, what is wrong there)."""
 
-    def __init__(self, problems: list[tuple[int, str]]) -> None:
+    def __init__(self, problems: Problems, remedy: str = "") -> None:
         self.problems = problems
-        shown = [f"row {row + 1}: {text}" for row, text in problems]
-        super().__init__(f"this is no valid manifest: {listing(shown)}")
+        self.remedy = remedy
+        shown = summary([(row + 1, text) for row, text in problems], "row")
+        super().__init__(
+            f"this is no valid manifest: {', '.join(shown)}" + (f". {remedy}" if remedy else "")
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class Manifest:
     """A corpus as a table, one row per utterance, sorted by id. Treat the table as read-only.
 
-    All columns are text but `duration` (float, seconds). Blank speaker or gender means unknown.
+    All columns are text but `duration` (float, seconds). Blank speaker or gender means unknown,
+    and so do the words of `missing`, which are blanked; text is in one Unicode form, and no
+    speaker, session or emotion is spelt in two ways. `notes` tell what was changed for that.
 
     >>> import pandas as pd
     >>> row = dict(id="a", corpus="mine", language="pt", speaker="s1", gender="", emotion="fear",
@@ -65,22 +79,30 @@ class Manifest:
     """
 
     table: pd.DataFrame
+    notes: tuple[str, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
-        missing = [name for name in COLUMNS if name not in self.table.columns]
-        if missing:
-            raise InputError(f"a manifest needs the columns {', '.join(missing)}")
-        others = [name for name in self.table.columns if name not in COLUMNS]
-        table = self.table[[*COLUMNS, *others]].copy()
-        texts = [name for name in table.columns if name != "duration"]
-        table[texts] = table[texts].fillna("").astype(str)
-        problems = list(_problems(table))
+        import pandas as pd
+
+        columns = _columns(self.table)
+        notes: list[str] = []
+        for name in columns:
+            if name != "duration":
+                columns[name], told = tidy(name, columns[name])
+                notes += told
+        problems = list(_problems(columns))
         if problems:
             raise ManifestError(problems)
+        groups = filter(is_group, columns)
+        spelt = [problem for name in groups for problem in spelt_twice(name, columns[name])]
+        if spelt:
+            raise ManifestError(spelt, REMEDY)
+        table = pd.DataFrame(columns)
         # Four decimals are a tenth of a millisecond; rounding here makes saving lossless.
         table["duration"] = table["duration"].astype(float).round(4)
         table = table.sort_values("id", kind="stable", ignore_index=True)
         object.__setattr__(self, "table", table)
+        object.__setattr__(self, "notes", tuple(notes))
 
     def __len__(self) -> int:
         return len(self.table)
@@ -149,13 +171,14 @@ class Manifest:
         """
         import pandas as pd
 
-        read = read_table(path, COLUMNS)
+        read = read_table(path, COLUMNS, verbatim=("path",))
         frame = pd.DataFrame([row.cells for row in read.rows], columns=list(read.columns))
         try:
             return cls(frame)
         except ManifestError as invalid:
             lines = [row.line for row in read.rows] or [1]
-            raise read.problem([(lines[row], text) for row, text in invalid.problems]) from None
+            problems = [(lines[row], text) for row, text in invalid.problems]
+            raise read.problem(problems, invalid.remedy) from None
 
     def save(self, path: Path) -> None:
         """Write the manifest as CSV: UTF-8, LF, sorted by id, so that versions can be compared."""
@@ -166,31 +189,58 @@ class Manifest:
         write_table(path, [str(name) for name in self.table.columns], zip(*columns, strict=True))
 
 
-def _problems(table: pd.DataFrame) -> Iterator[tuple[int, str]]:
+def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
+    """The columns by name, those of a manifest first; all but `duration` as text, blank for NaN.
+
+    Raises:
+        InputError: a column is missing, or there twice.
+    """
+    names = [plain(str(name)) for name in table.columns]
+    missing = [name for name in COLUMNS if name not in names]
+    if missing:
+        raise InputError(f"a manifest needs the columns {', '.join(missing)}")
+    twice = [name for name, count in Counter(names).items() if count > 1 or not name]
+    if twice:
+        raise InputError(f"the columns of a manifest need a name each, which {twice[0]!r} is not")
+    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    for place, name in enumerate(names):
+        column = table.iloc[:, place].astype(object)
+        known = column.notna()
+        columns[name] = (
+            column.tolist() if name == "duration" else column.where(known, "").astype(str).tolist()
+        )
+    return columns
+
+
+def _problems(columns: Mapping[str, list[Any]]) -> Iterator[tuple[int, str]]:
     """Yield what is wrong with a manifest's rows, as (row number from 0, text)."""
-    if not len(table):
+    if not columns["id"]:
         yield 0, "there are no utterances"
         return
     checks: dict[str, Callable[[str], str | None]] = {
         "id": lambda v: None if is_utterance_id(v) else f"{v!r} is no id: use letters, digits, -_.",
         "corpus": lambda v: None if is_corpus_name(v) else f"{v!r} cannot name a corpus",
-        "language": lambda v: None if is_language(v) else f"{v!r} is no language code such as de",
+        "language": problem_with_language,
         "gender": lambda v: None if v in GENDERS else f"gender {v!r}; use {', '.join(GENDERS[:3])}",
         "emotion": problem_with,
-        "path": lambda v: None if is_inside(v) else f"the path {v!r} leaves the corpus root",
+        "path": _path_problem,
         "duration": _duration_problem,
         "audio_hash": _hash_problem,
     }
-    for column, check in checks.items():
-        values = list(table[column])
+    for column, values in columns.items():
+        check = checks.get(column, lambda _: None)
         # Most values of most columns repeat; each distinct one is judged once.
-        reasons = {value: check(str(value)) for value in set(values)}
-        for row, value in enumerate(values):
-            reason = reasons[value]
+        texts = list(map(str, values))
+        reasons = {text: _text_problem(column, text) or check(text) for text in set(texts)}
+        for row, text in enumerate(texts):
+            reason = reasons[text]
             if reason:
                 yield row, reason
+    for row, (name, path) in enumerate(zip(columns["id"], columns["path"], strict=True)):
+        if is_missing(name) and name != id_from_path(path):
+            yield row, f"the id is missing ({name!r})"
     for column in ("corpus", "language"):
-        values = list(table[column])
+        values = columns[column]
         for row, value in enumerate(values):
             if value != values[0]:
                 yield (
@@ -199,11 +249,25 @@ def _problems(table: pd.DataFrame) -> Iterator[tuple[int, str]]:
                 )
                 break
     seen: dict[str, int] = {}
-    for row, name in enumerate(map(str, table["id"])):
+    for row, name in enumerate(columns["id"]):
         first = seen.setdefault(name.lower(), row)
         if first != row:
-            other = str(table["id"].iloc[first])
+            other = columns["id"][first]
             yield row, f"duplicate id {name!r}" + ("" if other == name else f" (beside {other!r})")
+
+
+def _text_problem(column: str, text: str) -> str | None:
+    if len(text) > LONGEST_TEXT:
+        return f"{column} has more than {LONGEST_TEXT} characters"
+    return f"{column} {text!r} is no valid text" if _SURROGATE.search(text) else None
+
+
+def _path_problem(path: str) -> str | None:
+    if not is_inside(path):
+        return f"the path {path!r} leaves the corpus root"
+    if _CONTROL.search(path):
+        return f"the path {path!r} holds a control character; write it as %0A or the like"
+    return None
 
 
 def _duration_problem(text: str) -> str | None:
@@ -211,7 +275,9 @@ def _duration_problem(text: str) -> str | None:
         seconds = float(text)
     except ValueError:
         return f"the duration {text!r} is no number of seconds"
-    return None if math.isfinite(seconds) and seconds > 0 else f"the duration {text!r} cannot be"
+    if math.isfinite(seconds) and round(seconds, 4) > 0:
+        return None
+    return f"the duration {text!r} cannot be"
 
 
 def _hash_problem(text: str) -> str | None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterable
 
 from ..errors import InputError
+from .missing import LANGUAGES, is_missing
 
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 """Names that Windows keeps for devices, whatever follows the first dot."""
@@ -28,8 +30,23 @@ def is_utterance_id(name: str) -> bool:
 
 
 def is_language(code: str) -> bool:
-    """Whether `code` looks like a language tag in lower case: `de`, `pt-br`, `yue`."""
-    return bool(_LANGUAGE.fullmatch(code))
+    """Whether `code` looks like a language tag in lower case: `de`, `pt-br`, `yue`.
+
+    A code that tables write for "not known" (`nan`, `na`, `nil`, `und`) does not.
+    """
+    return bool(_LANGUAGE.fullmatch(code)) and not (code in LANGUAGES or is_missing(code))
+
+
+def problem_with_language(code: str) -> str | None:
+    """Say why `code` is no language tag; None if it is one."""
+    if is_language(code):
+        return None
+    if not _LANGUAGE.fullmatch(code):
+        return f"{code!r} is no language code: use one such as de, fr, pt or yue"
+    return (
+        f"{code!r} is what tables write where the language is not known; if the language of that "
+        f"code is meant, add its country, as in {'nan-tw' if code == 'nan' else f'{code}-xx'!r}"
+    )
 
 
 def check_corpus_name(name: str) -> None:
@@ -43,16 +60,23 @@ def check_corpus_name(name: str) -> None:
 
 def check_language(code: str) -> None:
     """Raise InputError unless `code` is a language tag in lower case."""
-    if not is_language(code):
-        raise InputError(f"{code!r} is no language code: use one such as de, fr, pt or yue")
+    problem = problem_with_language(code)
+    if problem:
+        raise InputError(problem)
 
 
 def id_from_path(path: str) -> str:
     """Make an utterance id of a relative path without its suffix: `a/b 1.wav` gives `a-b-1-<hash>`.
 
     Folders are joined with '-'. Where other characters have to go, eight digits of the path's
-    hash keep apart what would look the same.
+    hash keep apart what would look the same. Accents may be composed or not: the id is that of the
+    composed path (NFC).
     """
+    return id_from_form(unicodedata.normalize("NFC", path))
+
+
+def id_from_form(path: str) -> str:
+    """The id that a path gave when its Unicode form made a difference; see `id_from_path`."""
     stem = path.rsplit(".", 1)[0] if "." in path.rsplit("/", 1)[-1][1:] else path
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", stem.replace("/", "-")).strip("-.")
     if plain == stem.replace("/", "-") and is_utterance_id(plain):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 
 from ..errors import InputError
 
@@ -46,13 +46,55 @@ def restored_path(stored: str) -> str:
 def audio_path(root: Path, stored: str) -> Path:
     """Find the file of a manifest's `path` under `root`.
 
-    Accents may be composed on one file system and decomposed on another, and some systems write
-    undecodable bytes as `%8A` themselves: the first form that exists is taken. If none does, the
-    path as stored is returned, for the caller to report.
+    Accents may be composed on one file system and decomposed on another, in folders and files each
+    in their own way, and some systems write undecodable bytes as `%8A` themselves: the first form
+    that exists is taken. If none does, the path as stored is returned, for the caller to report.
     """
     restored = restored_path(stored)
     forms = [restored, *(unicodedata.normalize(form, restored) for form in ("NFC", "NFD")), stored]
-    return next((root / form for form in forms if exists(root / form)), root / restored)
+    found = next((root / form for form in forms if exists(root / form)), None)
+    if found is None and not restored.isascii():
+        found = _in_other_form(root, restored)
+    return found or root / restored
+
+
+def _in_other_form(root: Path, restored: str) -> Path | None:
+    """Find a file by the names of its folders and its own, each in any Unicode form."""
+    here = root
+    for part in PurePosixPath(restored).parts:
+        forms = (part, *(unicodedata.normalize(form, part) for form in ("NFC", "NFD")))
+        name = next((form for form in forms if exists(here / form)), None)
+        if name is None:
+            try:
+                names = os.listdir(here)  # noqa: PTH208 - names are wanted, as text
+            except (OSError, ValueError):
+                return None
+            name = next((each for each in sorted(names) if same_path(each, part)), None)
+        if name is None:
+            return None
+        here /= name
+    return here
+
+
+def same_path(one: str, other: str) -> bool:
+    """Whether two paths differ at most in the Unicode form of their names."""
+    return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
+
+
+def composed_path(root: Path, relative: str) -> str:
+    """The composed form (NFC) of a path below `root`, by which its file is found too.
+
+    The same on all systems, whichever form a list has or a file system gives. Where there are two
+    files whose names differ in form alone, each keeps its own.
+    """
+    composed = unicodedata.normalize("NFC", relative)
+    if composed == relative or not exists(root / relative):
+        return composed
+    found = audio_path(root, stored_path(composed))
+    try:
+        return composed if found.samefile(root / relative) else relative
+    except OSError:
+        return relative
 
 
 def exists(path: Path) -> bool:
@@ -65,30 +107,65 @@ def is_inside(stored: str) -> bool:
     return stored not in ("", ".") and not _LEAVES.search(stored)
 
 
-def audio_files(root: Path, depth: int, folder: str = "") -> list[str]:
-    """List audio files at most `depth` levels below a folder of `root`, relative to `root`, sorted.
+def audio_files(root: Path, depth: int) -> list[str]:
+    """List audio files at most `depth` levels below `root`, relative to `root`, sorted.
 
     Hidden files (`._x.wav`, which macOS leaves beside `x.wav`) and `__MACOSX` are not looked at.
+    Links are followed where they lead to something that was not seen yet, so that neither a loop
+    nor a link beside what it leads to gives anything twice.
 
     Raises:
         InputError: a folder cannot be read.
     """
-    here = root / folder
-    try:
-        with os.scandir(here) as children:
-            ordered = sorted(children, key=lambda child: child.name)
-    except OSError as error:
-        raise InputError(f"cannot read the folder {printable(here)}: {error.strerror}") from error
     found: list[str] = []
-    for child in ordered:
-        if child.name.startswith(".") or child.name == "__MACOSX":
-            continue
-        if child.is_dir():
-            if depth > 1:
-                found += audio_files(root, depth - 1, f"{folder}{child.name}/")
-        elif os.path.splitext(child.name)[1].lower() in AUDIO_SUFFIXES:  # noqa: PTH122
-            found.append(folder + child.name)
-    return found
+    links: list[str] = []
+    seen: set[str] = set()
+
+    def walk(folder: str) -> None:
+        real = os.path.realpath(root / folder)
+        if real in seen:
+            return
+        seen.add(real)
+        for child in _children(root / folder):
+            name = folder + child.name
+            if child.is_symlink():
+                links.append(name)
+            elif child.is_dir(follow_symlinks=False):
+                go_down(name)
+            elif _is_audio(name):
+                found.append(name)
+                seen.add(os.path.join(real, child.name))  # noqa: PTH118 - compared as text
+
+    def go_down(name: str) -> None:
+        if name.count("/") + 1 < depth:
+            walk(f"{name}/")
+
+    walk("")
+    # What really lies there went first, so that it is known by its own name.
+    for name in links:
+        real = os.path.realpath(root / name)
+        if os.path.isdir(real):  # noqa: PTH112 - unlike Path.is_dir, it never raises
+            go_down(name)
+        elif _is_audio(name) and real not in seen:
+            found.append(name)
+            seen.add(real)
+    return sorted(found)
+
+
+def _is_audio(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES  # noqa: PTH122
+
+
+def _children(folder: Path) -> list[os.DirEntry[str]]:
+    """What lies in a folder, by name, without what is hidden."""
+    try:
+        with os.scandir(folder) as children:
+            found = [child for child in children if not child.name.startswith(".")]
+    except OSError as error:
+        raise InputError(f"cannot read the folder {printable(folder)}: {error.strerror}") from error
+    return sorted(
+        (child for child in found if child.name != "__MACOSX"), key=lambda child: child.name
+    )
 
 
 def printable(path: PurePath) -> str:

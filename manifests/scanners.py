@@ -6,11 +6,13 @@ place is found too.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
 
 from ..errors import InputError
+from ..files import read_regular
 from .entries import Entry, Scan
 from .names import listing
 from .paths import audio_files, printable, stored_path
@@ -67,7 +69,11 @@ _EMOVO_EMOTIONS = {
 
 
 def scan_emodb(root: Path, options: Options) -> Scan:
-    """Scan EmoDB: `wav/03a01Fa.wav` = speaker, text, emotion letter, take."""
+    """Scan EmoDB: `wav/03a01Fa.wav` = speaker, text, emotion letter, take.
+
+    Version 2 has the signal of a laryngograph beside each utterance, under the same name, in
+    `laryngo/`: it is left out.
+    """
 
     def entry(name: re.Match[str], path: str) -> Entry:
         speaker, text, letter, take = name[1], name[2].lower(), name[3].upper(), name[4].lower()
@@ -80,7 +86,7 @@ def scan_emodb(root: Path, options: Options) -> Scan:
             extra={"sentence": text, "take": take},
         )
 
-    return _scan_names(root, _EMODB, (2, 3), entry)
+    return _scan_names(root, _EMODB, (2, 3), entry, beside="laryngo")
 
 
 def scan_cafe(root: Path, options: Options) -> Scan:
@@ -155,33 +161,42 @@ def _scan_names(
     pattern: re.Pattern[str],
     depths: tuple[int, ...],
     entry: Callable[[re.Match[str], str], Entry | None],
+    beside: str = "",
 ) -> Scan:
     """Parse the stems of all audio files down to the first of `depths` where any of them parses.
 
     The second depth finds a root given one level too high. Going there only when the first has
-    nothing leaves out the copy of itself that some archives hold.
+    nothing leaves out the copy of itself that some archives hold. Files in folders named `beside`
+    are no speech.
     """
+    real = root.resolve()
     for depth in depths:
         entries: list[Entry] = []
         foreign: list[str] = []
+        other: list[str] = []
         for file in audio_files(root, depth):
             name = pattern.fullmatch(file.rpartition("/")[2].rpartition(".")[0])
-            if name is None:
+            if beside and (real / file).parent.name.lower() == beside:
+                other.append(stored_path(file))
+            elif name is None:
                 foreign.append(stored_path(file))
             elif (parsed := entry(name, stored_path(file))) is not None:
                 entries.append(parsed)
         if entries:
             break
-    if not foreign:
-        return Scan(entries)
-    return Scan(
-        entries,
-        notes=[
-            f"{len(foreign)} audio files were left out, as their names are not this corpus's: "
-            f"{listing(foreign, 3)}"
-        ],
-    )
+    notes = [
+        f"{len(files)} audio files were left out, as {reason}: {listing(files, 3)}"
+        for files, reason in (
+            (foreign, "their names are not this corpus's"),
+            (other, f"what lies in {beside}/ is no speech"),
+        )
+        if files
+    ]
+    return Scan(entries, notes=notes)
 
+
+MOST_BYTES = 16 << 20
+"""A file of IEMOCAP's labels has less than 100 KB."""
 
 _TURN = re.compile(r"(Ses\d\d)[FM]_\w+_([FM])\w{3}")
 _IEMOCAP_EMOTIONS = {
@@ -218,19 +233,30 @@ def _session_folders(root: Path) -> list[PurePath]:
     """Find `SessionN` folders in `root`, else one level below; relative to `root`."""
     for pattern in ("Session*", "*/Session*"):
         found = [
-            PurePath(folder.relative_to(root))
+            folder
             for folder in sorted(root.glob(pattern))
             if re.fullmatch(r"Session\d+", folder.name) and folder.is_dir()
         ]
+        # A link beside the folder that it leads to is no other session.
+        real = {
+            os.path.realpath(folder): folder
+            for folder in sorted(found, key=lambda folder: (not folder.is_symlink(), folder))
+        }
         if found:
-            return found
+            return [
+                PurePath(folder.relative_to(root)) for folder in found if folder in real.values()
+            ]
     return []
 
 
 def _iemocap_turns(root: Path, session: PurePath, labels: Path) -> list[Entry]:
     """Read one evaluation file; turns outside the four classes are left out."""
     entries: list[Entry] = []
-    lines = labels.read_text(encoding="utf-8", errors="replace").splitlines()
+    try:
+        text = read_regular(labels, MOST_BYTES).decode("utf-8", "replace")
+    except OSError as error:
+        raise InputError(f"cannot read {printable(labels)}: {error.strerror}") from error
+    lines = text.splitlines()
     for number, line in enumerate(lines, 1):
         if not line.startswith("["):  # header, blank, and the annotators' C- and A- lines
             continue

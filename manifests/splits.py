@@ -16,6 +16,7 @@ from ..errors import InputError
 from .corpora import CORPORA
 from .manifest import Manifest
 from .names import did_you_mean
+from .spellings import REMEDY, spelt_twice
 
 Protocol = Literal["paper", "speaker", "authors"]
 PROTOCOLS: tuple[str, ...] = get_args(Protocol)
@@ -143,6 +144,9 @@ def _speaker(manifest: Manifest, seed: int) -> list[Split]:
 
 def _require_groups(manifest: Manifest, column: str) -> None:
     for needed in {"speaker": None, column: None}:
+        values = list(map(str, manifest.table[needed]))
+        for row, reason in spelt_twice(needed, values):
+            raise InputError(f"{manifest.corpus}, {manifest.ids[row]}: {reason}. {REMEDY}")
         unknown = manifest.table["id"][manifest.table[needed] == ""]
         if len(unknown):
             raise InputError(

@@ -12,7 +12,10 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 
 from ..errors import InputError
+from .missing import is_missing
 from .names import did_you_mean
+from .spellings import REMEDY, spelling, spelt_twice
+from .text import alike, plain
 
 EMOTIONS: tuple[str, ...] = (
     "neutral",
@@ -40,12 +43,17 @@ SYNONYMS: Mapping[str, str] = {
 }
 """Words that can mean only one emotion of the vocabulary."""
 
-_NAME = re.compile(r"[^\W\d_][\w-]{0,31}")
+_LONGEST = 32
+_OPPOSITES = ("un", "non", "not", "in", "dis", "anti", "no", "mis", "counter")
+"""Beginnings that make another word of a word: `unhappiness` is no slip for `happiness`."""
+
+LEFT_OUT = ""
+"""What a declared word stands for whose rows are left out."""
 
 
 def normalise(word: str) -> str:
-    """Strip, compose (NFC) and lower the case, so that `Angst`, `angst ` and `ANGST` are one."""
-    return unicodedata.normalize("NFC", word.strip()).lower()
+    """One form (see `plain`) and lower case, so that `Angst`, `angst ` and `ANGST` are one."""
+    return unicodedata.normalize("NFC", plain(word).lower())
 
 
 def ordered(emotions: Iterable[str]) -> tuple[str, ...]:
@@ -58,61 +66,168 @@ def ordered(emotions: Iterable[str]) -> tuple[str, ...]:
 def problem_with(emotion: str) -> str | None:
     """Say why `emotion` cannot stand in a manifest; None if it can.
 
-    The vocabulary's emotions can. So can another word in lower case, unless it is a synonym of the
-    vocabulary or nearly spelt like it: that is taken for a mistake.
+    The vocabulary's emotions can. So can another word in lower case, unless it means that the
+    emotion is not known, is a synonym of the vocabulary or is nearly spelt like it: that is taken
+    for a mistake. A word of several parts (`surprise-negative`) is no mistake, nor is an opposite.
     """
     if emotion in EMOTIONS:
         return None
-    if not _NAME.fullmatch(emotion) or emotion != normalise(emotion):
+    if is_missing(emotion):
+        return f"the emotion is missing{f' ({emotion!r})' if emotion else ''}"
+    if not _is_name(emotion) or emotion != normalise(emotion):
         return f"{emotion!r} is no name of an emotion: use one word in lower case"
     if emotion in SYNONYMS:
         return f"unknown emotion {emotion!r} (did you mean {SYNONYMS[emotion]!r}?)"
-    near = difflib.get_close_matches(emotion, EMOTIONS, n=1, cutoff=0.8)
-    return f"unknown emotion {emotion!r} (did you mean {near[0]!r}?)" if near else None
+    near = _slip(emotion)
+    return f"unknown emotion {emotion!r} (did you mean {near!r}?)" if near else None
+
+
+def _slip(word: str) -> str | None:
+    """The emotion of the vocabulary that `word` is nearly spelt like, if that seems a mistake."""
+    if len(_parts(word)) != 1 or _is_opposite(word):
+        return None
+    near = difflib.get_close_matches(word, EMOTIONS, n=1, cutoff=0.8)
+    return near[0] if near else None
+
+
+def _is_opposite(word: str) -> bool:
+    """Whether `word` is one that says the opposite of an emotion, such as `unhappy`."""
+    return any(
+        word.startswith(opposite)
+        and difflib.get_close_matches(word.removeprefix(opposite), (*EMOTIONS, *SYNONYMS), 1, 0.8)
+        for opposite in _OPPOSITES
+    )
+
+
+def _is_name(word: str) -> bool:
+    """Whether a word has only letters, digits, '-' and '_', begins with a letter and is short."""
+    plain_text = "".join(character for character in word if not _is_mark(character))
+    return re.fullmatch(r"[^\W\d_][\w-]*", plain_text) is not None and len(word) <= _LONGEST
+
+
+def _is_mark(character: str) -> bool:
+    """Whether a character belongs to the letter before, as vowels do in Hindi and Thai."""
+    return unicodedata.category(character)[0] == "M"
+
+
+def _parts(word: str) -> list[str]:
+    """The parts of a word that have letters: `surprise-neg2` has two."""
+    letters = (c if c.isalpha() or _is_mark(c) else " " for c in word)
+    return "".join(letters).split()
 
 
 def parse_declarations(text: str) -> dict[str, str]:
-    """Read a user's own words: `awe,Ärger=anger` adds `awe` and reads `ärger` as anger.
+    """Read a user's own words: `awe,Ärger=anger,xxx=`.
 
-    Returns what is written (normalised) to the emotion that it stands for.
+    That adds `awe`, reads `ärger` as anger and leaves out the rows that say `xxx`. A word that
+    means "not known" (`nan=`) leaves out all rows whose emotion is not known.
+
+    Returns what is written, in the form that `read_emotion` compares, to the emotion that it stands
+    for, or `LEFT_OUT`.
 
     Raises:
-        InputError: a declared emotion that the vocabulary has under nearly the same name.
+        InputError: what is declared cannot be an emotion, is one of the vocabulary's under nearly
+            the same name, or a word is given two meanings.
     """
     declared: dict[str, str] = {}
-    for item in filter(None, (part.strip() for part in text.split(","))):
-        written, _, meant = item.partition("=")
-        emotion = normalise(meant or written)
-        reason = problem_with(emotion)
-        if reason:
-            raise InputError(
-                f"emotions={text!r}: {reason}; to read a word of the corpus as an emotion of the "
-                "vocabulary, write word=emotion, such as angr=anger"
-            )
-        declared[normalise(written)] = emotion
-        declared.setdefault(emotion, emotion)
+    for item in filter(None, (plain(part) for part in text.split(","))):
+        written, equals, meant = (normalise(part) for part in item.partition("="))
+        word = alike(written)
+        problem = _problem_with_declaration(written, equals, meant)
+        emotion = meant if equals else written
+        if problem is None and declared.get(word, emotion) != emotion:
+            before = declared[word] or "left out"
+            problem = f"{written!r} is given two meanings, {before!r} and {emotion or 'left out'!r}"
+        if problem:
+            raise InputError(f"emotions={text!r}: {problem}")
+        declared[word] = emotion
+        if emotion == LEFT_OUT and is_missing(written):
+            declared[LEFT_OUT] = LEFT_OUT
+    for emotion in [name for name in declared.values() if name != LEFT_OUT]:
+        declared.setdefault(alike(emotion), emotion)
+    twice = spelt_twice("emotion", sorted({name for name in declared.values() if name}))
+    if twice:
+        raise InputError(f"emotions={text!r}: {twice[0][1]}. {REMEDY}")
     return declared
+
+
+def _problem_with_declaration(written: str, equals: str, meant: str) -> str | None:
+    if not written:
+        return "no word stands before '='; write word=emotion"
+    if "=" in meant:
+        return f"'{written}={meant}' has more than one '='; write word=emotion, or word= alone"
+    if equals and not meant:
+        return None
+    emotion = meant if equals else written
+    if is_missing(emotion):
+        return (
+            f"{emotion!r} means that the emotion is not known, and is no emotion; to leave out "
+            f"the rows that say so, write {written}="
+        )
+    reason = problem_with(emotion)
+    return reason and (
+        f"{reason}; to read a word of the corpus as an emotion of the vocabulary, write "
+        f"word=emotion, such as {option_for([emotion], '')}; an emotion of its own needs a name of "
+        "its own, such as other-anger"
+    )
 
 
 def read_emotion(written: str, declared: Mapping[str, str]) -> str:
     """Give the emotion that `written` stands for, by declaration, vocabulary or synonym.
 
+    Returns `LEFT_OUT` where a declaration says so.
+
     Raises:
-        ValueError: no such emotion; the message offers near misses and the way to declare it.
+        ValueError: no such emotion, or it is missing.
     """
     word = normalise(written)
-    if not word:
-        raise ValueError("the emotion is missing")
-    if word in declared:
-        return declared[word]
-    if word in EMOTIONS:
-        return word
-    if word in SYNONYMS:
-        return SYNONYMS[word]
-    choices = [*EMOTIONS, *SYNONYMS, *declared]
-    raise ValueError(
-        f"unknown emotion {written.strip()!r}{did_you_mean(word, choices)}; known are "
-        f"{', '.join(ordered([*EMOTIONS, *declared.values()]))}; a new one is declared with the "
-        f"option emotions={word}, another word for a known one with emotions={word}=anger "
-        f"(ser extract --option emotions={word})"
-    )
+    form = alike(written)
+    if form and form in declared:
+        return declared[form]
+    if is_missing(word):
+        if LEFT_OUT in declared:
+            return LEFT_OUT
+        raise ValueError(f"the emotion is missing{f' ({word!r})' if word else ''}")
+    if form in EMOTIONS:
+        return form
+    if form in SYNONYMS:
+        return SYNONYMS[form]
+    choices = dict.fromkeys((*EMOTIONS, *SYNONYMS, *filter(None, declared)))
+    near = "" if _is_opposite(word) else did_you_mean(word, choices)
+    raise ValueError(f"unknown emotion {word!r}{near}")
+
+
+def advice(written: str) -> tuple[str, str] | None:
+    """What a word that `read_emotion` refused could be declared as: the word, and the emotion.
+
+    A slip is read as what was meant, a word that can be an emotion is one, one that cannot gets a
+    name that can, and one that means "not known" is `LEFT_OUT`. None: no option can say it.
+    """
+    word = normalise(written)
+    if "," in word or "=" in word:
+        return None
+    if is_missing(word):
+        return word or "missing", LEFT_OUT
+    near = SYNONYMS.get(word) or _slip(word)
+    if near or problem_with(word) is None:
+        return word, near or word
+    name = "-".join(_parts(word))
+    digits = "-".join(re.findall(r"\d+", word))
+    name = (name or (f"label-{digits}" if digits else ""))[:_LONGEST].strip("-")
+    return word, (_slip(name) or name) if name and not is_missing(name) else LEFT_OUT
+
+
+def option_for(words: Iterable[str], given: str) -> str:
+    """A value of the option `emotions` with which all `words` are read, as far as it can say that.
+
+    Args:
+        words: as they are written; `read_emotion` refused them.
+        given: the option as it was given.
+    """
+    declared = parse_declarations(given)
+    names = {spelling(name): name for name in (*EMOTIONS, *filter(None, declared.values()))}
+    items: dict[str, str] = {}
+    for word, emotion in filter(None, map(advice, words)):
+        name = names.setdefault(spelling(emotion), emotion) if emotion else LEFT_OUT
+        items.setdefault(alike(word), word if word == name else f"{word}={name}")
+    return ",".join(filter(None, (plain(given).strip(","), *items.values())))

@@ -239,9 +239,9 @@ def test_missing_audio_is_bad_not_fatal(mine):
     [
         ("file,emotion\na.wav,anger\n", "line 1: the column 'path' is missing"),
         ("path,emotions\na.wav,anger\n", "did you mean 'emotions'"),
-        ("path;emotion\na.wav;anger\n", "semicolons"),
+        ("path;emotions\na.wav;anger\n", "separated by semicolons, are 'path', 'emotions'"),
         ("path,emotion,path\na.wav,anger,b.wav\n", "two columns are named 'path'"),
-        ("path,emotion,\na.wav,anger,\n", "column 3 has no name"),
+        ("path,emotion,\na.wav,anger,x\n", "column 3 has no name"),
         ("path,emotion\n", "no utterances"),
         ("path,emotion\n\na.wav,angr\n", "line 3: unknown emotion 'angr' (did you mean"),
         ("path,emotion\na.wav,\n", "line 2: the emotion is missing"),

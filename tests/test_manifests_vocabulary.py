@@ -20,10 +20,9 @@ def test_words_that_are_read():
     ]
 
 
-def test_unknown_words_offer_near_misses_and_a_way_out():
-    with pytest.raises(ValueError, match=r"unknown emotion 'angr' \(did you mean 'ang") as caught:
+def test_unknown_words_offer_near_misses():
+    with pytest.raises(ValueError, match=r"unknown emotion 'angr' \(did you mean 'ang"):
         read_emotion("angr", {})
-    assert "emotions=angr" in str(caught.value)
     with pytest.raises(ValueError, match="missing"):
         read_emotion("  ", {})
 

@@ -1,0 +1,102 @@
+"""The paths that a user's CSV has: relative to the corpus root, or absolute and inside it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+from urllib.parse import unquote, urlsplit
+
+from .paths import audio_path, composed_path, exists, is_inside, printable, stored_path
+
+
+class OutsideError(ValueError):
+    """An absolute path that does not lie in the corpus root."""
+
+
+def path_in_root(written: str, root: Path) -> str:
+    """Give the stored form of a path that a user wrote.
+
+    Raises:
+        OutsideError: it is absolute and not in `root`.
+        ValueError: it is missing, or leaves the root.
+    """
+    if not written.strip():
+        raise ValueError("the path is missing")
+    if not exists(root / written):
+        written = written.strip()
+    absolute = _absolute(written)
+    if absolute is not None:
+        bases = (root.absolute(), root.resolve())
+        base = next((base for base in bases if absolute.is_relative_to(base)), None)
+        if base is None or not isinstance(absolute, type(PurePath())):
+            raise OutsideError(f"the path {written!r} does not lie in the corpus root {root}")
+        path = Path(absolute).relative_to(base)
+    elif "\\" in written and not exists(root / written):  # a table made on Windows
+        path = Path(written.replace("\\", "/"))
+    else:
+        path = Path(written)
+    relative = path.as_posix()
+    if not is_inside(relative):
+        raise ValueError(f"the path {written!r} leaves the corpus root {root}")
+    # A path copied from a manifest is in the stored form already.
+    copied = not exists(root / path) and exists(audio_path(root, relative))
+    return relative if copied else stored_path(composed_path(root, relative))
+
+
+def outside_root(paths: Sequence[str], root: Path) -> str:
+    """Say what to do where absolute paths lie outside the corpus root.
+
+    Args:
+        paths: all paths of the table, as they are written.
+    """
+    absolute = [path for written in paths if (path := _absolute(written.strip())) is not None]
+    outside = [path for path in absolute if not _is_in(path, root)]
+    there = sum(exists(Path(path)) for path in outside)
+    if not there:
+        return "No such file exists on this machine. " + _relative(outside[0], root)
+    try:
+        common = Path(os.path.commonpath([str(path.parent) for path in absolute]))
+        for written in paths:
+            path_in_root(written, common)
+        others = [written for written in paths if _absolute(written.strip()) is None]
+        fits = all(exists(audio_path(common, path_in_root(path, common))) for path in others)
+    except ValueError:
+        fits = False
+    if not fits:
+        return f"{there} of them exist. Write all paths relative to one folder, and give it: --root"
+    missing = f", where {there} of them exist" if there < len(outside) else ""
+    return f"Their common folder is {printable(common)}{missing}: --root {shlex.quote(str(common))}"
+
+
+def _absolute(written: str) -> PurePath | None:
+    """The path, if it is an absolute one of any system, or in a `file:` address."""
+    if written.lower().startswith("file:"):
+        try:
+            written = unquote(urlsplit(written).path)
+        except ValueError:
+            return None
+        if PureWindowsPath(written[1:]).drive:  # file:///C:/x.wav
+            written = written[1:]
+    try:
+        path = Path(written).expanduser() if written.startswith("~") else Path(written)
+    except RuntimeError:  # of a user who is not known here
+        path = Path(written)
+    if path.is_absolute():
+        return path
+    foreign = (PureWindowsPath(written), PurePosixPath(written))
+    return next((path for path in foreign if path.is_absolute()), None)
+
+
+def _is_in(path: PurePath, root: Path) -> bool:
+    return any(path.is_relative_to(base) for base in (root.absolute(), root.resolve()))
+
+
+def _relative(path: PurePath, root: Path) -> str:
+    """How to write an absolute path of another machine: as what lies below the root, if it does."""
+    tails = (PurePosixPath(*path.parts[first:]) for first in range(1, len(path.parts)))
+    found = next((tail for tail in tails if exists(root / tail)), None)
+    if found is None:
+        return "Write paths relative to the folder that holds the audio here, and give it: --root"
+    return f"Write paths relative to {printable(root)}: {str(found)!r} is there"
