@@ -13,7 +13,13 @@ from .csv_paths import OutsideError, outside_root, path_in_root
 from .entries import Entry, Scan
 from .manifest import GENDERS
 from .missing import is_missing
-from .names import check_language, id_from_path, is_utterance_id, listing
+from .names import (
+    check_language,
+    id_from_path,
+    is_utterance_id,
+    listing,
+    problem_with_language,
+)
 from .spellings import REMEDY, is_group, spelt_twice, tidy
 from .tables import Row, Table, read_table
 from .text import plain
@@ -100,8 +106,8 @@ def scan_csv(file: Path, root: Path, language: str | None, options: Mapping[str,
         )
         for row in rows
     ]
-    spoken = _language(table, {row.line: cells[row.line].get("language", "") for row in rows})
-    return Scan(entries, _chosen_language(file, spoken, language), found.notes)
+    codes = {row.line: cells[row.line].get("language", "") for row in rows}
+    return Scan(entries, _language(table, codes, language, found), found.notes)
 
 
 def _emotions(
@@ -177,19 +183,21 @@ def _tidied(table: Table, rows: list[Row], found: _Findings) -> dict[int, dict[s
 
 def _paths(table: Table, rows: list[Row], root: Path, found: _Findings) -> dict[int, str]:
     paths: dict[int, str] = {}
-    outside: list[tuple[int, str]] = []
+    outside: list[Row] = []
     for row in rows:
         try:
             paths[row.line] = path_in_root(row.cells["path"], root)
-        except OutsideError as error:
-            outside.append((row.line, str(error)))
+        except OutsideError:
+            outside.append(row)
         except ValueError as error:
             found.wrong(row.line, str(error))
     if outside:
-        line, reason = outside[0]
-        more = f", and so do {len(outside) - 1} more absolute paths" if len(outside) > 1 else ""
+        count = (
+            "an absolute path does" if len(outside) == 1 else f"{len(outside)} absolute paths do"
+        )
         raise InputError(
-            f"{table.file}, line {line}: {reason}{more}.\n"
+            f"{table.file}: {count} not lie in the corpus root {root}, such as line "
+            f"{outside[0].line}: the path {outside[0].cells['path']!r}.\n"
             f"{outside_root([row.cells['path'] for row in rows], root)}"
         )
     return paths
@@ -240,28 +248,31 @@ def _tag(code: str) -> str:
     return plain(code).lower().replace("_", "-")
 
 
-def _language(table: Table, spoken: Mapping[int, str]) -> str:
-    """The one language that the lines have, blank if none has any."""
+def _language(table: Table, codes: Mapping[int, str], given: str | None, found: _Findings) -> str:
+    """The one language of a corpus: of its lines, or as it was given."""
     first: dict[str, int] = {}
-    for line, code in spoken.items():
-        if not is_missing(code):
-            first.setdefault(code, line)
-    if len(first) > 1:
+    for line, code in codes.items():
+        first.setdefault(code, line)
+    spoken = [code for code in first if not is_missing(code)]
+    if len(spoken) > 1:
         raise table.problem(
-            [(line, f"language {code!r}") for code, line in first.items()],
+            [(first[code], f"language {code!r}") for code in spoken],
             "A corpus has one language: make one corpus of each.",
         )
-    return next(iter(first), "")
-
-
-def _chosen_language(file: Path, spoken: str, given: str | None) -> str:
-    if given and spoken and given != spoken:
-        raise InputError(f"{file} says language {spoken!r}, but {given!r} was asked for")
-    language = given or spoken
+    if given and spoken and given != spoken[0]:
+        raise InputError(f"{table.file} says language {spoken[0]!r}, but {given!r} was asked for")
+    language = given or next(iter(spoken), "")
+    absent = [code for code in first if code and is_missing(code)]
     if not language:
+        hint = f" that says more than {listing(map(repr, absent))}" if absent else ""
+        more = "".join(
+            f"\n{problem}" for problem in map(problem_with_language, absent[:1]) if problem
+        )
         raise InputError(
-            f"which language is {file}? Give --language, such as --language pt, or a column "
-            "'language'"
+            f"which language is {table.file}? Give --language, such as --language pt, or a column "
+            f"'language'{hint}{more}"
         )
     check_language(language)
+    if absent:
+        found.notes.append(f"language: {listing(map(repr, absent))} means 'not known'")
     return language

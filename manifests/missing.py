@@ -17,17 +17,26 @@ import unicodedata
 
 from .text import alike, plain
 
+_SHORT = 5
+"""Letters below which accents make another word."""
+
 
 def _letters(word: str) -> str:
-    """The letters, digits and pictures of a word, without accents, in any case."""
+    """The letters, digits and pictures of a word in any case; long ones without accents."""
     if word.isascii():
         return re.sub("[^a-z0-9]", "", alike(word))
-    kept = (
+    kept = [
         character
-        for character in unicodedata.normalize("NFKD", alike(word))
-        if unicodedata.category(character)[0] in "LN"
+        for character in unicodedata.normalize("NFC", alike(word))
+        if unicodedata.category(character)[0] in "LMN"
         or (unicodedata.category(character) == "So" and character != "\ufffd")
-    )
+    ]
+    if all(unicodedata.category(character)[0] == "M" for character in kept):
+        return ""
+    # Accents are often left out. Short words are other words with them: Nán is a name.
+    if len(kept) >= _SHORT:
+        decomposed = unicodedata.normalize("NFD", "".join(kept))
+        kept = [character for character in decomposed if unicodedata.category(character) != "Mn"]
     return "".join(kept)
 
 

@@ -229,5 +229,8 @@ def option_for(words: Iterable[str], given: str) -> str:
     items: dict[str, str] = {}
     for word, emotion in filter(None, map(advice, words)):
         name = names.setdefault(spelling(emotion), emotion) if emotion else LEFT_OUT
-        items.setdefault(alike(word), word if word == name else f"{word}={name}")
+        if is_missing(word):
+            items.setdefault(LEFT_OUT, "missing=")
+        else:
+            items.setdefault(alike(word), word if word == name else f"{word}={name}")
     return ",".join(filter(None, (plain(given).strip(","), *items.values())))
