@@ -40,9 +40,11 @@ def path_in_root(written: str, root: Path) -> str:
     relative = path.as_posix()
     if not is_inside(relative):
         raise ValueError(f"the path {written!r} leaves the corpus root {root}")
+    composed = composed_path(root, relative)
+    stored = stored_path(composed)
     # A path copied from a manifest is in the stored form already.
-    copied = not exists(root / path) and exists(audio_path(root, relative))
-    return relative if copied else stored_path(composed_path(root, relative))
+    copied = not exists(audio_path(root, stored)) and exists(audio_path(root, composed))
+    return composed if copied else stored
 
 
 def outside_root(paths: Sequence[str], root: Path) -> str:
