@@ -286,3 +286,86 @@ def test_accents_composed_or_not(tmp_path):
     decomposed = tree(tmp_path, "Cole\u0300re/a.wav") / "Cole\u0300re"
     found = audio_path(tmp_path, "Col\u00e8re/a.wav")
     assert found.samefile(decomposed / "a.wav")
+
+
+# --- second copies: laryngograph, links ---
+
+
+def linked(path, target, folder=True):
+    try:
+        path.symlink_to(target, target_is_directory=folder)
+    except OSError:
+        pytest.skip("links cannot be made here")
+
+
+@pytest.mark.parametrize("above", ["", "EmoDB2/"])
+@pytest.mark.parametrize("name", ["laryngo", "Laryngo"])
+def test_the_laryngograph_of_emodb_2_is_left_out(tmp_path, above, name):
+    tree(
+        tmp_path,
+        *(f"{above}wav/{stem}.wav" for stem in ("03a01Fa", "08a02Na")),
+        *(f"{above}{name}/{stem}.wav" for stem in ("03a01Fa", "08a02Na", "09a01Fa", "x")),
+    )
+    found = scan("emodb", tmp_path)
+    assert {key: entry.path for key, entry in found.items()} == {
+        "03a01Fa": f"{above}wav/03a01Fa.wav",
+        "08a02Na": f"{above}wav/08a02Na.wav",
+    }
+    assert CORPORA["emodb"].scan(tmp_path, {}).notes == [
+        "4 audio files were left out, as what lies in laryngo/ is no speech: "
+        f"{above}{name}/03a01Fa.wav, {above}{name}/08a02Na.wav, {above}{name}/09a01Fa.wav "
+        "and 1 more"
+    ]
+    assert scan("emodb", tmp_path / above / name) == {}
+
+
+def test_a_link_to_the_root_in_the_root(tmp_path):
+    tree(tmp_path, "wav/03a01Fa.wav", "wav/08a02Na.wav")
+    linked(tmp_path / "again", tmp_path)
+    linked(tmp_path / "wav" / "up", "..")
+    linked(tmp_path / "wav" / "here", ".")
+    for root in (tmp_path, tmp_path / "wav", tmp_path / "again"):
+        assert sorted(scan("emodb", root)) == ["03a01Fa", "08a02Na"]
+    assert scan("emodb", tmp_path)["03a01Fa"].path == "wav/03a01Fa.wav"
+
+
+def test_links_beside_what_they_lead_to(tmp_path):
+    tree(tmp_path, "wav/03a01Fa.wav", "wav/08a02Na.wav")
+    linked(tmp_path / "audio", "wav")  # sorts before what is really there
+    linked(tmp_path / "dead", "nowhere")
+    linked(tmp_path / "round", "round")
+    linked(tmp_path / "one", "two")
+    linked(tmp_path / "two", "one")
+    linked(tmp_path / "03a01Fa.wav", "wav/03a01Fa.wav", folder=False)
+    found = scan("emodb", tmp_path)
+    assert {key: entry.path for key, entry in found.items()} == {
+        "03a01Fa": "wav/03a01Fa.wav",
+        "08a02Na": "wav/08a02Na.wav",
+    }
+
+
+def test_links_are_followed_where_nothing_else_leads(tmp_path):
+    tree(tmp_path / "disk", "03a01Fa.wav")
+    (tmp_path / "root").mkdir()
+    linked(tmp_path / "root" / "wav", tmp_path / "disk")
+    assert scan("emodb", tmp_path / "root")["03a01Fa"].path == "wav/03a01Fa.wav"
+
+
+def test_a_linked_session_of_iemocap_is_not_read_twice(tmp_path):
+    turn = "Ses01F_impro01_F000"
+    labels = tmp_path / "Session1" / "dialog" / "EmoEvaluation"
+    labels.mkdir(parents=True)
+    (labels / "Ses01F_impro01.txt").write_text(f"[6.2 - 8.2]\t{turn}\tneu\t[2, 2, 2]\n")
+    linked(tmp_path / "Session0", "Session1")
+    linked(tmp_path / "self", ".")
+    (entry,) = CORPORA["iemocap"].scan(tmp_path, {}).entries
+    assert entry.path == f"Session1/sentences/wav/Ses01F_impro01/{turn}.wav"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_labels_of_iemocap_that_are_a_pipe(tmp_path):
+    labels = tmp_path / "Session1" / "dialog" / "EmoEvaluation"
+    labels.mkdir(parents=True)
+    os.mkfifo(labels / "Ses01F_impro01.txt")
+    with pytest.raises(InputError, match="not a regular file"):
+        CORPORA["iemocap"].scan(tmp_path, {})
