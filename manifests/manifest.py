@@ -204,11 +204,12 @@ def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
         raise InputError(f"the columns of a manifest need a name each, which {twice[0]!r} is not")
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     for place, name in enumerate(names):
-        column = table.iloc[:, place].astype(object)
-        known = column.notna()
-        columns[name] = (
-            column.tolist() if name == "duration" else column.where(known, "").astype(str).tolist()
-        )
+        column = table.iloc[:, place]
+        cells = column.astype(object).tolist()
+        if name != "duration":
+            absent = column.isna().tolist()
+            cells = ["" if no else str(cell) for cell, no in zip(cells, absent, strict=True)]
+        columns[name] = cells
     return columns
 
 
