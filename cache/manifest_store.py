@@ -91,20 +91,30 @@ def with_known_ids(cache: Cache, manifest: Manifest) -> Manifest:
 
 
 def _with_ids_of(old: Manifest, new: Manifest) -> Manifest:
-    from ..manifests import Manifest, id_from_form, id_from_path
+    from ..manifests import Manifest, id_from_path
 
-    known: dict[tuple[str, str], str] = {}
-    for id, path, audio in _rows(old):
-        if id == id_from_form(path):
-            known[id_from_path(path), audio] = id
+    known = {
+        (id_from_path(path), audio): id
+        for id, path, audio in _rows(old)
+        if _is_made_of(id, path) and not path.isascii()
+    }
     taken = set(new.ids)
     ids = [
         other
-        if id == id_from_path(path) and (other := known.get((id, audio), id)) not in taken
+        if (other := known.get((id_from_path(path), audio), id)) not in taken
+        and _is_made_of(id, path)
         else id
         for id, path, audio in _rows(new)
     ]
     return new if ids == list(new.ids) else Manifest(new.table.assign(id=ids))
+
+
+def _is_made_of(id: str, path: str) -> bool:
+    """Whether an id was made of a path, in whatever Unicode form it then had."""
+    from ..manifests import id_from_form
+
+    forms = (path, *(unicodedata.normalize(form, path) for form in ("NFC", "NFD")))
+    return id in map(id_from_form, forms)
 
 
 def _rows(manifest: Manifest) -> Iterator[tuple[str, str, str]]:

@@ -122,6 +122,16 @@ def as_made_before(made, form):
     return Manifest(made.table.assign(path=paths, id=list(map(id_from_form, paths))))
 
 
+@pytest.mark.parametrize("before", ["NFC", "NFD"])
+def test_an_old_manifest_comes_to_a_new_cache(cache, tmp_path, before):
+    file = listed(tmp_path, "NFC")
+    made = build_manifest("mine", tmp_path / "audio", csv=file, language="fr").manifest
+    store_manifest(cache, made)
+    old = as_made_before(made, before)
+    assert store_manifest(cache, old) is None
+    assert with_known_ids(cache, old).ids == made.ids
+
+
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 @pytest.mark.parametrize("before", ["NFC", "NFD"])
 def test_a_cache_of_another_system_is_of_the_same_corpus(cache, tmp_path, form, before):
