@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from urllib.parse import unquote, urlsplit
 
+from .missing import is_missing
 from .paths import audio_path, composed_path, exists, is_inside, printable, stored_path
 
 
@@ -22,10 +23,10 @@ def path_in_root(written: str, root: Path) -> str:
         OutsideError: it is absolute and not in `root`.
         ValueError: it is missing, or leaves the root.
     """
-    if not written.strip():
-        raise ValueError("the path is missing")
     if not exists(root / written):
         written = written.strip()
+    if not written or (is_missing(written) and not exists(root / written)):
+        raise ValueError(f"the path is missing{f' ({written!r})' if written else ''}")
     absolute = _absolute(written)
     if absolute is not None:
         bases = (root.absolute(), root.resolve())

@@ -106,6 +106,21 @@ _NEGATIVE = re.compile(r"[-−–—]\s*\d+([.,]0*)?")
 """-1, -99, -999.0: no person, session or class has such a number, but SPSS and scripts write it."""
 
 
+_ROLES_TEXT = (
+    "speaker spk spkr subject subj actor person participant talker voice gender sex emotion label "
+    "language lang session name sprecher locuteur hablante parlante falante"
+)
+_ROLES = frozenset(_ROLES_TEXT.split())
+
+
+def _only_missing(word: str) -> bool:
+    """Whether a word is put together of such as are missing, like `nan nan` and `spk_nan`."""
+    parts = [part for part in re.split(r"[\W_]+", word) if part and part not in _ROLES]
+    return bool(parts) and (
+        _letters("".join(parts)) in WORDS or all(_letters(part) in WORDS for part in parts)
+    )
+
+
 def is_missing(text: str, numbers: bool = True) -> bool:
     """Whether a cell says that something is not known; a blank one does.
 
@@ -122,6 +137,7 @@ def is_missing(text: str, numbers: bool = True) -> bool:
     return (
         not letters
         or letters in WORDS
+        or _only_missing(word)
         or word in _WRITTEN
         or word.replace(" ", "") in _WRITTEN
         or plain(text).replace(" ", "") in _EXACT

@@ -357,6 +357,15 @@ def test_a_semicolon_inside_a_cell_is_no_separator(tmp_path):
 # --- paths ---
 
 
+@pytest.mark.parametrize("word", ["", "nan", "None", "N/A", "-"])
+def test_a_path_that_is_missing(tmp_path, word):
+    assert "line 3: the path is missing" in message(
+        tmp_path, f"path,emotion\na.wav,fear\n{word},calm\n"
+    )
+    (tmp_path / "nan").touch()
+    assert scan(tmp_path, "path,emotion\nnan,fear\n").entries[0].path == "nan"
+
+
 def test_absolute_paths_get_the_root_that_works(tmp_path):
     audio = tmp_path / "some where" / "audio"
     for number in range(185):

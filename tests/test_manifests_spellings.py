@@ -21,6 +21,7 @@ WRITTEN = [
     *("NULL", "nil", "-NaN", "1.#QNAN", "-1.#IND", "nan(ind)", "NA_character_", ".", ".a", "._"),
     *("SYSMIS", "-99", "-1", "-999.0", "−9", "\\N", "(null)", "<nil>", "undefined", "pd.NA"),
     *("--undefined--", "<unk>", "<UNK>", "[unk]", "unk", "unk."),
+    *("nan nan", "None_None", "spk_nan", "Speaker: unknown", "subject N/A", "session-nan"),
     # spreadsheets
     *("#VALUE!", "#REF!", "#DIV/0!", "#NULL!", "#NAME?", "#NUM!", "#SPILL!", "#NV", "#WERT!"),
     *("#BEZUG!", "#NOM?", "#¡VALOR!", "#¿NOMBRE?", "#N/D", "Err:502", "########"),
@@ -53,7 +54,21 @@ PEOPLE = [
         "Nilsson",
     ),
     *("Anna", "x", "xxx", "other", "A", "N", "K.A.", "ND", "dk", "una", "Ines", "Ses01F", "-a-1"),
-    *("speaker unknown 1", "unknown1", "N1", "na2", "山田", "☺", "Ω", "Б"),
+    *(
+        "Nan Goldin",
+        "nan-tw",
+        "speaker",
+        "spk_1",
+        "spk",
+        "unknown_2",
+        "unknown1",
+        "N1",
+        "na2",
+        "山田",
+        "☺",
+        "Ω",
+        "Б",
+    ),
 ]
 
 
