@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from functools import lru_cache
 from pathlib import Path, PurePath, PurePosixPath
 
 from ..errors import InputError
@@ -66,19 +67,21 @@ def _in_other_form(root: Path, restored: str) -> Path | None:
         name = next((form for form in forms if exists(here / form)), None)
         if name is None:
             try:
-                names = os.listdir(here)  # noqa: PTH208 - names are wanted, as text
+                names = _by_composed_name(here, here.stat().st_mtime_ns)
             except (OSError, ValueError):
                 return None
-            name = next((each for each in sorted(names) if same_path(each, part)), None)
+            name = names.get(unicodedata.normalize("NFC", part))
         if name is None:
             return None
         here /= name
     return here
 
 
-def same_path(one: str, other: str) -> bool:
-    """Whether two paths differ at most in the Unicode form of their names."""
-    return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
+@lru_cache(maxsize=8)
+def _by_composed_name(folder: Path, changed: int) -> dict[str, str]:
+    """The names in a folder by their composed form; read once for as long as it looks the same."""
+    names = sorted(os.listdir(folder), reverse=True)  # noqa: PTH208 - names are wanted, as text
+    return {unicodedata.normalize("NFC", name): name for name in names}
 
 
 def composed_path(root: Path, relative: str) -> str:
