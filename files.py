@@ -26,7 +26,8 @@ def open_regular(path: Path, below: Path | None = None) -> BinaryIO:
     Raises:
         OSError: it cannot be opened, is no regular file, or lies elsewhere; `strerror` says which.
     """
-    if below is not None and not path.resolve().is_relative_to(below.resolve()):
+    # Not Path.resolve, which raises a RuntimeError for a link to itself.
+    if below is not None and not _real(path).is_relative_to(_real(below)):
         raise OSError(errno.EINVAL, f"it is a link that leads out of {below}", str(path))
     flags = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_NONBLOCK"))
     descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0))
@@ -37,6 +38,10 @@ def open_regular(path: Path, below: Path | None = None) -> BinaryIO:
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
 
 
 def read_regular(path: Path, most: int, below: Path | None = None) -> bytes:

@@ -4,15 +4,18 @@ The format is described in `docs/shard-format.md`.
 """
 
 from .features import Features, StoredFeatures
-from .folders import default_cache_folder
+from .folders import Problem, default_cache_folder
+from .holdings import Holding
 from .keys import FeatureKey
 from .manifest_store import store_manifest, with_known_ids
-from .store import Cache, Holding, Removal
-from .verify import Problem, VerifyReport
+from .removal import Collection, Removal
+from .store import Cache
+from .verify import VerifyReport
 from .writer import ShardWriter
 
 __all__ = [
     "Cache",
+    "Collection",
     "FeatureKey",
     "Features",
     "Holding",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,10 @@ from ..cores import cores
 from ..errors import CorruptShardError, SerError
 from .keys import FeatureKey
 from .layout import row_checksum
+from .opening import GoneError, enough_memory
 from .shard import ShardIndex, damaged, first_wrong, map_shard, read_pieces
+
+T = TypeVar("T")
 
 JOB_BYTES = 8 << 20
 """About how much is copied at once: enough for the system's fastest way of copying."""
@@ -26,6 +30,8 @@ MAX_THREADS = 4
 """More do not make memory faster."""
 MAPS = 64
 """Shards of a feature that are mapped at the same time."""
+LOOKS = 3
+"""How often features are looked for whose shards other processes remove meanwhile."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +68,7 @@ class StoredFeatures:
         ids: the n utterances.
         shards: where they are.
         rows: (n): for each id, its place among the utterances of all `shards`, one after the other.
+        find: finds the same features anew, once a shard is gone; raises where they are not there.
     """
 
     def __init__(
@@ -70,8 +77,10 @@ class StoredFeatures:
         ids: Sequence[str],
         shards: Sequence[ShardIndex],
         rows: npt.NDArray[np.int64],
+        find: Callable[[], StoredFeatures] | None = None,
     ) -> None:
         self.key = key
+        self._find = find
         self.ids = tuple(ids)
         self._dtype: np.dtype[Any] = np.dtype(key.dtype).newbyteorder("<")
         self._shards = shards
@@ -93,10 +102,14 @@ class StoredFeatures:
 
         Raises:
             CorruptShardError: its bytes are not those that were written.
+            MissingFeaturesError: its shard was removed, and no other has it.
             SerError: its shard cannot be opened.
         """
         if not 0 <= index < len(self):
             raise IndexError(index)
+        return self._looking_again(lambda: self._one(index))
+
+    def _one(self, index: int) -> npt.NDArray[np.floating[Any]]:
         start = self._begin[index]
         size = self._bounds[index + 1] - self._bounds[index]
         data = self._map(int(self._shard[index]))[start : start + size]
@@ -128,11 +141,17 @@ class StoredFeatures:
 
         Raises:
             CorruptShardError: an utterance's bytes are not those that were written.
-            SerError: a shard cannot be opened, or there is no room for a temporary file.
+            MissingFeaturesError: a shard was removed, and no other has what it had.
+            SerError: a shard cannot be opened, or there is no room for a temporary file, or no
+                memory.
         """
+        with enough_memory(f"{self.key.feature}, {self.nbytes / 1e6:.1f} MB"):
+            return self._looking_again(lambda: self._read(mapped))
+
+    def _read(self, mapped: bool) -> Features:
         if not mapped:
             frames = np.empty(self.shape, self.key.dtype)
-            self.read_into(frames)
+            self._fill(frames)
             return Features(self.key, self.ids, frames, self.offsets)
         if len(self._runs) == 1 and self._begin[0] % self._dtype.itemsize == 0:
             own = map_shard(self._shards[self._shard[0]], mmap.ACCESS_COPY)
@@ -152,6 +171,27 @@ class StoredFeatures:
         Raises:
             as `read`; what `frames` holds then is not to be used.
         """
+        with enough_memory(f"{self.key.feature}, {self.nbytes / 1e6:.1f} MB"):
+            self._looking_again(lambda: self._fill(frames))
+
+    def _looking_again(self, do: Callable[[], T]) -> T:
+        """Do something that reads; where a shard is gone, look where its utterances are now."""
+        for left in reversed(range(LOOKS)):
+            try:
+                return do()
+            except GoneError:
+                if self._find is None or not left:
+                    raise
+                found = self._find()
+                if not np.array_equal(found._bounds, self._bounds):
+                    raise SerError(
+                        f"{self.key.feature}: other features took the place of these while they "
+                        "were read. Run the same command again"
+                    ) from None
+                self.__dict__ = found.__dict__
+        raise AssertionError
+
+    def _fill(self, frames: npt.NDArray[np.floating[Any]]) -> None:
         self._check_all(frames.reshape(-1).view(np.uint8), self._copy)
         if frames.dtype != self._dtype:  # a machine that stores the other byte first
             frames.byteswap(inplace=True)
@@ -204,6 +244,8 @@ class StoredFeatures:
                 size = int(self._bounds[-1])
                 return np.frombuffer(mmap.mmap(file.fileno(), size), np.uint8)
         except OSError as error:
+            if error.errno == errno.ENOMEM:
+                raise MemoryError from error
             raise SerError(
                 f"{tempfile.gettempdir()}: no temporary file of {self._bounds[-1]} bytes can be "
                 f"written ({error.strerror}); set TMPDIR to a folder with more room"

@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 import os
+import stat
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CorruptShardError, InputError, SerError
 from . import layout
 from .keys import MAX_KEY_BYTES, FeatureKey
+from .opening import GoneError, check_own, open_file, read_file
 from .shard import read_index
 
 if TYPE_CHECKING:
     from ..manifests import Manifest
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A damaged or foreign file or folder of a cache: where, what is wrong, and what to do."""
+
+    path: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+    @classmethod
+    def of(cls, path: Path, error: SerError) -> Problem:
+        """The problem that an error tells, about `path` or a file in it."""
+        start, _, reason = str(error).partition(": ")
+        inside = reason and Path(start).is_relative_to(path)
+        return cls(Path(start), reason) if inside else cls(path, str(error))
 
 
 def default_cache_folder() -> Path:
@@ -25,47 +46,97 @@ def default_cache_folder() -> Path:
 
 
 def entries(folder: Path) -> list[Path]:
-    """What lies in `folder`, by name, hidden and unfinished files left out; empty if absent."""
+    """What lies in `folder`, by name, hidden and unfinished files left out; empty if absent.
+
+    Raises:
+        InputError: it is not a folder, or the cache above it is none.
+        SerError: it cannot be listed.
+    """
     try:
         names = sorted(name for name in os.listdir(folder) if not name.startswith("."))  # noqa: PTH208
     except FileNotFoundError:
         return []
     except NotADirectoryError as error:
-        raise InputError(f"{folder.parent} is not a folder; a cache is one") from error
+        file = folder if os.path.lexists(folder) else folder.parent
+        raise InputError(f"{file} is not a folder; a cache is one, with folders in it") from error
     except OSError as error:
         raise SerError(f"{folder}: cannot be listed ({error.strerror})") from error
     return [folder / name for name in names]
 
 
 def feature_folders(cache: Path) -> list[Path]:
-    """The folders of `cache` that are named as a feature folder is."""
-    return [path for path in entries(cache / "features") if layout.FOLDER_NAME.fullmatch(path.name)]
+    """What is named as a feature folder is, whatever it may be.
+
+    Raises:
+        SerError: they cannot be listed.
+    """
+    features = cache / "features"
+    check_own(features, cache)
+    return [path for path in entries(features) if layout.FOLDER_NAME.fullmatch(path.name)]
 
 
 def shard_files(folder: Path, corpus: str | None = None) -> list[Path]:
-    """The shards in a feature folder, of one corpus or of all, by name."""
+    """The shards in a feature folder, of one corpus or of all, by name.
+
+    Raises:
+        SerError: the folder is reached through a link, or cannot be listed.
+    """
+    check_own(folder, folder.parents[1])
     found = []
     for path in entries(folder):
         name = layout.SHARD_NAME.fullmatch(path.name)
-        if name is not None and corpus in (None, name[1]) and path.is_file():
+        if name is not None and corpus in (None, name[1]) and may_be_file(path):
             found.append(path)
     return found
+
+
+def may_be_file(path: Path) -> bool:
+    """Whether this is a regular file, or there is no telling and opening it will say."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+
+
+def read_keys(cache: Path) -> tuple[list[FeatureKey], list[Problem]]:
+    """The keys of all feature folders, by feature and hash, and what had to be left out.
+
+    Raises:
+        SerError: the feature folders cannot be listed.
+    """
+    keys, left_out = [], []
+    for folder in feature_folders(cache):
+        try:
+            key = read_key(folder)
+            entries(folder)
+        except GoneError:
+            continue
+        except SerError as error:
+            left_out.append(Problem.of(folder, error))
+            continue
+        if key is not None:
+            keys.append(key)
+    return sorted(keys, key=lambda key: (key.feature, key.hash)), left_out
 
 
 def read_key(folder: Path) -> FeatureKey | None:
     """The key of a feature folder: from key.json, else from a shard; None for an empty folder.
 
     Raises:
-        CorruptShardError: key.json is not the key of this folder.
+        CorruptShardError: key.json is not the key of this folder, or is not there and no shard is
+            whole.
+        SerError: the folder is reached through a link, or it or key.json cannot be read.
     """
+    cache = folder.parents[1]
+    check_own(folder, cache)
     path = folder / "key.json"
     try:
-        with path.open("rb") as file:
-            text = file.read(4 * MAX_KEY_BYTES + 1)
-    except FileNotFoundError:
+        # Indentation and line ends make it longer than the canonical form.
+        text = read_file(path, cache, 4 * MAX_KEY_BYTES)
+    except GoneError:
         return _key_of_shards(folder)
-    except OSError as error:
-        raise SerError(f"{path}: cannot be read ({error.strerror})") from error
     try:
         key = FeatureKey.from_json(text.decode("utf-8"))
         reason = None if key.folder == folder.name else f"is the key of the folder {key.folder}"
@@ -80,10 +151,19 @@ def read_key(folder: Path) -> FeatureKey | None:
 
 
 def _key_of_shards(folder: Path) -> FeatureKey | None:
+    damage: SerError | None = None
     for path in shard_files(folder):
-        index = read_index(path)
+        try:
+            index = read_index(path)
+        except GoneError:
+            continue
+        except SerError as error:
+            damage = damage or error
+            continue
         if index is not None:
             return index.key
+    if damage is not None:
+        raise damage
     return None
 
 
@@ -91,10 +171,14 @@ def read_manifest(path: Path) -> Manifest:
     """Load and check one manifest of a cache.
 
     Raises:
+        GoneError: it is not there.
         SerError: it is not a valid manifest, or of another corpus than its name says.
     """
     from ..manifests import Manifest
 
+    cache = path.parents[1]
+    check_own(path.parent, cache)
+    open_file(path, cache).close()
     try:
         manifest = Manifest.load(path)
     except OSError as error:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
@@ -67,7 +68,8 @@ class FeatureKey:
         rate = self.frame_rate
         if rate is not None:
             number = isinstance(rate, int | float) and not isinstance(rate, bool)
-            possible = number and math.isfinite(rate) and rate > 0 and self.kind == "sequence"
+            # Compared and not converted: a file may give an integer that no float can hold.
+            possible = number and 0 < rate <= sys.float_info.max and self.kind == "sequence"
             _check(possible, "frame_rate", self)
             object.__setattr__(self, "frame_rate", float(rate))  # 100 and 100.0 are one key
         for name in ("parameters", "audio"):

@@ -22,6 +22,8 @@ ALIGNMENT = 64
 MAX_TEXT = 60_000
 """Longest text attribute, in bytes."""
 CHECKSUM_BYTES = 16
+MAX_UTTERANCES = 1 << 20
+"""Of a shard. Its index, which is read as a whole, then takes a few hundred megabytes at most."""
 
 ID_BYTES = (string.ascii_letters + string.digits + "._-").encode()
 ID_LENGTHS = (1, 128)

@@ -7,7 +7,7 @@ import errno
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import SerError
-from ..files import PARTIAL, sync, sync_folder
+from ..files import PARTIAL, make_folder, sync, sync_folder
 from . import layout
 from .frame import frame_file
 from .keys import FeatureKey
@@ -23,6 +23,9 @@ from .keys import FeatureKey
 WRITE_BYTES = 4 << 20
 """Written at once: what comes in large pieces Linux keeps in large pieces in memory, and maps
 faster."""
+TRIES = 100
+"""How often a folder is made anew that other processes remove; the second time is nearly always
+enough."""
 
 
 def write_shard(
@@ -41,13 +44,12 @@ def write_shard(
     utterances meanwhile does no harm.
 
     Args:
-        folder: the feature folder of `key`; must exist.
+        folder: the feature folder of `key`; made where it is not there, or not any more.
         rows: one array (T, dim) of the key's dtype per utterance, T >= 1.
 
     Raises:
         SerError: the disk is full or the folder cannot be written; nothing is left behind.
     """
-    partial = folder / f"{PARTIAL}{uuid.uuid4().hex}.h5"
     stored = np.dtype(key.dtype).newbyteorder("<")
     buffers = [np.ascontiguousarray(array, stored).reshape(-1).view(np.uint8) for array in rows]
     arrays = {
@@ -74,27 +76,52 @@ def write_shard(
     for buffer in buffers:
         digest.update(buffer.data)
     digest.update(tail)
-    try:
-        with partial.open("xb", buffering=WRITE_BYTES) as file:
-            file.seek(len(head))
-            for buffer in buffers:
-                file.write(buffer.data)
-            file.write(tail)
-            file.seek(0)
-            file.write(head)  # last: without it there is no shard, finished or not
-        sync(partial)
-        target = folder / f"{corpus}-{digest.hexdigest()[:16]}.h5"
+    target = folder / f"{corpus}-{digest.hexdigest()[:16]}.h5"
+
+    def write() -> None:
+        partial = folder / f"{PARTIAL}{uuid.uuid4().hex}.h5"
         try:
-            partial.replace(target)
-        except PermissionError:
-            if not target.exists():  # on Windows: the same shard, and a reader has it open
-                raise
-        sync_folder(folder)
+            with partial.open("xb", buffering=WRITE_BYTES) as file:
+                file.seek(len(head))
+                for buffer in buffers:
+                    file.write(buffer.data)
+                file.write(tail)
+                file.seek(0)
+                file.write(head)  # last: without it there is no shard, finished or not
+            sync(partial)
+            try:
+                partial.replace(target)
+            except PermissionError:
+                if not target.exists():  # on Windows: the same shard, and a reader has it open
+                    raise
+            sync_folder(folder)
+        finally:
+            _discard(partial)
+
+    try:
+        in_folder(folder, write)
     except OSError as error:
         raise write_error(folder, error) from error
-    finally:
-        _discard(partial)
     return target
+
+
+def in_folder(folder: Path, do: Callable[[], None]) -> None:
+    """Write in a folder, which is made where it is not there.
+
+    Another process may remove the folder whenever nothing is in it: then it is made anew.
+
+    Raises:
+        OSError: it cannot be made or written.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            make_folder(folder)
+            do()
+        except (FileNotFoundError, FileExistsError):
+            if not left:
+                raise
+        else:
+            return
 
 
 def check_writable(folder: Path) -> None:
@@ -105,17 +132,26 @@ def check_writable(folder: Path) -> None:
     """
     probe = folder / f"{PARTIAL}{uuid.uuid4().hex}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"ser")  # some full disks still give empty files
+        in_folder(folder, lambda: _write(probe))
     except OSError as error:
         raise write_error(folder, error) from error
     finally:
         _discard(probe)
 
 
+def _write(probe: Path) -> None:
+    probe.write_bytes(b"ser")  # some full disks still give empty files
+
+
 def write_error(folder: Path, error: OSError) -> SerError:
     """One message for whatever the system said when a file could not be written."""
-    if error.errno in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)):
+    if error.errno == errno.EFBIG:
+        return SerError(
+            f"{folder}: a file would be larger than this process may write (ulimit -f, or more "
+            "than the disk's file system can hold). What was finished before is safe: raise the "
+            "limit, or choose another cache with --cache, and run the same command again."
+        )
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
         return SerError(
             f"{folder}: no space left on the disk. What was finished before is safe: make room, "
             "or choose another cache with --cache, and run the same command again."

@@ -8,9 +8,10 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from io import BufferedReader
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from ..errors import CorruptShardError, InputError, SerError
 from . import layout
 from .keys import FeatureKey
+from .opening import enough_memory, open_file
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +27,7 @@ class ShardIndex:
     """All of a shard except its rows, checked.
 
     Attributes:
-        path: the file.
+        path: the file, below a feature folder of a cache.
         key: what the rows are.
         corpus, manifest_id: which manifest they were extracted for.
         provenance: versions of the software that wrote the shard.
@@ -47,6 +49,10 @@ class ShardIndex:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def open(self) -> BufferedReader:
+        """Open the file, to read its bytes: see `open_file`."""
+        return open_shard(self.path)
+
     @cached_property
     def utterances(self) -> list[str]:
         """What each utterance is found by: see `layout.utterances`."""
@@ -65,21 +71,25 @@ def read_index(path: Path, key: FeatureKey | None = None) -> ShardIndex | None:
 
     Raises:
         CorruptShardError: the file is not a whole, valid shard of this folder.
-        SerError: the file cannot be opened at all.
+        GoneError: it is not there.
+        SerError: the file cannot be opened at all, or is a link that leads out of the cache.
     """
     import h5py  # late: it takes a tenth of a second
 
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise SerError(f"{path}: cannot be read ({error.strerror})") from error
-    with file:
+    with open_shard(path) as file, enough_memory(str(path)):
         try:
             return _read_index(h5py, path, file, key)
         except (_InvalidError, InputError) as error:
             raise corrupt(path, str(error)) from None
+        except MemoryError:
+            raise
         except Exception as error:  # h5py raises nearly anything for damaged metadata
             raise corrupt(path, f"HDF5 cannot read it ({error})".splitlines()[0]) from error
+
+
+def open_shard(path: Path) -> BufferedReader:
+    """Open a shard to read its bytes: see `open_file`."""
+    return open_file(path, path.parents[2])
 
 
 def map_shard(index: ShardIndex, access: int = mmap.ACCESS_READ) -> mmap.mmap:
@@ -94,16 +104,17 @@ def map_shard(index: ShardIndex, access: int = mmap.ACCESS_READ) -> mmap.mmap:
 
     Raises:
         CorruptShardError: the file is shorter than it was.
+        GoneError: it is not there.
         SerError: it cannot be opened.
     """
-    try:
-        with index.path.open("rb") as file:
-            size = int(index.bounds[-1])
-            if os.fstat(file.fileno()).st_size < size:
-                raise corrupt(index.path, "the file ends early")
+    with index.open() as file:
+        size = int(index.bounds[-1])
+        if os.fstat(file.fileno()).st_size < size:
+            raise corrupt(index.path, "the file ends early")
+        try:
             return mmap.mmap(file.fileno(), size, access=access)
-    except OSError as error:
-        raise SerError(f"{index.path}: cannot be read ({error.strerror})") from error
+        except OSError as error:
+            raise SerError(f"{index.path}: cannot be mapped ({error.strerror})") from error
 
 
 def read_rows(index: ShardIndex, first: int, stop: int) -> npt.NDArray[np.uint8]:
@@ -111,7 +122,7 @@ def read_rows(index: ShardIndex, first: int, stop: int) -> npt.NDArray[np.uint8]
 
     Raises:
         CorruptShardError: an utterance's bytes are not those that were written.
-        SerError: the file cannot be read.
+        GoneError, SerError: as `read_pieces`.
     """
     bounds = index.bounds[first : stop + 1]
     data = np.empty(bounds[-1] - bounds[0], np.uint8)
@@ -130,16 +141,17 @@ def read_pieces(index: ShardIndex, pieces: Iterable[tuple[int, memoryview]]) -> 
 
     Raises:
         CorruptShardError: the file is shorter than it was.
+        GoneError: it is not there.
         SerError: it cannot be read.
     """
-    try:
-        with index.path.open("rb") as file:
+    with index.open() as file:
+        try:
             for start, buffer in pieces:
                 file.seek(start)
                 if file.readinto(buffer) < len(buffer):
                     raise corrupt(index.path, "the file ends early")
-    except OSError as error:
-        raise SerError(f"{index.path}: cannot be read ({error.strerror})") from error
+        except OSError as error:
+            raise SerError(f"{index.path}: cannot be read ({error.strerror})") from error
 
 
 def first_wrong(
@@ -181,7 +193,7 @@ def _require(condition: object, reason: str) -> None:
 
 
 def _read_index(
-    h5py: Any, path: Path, file: IO[bytes], key: FeatureKey | None
+    h5py: Any, path: Path, file: BufferedReader, key: FeatureKey | None
 ) -> ShardIndex | None:
     name = layout.SHARD_NAME.fullmatch(path.name)
     _require(name, "its name is not <corpus>-<16 hex digits>.h5")
@@ -191,9 +203,9 @@ def _read_index(
 
     access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
     access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
-    # Shards never change, and locks fail on many network drives. Like locking=False in h5py.File.
-    access.set_file_locking(False, False)
-    hdf = h5py.h5f.open(os.fsencode(path), h5py.h5f.ACC_RDONLY, access)
+    # HDF5 reads the file that is open here, whatever lies at its path by now. It takes no lock.
+    access.set_fileobj_driver(h5py.h5fd.fileobj_driver, file)
+    hdf = h5py.h5f.open(b"shard", h5py.h5f.ACC_RDONLY, access)
     try:
         root = h5py.h5g.open(hdf, b"/")
         if not h5py.h5a.exists(root, b"complete"):
@@ -299,6 +311,7 @@ def _datasets(
         _require(shape and inside, f"{name} does not lie inside the file")
         places[name] = (start, shape, width)
     count = places["ids"][1][0]
+    _require(count <= layout.MAX_UTTERANCES, f"it claims {count} utterances")
     expected = {
         "frames": (places["frames"][1][0], key.dim),
         "offsets": (count + 1,),

@@ -4,59 +4,36 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import CorruptShardError, InputError, MissingFeaturesError, SerError
+from ..errors import InputError, MissingFeaturesError, SerError
 from . import layout
 from .features import Features, StoredFeatures
 from .folders import (
+    Problem,
     default_cache_folder,
     entries,
-    feature_folders,
-    read_key,
+    may_be_file,
+    read_keys,
     read_manifest,
     shard_files,
 )
+from .holdings import Holding, look_at
+from .indices import Indices
 from .keys import FeatureKey
+from .opening import check_own, enough_memory
 from .publish import check_writable, write_error
-from .shard import ShardIndex, read_index
+from .removal import Collection, Removal, collect
+from .sweeping import sweep
 from .verify import VerifyReport, verify
-from .writer import ShardWriter, sweep
+from .writer import ShardWriter
 
 if TYPE_CHECKING:
     from ..manifests import Manifest
-
-
-@dataclass(frozen=True)
-class Holding:
-    """What a cache holds of one feature and one corpus.
-
-    Attributes:
-        utterances: distinct ones, in readable shards.
-        hours: of their audio, from the manifest in the cache; None without one.
-        bytes, shards: of all files, damaged ones included.
-        damaged: how many of the shards cannot be used.
-    """
-
-    key: FeatureKey
-    corpus: str
-    utterances: int
-    hours: float | None
-    bytes: int
-    shards: int
-    damaged: int
-
-
-@dataclass(frozen=True)
-class Removal:
-    """What `Cache.remove` removed: how many shards, and their size in bytes."""
-
-    shards: int
-    bytes: int
 
 
 class Cache:
@@ -68,8 +45,7 @@ class Cache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
-        # Shards never change: an index is read once for as long as its file looks the same.
-        self._indices: dict[Path, tuple[int, int, ShardIndex | None]] = {}
+        self._indices = Indices()
 
     def __repr__(self) -> str:
         return f"Cache({str(self.folder)!r})"
@@ -77,11 +53,17 @@ class Cache:
     # Manifests
 
     def corpora(self) -> list[str]:
-        """Names of the corpora whose manifest is here, sorted."""
+        """Names of the corpora whose manifest is here, sorted.
+
+        Raises:
+            SerError: the manifests are behind a link, or cannot be listed.
+        """
+        folder = self.folder / "manifests"
+        check_own(folder, self.folder)
         return [
             path.stem
-            for path in entries(self.folder / "manifests")
-            if path.suffix == ".csv" and layout.CORPUS.fullmatch(path.stem) and path.is_file()
+            for path in entries(folder)
+            if path.suffix == ".csv" and layout.CORPUS.fullmatch(path.stem) and may_be_file(path)
         ]
 
     def manifest(self, corpus: str) -> Manifest:
@@ -110,8 +92,9 @@ class Cache:
             SerError: the cache cannot be written.
         """
         path = self._manifest_path(manifest.corpus)
+        check_own(path.parent, self.folder)
         check_writable(path.parent)
-        sweep(path.parent)
+        sweep(self.folder)
         try:
             manifest.save(path)
         except OSError as error:
@@ -122,12 +105,20 @@ class Cache:
     def keys(self) -> list[FeatureKey]:
         """Keys of the features that are here, by feature and hash.
 
+        Folders that are damaged, foreign or not to be read are left out: see `left_out`.
+
         Raises:
-            CorruptShardError: a key.json is not that of its folder.
+            SerError: the cache cannot be listed.
         """
-        found = [read_key(folder) for folder in feature_folders(self.folder)]
-        keys = [key for key in found if key is not None]
-        return sorted(keys, key=lambda key: (key.feature, key.hash))
+        return read_keys(self.folder)[0]
+
+    def left_out(self) -> list[Problem]:
+        """Feature folders that cannot be used: a foreign key.json, a link, no right to read it.
+
+        Raises:
+            SerError: the cache cannot be listed.
+        """
+        return read_keys(self.folder)[1]
 
     def resolve_all(self, features: Sequence[str], manifest: Manifest) -> dict[str, FeatureKey]:
         """`resolve` for several features, by name; the message names all that are missing.
@@ -173,8 +164,9 @@ class Cache:
             CorruptShardError: the index of a shard of this key and corpus is damaged.
         """
         held: set[str] = set()
-        for index in self._shards(key, manifest.corpus):
-            held.update(index.utterances)
+        with enough_memory(f"{key.feature} of {manifest.corpus}"):
+            for index in self._indices.of(self._folder(key), key, manifest.corpus):
+                held.update(index.utterances)
         wanted = zip(manifest.table["id"].tolist(), _utterances(manifest), strict=True)
         return [id for id, utterance in wanted if utterance not in held]
 
@@ -188,7 +180,7 @@ class Cache:
             MissingFeaturesError: some utterance is not here; the message names the command.
             CorruptShardError: the index of a shard of this key and corpus is damaged.
         """
-        shards = self._shards(key, manifest.corpus)
+        shards = self._indices.of(self._folder(key), key, manifest.corpus)
         behind = sum(map(len, shards))
         places: dict[str, int] = {}
         for index in reversed(shards):  # so that the first shard by name wins
@@ -206,7 +198,8 @@ class Cache:
                 f"Run: {self._command(manifest.corpus, key.feature)}\n"
                 "If their audio cannot give it, `ser train --skip-missing` does without them."
             )
-        return StoredFeatures(key, ids, shards, np.array(rows))
+        find = lambda: self.open(key, manifest)  # noqa: E731
+        return StoredFeatures(key, ids, shards, np.array(rows), find)
 
     def read(self, key: FeatureKey, manifest: Manifest, mapped: bool = False) -> Features:
         """Load a feature for all utterances of a manifest; every row's checksum is verified.
@@ -231,6 +224,7 @@ class Cache:
         Raises:
             SerError: it cannot.
         """
+        check_own(self.folder / "features", self.folder)
         check_writable(self.folder)
         check_writable(self.folder / "features")
 
@@ -240,8 +234,9 @@ class Cache:
         """Start to add features of `key` for utterances of `manifest`; a context manager.
 
         Args:
-            provenance: versions of further software that computes the feature; kept in the shards
-                beside the versions of ser, Python, numpy and HDF5, and not part of the key.
+            provenance: versions of further software that computes the feature, and its `licence`;
+                kept in the shards beside the versions of ser, Python, numpy and HDF5, and not part
+                of the key.
         """
         folder = self.folder / "features" / key.folder
         return ShardWriter(folder, key, manifest, provenance or {})
@@ -257,34 +252,27 @@ class Cache:
         return verify(self.folder, progress)
 
     def listing(self) -> list[Holding]:
-        """What is here, by feature, key and corpus.
+        """What is here, by feature, key and corpus; but for what is `left_out`.
 
         Raises:
-            CorruptShardError: a key.json is not that of its folder.
+            SerError: the cache cannot be listed.
         """
-        seconds: dict[str, dict[str, float]] = {}
-        for corpus in self.corpora():
-            try:
-                manifest = self.manifest(corpus)
-            except SerError:
-                continue  # the hours are unknown then; `verify` says why
-            durations = manifest.table["duration"].tolist()
-            seconds[corpus] = dict(zip(_utterances(manifest), durations, strict=True))
-        return [
-            self._holding(key, corpus, paths, seconds.get(corpus))
+        seconds = lru_cache(None)(self._seconds)  # a manifest takes longer than all the rest
+        found = [
+            look_at(key, corpus, paths, self._indices, seconds(corpus))
             for key in self.keys()
             for corpus, paths in self._by_corpus(key).items()
         ]
+        return [holding for holding in found if holding is not None]
 
-    def remove(self, feature: str, corpus: str | None = None) -> Removal:
-        """Remove the shards of one feature, of one corpus or of all. Manifests stay.
+    def removal(self, feature: str, corpus: str | None = None) -> Removal:
+        """The shards of one feature, of one corpus or of all, that are here to be removed.
 
         Args:
             feature: a spec, such as `mfcc`, or spec and first digits of the key's hash: `mfcc@3f`.
 
         Raises:
             InputError: nothing here fits, or several keys do.
-            SerError: the cache cannot be written.
         """
         keys = [
             key
@@ -295,21 +283,41 @@ class Cache:
             what = feature if corpus is None else f"{feature} of {corpus}"
             problem = "is there in several versions" if keys else "is not there"
             here = ", ".join(map(_versioned, keys or self.keys())) or "nothing"
-            raise InputError(f"{what} {problem}. The cache {self.folder} holds: {here}")
+            raise InputError(
+                f"{what} {problem}. The cache {self.folder} holds: {here}{self._unusable()}"
+            )
         folder = self._folder(keys[0])
-        paths = shard_files(folder, corpus)
-        size = sum(path.stat().st_size for path in paths)
-        try:
-            for path in paths:
-                path.unlink(missing_ok=True)
-                self._indices.pop(path, None)
-            if not shard_files(folder):
-                (folder / "key.json").unlink(missing_ok=True)
-                if not any(folder.iterdir()):  # another process may be writing there
-                    folder.rmdir()
-        except OSError as error:
-            raise write_error(folder, error) from error
-        return Removal(len(paths), size)
+        return Removal.of(keys[0], folder, shard_files(folder, corpus))
+
+    def remove(self, feature: str, corpus: str | None = None) -> Removal:
+        """Remove the shards of one feature, of one corpus or of all. Manifests stay.
+
+        Who reads or writes meanwhile is not hurt: what is written after this began stays.
+
+        Args:
+            as `removal`.
+
+        Returns:
+            What was removed.
+
+        Raises:
+            InputError: nothing here fits, or several keys do.
+            SerError: the cache cannot be written.
+        """
+        return self.removal(feature, corpus).carry_out()
+
+    def collect(self, dry_run: bool = False) -> Collection:
+        """Remove shards that hold nothing that others do not, and leftovers of killed writers.
+
+        Reading gives the same bytes afterwards, and meanwhile.
+
+        Args:
+            dry_run: only say what would be removed.
+
+        Raises:
+            SerError: the cache cannot be listed, or not written.
+        """
+        return collect(self.folder, self._indices, dry_run)
 
     # Helpers
 
@@ -318,22 +326,6 @@ class Cache:
 
     def _manifest_path(self, corpus: str) -> Path:
         return self.folder / "manifests" / f"{corpus}.csv"
-
-    def _shards(self, key: FeatureKey, corpus: str) -> list[ShardIndex]:
-        """Indices of the finished shards of one key and corpus, by file name."""
-        indices = [self._index(path, key) for path in shard_files(self._folder(key), corpus)]
-        return [index for index in indices if index is not None]
-
-    def _index(self, path: Path, key: FeatureKey) -> ShardIndex | None:
-        try:
-            status = path.stat()
-        except OSError as error:
-            raise SerError(f"{path}: cannot be read ({error.strerror})") from error
-        known = self._indices.get(path)
-        if known is None or known[:2] != (status.st_size, status.st_mtime_ns):
-            known = (status.st_size, status.st_mtime_ns, read_index(path, key))
-            self._indices[path] = known
-        return known[2]
 
     def _by_corpus(self, key: FeatureKey) -> dict[str, list[Path]]:
         found: dict[str, list[Path]] = {}
@@ -357,46 +349,41 @@ class Cache:
     def _count(self, key: FeatureKey, manifest: Manifest) -> int:
         return len(manifest) - len(self.missing(key, manifest))
 
-    def _holding(
-        self,
-        key: FeatureKey,
-        corpus: str,
-        paths: Sequence[Path],
-        seconds: Mapping[str, float] | None,
-    ) -> Holding:
-        held: set[str] = set()
-        damaged = 0
-        for path in paths:
-            try:
-                index = self._index(path, key)
-            except CorruptShardError:
-                index = None
-            if index is None:
-                damaged += 1
-            else:
-                held.update(index.utterances)
-        return Holding(
-            key=key,
-            corpus=corpus,
-            utterances=len(held),
-            hours=None if seconds is None else sum(seconds.get(each, 0) for each in held) / 3600,
-            bytes=sum(path.stat().st_size for path in paths),
-            shards=len(paths),
-            damaged=damaged,
-        )
+    def _seconds(self, corpus: str) -> dict[str, float] | None:
+        """Of the audio of each utterance, by what it is found by, where a manifest says so."""
+        try:
+            manifest = self.manifest(corpus)
+        except SerError:
+            return None  # `verify` says why
+        durations = manifest.table["duration"].tolist()
+        return dict(zip(_utterances(manifest), durations, strict=True))
 
     def _nothing_cached(self, features: Sequence[str], manifest: Manifest) -> str:
         corpus = manifest.corpus
         specs = [feature.partition("@")[0] for feature in features]
         here = ", ".join(
-            f"{_versioned(key)} ({self._count(key, manifest)} of {len(manifest)} utterances)"
+            f"{_versioned(key)} ({self._counted(key, manifest)})"
             for key in self.keys()
             if corpus in self._by_corpus(key)
         )
         return (
             f"{', '.join(features)} of {corpus}: not in the cache {self.folder} (there for "
-            f"{corpus}: {here or 'nothing'}). Run: {self._command(corpus, ','.join(specs))}"
+            f"{corpus}: {here or 'nothing'}){self._unusable()}. "
+            f"Run: {self._command(corpus, ','.join(specs))}"
         )
+
+    def _counted(self, key: FeatureKey, manifest: Manifest) -> str:
+        try:
+            return f"{self._count(key, manifest)} of {len(manifest)} utterances"
+        except SerError:
+            return "damaged"
+
+    def _unusable(self) -> str:
+        """What of the cache cannot be used, to be said where something is not found."""
+        folders = ", ".join(
+            str(problem.path.relative_to(self.folder)) for problem in self.left_out()
+        )
+        return f"; not to be used: {folders}, see `ser cache verify`" if folders else ""
 
     def _command(self, corpus: str, features: str | None = None) -> str:
         """The command that fills in what is missing; words in capitals are for the user."""

@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import xxhash
 
 from ..errors import SerError
 from . import layout
-from .folders import entries, read_key, read_manifest
-from .shard import ShardIndex, corrupt, read_index, read_rows
+from .folders import Problem, entries, read_key, read_manifest
+from .opening import GoneError, check_own
+from .shard import ShardIndex, corrupt, damaged, open_shard, read_index, read_pieces, read_rows
 
 BATCH_BYTES = 8 << 20
 """Rows are checked in batches of about this size, so that memory stays small."""
 
 
 @dataclass(frozen=True)
-class Problem:
-    """One damaged or foreign file: where, what is wrong, and what to do."""
-
-    path: Path
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
-
-
-@dataclass(frozen=True)
 class VerifyReport:
     """What `Cache.verify` looked at and found.
+
+    What another process removes meanwhile is not a part of it, nor what it adds.
 
     Attributes:
         problems: empty when the cache is whole.
@@ -59,76 +54,150 @@ def verify(folder: Path, progress: Callable[[int, int], None] | None = None) -> 
         progress: called with the bytes done and the bytes in all.
 
     Raises:
-        SerError: a folder cannot be listed. Whatever is wrong with a file is in the report.
+        InputError: the cache is not a folder. Whatever else is wrong is in the report.
     """
-    problems: list[Problem] = []
-
-    def look(path: Path, check: Callable[[Path], int]) -> int:
-        try:
-            return check(path)
-        except SerError as error:
-            problems.append(Problem(path, str(error).removeprefix(f"{path}: ")))
-            return 0
-
-    def regular(path: Path, suffix: str) -> bool:
-        if path.suffix == suffix and not path.is_file():
-            problems.append(Problem(path, "is not a regular file. Move it out of the cache."))
-        return path.suffix == suffix and path.is_file()
-
-    shards: list[Path] = []
-    for place in entries(folder / "features"):
-        look(place, _check_folder)
-        if place.is_dir():
-            look(place / "key.json", _check_key)
-            shards += [path for path in entries(place) if regular(path, ".h5")]
-    sizes = [path.stat().st_size for path in shards]
-    utterances = done = 0
-    for path, size in zip(shards, sizes, strict=True):
-        utterances += look(path, _check_shard)
+    entries(folder)
+    looked = _Look(folder)
+    shards = [
+        (path, size) for place in looked.inside("features") for path, size in looked.at(place)
+    ]
+    total = sum(size for _, size in shards)
+    done = counted = size_of_all = utterances = 0
+    for path, size in shards:
+        found = looked.check(path, check_shard)
+        if found is not None:
+            counted, size_of_all, utterances = counted + 1, size_of_all + size, utterances + found
         done += size
         if progress is not None:
-            progress(done, sum(sizes))
-    manifests = [path for path in entries(folder / "manifests") if regular(path, ".csv")]
-    for path in manifests:
-        look(path, lambda path: len(read_manifest(path)))
-    return VerifyReport(tuple(problems), len(shards), utterances, sum(sizes), len(manifests))
+            progress(done, total)
+    manifests = [
+        looked.check(path, lambda path: len(read_manifest(path)))
+        for path in looked.inside("manifests")
+        if path.suffix == ".csv"
+    ]
+    there = sum(found is not None for found in manifests)
+    return VerifyReport(tuple(looked.problems), counted, utterances, size_of_all, there)
 
 
-def _check_folder(folder: Path) -> int:
-    if not folder.is_dir() or not layout.FOLDER_NAME.fullmatch(folder.name):
-        raise SerError(f"{folder}: is not a feature folder. Move it out of the cache.")
-    return 0
+class _Look:
+    """A look at a cache that notes what is wrong, and passes over what is gone by now."""
+
+    def __init__(self, cache: Path) -> None:
+        self.cache = cache
+        self.problems: list[Problem] = []
+
+    def check(self, path: Path, check: Callable[[Path], int]) -> int | None:
+        """What a check finds, 0 where it fails, None where there is nothing."""
+        try:
+            return check(path)
+        except GoneError:
+            return None
+        except SerError as error:
+            self.problems.append(Problem.of(path, error))
+            return 0
+
+    def inside(self, name: str) -> list[Path]:
+        """What lies in one of the two folders of a cache."""
+        return self._list(self.cache / name)
+
+    def at(self, place: Path) -> list[tuple[Path, int]]:
+        """The shards of a feature folder, and their sizes, once the folder itself is checked."""
+        if not self.check(place, self._check_folder):
+            return []
+        self.check(place / "key.json", _check_key)
+        shards = [path for path in self._list(place) if path.suffix == ".h5"]
+        sizes = [(path, size_of(path)) for path in shards]
+        return [(path, size) for path, size in sizes if size is not None]
+
+    def _list(self, folder: Path) -> list[Path]:
+        found: list[Path] = []
+
+        def look(folder: Path) -> int:
+            check_own(folder, self.cache)
+            found.extend(entries(folder))
+            return len(found)
+
+        self.check(folder, look)
+        return found
+
+    def _check_folder(self, folder: Path) -> int:
+        check_own(folder, self.cache)
+        try:
+            mode = folder.lstat().st_mode
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise SerError(f"{folder}: cannot be looked at ({error.strerror})") from error
+        if not stat.S_ISDIR(mode) or not layout.FOLDER_NAME.fullmatch(folder.name):
+            raise SerError(f"{folder}: is not a feature folder. Move it out of the cache.")
+        return 1
+
+
+def size_of(path: Path) -> int | None:
+    """Of a file, in bytes; 0 where there is no telling, None where it is gone by now."""
+    try:
+        return path.lstat().st_size
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return 0
 
 
 def _check_key(path: Path) -> int:
-    if path.exists():  # where only shards were copied, they carry the key
+    if os.path.lexists(path):  # where only shards were copied, they carry the key
         read_key(path.parent)
     return 0
 
 
-def _check_shard(path: Path) -> int:
-    """Check one shard, byte by byte; return how many utterances it holds."""
+def check_shard(path: Path) -> int:
+    """Check one shard, byte by byte; return how many utterances it holds.
+
+    Raises:
+        CorruptShardError: a byte is not the one that was written.
+        GoneError, SerError: it cannot be opened or read.
+    """
     index = read_index(path)
     if index is None:
         raise corrupt(path, "it was never finished, and is not used")
     # The rows' own checksums too: whoever makes a file can give it the right name.
     _check_rows(index)
-    try:
-        with path.open("rb") as file:
+    with open_shard(path) as file:
+        try:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise SerError(f"{path}: cannot be read ({error.strerror})") from error
+        except OSError as error:
+            raise SerError(f"{path}: cannot be read ({error.strerror})") from error
     if not path.stem.endswith(digest[:16]):
         raise corrupt(path, "its bytes are not those that its name was made from")
     return len(index)
 
 
 def _check_rows(index: ShardIndex) -> None:
-    stored = np.dtype(index.key.dtype).newbyteorder("<")
     bounds, first = index.bounds, 0
     while first < len(index):
-        full = int(np.searchsorted(bounds, bounds[first] + BATCH_BYTES, "right")) - 1
-        stop = max(full, first + 1)
-        if not np.isfinite(read_rows(index, first, stop).view(stored)).all():
-            raise corrupt(index.path, "it holds values that are not finite")
+        stop = int(np.searchsorted(bounds, bounds[first] + BATCH_BYTES, "right")) - 1
+        if stop > first:
+            _check_finite(index, read_rows(index, first, stop).data)
+        else:
+            stop = first + 1
+            _check_long(index, first)
         first = stop
+
+
+def _check_long(index: ShardIndex, row: int) -> None:
+    """Check an utterance that is longer than a batch, piece by piece."""
+    state = xxhash.xxh3_128()
+    start, end = (int(bound) for bound in index.bounds[row : row + 2])
+    buffer = np.empty(BATCH_BYTES, np.uint8)
+    for at in range(start, end, BATCH_BYTES):
+        piece = buffer[: end - at].data
+        read_pieces(index, [(at, piece)])
+        _check_finite(index, piece)
+        state.update(piece)
+    if state.digest() != index.checksums[row].tobytes():
+        raise damaged(index, row)
+
+
+def _check_finite(index: ShardIndex, data: memoryview) -> None:
+    values = np.frombuffer(data, np.dtype(index.key.dtype).newbyteorder("<"))
+    if not np.isfinite(values).all():
+        raise corrupt(index.path, "it holds values that are not finite")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import time
 from collections.abc import Mapping
@@ -13,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from ..files import PARTIAL, atomic_text
+from ..files import atomic_text
 from . import layout
 from .keys import FeatureKey
-from .publish import check_writable, write_error, write_shard
+from .opening import check_own, enough_memory
+from .publish import check_writable, in_folder, write_error, write_shard
+from .sweeping import sweep
 
 if TYPE_CHECKING:
     from ..manifests import Manifest
@@ -24,7 +27,8 @@ if TYPE_CHECKING:
 SHARD_UTTERANCES = 1024
 SHARD_BYTES = 256 << 20
 SHARD_SECONDS = 60.0
-STALE_SECONDS = 24 * 3600
+LICENCE = "LICENCE.txt"
+"""Name of the file beside the shards that says under which licence they are."""
 
 
 class ShardWriter:
@@ -56,8 +60,10 @@ class ShardWriter:
         self._since = 0.0
 
     def __enter__(self) -> Self:
+        cache = self._folder.parents[1]
+        check_own(self._folder, cache)
         check_writable(self._folder)
-        sweep(self._folder)
+        sweep(cache)
         self._provenance = {**_versions(), **self._provenance}
         return self
 
@@ -112,22 +118,37 @@ class ShardWriter:
         # Sorted as the manifest is: what is read in its order lies in one piece then.
         pending = dict(sorted(self._pending.items()))
         self._pending, self._bytes = {}, 0
-        description = self._folder / "key.json"
-        if not description.exists():
-            try:
-                atomic_text(description, self._key.to_json())
-            except OSError as error:
-                raise write_error(self._folder, error) from error
-        write_shard(
-            self._folder,
-            self._key,
-            self._corpus,
-            self._manifest_id,
-            self._provenance,
-            list(pending),
-            [self._hashes[id] for id in pending],
-            list(pending.values()),
-        )
+        with enough_memory(f"{self._key.feature} of {self._corpus}"):
+            write_shard(
+                self._folder,
+                self._key,
+                self._corpus,
+                self._manifest_id,
+                self._provenance,
+                list(pending),
+                [self._hashes[id] for id in pending],
+                list(pending.values()),
+            )
+        self._describe()
+
+    def _describe(self) -> None:
+        """Lay down what people read beside the shards, which carry it too.
+
+        After them: a folder in which there is something is not removed.
+        """
+        texts = {"key.json": self._key.to_json()}
+        if self._provenance.get("licence"):
+            texts[LICENCE] = licence_text(self._key, self._provenance["licence"])
+
+        def write() -> None:
+            for name, text in texts.items():
+                if not os.path.lexists(self._folder / name):
+                    atomic_text(self._folder / name, text)
+
+        try:
+            in_folder(self._folder, write)
+        except OSError as error:
+            raise write_error(self._folder, error) from error
 
     def _checked(self, name: str, given: npt.NDArray[Any]) -> npt.NDArray[np.floating[Any]]:
         key = self._key
@@ -150,14 +171,16 @@ class ShardWriter:
         return rows
 
 
-def sweep(folder: Path) -> None:
-    """Remove what crashed writers left in `folder` more than a day ago."""
-    for partial in folder.glob(f"{PARTIAL}*"):
-        try:
-            if time.time() - partial.stat().st_mtime > STALE_SECONDS:
-                partial.unlink()
-        except OSError:
-            pass  # another process swept it, or still has it open
+def licence_text(key: FeatureKey, licence: str) -> str:
+    """What lies beside features, for whoever copies them: under which terms they are."""
+    return (
+        f"Feature: {key.feature} ({key.hash})\n"
+        f"Licence: {licence}\n"
+        "\n"
+        "The features in this folder were computed by software, and from weights where it has\n"
+        "any, under this licence; whoever passes them on passes on its terms. The recordings that\n"
+        "they were computed from have terms of their own: see the page of each corpus.\n"
+    )
 
 
 def _versions() -> dict[str, str]:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import InputError
 from .options import cache_option, json_option, open_cache
+
+if TYPE_CHECKING:
+    from ..cache import Holding, Removal
+
+LICENCE_SHOWN = 60
+"""Characters of a licence in the list; `--json` and the file beside the shards have all."""
 
 
 @click.group("cache")
@@ -21,7 +30,7 @@ def cache_group() -> None:
 def cache_ls(cache_folder: Path | None, as_json: bool) -> None:
     """List what is cached."""
     cache = open_cache(cache_folder)
-    holdings = cache.listing()
+    holdings, left_out = cache.listing(), cache.left_out()
     if as_json:
         rows = [
             {
@@ -33,20 +42,39 @@ def cache_ls(cache_folder: Path | None, as_json: bool) -> None:
                 "bytes": holding.bytes,
                 "shards": holding.shards,
                 "damaged": holding.damaged,
+                "superfluous": holding.superfluous,
+                "licence": holding.licence,
+                "problem": None,
             }
             for holding in holdings
         ]
+        columns = ("feature", "key", "corpus", "utterances", "hours", "bytes", "shards", "damaged")
+        blank = dict.fromkeys((*columns, "superfluous", "licence"))
+        rows += [{**blank, "problem": str(problem)} for problem in left_out]
         click.echo(json.dumps(rows, indent=2))
         return
     click.echo(f"{cache.folder}: {'empty' if not holdings else ''}".rstrip())
     for holding in holdings:
-        hours = f"{holding.hours:.2f} h" if holding.hours is not None else "? h"
-        damaged = f", {holding.damaged} DAMAGED: run ser cache verify" if holding.damaged else ""
-        click.echo(
-            f"  {holding.corpus:10} {holding.key.feature:20} {holding.key.hash[:8]}  "
-            f"{holding.utterances:6} utterances  {hours:>8}  {holding.bytes / 1e6:8.1f} MB  "
-            f"{holding.shards} shard{'s' if holding.shards > 1 else ''}{damaged}"
-        )
+        click.echo(f"  {_line(holding)}")
+    for problem in left_out:
+        click.echo(f"  left out: {problem}")
+
+
+def _line(holding: Holding) -> str:
+    hours = f"{holding.hours:.2f} h" if holding.hours is not None else "? h"
+    text = (
+        f"{holding.corpus:10} {holding.key.feature:20} {holding.key.hash[:8]}  "
+        f"{holding.utterances:6} utterances  {hours:>8}  {holding.bytes / 1e6:8.1f} MB  "
+        f"{holding.shards} shard{'s' if holding.shards > 1 else ''}"
+    )
+    if holding.damaged:
+        text += f", {holding.damaged} DAMAGED: run ser cache verify"
+    if holding.superfluous:
+        text += f", {holding.superfluous} of them hold nothing that others do not: ser cache gc"
+    if holding.licence:
+        licence = " ".join(holding.licence.split())
+        text += f"  {licence if len(licence) <= LICENCE_SHOWN else licence[:LICENCE_SHOWN] + '...'}"
+    return text
 
 
 @cache_group.command("verify")
@@ -85,8 +113,58 @@ def cache_verify(cache_folder: Path | None, as_json: bool) -> None:
 @cache_group.command("rm")
 @click.argument("feature")
 @click.option("--corpus", help="Only of this corpus.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @cache_option
-def cache_rm(feature: str, corpus: str | None, cache_folder: Path | None) -> None:
+def cache_rm(feature: str, corpus: str | None, yes: bool, cache_folder: Path | None) -> None:
     """Remove a feature (`mfcc`), or one version of it (`mfcc@1a2b`)."""
-    removal = open_cache(cache_folder).remove(feature, corpus)
-    click.echo(f"removed {removal.shards} shards, {removal.bytes / 1e6:.1f} MB")
+    removal = open_cache(cache_folder).removal(feature, corpus)
+    what = (
+        f"{_shards(removal)}, of {removal.key.feature}@{removal.key.hash[:8]} "
+        f"({_corpora(removal)}), in {removal.folder}"
+    )
+    if not yes:
+        if not sys.stdin.isatty():
+            raise InputError(f"this would remove {what}. --yes does so without asking")
+        if not click.confirm(f"remove {what}?", err=True):
+            click.echo("nothing was removed")
+            return
+    click.echo(f"removed {_shards(removal.carry_out())}")
+
+
+@cache_group.command("gc")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@cache_option
+def cache_gc(dry_run: bool, cache_folder: Path | None) -> None:
+    """Remove what nobody needs.
+
+    Shards that hold nothing that others do not, as after merging copies, and what writers that were
+    killed left more than a day ago.
+    """
+    cache = open_cache(cache_folder)
+    found = cache.collect(dry_run)
+    verb = "would remove" if dry_run else "removed"
+    for removal in found.removals:
+        click.echo(
+            f"{verb} {_shards(removal)}, of {removal.key.feature}@{removal.key.hash[:8]} "
+            f"({_corpora(removal)}): others hold the same"
+        )
+    if found.leftovers:
+        click.echo(f"{verb} {_counted(len(found.leftovers), 'file')} of killed writers")
+    if not found.removals and not found.leftovers:
+        click.echo(f"{cache.folder}: nothing to remove")
+
+
+def _shards(removal: Removal) -> str:
+    return f"{_counted(removal.shards, 'shard')}, {removal.bytes / 1e6:.1f} MB"
+
+
+def _corpora(removal: Removal) -> str:
+    return (
+        f"corpora {', '.join(removal.corpora)}"
+        if len(removal.corpora) > 1
+        else (f"corpus {removal.corpora[0]}" if removal.corpora else "no corpus")
+    )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -27,7 +27,7 @@ def lay(case, path, outside):
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(str(path))
     elif kind == "loop":
-        path.symlink_to(path)
+        path.symlink_to(path.name)
     else:
         path.write_bytes(case.randbytes(case.randrange(200)))
         return path.read_bytes()

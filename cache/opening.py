@@ -1,0 +1,104 @@
+"""Opening the files of a cache, which anybody may have laid down and anybody may remove."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+from typing import cast
+
+from ..errors import SerError
+from ..files import open_regular
+
+GONE = {errno.ENOENT, getattr(errno, "ESTALE", errno.ENOENT)}
+"""What the system says of a file that another process removed; ESTALE on network drives."""
+
+
+class GoneError(SerError):
+    """A file of a cache that was there when its folder was listed, and is not any more."""
+
+
+def open_file(path: Path, cache: Path) -> BufferedReader:
+    """Open a file of a cache: a regular one, wherever links lead still below the cache's folder.
+
+    Raises:
+        GoneError: it is not there.
+        SerError: it cannot be opened, is no regular file, or is a link that leads elsewhere.
+    """
+    try:
+        return cast(BufferedReader, open_regular(path, cache))
+    except OSError as error:
+        if error.errno in GONE and not path.is_symlink():
+            raise GoneError(
+                f"{path}: another process removed it meanwhile. Run the same command again"
+            ) from error
+        raise SerError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def read_file(path: Path, cache: Path, most: int) -> bytes:
+    """The first `most` bytes of a file of a cache, and one more where there are more.
+
+    Raises:
+        GoneError, SerError: as `open_file`, or the disk fails.
+    """
+    with open_file(path, cache) as file:
+        try:
+            return file.read(most + 1)
+        except OSError as error:
+            raise SerError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def check_own(folder: Path, cache: Path) -> None:
+    """Refuse a folder of a cache that is reached through a link, or lies where it should not.
+
+    The folder of the whole cache may be a link. Below it nothing is: what is written or removed
+    there would be written or removed elsewhere.
+
+    Args:
+        folder: below `cache`; need not exist.
+
+    Raises:
+        SerError: it is reached through a link.
+    """
+    if not is_own(folder, cache):
+        raise SerError(
+            f"{folder}: is reached through a link, and a cache has none in it. Put what it leads "
+            f"to in its place, or make {cache} as a whole the link"
+        )
+
+
+def is_own(folder: Path, cache: Path) -> bool:
+    """Whether a folder of a cache is reached without links; see `check_own`."""
+    found, expected = (
+        os.path.normcase(path)
+        for path in (
+            os.path.realpath(folder),
+            os.path.join(os.path.realpath(cache), folder.relative_to(cache)),  # noqa: PTH118
+        )
+    )
+    return found == expected
+
+
+@contextmanager
+def enough_memory(doing: str) -> Iterator[None]:
+    """Make one error of a want of memory or of threads.
+
+    Raises:
+        SerError: in place of them.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, MemoryError):
+            wanting = "not enough memory"
+        elif "start new thread" in str(error):
+            wanting = "the system lets no further thread start"
+        else:
+            raise
+        raise SerError(
+            f"{doing}: {wanting}. Close other programs, or raise the limit that this one runs "
+            "under (ulimit -v, ulimit -u, or that of the cluster's job)"
+        ) from error
