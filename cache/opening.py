@@ -72,14 +72,9 @@ def check_own(folder: Path, cache: Path) -> None:
 
 def is_own(folder: Path, cache: Path) -> bool:
     """Whether a folder of a cache is reached without links; see `check_own`."""
-    found, expected = (
-        os.path.normcase(path)
-        for path in (
-            os.path.realpath(folder),
-            os.path.join(os.path.realpath(cache), folder.relative_to(cache)),  # noqa: PTH118
-        )
-    )
-    return found == expected
+    inner = folder.relative_to(cache)
+    expected = Path(os.path.realpath(cache)) / inner
+    return Path(os.path.realpath(folder)) == expected
 
 
 @contextmanager
