@@ -21,6 +21,10 @@ class GoneError(SerError):
     """A file of a cache that was there when its folder was listed, and is not any more."""
 
 
+class ShortError(SerError):
+    """There is too little memory, or no further thread: nothing is wrong with the cache."""
+
+
 def open_file(path: Path, cache: Path) -> BufferedReader:
     """Open a file of a cache: a regular one, wherever links lead still below the cache's folder.
 
@@ -82,18 +86,18 @@ def enough_memory(doing: str) -> Iterator[None]:
     """Make one error of a want of memory or of threads.
 
     Raises:
-        SerError: in place of them.
+        ShortError: in place of them.
     """
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, MemoryError):
+    except (MemoryError, ImportError, RuntimeError) as error:
+        if isinstance(error, MemoryError) or "failed to map segment" in str(error):
             wanting = "not enough memory"
         elif "start new thread" in str(error):
             wanting = "the system lets no further thread start"
         else:
             raise
-        raise SerError(
+        raise ShortError(
             f"{doing}: {wanting}. Close other programs, or raise the limit that this one runs "
             "under (ulimit -v, ulimit -u, or that of the cluster's job)"
         ) from error

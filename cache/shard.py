@@ -74,9 +74,9 @@ def read_index(path: Path, key: FeatureKey | None = None) -> ShardIndex | None:
         GoneError: it is not there.
         SerError: the file cannot be opened at all, or is a link that leads out of the cache.
     """
-    import h5py  # late: it takes a tenth of a second
-
     with open_shard(path) as file, enough_memory(str(path)):
+        import h5py  # late: it takes a tenth of a second
+
         try:
             return _read_index(h5py, path, file, key)
         except (_InvalidError, InputError) as error:

@@ -15,7 +15,7 @@ import xxhash
 from ..errors import SerError
 from . import layout
 from .folders import Problem, entries, read_key, read_manifest
-from .opening import GoneError, check_own
+from .opening import GoneError, ShortError, check_own, enough_memory
 from .shard import ShardIndex, corrupt, damaged, open_shard, read_index, read_pieces, read_rows
 
 BATCH_BYTES = 8 << 20
@@ -54,7 +54,8 @@ def verify(folder: Path, progress: Callable[[int, int], None] | None = None) -> 
         progress: called with the bytes done and the bytes in all.
 
     Raises:
-        InputError: the cache is not a folder. Whatever else is wrong is in the report.
+        InputError: the cache is not a folder. Whatever else is wrong with it is in the report.
+        SerError: there is too little memory.
     """
     entries(folder)
     looked = _Look(folder)
@@ -92,6 +93,8 @@ class _Look:
             return check(path)
         except GoneError:
             return None
+        except ShortError:
+            raise
         except SerError as error:
             self.problems.append(Problem.of(path, error))
             return 0
@@ -154,8 +157,13 @@ def check_shard(path: Path) -> int:
 
     Raises:
         CorruptShardError: a byte is not the one that was written.
-        GoneError, SerError: it cannot be opened or read.
+        GoneError, SerError: it cannot be opened or read, or there is too little memory.
     """
+    with enough_memory(str(path)):
+        return _check_shard(path)
+
+
+def _check_shard(path: Path) -> int:
     index = read_index(path)
     if index is None:
         raise corrupt(path, "it was never finished, and is not used")
