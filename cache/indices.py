@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import SerError
 from .folders import shard_files
 from .keys import FeatureKey
-from .opening import GONE, GoneError
+from .opening import GoneError, read_error
 from .shard import ShardIndex, read_index
 
 LOOKS = 3
@@ -54,9 +53,7 @@ class Indices:
         try:
             status = path.stat()
         except OSError as error:
-            if error.errno in GONE:
-                return read_index(path, key)  # which says what is wrong
-            raise SerError(f"{path}: cannot be read ({error.strerror})") from error
+            raise read_error(path, error) from error
         known = self._known.get(path)
         if known is None or known[:2] != (status.st_size, status.st_mtime_ns):
             known = (status.st_size, status.st_mtime_ns, read_index(path, key))

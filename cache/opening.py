@@ -35,11 +35,16 @@ def open_file(path: Path, cache: Path) -> BufferedReader:
     try:
         return cast(BufferedReader, open_regular(path, cache))
     except OSError as error:
-        if error.errno in GONE and not path.is_symlink():
-            raise GoneError(
-                f"{path}: another process removed it meanwhile. Run the same command again"
-            ) from error
-        raise SerError(f"{path}: cannot be read ({error.strerror})") from error
+        raise read_error(path, error) from error
+
+
+def read_error(path: Path, error: OSError) -> SerError:
+    """The error for a file of a cache that could not be opened or read."""
+    if error.errno in GONE and not path.is_symlink():
+        return GoneError(
+            f"{path}: another process removed it meanwhile. Run the same command again"
+        )
+    return SerError(f"{path}: cannot be read ({error.strerror})")
 
 
 def read_file(path: Path, cache: Path, most: int) -> bytes:
@@ -52,7 +57,7 @@ def read_file(path: Path, cache: Path, most: int) -> bytes:
         try:
             return file.read(most + 1)
         except OSError as error:
-            raise SerError(f"{path}: cannot be read ({error.strerror})") from error
+            raise read_error(path, error) from error
 
 
 def check_own(folder: Path, cache: Path) -> None:

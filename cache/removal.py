@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,11 +98,16 @@ class Collection:
     leftovers: tuple[Path, ...]
 
 
-def collect(cache: Path, indices: Indices, dry_run: bool) -> Collection:
+def collect(
+    cache: Path, indices: Indices, dry_run: bool, checking: Callable[[Path], None]
+) -> Collection:
     """Remove shards that hold nothing that others do not, and leftovers of writers.
 
     Before a shard goes, those that stay are checked byte by byte; a damaged one does not count.
     Whoever reads meanwhile finds every utterance, and the same bytes.
+
+    Args:
+        checking: called with each shard that is checked.
 
     Raises:
         SerError: the cache cannot be listed, or not written.
@@ -117,7 +122,7 @@ def collect(cache: Path, indices: Indices, dry_run: bool) -> Collection:
                 if (index := _readable(path, key, indices)) is not None
             ]
             if superfluous(shards):
-                whole = [index for index in shards if _is_whole(index)]
+                whole = [index for index in shards if _is_whole(index, checking)]
                 paths = [each.path for each in superfluous(whole)]
                 removal = Removal.of(key, folder, paths)
                 if not dry_run:
@@ -142,7 +147,8 @@ def _readable(path: Path, key: FeatureKey, indices: Indices) -> ShardIndex | Non
         return None  # `ser cache verify` says what is wrong with it
 
 
-def _is_whole(index: ShardIndex) -> bool:
+def _is_whole(index: ShardIndex, checking: Callable[[Path], None]) -> bool:
+    checking(index.path)
     try:
         check_shard(index.path)
     except SerError:
@@ -169,7 +175,7 @@ def _take_out(index: ShardIndex, shards: Sequence[ShardIndex]) -> bool:
         spare = is_superfluous(index, there)
     finally:
         if spare:
-            aside.unlink()
+            aside.unlink(missing_ok=True)
         else:
             aside.replace(index.path)
     return spare

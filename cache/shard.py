@@ -19,7 +19,7 @@ import numpy.typing as npt
 from ..errors import CorruptShardError, InputError, SerError
 from . import layout
 from .keys import FeatureKey
-from .opening import enough_memory, open_file
+from .opening import enough_memory, open_file, read_error
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +151,7 @@ def read_pieces(index: ShardIndex, pieces: Iterable[tuple[int, memoryview]]) -> 
                 if file.readinto(buffer) < len(buffer):
                     raise corrupt(index.path, "the file ends early")
         except OSError as error:
-            raise SerError(f"{index.path}: cannot be read ({error.strerror})") from error
+            raise read_error(index.path, error) from error
 
 
 def first_wrong(

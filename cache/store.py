@@ -306,18 +306,21 @@ class Cache:
         """
         return self.removal(feature, corpus).carry_out()
 
-    def collect(self, dry_run: bool = False) -> Collection:
+    def collect(
+        self, dry_run: bool = False, checking: Callable[[Path], None] = lambda path: None
+    ) -> Collection:
         """Remove shards that hold nothing that others do not, and leftovers of killed writers.
 
         Reading gives the same bytes afterwards, and meanwhile.
 
         Args:
             dry_run: only say what would be removed.
+            checking: called with each shard whose bytes are checked before another goes.
 
         Raises:
             SerError: the cache cannot be listed, or not written.
         """
-        return collect(self.folder, self._indices, dry_run)
+        return collect(self.folder, self._indices, dry_run, checking)
 
     # Helpers
 

@@ -15,7 +15,7 @@ import xxhash
 from ..errors import SerError
 from . import layout
 from .folders import Problem, entries, read_key, read_manifest
-from .opening import GoneError, ShortError, check_own, enough_memory
+from .opening import GoneError, ShortError, check_own, enough_memory, read_error
 from .shard import ShardIndex, corrupt, damaged, open_shard, read_index, read_pieces, read_rows
 
 BATCH_BYTES = 8 << 20
@@ -173,7 +173,7 @@ def _check_shard(path: Path) -> int:
         try:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise SerError(f"{path}: cannot be read ({error.strerror})") from error
+            raise read_error(path, error) from error
     if not path.stem.endswith(digest[:16]):
         raise corrupt(path, "its bytes are not those that its name was made from")
     return len(index)

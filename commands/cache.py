@@ -140,8 +140,11 @@ def cache_gc(dry_run: bool, cache_folder: Path | None) -> None:
     Shards that hold nothing that others do not, as after merging copies, and what writers that were
     killed left more than a day ago.
     """
+    from ..progress import Progress
+
     cache = open_cache(cache_folder)
-    found = cache.collect(dry_run)
+    with Progress() as bar:
+        found = cache.collect(dry_run, lambda path: bar.show(f"checking {path.name}"))
     verb = "would remove" if dry_run else "removed"
     for removal in found.removals:
         click.echo(

@@ -12,6 +12,7 @@ import stat
 import sys
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -59,8 +60,8 @@ def template(tmp_path):
     return cache.folder
 
 
-_opened = []
-_watched = []
+_opened: list[Path] = []
+_watched: list[Path] = []
 
 
 def _note(event, arguments):
@@ -184,7 +185,7 @@ def misplace(case, folder, outside):
         shutil.copyfile(source, target)
 
 
-VALUES = [
+VALUES: list[Any] = [
     *(None, True, -1, 0, 1.5, 1e308, 10**400, "", "x" * 300, "\x1b[2J", "../..", "é", "\ud800"),
     *([], {}, {"a": {"b": 1}}, {"a": [1]}, {"": 1}, {"a": float("nan")}, {"a": 10**400}, 1 << 62),
 ]
