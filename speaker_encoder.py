@@ -6,13 +6,14 @@ the sizes of Resemblyzer's published weights.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from .checkpoints import load_state, read_checkpoint
 from .errors import SerError
 
 WINDOW = 160
@@ -87,24 +88,22 @@ def window_starts(frames: int) -> list[int]:
 
 
 _LAYERS = ("lstm.", "linear.")
+_WHAT = "the weights of the GE2E speaker encoder"
+_REMEDY = "Reinstall the package Resemblyzer"
 
 
 def published(path: Path) -> SpeakerEncoder:
     """The encoder with Resemblyzer's weights, on the CPU.
 
-    Raises SerError if the file is not what it should be.
+    Raises:
+        SerError: the file is not what it should be, or cannot be read.
     """
+    checkpoint = read_checkpoint(path, _WHAT, remedy=_REMEDY)
+    state = checkpoint.get("model_state") if isinstance(checkpoint, Mapping) else checkpoint
+    encoder = SpeakerEncoder()
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        state = checkpoint["model_state"]
-        encoder = SpeakerEncoder()
         # The two scalars of the training loss are in the file too.
-        encoder.load_state_dict(
-            {name: value for name, value in state.items() if name.startswith(_LAYERS)}
-        )
-    except Exception as error:  # torch raises what it likes on a damaged file
-        raise SerError(
-            f"{path}: not the weights of the GE2E speaker encoder ({error}); "
-            "reinstall the package Resemblyzer"
-        ) from error
+        load_state(encoder, state, _LAYERS, path, _WHAT)
+    except SerError as error:
+        raise SerError(f"{error}. {_REMEDY}") from error
     return encoder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -34,6 +35,11 @@ from .writer import ShardWriter
 
 if TYPE_CHECKING:
     from ..manifests import Manifest
+
+
+MODEL = "/path/of/the/model"
+"""Stands for a folder that the user knows."""
+_BY_CONTENT = re.compile(r"(?:^|(?<=,))hf:(([a-z0-9-]+)-([0-9a-f]{12}))(?=[:,]|$)")
 
 
 class Cache:
@@ -400,11 +406,20 @@ class Cache:
                 words += ["--csv", "FILE", "--language", "LANGUAGE"]
         if find_root(corpus) is None:
             words += ["--root", "DIR"]
+        where = ""
         if features is not None:
-            words += ["--features", shlex.quote(features)]
+            # A model that came from a folder is called by its content, which says not where it is.
+            folders = _BY_CONTENT.findall(features)
+            given = _BY_CONTENT.sub(lambda found: found[0].replace(found[1], MODEL), features)
+            words += ["--features", shlex.quote(given)]
+            if folders:
+                models = " and ".join(
+                    f"the {family} whose hash begins with {digits}" for _, family, digits in folders
+                )
+                where = f", where {MODEL} is the folder of {models}"
         if self.folder != default_cache_folder():
             words += ["--cache", shlex.quote(str(self.folder))]
-        return " ".join(words)
+        return " ".join(words) + where
 
 
 def _utterances(manifest: Manifest) -> list[str]:

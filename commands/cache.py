@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import InputError
-from .options import cache_option, json_option, open_cache
+from .options import cache_option, feature_names, json_option, open_cache
 
 if TYPE_CHECKING:
     from ..cache import Holding, Removal
@@ -117,7 +117,8 @@ def cache_verify(cache_folder: Path | None, as_json: bool) -> None:
 @cache_option
 def cache_rm(feature: str, corpus: str | None, yes: bool, cache_folder: Path | None) -> None:
     """Remove a feature (`mfcc`), or one version of it (`mfcc@1a2b`)."""
-    removal = open_cache(cache_folder).removal(feature, corpus)
+    cache = open_cache(cache_folder)
+    removal = cache.removal(feature_names(cache, [feature])[0], corpus)
     what = (
         f"{_shards(removal)}, of {removal.key.feature}@{removal.key.hash[:8]} "
         f"({_corpora(removal)}), in {removal.folder}"

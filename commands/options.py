@@ -55,3 +55,23 @@ def split_names(option: str, texts: Sequence[str]) -> list[str]:
     if not all(names):
         raise InputError(f"{option} {','.join(texts)!r}: expected names with commas between")
     return names
+
+
+def feature_names(cache: Cache, names: Sequence[str]) -> list[str]:
+    """The names that the cache has for features, which users name as `ser extract` takes them.
+
+    A plain word is such a name already; what the cache has literally is meant literally.
+
+    Raises:
+        InputError, SerError: a folder is named that is not there, or holds no model.
+    """
+    if not any(":" in name for name in names):
+        return list(names)
+    from ..extract.registry import canonical_name
+
+    literal = {key.feature for key in cache.keys()}  # noqa: SIM118 - it is no mapping
+
+    def known(name: str) -> bool:
+        return ":" not in name or name in literal or name.rpartition("@")[0] in literal
+
+    return [name if known(name) else canonical_name(name) for name in names]

@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,11 +15,15 @@ from .options import (
     Command,
     GivenPath,
     cache_option,
+    feature_names,
     features_option,
     json_option,
     open_cache,
     split_names,
 )
+
+if TYPE_CHECKING:
+    from ..cache import Cache
 
 
 def training_options(command: Command) -> Command:
@@ -62,13 +66,13 @@ def training_options(command: Command) -> Command:
 
 
 def training_values(
-    features: tuple[str, ...], repeats: int | None, protocol: str, **others: Any
+    cache: Cache, features: tuple[str, ...], repeats: int | None, protocol: str, **others: Any
 ) -> dict[str, Any]:
     """What `training_options` give, as `Request` and `Order` take it."""
     from ..train.request import default_repeats
 
     return {
-        "features": split_names("--features", features),
+        "features": feature_names(cache, split_names("--features", features)),
         "protocol": protocol,
         "repeats": repeats or default_repeats(protocol),
         **others,
@@ -121,6 +125,7 @@ def train(
         raise InputError("--set: the baseline has no settings")
     if splits and options["repeats"]:
         raise InputError("--repeats: the file of --split says how many there are")
+    cache = open_cache(cache_folder)
     request = Request(
         setting=setting,
         corpora=split_names("--corpus", corpus),
@@ -128,10 +133,10 @@ def train(
         config=load_config(options["preset"], overrides),
         splits=splits,
         skip_missing=skip_missing,
-        **training_values(**options),
+        **training_values(cache, **options),
     )
     with Progress() as bar:
-        run = train(request, open_cache(cache_folder), out or default_out(request), bar)
+        run = train(request, cache, out or default_out(request), bar)
     if run.skipped:
         bar.say(f"note: {len(run.skipped)} utterances lack a feature and were left out")
     if as_json:
@@ -173,14 +178,15 @@ def reproduce(
     from ..reproduce.plans import Order, default_out
     from ..reproduce.run import reproduce
 
+    cache = open_cache(cache_folder)
     order = Order(
         what=what,
         corpora=split_names("--corpus", corpus) if corpus else [],
-        **training_values(**options),
+        **training_values(cache, **options),
     )
     command = shlex.join(["ser", *sys.argv[1:]]).encode(errors="replace").decode()
     with Progress() as bar:
-        found = reproduce(order, open_cache(cache_folder), out or default_out(order), command, bar)
+        found = reproduce(order, cache, out or default_out(order), command, bar)
     if as_json:
         click.echo(json.dumps(found.values, indent=2))
     else:

@@ -19,7 +19,7 @@ def weights_group() -> None:
 @json_option
 def weights_ls(as_json: bool) -> None:
     """List what is known, where it comes from, and what is here."""
-    from ..extract.fetch import survey
+    from ..extract.holdings import survey
     from ..extract.weights import weights_folder
 
     holdings = survey()
@@ -29,11 +29,13 @@ def weights_ls(as_json: bool) -> None:
                 "name": holding.weights.name,
                 "feature": holding.weights.feature,
                 "url": holding.weights.url,
-                "licence": holding.weights.licence,
+                "licence": holding.licence,
                 "state": holding.state,
+                "problem": holding.problem,
                 "bytes": holding.size,
                 "sha256": holding.hash,
                 "revision": holding.revision,
+                "first_seen": holding.first_seen,
                 "path": str(holding.path),
             }
             for holding in holdings
@@ -46,9 +48,12 @@ def weights_ls(as_json: bool) -> None:
         size = f"{about}{holding.size / 1e6:.0f} MB" if holding.size else "size unknown"
         sha = f"  sha256 {holding.hash[:12]}" if holding.hash else ""
         click.echo(f"  {holding.weights.feature:36} {holding.state:8} {size:>14}{sha}")
-        click.echo(f"    {holding.weights.url}; licence: {holding.weights.licence}")
+        click.echo(f"    {holding.weights.url}; licence: {holding.licence}")
+        if holding.first_seen:
+            click.echo(f"    first seen {holding.first_seen}, nothing to compare with")
         if holding.state == "damaged":
-            click.echo(f"    NOT the bytes that are known or were recorded: remove {holding.path}")
+            click.echo(f"    NOT the bytes that are known or were recorded: {holding.problem}")
+            click.echo(f"    remove {holding.path}, and fetch it again")
 
 
 @weights_group.command("fetch")
@@ -61,6 +66,7 @@ def weights_fetch(names: tuple[str, ...], revision: str | None) -> None:
     wav2vec2. What is here is verified and not fetched again.
     """
     from ..extract.fetch import fetch
+    from ..extract.holdings import find_holding
     from ..extract.weights import DEFAULT, find_weights
     from ..progress import Progress
 
@@ -76,3 +82,9 @@ def weights_fetch(names: tuple[str, ...], revision: str | None) -> None:
         path = fetch(weights, progress, revision=revision)
         bar.close()
         click.echo(f"{weights.feature}: {path}")
+        holding = find_holding(weights)
+        if holding.first_seen:
+            bar.say(
+                f"note: {weights.name}: first seen {holding.first_seen}, nothing to compare with "
+                f"(its makers publish no hash): sha256 {holding.hash}"
+            )

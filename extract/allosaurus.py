@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import warnings
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import AudioError, InputError, SerError
+from ..files import read_regular
 from .audio import RATE
 from .backbone import Array, Backbone, Value
 from .packages import need
+from .settings import Check, Flag, Number, Whole, Word, read_settings
 from .weights import ALLOSAURUS, digest, locate
 
 if TYPE_CHECKING:
@@ -23,6 +27,24 @@ if TYPE_CHECKING:
 _FULL_SCALE = 32768
 _FILES = ("am_config.json", "model.pt", "pm_config.json")
 """Those of a model's folder that change a number; the phone inventories name them only."""
+_MOST_JSON = 1 << 20
+_FRONT: Mapping[str, Check] = {
+    "model": Word(None, ("mfcc_hires",)),
+    "backend": Word(None, ("numpy",)),
+    "sample_rate": Whole(None, 96_000, least=4000),
+    "window_size": Number(0.025, 0.001, 1.0),
+    "window_shift": Number(0.01, 0.001, 1.0),
+    "feature_window": Whole(None, 3, least=3),
+    "cmvn": Word(None, ("speaker", "none", "", None)),
+    "dtype": Word("float32", ("float32", "float64")),
+    "cep_size": Whole(None, 40, least=40),
+    "bank_size": Whole(None, 512, least=40),
+    "low_freq": Number(20.0, 0.0, 48_000.0),
+    "high_freq": Number(0.0, -48_000.0, 48_000.0),
+    "use_energy": Flag(False),
+    "dither": Number(0.0, 0.0, 1.0),
+}
+"""What pm_config.json may say: the front end of the one published architecture."""
 
 
 class Allosaurus(Backbone):
@@ -68,9 +90,15 @@ class Allosaurus(Backbone):
             )
         return folder
 
+    @cached_property
+    def _front_end(self) -> tuple[Any, Any]:
+        """The package's front end with the settings of the model, and the class of its input."""
+        return _make_front_end(*_front_settings(self.folder / "pm_config.json"))
+
     def weights(self) -> str:
         """The sha256 over the files of the model that change a number."""
-        return digest(self.folder, _FILES)
+        folder = self.folder
+        return digest(folder, _FILES, below=folder)
 
     def load(self) -> None:
         """Read the model and move it to the device.
@@ -82,7 +110,10 @@ class Allosaurus(Backbone):
         """
         from .allosaurus_model import PhoneRecogniser
 
+        before = self.weights()
         self._recogniser = PhoneRecogniser(self.folder, self.device)
+        if self.weights() != before:
+            raise SerError(f"{self.folder}: its files were changed while they were read")
 
     def prepare(self, samples: Array) -> Array:
         """Run the package's front end.
@@ -93,7 +124,7 @@ class Allosaurus(Backbone):
         Raises:
             AudioError: they cannot be normalised.
         """
-        front, audio = _front_end(self.folder)
+        front, audio = self._front_end
         with np.errstate(invalid="ignore", divide="ignore"):
             frames: Array = front.compute(audio(*_at_its_rate(samples, front.sample_rate)))
         if not np.isfinite(frames).all():
@@ -131,21 +162,49 @@ def _half_rate_filter() -> npt.NDArray[np.float64]:
     return np.concatenate([wing[:0:-1], wing])
 
 
+def _front_settings(path: Path) -> tuple[tuple[str, Any], ...]:
+    """What pm_config.json says of the front end, checked.
+
+    Raises:
+        SerError: it cannot be read, or makes no sense.
+    """
+    try:
+        given = read_config(path)
+        settings = read_settings(given, _FRONT)
+    except ValueError as error:
+        raise SerError(f"{path}: not the front end of Allosaurus ({error})") from error
+    if missing := [name for name in _FRONT if settings[name] is None and name not in given]:
+        raise SerError(f"{path}: not the front end of Allosaurus ({missing[0]} is missing)")
+    return tuple(settings.items())
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The names and values of one of a model's JSON files.
+
+    Raises:
+        SerError: it cannot be read or is damaged.
+    """
+    try:
+        values = json.loads(read_regular(path, _MOST_JSON, below=path.parent))
+    except OSError as error:
+        raise SerError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise SerError(f"{path}: damaged: not valid JSON ({str(error)[:200]})") from error
+    if not isinstance(values, dict):
+        raise SerError(f"{path}: damaged: expected names and values")
+    return values
+
+
 @cache
-def _front_end(folder: Path) -> tuple[Any, Any]:
+def _make_front_end(*settings: tuple[str, Any]) -> tuple[Any, Any]:
     """The package's front end, and the class of what it takes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # of the package's own code
-        factory = need("allosaurus.pm.factory", "allosaurus", extra="allosaurus")
+        mfcc = need("allosaurus.pm.mfcc", "allosaurus", extra="allosaurus")
         feature = need("allosaurus.pm.feature", "allosaurus", extra="allosaurus")
         audio = need("allosaurus.audio", "allosaurus", extra="allosaurus")
     if not hasattr(feature.get_filterbanks, "cache_info"):
         # The package builds the same filters for every file, in loops that take longer than all
         # the rest.
         feature.get_filterbanks = cache(feature.get_filterbanks)
-    try:
-        return factory.read_pm(folder, None), audio.Audio
-    except (AssertionError, AttributeError, TypeError, ValueError) as error:
-        raise SerError(
-            f"{folder / 'pm_config.json'}: not the front end of Allosaurus ({error})"
-        ) from error
+    return mfcc.MFCC(Namespace(**dict(settings))), audio.Audio

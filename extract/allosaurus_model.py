@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
+from ..checkpoints import load_state, read_checkpoint
 from ..device import exact_float32, torch_device
 from ..errors import SerError
+from .allosaurus import read_config
 from .backbone import Array
 from .bilstm import PaddedBiLstm
-from .checkpoints import load_state, read_checkpoint
 from .packages import need
 
 SIZES = {"feat_size": 120, "hidden_size": 320, "layer_size": 5, "phone_size": 230}
@@ -36,9 +35,9 @@ class PhoneRecogniser:
         """
         self._device = torch_device(device)
         package = need("allosaurus.am.allosaurus_torch", "allosaurus", extra="allosaurus")
-        model = package.AllosaurusTorchModel(_read_config(folder / "am_config.json"))
+        model = package.AllosaurusTorchModel(_read_sizes(folder / "am_config.json"))
         path = folder / "model.pt"
-        state = read_checkpoint(path, _WHAT)
+        state = read_checkpoint(path, _WHAT, below=folder)
         if isinstance(state, dict):
             state = {str(name).removeprefix("module."): value for name, value in state.items()}
         # The allophone layers of the languages it was trained on are in the file too.
@@ -67,19 +66,20 @@ class PhoneRecogniser:
         return [row[:length].copy() for row, length in zip(rows, lengths, strict=True)]
 
 
-def _read_config(path: Path) -> Namespace:
-    """The architecture; a model of other sizes would not be what the key says."""
-    try:
-        values: Any = json.loads(path.read_text(encoding="utf-8"))
-        found = dict(values)
-        if found.get("feat_size") == -1:  # then it stands by corpus and feature
+def _read_sizes(path: Path) -> Namespace:
+    """The architecture, and nothing else; one of other sizes would not be what the key says."""
+    found = read_config(path)
+    if found.get("feat_size") == -1:  # then it stands by corpus and feature
+        try:
             found["feat_size"] = next(iter(next(iter(found["feat_size_dict"].values())).values()))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, StopIteration) as error:
-        raise SerError(f"{path}: damaged ({type(error).__name__}: {error})") from error
-    odd = [name for name, size in SIZES.items() if found.get(name) != size]
-    if odd:
-        raise SerError(
-            f"{path}: not the published architecture: {odd[0]} is {found.get(odd[0])}, expected "
-            f"{SIZES[odd[0]]}"
-        )
-    return Namespace(**{"proj_size": 0, "lang_size_dict": {}, **found})
+        except (TypeError, KeyError, AttributeError, StopIteration) as error:
+            raise SerError(f"{path}: damaged (feat_size_dict has no size)") from error
+    for name, size in SIZES.items():
+        value = found.get(name)
+        if value != size or isinstance(value, bool):
+            shown = value if isinstance(value, int | None) else type(value).__name__
+            raise SerError(
+                f"{path}: not the published architecture: {name} is {shown}, expected {size}"
+            )
+    # Languages would add layers that nothing here uses, of any size.
+    return Namespace(**SIZES, proj_size=0, lang_size_dict={})

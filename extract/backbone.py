@@ -88,6 +88,10 @@ class Backbone(ABC):
         settings = (f"{k}={format_value(self.parameters[k])}" for k in changed if k not in without)
         return ":".join([name, *settings])
 
+    def terms(self) -> str:
+        """The licence of the feature, as it is written beside what was computed."""
+        return self.licence
+
     def key(self) -> FeatureKey:
         """Everything that can change a number of this feature, and nothing else.
 

@@ -70,8 +70,8 @@ class Byol(Backbone):
             SerError: it is damaged or that of another network.
             InputError: there is no such device.
         """
+        from ..checkpoints import load_state, read_checkpoint
         from .audio_ntt import AudioNtt2020
-        from .checkpoints import load_state, read_checkpoint
 
         device = torch_device(self.device)
         path = locate(BYOL)

@@ -4,86 +4,127 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
+import re
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from .. import __version__
 from ..errors import InputError, SerError
+from ..files import atomic_text, read_regular
+from .partial_file import open_own, own_size, remove
+from .transport import BROKEN, LEAST, open_url
+from .weights import MOST
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that are here and, where it is known, the bytes there are."""
 
-TIMEOUT = 30.0
-"""Seconds without a byte after which a connection is given up."""
 TRIES = 4
-"""Connections in a row that bring nothing new before it fails."""
+"""Connections in a row that bring next to nothing before it fails."""
+CONNECTIONS = 200
+"""Connections in all."""
 PAUSE = 1.0
 """Seconds before the second connection; doubled for each further one."""
 
 _CHUNK = 1 << 20
+_MOST_NOTE = 16_384
 _WORTH_RETRYING = {408, 425, 429, 500, 502, 503, 504}
-_BROKEN = (http.client.HTTPException, ConnectionError, TimeoutError, socket.timeout)
+_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+_PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype|html|head|body|\?xml)\b", re.IGNORECASE)
+_HEAD = 256
+_PLAIN = re.compile(r"[ -~]{0,1000}")
 
 
 class _BrokenOffError(Exception):
     """A connection that ended too early; the message says how."""
 
 
-def download(url: str, path: Path, progress: Progress | None = None) -> None:
+class _UselessError(SerError):
+    """What arrives is not the file, and none of it is to be kept."""
+
+
+@dataclass(frozen=True)
+class _Note:
+    """What is kept beside an unfinished file.
+
+    Attributes:
+        url: where it comes from.
+        validator: ETag or date by which the server knows the same bytes again.
+        total: bytes of the whole file, where that was said.
+    """
+
+    url: str = ""
+    validator: str = ""
+    total: int | None = None
+
+
+def download(url: str, path: Path, progress: Progress | None = None, most: int = MOST) -> None:
     """Fetch `url` to `path`, going on from what an earlier attempt left there.
 
     What is there is trusted only while the server says (by ETag or date, kept in a file beside
     it) that it still serves the same bytes; otherwise it begins anew.
 
+    Args:
+        url: an http(s) address.
+        path: where to; its name may be known to others, see `partial_file`.
+        progress: told what has arrived.
+        most: bytes; a longer file is refused.
+
     Raises:
         InputError: not an http(s) address.
-        SerError: no network, no such file, or it keeps breaking off; what has arrived stays.
+        SerError: no network, no such file, something else than a file, too long, or it keeps
+            breaking off; what has arrived of a file stays.
     """
     if urlsplit(url).scheme not in ("http", "https"):
         raise InputError(f"{url}: not an http or https address")
     path.parent.mkdir(parents=True, exist_ok=True)
     report = progress or (lambda done, total: None)
     failures = 0
-    while True:
-        before = _size(path)
+    for _ in range(CONNECTIONS):
+        before = own_size(path)
         try:
-            _connect(url, path, report)
+            _connect(url, path, report, most)
         except _BrokenOffError as error:
-            failures = 0 if _size(path) > before else failures + 1
+            failures = 0 if own_size(path) - before >= LEAST else failures + 1
+            reason = error
             if failures >= TRIES:
-                raise SerError(
-                    f"{url}: cannot be fetched ({error}). {_size(path)} bytes have arrived and "
-                    "are kept: run again to go on"
-                ) from None
+                break
             time.sleep(PAUSE * 2 ** max(0, failures - 1))
+        except _UselessError:
+            discard(path)
+            raise
         else:
-            _note(path).unlink(missing_ok=True)
+            remove(_note_path(path))
             return
+    raise SerError(
+        f"{url}: cannot be fetched ({reason}). {own_size(path)} bytes have arrived and are kept: "
+        "run again to go on"
+    )
 
 
 def discard(path: Path) -> None:
     """Remove an unfinished download."""
-    path.unlink(missing_ok=True)
-    _note(path).unlink(missing_ok=True)
+    remove(path)
+    remove(_note_path(path))
 
 
-def _connect(url: str, path: Path, report: Progress) -> None:
+def _connect(url: str, path: Path, report: Progress, most: int) -> None:
     """One connection, which brings all that is missing or breaks off."""
-    have, validator = _size(path), _validator(path, url)
-    if not validator:
-        have = 0
-    request = urllib.request.Request(url, headers=_headers(have, validator))
+    note = _read_note(path)
+    have = own_size(path) if note.validator and note.url == url else 0
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
-            _receive(response, url, path, have, report)
+        with open_url(url, _headers(have, note)) as response:
+            _receive(response, url, path, have, note, report, most)
     except urllib.error.HTTPError as error:
+        error.close()
         if error.code == 416 and have:  # nothing beyond what is here, or not the same file
-            if _total(error.headers.get("Content-Range")) == have:
+            if _total(error.headers) == have and note.total in (None, have):
                 return
             discard(path)
             raise _BrokenOffError("what had arrived does not fit the file") from None
@@ -92,80 +133,158 @@ def _connect(url: str, path: Path, report: Progress) -> None:
         raise SerError(_refused(url, error)) from None
     except urllib.error.URLError as error:
         raise _BrokenOffError(f"no connection: {_reason(error)}") from None
-    except _BROKEN as error:
+    except BROKEN as error:
         raise _BrokenOffError(str(error) or type(error).__name__) from None
+    except ValueError as error:  # an address that no host can have
+        raise SerError(f"{url}: cannot be fetched ({error})") from None
 
 
-def _headers(have: int, validator: str | None) -> dict[str, str]:
+def _headers(have: int, note: _Note) -> dict[str, str]:
     headers = {"User-Agent": f"ser/{__version__}", "Accept-Encoding": "identity"}
-    if have and validator:
-        headers |= {"Range": f"bytes={have}-", "If-Range": validator}
+    if have:
+        headers |= {"Range": f"bytes={have}-", "If-Range": note.validator}
     return headers
 
 
 def _receive(
-    response: http.client.HTTPResponse, url: str, path: Path, have: int, report: Progress
+    response: http.client.HTTPResponse,
+    url: str,
+    path: Path,
+    have: int,
+    note: _Note,
+    report: Progress,
+    most: int,
 ) -> None:
     """Write what comes, behind the `have` bytes that are there or, if it is all of it, anew."""
+    _check_answer(response, url)
     if response.status == 206:
-        content = response.headers.get("Content-Range", "")
-        if not content.startswith(f"bytes {have}-"):
+        total = _total(response.headers)
+        why = _misfit(response, have, note)
+        if why:
             discard(path)
-            raise _BrokenOffError(f"asked for bytes from {have} on and got {content or 'others'}")
-        total = _total(content)
+            raise _BrokenOffError(why)
     else:
         have = 0
-        length = response.headers.get("Content-Length", "")
-        total = int(length) if length.isdigit() else None
-        _remember(path, url, response.headers)
-    done = have
-    with path.open("r+b" if have else "wb") as file:
-        file.seek(have)
-        file.truncate()
+        total = _number(response.headers.get("Content-Length", ""))
+        _remember(path, url, response.headers, total)
+    if total is not None and total > most:
+        raise _UselessError(
+            f"{url}: cannot be fetched: it has {total} bytes, expected at most {most}"
+        )
+    with _opened(path, have) as file:
+        done = have
+        head = b"" if not have else None
         report(done, total)
-        while True:
-            try:
-                chunk = response.read(_CHUNK)
-            except _BROKEN as error:
-                raise _BrokenOffError(str(error) or type(error).__name__) from None
-            if not chunk:
-                break
-            file.write(chunk)
+        while chunk := _read(response):
+            if head is not None and len(head) < _HEAD:
+                head += chunk[:_HEAD]
+                if _PAGE.match(head):
+                    raise _UselessError(_page(url))
+            _write(file, chunk, path)
             done += len(chunk)
+            if done > most:
+                raise _UselessError(f"{url}: cannot be fetched: it has more than {most} bytes")
             report(done, total)
     if total is not None and done != total:
         raise _BrokenOffError(f"broke off after {done} of {total} bytes")
+    if done == 0:
+        raise _UselessError(f"{url}: cannot be fetched: the server sends an empty file")
 
 
-def _remember(path: Path, url: str, headers: http.client.HTTPMessage) -> None:
+def _check_answer(response: http.client.HTTPResponse, url: str) -> None:
+    """Make sure that what comes is the bytes of a file."""
+    if response.status not in (200, 206):
+        raise SerError(f"{url}: cannot be fetched: the server says {response.status}")
+    coding = response.headers.get("Content-Encoding", "identity")
+    if coding.strip().lower() not in ("", "identity"):
+        raise SerError(
+            f"{url}: cannot be fetched: the server sends it encoded ({coding}), which was not "
+            "asked for"
+        )
+    if response.headers.get_content_type() in ("text/html", "application/xhtml+xml"):
+        raise SerError(_page(url))
+
+
+def _misfit(response: http.client.HTTPResponse, have: int, note: _Note) -> str | None:
+    """Why a part of a file does not go behind the bytes that are here; None where it does."""
+    content = response.headers.get("Content-Range", "")
+    found = _RANGE.fullmatch(content)
+    if not have or not found or int(found[1]) != have:
+        return f"asked for bytes from {have} on and got {content or 'others'}"
+    total = _total(response.headers)
+    if total is None or total <= have or note.total not in (None, total):
+        return f"the file is {found[3]} bytes long, and was {note.total}"
+    etag = response.headers.get("ETag", "")
+    if etag.startswith('"') and note.validator.startswith('"') and etag != note.validator:
+        return "the file was replaced meanwhile"
+    return None
+
+
+def _opened(path: Path, have: int) -> BinaryIO:
+    try:
+        return open_own(path, have)
+    except OSError as error:
+        raise SerError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _read(response: http.client.HTTPResponse) -> bytes:
+    """What is there to read, as soon as something is."""
+    try:
+        return response.read1(_CHUNK)
+    except BROKEN as error:
+        raise _BrokenOffError(str(error) or type(error).__name__) from None
+
+
+def _write(file: BinaryIO, chunk: bytes, path: Path) -> None:
+    try:
+        file.write(chunk)
+    except OSError as error:
+        raise SerError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _page(url: str) -> str:
+    return (
+        f"{url}: cannot be fetched: the server sends a web page in place of the file, as those "
+        "do that ask for a login"
+    )
+
+
+def _remember(path: Path, url: str, headers: http.client.HTTPMessage, total: int | None) -> None:
     """Keep what a later attempt needs to know that the bytes are still the same."""
     etag = headers.get("ETag", "")
     # A weak tag promises the same meaning, not the same bytes.
     validator = etag if etag.startswith('"') else headers.get("Last-Modified", "")
-    _note(path).write_text(json.dumps({"url": url, "validator": validator}), encoding="utf-8")
-
-
-def _validator(path: Path, url: str) -> str | None:
-    """What the bytes at `path` are known by, or None where they cannot be gone on from."""
+    note = json.dumps({"url": url, "validator": validator, "total": total})
     try:
-        note = json.loads(_note(path).read_text(encoding="utf-8"))
-        return note["validator"] or None if note["url"] == url else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        atomic_text(_note_path(path), note)
+    except OSError as error:
+        raise SerError(f"{path}: cannot be written ({error.strerror})") from error
 
 
-def _note(path: Path) -> Path:
+def _read_note(path: Path) -> _Note:
+    """What is known of the bytes at `path`; nothing where that cannot be read."""
+    note = _note_path(path)
+    with suppress(OSError, ValueError, RecursionError, AttributeError):
+        values = json.loads(read_regular(note, _MOST_NOTE, below=note.parent))
+        url, validator, total = (values.get(name) for name in ("url", "validator", "total"))
+        if isinstance(url, str) and isinstance(validator, str) and _PLAIN.fullmatch(validator):
+            known = isinstance(total, int) and not isinstance(total, bool)
+            return _Note(url, validator, total if known else None)
+    return _Note()
+
+
+def _note_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.note")
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
-def _total(content_range: str | None) -> int | None:
+def _total(headers: Message | None) -> int | None:
     """The size of the whole file in a Content-Range such as `bytes 5-9/10` or `bytes */10`."""
-    total = (content_range or "").rpartition("/")[2]
-    return int(total) if total.isdigit() else None
+    content = "" if headers is None else headers.get("Content-Range", "")
+    return _number(content.rpartition("/")[2])
+
+
+def _number(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text.strip()) else None
 
 
 def _reason(error: urllib.error.URLError) -> str:

@@ -2,54 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import tarfile
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
 
 from ..errors import InputError, SerError
-from ..files import PARTIAL, atomic_text, sync, sync_folder
+from ..files import PARTIAL, sync, sync_folder
+from .archive import BadArchiveError, unpack
 from .download import Progress, discard, download
 from .hub import download_model
-from .weights import (
-    HUB_FOLDER,
-    KNOWN,
-    Weights,
-    digest,
-    git_blob,
-    hub_weights,
-    place,
-    record_path,
-    weights_folder,
-)
+from .partial_file import new_folder, own_folder, remove, sweep
+from .records import find_problem, read_record, write_record
+from .weights import Weights, digest, place, weights_folder
 
-State = Literal["here", "missing", "damaged"]
-
-
-@dataclass(frozen=True)
-class Holding:
-    """Weights as they are on this machine.
-
-    Attributes:
-        weights: which.
-        path: where they are or would be.
-        state: `damaged` are bytes other than those that are known or were recorded.
-        size: bytes; of what is here, else of what is to be fetched, where that is known.
-        hash: sha256 of the file, or over the files of the folder (see `digest`).
-        revision: commit of a model of the hub.
-    """
-
-    weights: Weights
-    path: Path
-    state: State
-    size: int | None
-    hash: str | None
-    revision: str | None
+_EXPANSION = 20
+"""How many times its size an archive may unpack to."""
 
 
 def fetch(
@@ -69,7 +38,8 @@ def fetch(
         Where they are now.
 
     Raises:
-        SerError: no network, no such file, broken off (run again to go on), or the wrong bytes.
+        SerError: no network, no such file, broken off (run again to go on), the wrong bytes, or
+            the folder cannot be read or written.
         MissingPackageError: a model on the hub, and huggingface_hub is not installed.
         InputError: a revision of something that is not on the hub.
     """
@@ -82,6 +52,8 @@ def fetch(
         raise SerError(
             f"interrupted; what has arrived of {weights.name} is kept: run again to go on"
         ) from None
+    except OSError as error:
+        raise SerError(f"{error.filename or target}: {error.strerror or error}") from error
 
 
 @contextmanager
@@ -98,6 +70,7 @@ def _alone(weights: Weights) -> Iterator[None]:
     lock = filelock.FileLock(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _refuse_links(path)
         lock.acquire(timeout=0)
     except filelock.Timeout:
         raise SerError(f"{weights.name} is being fetched by another process: wait for it") from None
@@ -112,6 +85,16 @@ def _alone(weights: Weights) -> Iterator[None]:
         lock.release()
 
 
+def _refuse_links(lock: Path) -> None:
+    """Keep a lock from being made of another file: older filelocks empty what a link leads to."""
+    if not stat.S_ISDIR(lock.parent.lstat().st_mode):
+        raise OSError(None, "a link is in the way", str(lock.parent))
+    if os.path.lexists(lock):
+        state = lock.lstat()
+        if not stat.S_ISREG(state.st_mode) or state.st_nlink != 1:
+            remove(lock)
+
+
 def _fetch(weights: Weights, target: Path, progress: Progress | None, revision: str | None) -> Path:
     if weights.hub_id is not None:
         return _fetch_model(weights, target, revision)
@@ -124,15 +107,17 @@ def _fetch_file(weights: Weights, target: Path, progress: Progress | None) -> Pa
     if target.exists():
         _check_present(weights, target)
         return target
+    sweep(target)
+    recorded = read_record(target).get("sha256")
     partial = target.with_name(PARTIAL + target.name)
     try:
-        download(weights.url, partial, progress)
+        download(weights.url, partial, progress, weights.most)
     except InputError:
         raise
     except SerError as error:
         raise SerError(f"{error}. Or fetch it elsewhere{_by_hand(weights, target)}") from error
     found = digest(partial)
-    problem = _problem(weights, partial, found, read_record(target).get("sha256"))
+    problem = find_problem(weights, partial, found, recorded)
     if problem:
         discard(partial)
         raise SerError(f"{weights.url}: {problem}. It was not kept")
@@ -141,7 +126,7 @@ def _fetch_file(weights: Weights, target: Path, progress: Progress | None) -> Pa
         _unpack(partial, target, weights)
     else:
         _land(partial, target)
-    _record(weights, target, sha256=found, size=size)
+    write_record(weights, target, sha256=found, size=size)
     discard(partial)
     return target
 
@@ -157,19 +142,27 @@ def _fetch_model(weights: Weights, target: Path, revision: str | None) -> Path:
     model = weights.hub_id
     assert model is not None
     if target.exists():
-        held = read_record(target).get("revision")
-        if revision is None or (held or "").startswith(revision):
+        held = read_record(target).get("revision", "")
+        if revision is None or held.startswith(revision):
             _check_present(weights, target)
             return target
         raise SerError(
             f"{target} is revision {held or 'unknown'} of {model}; remove that folder to fetch "
             f"revision {revision}"
         )
+    sweep(target)
     partial = target.with_name(PARTIAL + target.name)
-    commit, size = download_model(model, partial, revision)
-    shutil.rmtree(partial / ".cache", ignore_errors=True)
+    own_folder(partial)
+    fetched = download_model(model, partial, revision)
     _land(partial, target)
-    _record(weights, target, sha256=digest(target), size=size, revision=commit)
+    write_record(
+        weights,
+        target,
+        sha256=digest(target),
+        size=fetched.size,
+        revision=fetched.commit,
+        licence=fetched.licence,
+    )
     return target
 
 
@@ -186,58 +179,12 @@ def _check_present(weights: Weights, path: Path) -> None:
         problem = f"its files are not those that were fetched ({found})" if known else None
         problem = None if known in (None, found) else problem
     else:
-        problem = _problem(weights, path, found, record.get("sha256"))
+        problem = find_problem(weights, path, found, record.get("sha256"))
     if problem:
         raise SerError(f"{path}: {problem}. Remove it and fetch it again")
     if not record:
         with suppress(OSError):  # in a folder that can only be read, nothing is recorded
-            _record(weights, path, sha256=None if path.is_dir() else found, size=None)
-
-
-def read_record(path: Path) -> dict[str, Any]:
-    """What was recorded of weights when they were fetched; empty where nothing was."""
-    try:
-        record = json.loads(record_path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
-def _problem(weights: Weights, path: Path, found: str, recorded: str | None) -> str | None:
-    """What is wrong with the bytes of a file that was fetched."""
-    if weights.sha256 is not None:
-        return _differs("sha256", weights.sha256, found)
-    if weights.git_blob is not None:
-        return _differs("git blob id", weights.git_blob, git_blob(path))
-    if recorded is not None:
-        return _differs("sha256 recorded at the first fetch", recorded, found)
-    return None
-
-
-def _differs(what: str, expected: str, found: str) -> str | None:
-    return None if found == expected else f"wrong bytes: {what} {expected} expected, got {found}"
-
-
-def _record(
-    weights: Weights,
-    path: Path,
-    *,
-    sha256: str | None,
-    size: int | None,
-    revision: str | None = None,
-) -> None:
-    """Write down where weights came from and what their bytes were."""
-    record = {
-        "name": weights.name,
-        "url": weights.url,
-        "licence": weights.licence,
-        "size": size,
-        "sha256": sha256,
-        "digest": digest(path),
-        "revision": revision,
-        "fetched": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    atomic_text(record_path(path), json.dumps(record, indent=2) + "\n")
+            write_record(weights, path, sha256=None if path.is_dir() else found, size=None)
 
 
 def _land(partial: Path, target: Path) -> None:
@@ -253,47 +200,17 @@ def _unpack(archive: Path, target: Path, weights: Weights) -> None:
     """Unpack a .tar.gz that holds one folder.
 
     Raises:
-        SerError: it is not such an archive, or would write outside its folder.
+        SerError: it is not such an archive, or wants more than to be unpacked there.
     """
-    folder = target.with_name(f"{PARTIAL}{target.name}-unpacked")
-    shutil.rmtree(folder, ignore_errors=True)
+    folder = new_folder(target)
+    most = max(weights.most, _EXPANSION * archive.stat().st_size)
     try:
-        with tarfile.open(archive, "r:gz") as tar:
-            tar.extractall(folder, filter="data")
-    except (tarfile.TarError, EOFError, OSError) as error:
-        shutil.rmtree(folder, ignore_errors=True)
+        unpack(archive, folder, most, weights.files)
+        _land(folder, target)
+    except BadArchiveError as error:
         discard(archive)
         raise SerError(
             f"{weights.url}: not an archive that can be unpacked ({error}). It was not kept"
         ) from error
-    inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
-    whole = inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
-    _land(whole, target)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def survey() -> list[Holding]:
-    """The weights that are known, and those of other hub models that are here."""
-    listed = list(KNOWN)
-    names = {weights.name for weights in listed}
-    hub = weights_folder() / HUB_FOLDER
-    for folder in sorted(hub.iterdir()) if hub.is_dir() else []:
-        name = f"{HUB_FOLDER}/{folder.name}"
-        if folder.is_dir() and not folder.name.startswith(".") and name not in names:
-            listed.append(hub_weights(folder.name.replace("--", "/", 1)))
-    return [_holding(weights) for weights in listed]
-
-
-def _holding(weights: Weights) -> Holding:
-    path = place(weights)
-    if not path.exists():
-        return Holding(weights, path, "missing", weights.size, None, None)
-    record, found = read_record(path), digest(path)
-    if path.is_dir():
-        wrong = record.get("digest") not in (None, found)
-        size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    else:
-        wrong = bool(_problem(weights, path, found, record.get("sha256")))
-        size = path.stat().st_size
-    state: State = "damaged" if wrong else "here"
-    return Holding(weights, path, state, size, found, record.get("revision"))
+    finally:
+        remove(folder)

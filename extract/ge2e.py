@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from ..device import exact_float32, torch_device
 from ..speaker_weights import weights_file
 from .backbone import Array, Backbone
 from .speech import speech_frames
+from .weights import digest
 
 if TYPE_CHECKING:
     from ..speaker_encoder import SpeakerEncoder
@@ -35,7 +35,7 @@ class Ge2e(Backbone):
 
     def weights(self) -> str:
         """The sha256 of Resemblyzer's `pretrained.pt`."""
-        return hashlib.sha256(weights_file().read_bytes()).hexdigest()
+        return digest(weights_file())
 
     def load(self) -> None:
         """Read the weights and move the encoder to the device.

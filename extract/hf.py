@@ -13,10 +13,12 @@ import numpy as np
 from ..errors import AudioError, InputError, SerError
 from .audio import RATE
 from .backbone import Array, Backbone, Value
-from .hub import model_files
+from .model_folder import bounds, model_files
 from .packages import need
-from .speech_models import WAVES, WHISPER, SpeechModel, read_speech_model
-from .weights import digest, hub_weights, is_hub_id, locate
+from .records import read_record
+from .speech_models import SpeechModel, read_speech_model
+from .speech_settings import SETTINGS
+from .weights import KNOWN, UNSTATED, digest, hub_weights, is_hub_id, locate, place
 
 if TYPE_CHECKING:
     from .hf_model import Encoder
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 ALIASES: Mapping[str, str] = {"wav2vec2": "facebook/wav2vec2-base"}
 """Names of models that are features of their own."""
 _NAMES = {model: name for name, model in ALIASES.items()}
-_BY_CONTENT = re.compile(rf"({'|'.join(sorted({*WAVES, WHISPER}))})-[0-9a-f]{{12}}")
+_BY_CONTENT = re.compile(rf"({'|'.join(sorted(SETTINGS))})-[0-9a-f]{{12}}")
 
 
 class HuggingFace(Backbone):
@@ -70,11 +72,6 @@ class HuggingFace(Backbone):
                 f"feature hf:{argument}: not the id of a model (organisation/model); the path of "
                 f"a folder begins with / or ./"
             )
-        if _BY_CONTENT.fullmatch(argument):
-            raise InputError(
-                f"feature hf:{argument}: the cache calls a model by its content so when it came "
-                "from a folder; to extract, give that folder: hf:/path/of/it"
-            )
 
     @property
     def spec(self) -> str:
@@ -83,7 +80,11 @@ class HuggingFace(Backbone):
 
     @property
     def feature(self) -> str:
-        """As `spec`; a folder is named by what is in it: `hf:<family>-<start of its hash>`."""
+        """As `spec`; a folder is named by what is in it: `hf:<family>-<start of its hash>`.
+
+        Raises:
+            InputError, SerError: the folder is not there, or holds no speech encoder.
+        """
         if not self.is_local:
             return self.spec
         return self.write_spec(f"hf:{self.model.family}-{self.weights()[:12]}")
@@ -120,7 +121,22 @@ class HuggingFace(Backbone):
         """A minute of samples, or of mel frames."""
         return 60 * (RATE // self.model.strides[0] if self.model.chunk else RATE)
 
+    def terms(self) -> str:
+        """The licence of the model, where that is known; its page or folder otherwise."""
+        if self.is_local:
+            return "of the model: see the folder that it came from"
+        weights = hub_weights(self.argument_value)
+        stated = read_record(place(weights)).get("licence")
+        known = next((w.licence for w in KNOWN if w.url == weights.url), "")
+        licence = next((text for text in (stated, known) if text and text != UNSTATED), "")
+        return f"{licence or 'of the model: see its page on the hub'} ({self.argument_value})"
+
     def _folder(self) -> Path:
+        if _BY_CONTENT.fullmatch(self.argument_value):
+            raise InputError(
+                f"feature hf:{self.argument_value}: the cache calls a model by its content so "
+                "when it came from a folder; to extract, give that folder: hf:/path/of/it"
+            )
         if not self.is_local:
             return locate(hub_weights(self.argument_value, feature=self.spec))
         folder = Path(self.argument_value).expanduser()
@@ -131,25 +147,24 @@ class HuggingFace(Backbone):
     def weights(self) -> str:
         """The sha256 over the files that are read: weights, configuration, feature extractor."""
         folder = self.model.folder
-        names = model_files(p.name for p in folder.iterdir())
-        if not names:
-            raise SerError(
-                f"{folder}: has no weights for PyTorch (model.safetensors or pytorch_model.bin)"
-            )
-        return digest(folder, names)
+        return digest(folder, model_files(folder), below=bounds(folder))
 
     def load(self) -> None:
         """Read the weights and move the model to the device.
 
         Raises:
             MissingPackageError: transformers is not installed.
-            SerError: the weights are damaged, incomplete or ask for code.
+            SerError: the weights cannot be read, are damaged, incomplete or of another model, ask
+                for code, or need more memory than there is.
             InputError: there is no such device.
         """
         need("transformers", extra="hf")
         from .hf_model import Encoder
 
+        before = self.weights()
         self._encoder = Encoder(self.model, str(self.parameters["layer"]), self.device)
+        if self.weights() != before:
+            raise SerError(f"{self.model.folder}: its files were changed while they were read")
 
     def prepare(self, samples: Array) -> Array:
         """Run the model's feature extractor.

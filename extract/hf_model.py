@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-import transformers
 from torch import Tensor
 
 from ..device import exact_float32, torch_device
-from ..errors import SerError
 from .backbone import Array
 from .batches import equal_lengths
-from .hub import model_files
+from .hf_weights import load_network
 from .speech_models import SpeechModel
 from .whisper import split_chunks
 
@@ -35,13 +32,13 @@ class Encoder:
             device: as torch names it, or "auto".
 
         Raises:
-            SerError: the weights are damaged, incomplete, or ask for code.
+            SerError: as `load_network`.
             InputError: there is no such device.
         """
         self._device = torch_device(device)
         self._chunk = model.chunk
         self._layer = layer
-        self._network: Any = _load(model).to(self._device).eval()
+        self._network: Any = load_network(model, self._device)
         if layer.isdecimal():
             # The hidden state n is what goes into the layer after it: none further need run.
             del self._network.get_submodule(_layers_of(model))[int(layer) + 1 :]
@@ -96,71 +93,3 @@ class Encoder:
 
 def _layers_of(model: SpeechModel) -> str:
     return "layers" if model.chunk else "encoder.layers"
-
-
-def _load(model: SpeechModel) -> Any:
-    """The network; of Whisper the encoder alone."""
-    folder = model.folder
-    names = model_files(path.name for path in folder.iterdir())
-    safe = any(name.endswith(".safetensors") for name in names)
-    try:
-        with _quiet():
-            network, info = transformers.AutoModel.from_pretrained(
-                folder,
-                dtype=torch.float32,
-                local_files_only=True,
-                trust_remote_code=False,
-                use_safetensors=safe,
-                weights_only=True,
-                output_loading_info=True,
-            )
-    except Exception as error:  # of safetensors, pickle, torch, zipfile, the system
-        raise SerError(_explain(model, error)) from error
-    if model.chunk:
-        network = network.encoder
-    if getattr(network, "adapter", None) is not None:
-        network.adapter = None  # it comes after the encoder, and changes the frame rate
-    # transformers would fill what is missing with random numbers and go on.
-    missing = [name for name in info["missing_keys"] if _needed(name, model)]
-    if missing:
-        raise SerError(
-            f"{folder}: the weights are not those of a {model.family} encoder: "
-            f"{len(missing)} are missing, such as {sorted(missing)[0]}"
-        )
-    return network
-
-
-def _needed(name: str, model: SpeechModel) -> bool:
-    """Whether a missing tensor would change a number."""
-    if model.chunk:
-        return name.startswith("encoder.")
-    return "masked_spec_embed" not in name and not name.startswith("adapter.")
-
-
-def _explain(model: SpeechModel, error: Exception) -> str:
-    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    text = str(error)
-    if "Unsupported global" in text or "weights_only" in text or "Weights only" in text:
-        what = "its weights ask for code to be run, and are refused"
-    else:
-        what = "its weights are damaged, truncated or not of this model"
-    return (
-        f"{model.folder}: {what} ({type(error).__name__}: {reason[:200]}). Remove the folder and "
-        "fetch it again"
-    )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the progress bars and reports of transformers away: what matters is checked here."""
-    logging: Any = transformers.utils.logging
-    before = logging.get_verbosity()
-    bar = logging.is_progress_bar_enabled()
-    logging.set_verbosity(logging.CRITICAL)
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)
-        if bar:
-            logging.enable_progress_bar()

@@ -82,7 +82,8 @@ def extract(
             # Entered first, left last: what was finished is published whatever happens below.
             for spec in missing:
                 if missing[spec]:
-                    writer = cache.write(keys[spec], manifest)
+                    terms = {"licence": backbones[spec].terms()}
+                    writer = cache.write(keys[spec], manifest, provenance=terms)
                     results.writers[spec] = stack.enter_context(writer)
             lacking = [backbones[spec] for spec in results.writers]
             _run(tasks, root, lacking, results, min(workers, len(tasks)), progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -36,6 +37,9 @@ BACKBONES: dict[str, type[Backbone]] = {
 """By name. Listing them imports neither torch nor librosa."""
 
 
+_VERSIONED = re.compile(r".+@[0-9a-f]{1,16}", re.DOTALL)
+
+
 def make_backbone(spec: str, device: str = "cpu") -> Backbone:
     """Make the backbone that a spec `name[:argument][:parameter=value]*` names.
 
@@ -54,7 +58,9 @@ def make_backbone(spec: str, device: str = "cpu") -> Backbone:
         InputError: unknown name, unknown or repeated parameter, or a value that does not fit.
     """
     name, argument, settings = split_spec(spec)
-    if name in ALIASES and not argument:
+    if name in ALIASES:
+        if argument:
+            raise InputError(f"feature {spec!r}: expected parameter=value, got {argument!r}")
         name, argument = HuggingFace.name, ALIASES[name]
     if name not in BACKBONES:
         raise InputError(f"unknown feature {name!r}{_near(name, [*BACKBONES, *ALIASES])}")
@@ -90,6 +96,29 @@ def make_backbones(specs: Iterable[str], device: str = "cpu") -> dict[str, Backb
     for backbone in backbones.values():
         backbone.key()
     return backbones
+
+
+def canonical_name(spec: str) -> str:
+    """What the cache calls a feature that a user names as `make_backbone` takes it.
+
+    Aliases, parameters in any order, defaults written out and folders of models all have one
+    name there. A spec may end in `@` and the first digits of a key's hash; what is no spec of a
+    feature that is known here is returned as it is.
+
+    >>> canonical_name("hf:facebook/wav2vec2-base:dtype=float16:layer=09@3f")
+    'wav2vec2:layer=9@3f'
+    >>> canonical_name("mine:x=1")
+    'mine:x=1'
+
+    Raises:
+        InputError, SerError: a folder is named that is not there, or holds no speech encoder.
+    """
+    spec, at, digits = spec.rpartition("@") if _VERSIONED.fullmatch(spec) else (spec, "", "")
+    try:
+        backbone = make_backbone(spec)
+    except InputError:
+        return spec + at + digits
+    return backbone.feature + at + digits
 
 
 def _parse(name: str, parameter: str, text: str, default: Value) -> Value:

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, SerError
 from .audio import RATE
+from .model_folder import read_json
+from .settings import read_settings
+from .speech_settings import FRONT_WAVE, FRONT_WHISPER, SETTINGS, WHISPER, model_settings
 
-WAVES = frozenset(
-    {
-        "data2vec-audio",
-        "hubert",
-        "unispeech",
-        "unispeech-sat",
-        "wav2vec2",
-        "wav2vec2-conformer",
-        "wavlm",
-    }
-)
+WAVES = frozenset(SETTINGS) - {WHISPER}
 """Families of transformers that take samples: a convolutional front, then a transformer."""
-WHISPER = "whisper"
-
-_MAX_BYTES = 10 << 20
 
 
 @dataclass(frozen=True)
@@ -41,6 +31,8 @@ class SpeechModel:
         kernels: widths of the convolutions.
         normalise: whether the samples are brought to mean 0 and variance 1.
         chunk: mel frames that Whisper takes at a time; 0 for the others.
+        settings: all that decides its network, checked.
+        front: all that decides how its feature extractor prepares audio, checked.
     """
 
     folder: Path
@@ -51,6 +43,8 @@ class SpeechModel:
     kernels: tuple[int, ...]
     normalise: bool
     chunk: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    front: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def frame_rate(self) -> float:
@@ -68,89 +62,85 @@ def read_speech_model(folder: Path) -> SpeechModel:
     """Read config.json and the feature extractor's settings.
 
     Raises:
-        InputError: it is not a speech encoder that is known here.
-        SerError: files are missing or damaged.
+        InputError: it is not a speech encoder that is known here, or hears at another rate.
+        SerError: files are missing, damaged, or ask for what makes no sense.
     """
-    config = _read(folder / "config.json")
+    config = read_json(folder, "config.json")
     family = config.get("model_type")
-    if family not in WAVES and family != WHISPER:
+    if not isinstance(family, str) or family not in SETTINGS:
+        shown = f"{family!r:.80}" if isinstance(family, str) else f"{type(family).__name__}"
         raise InputError(
-            f"{folder}: not a speech encoder: config.json says model_type {family!r}; those that "
-            f"can be used are {', '.join(sorted({*WAVES, WHISPER}))}"
+            f"{folder}: not a speech encoder: config.json says model_type {shown}; those that "
+            f"can be used are {', '.join(sorted(SETTINGS))}"
         )
     front = _front_end(folder)
     rate = front.get("sampling_rate", RATE)
-    if rate != RATE:
-        raise InputError(f"{folder}: takes audio at {rate} Hz; only {RATE} Hz can be given")
+    if rate != RATE or isinstance(rate, bool):
+        shown = str(rate) if isinstance(rate, float) else f"{rate!r:.20}"
+        raise InputError(f"{folder}: takes audio at {shown} Hz; only {RATE} Hz can be given")
+    try:
+        settings = model_settings(family, config)
+    except ValueError as error:
+        raise SerError(f"{folder}: config.json makes no sense ({error})") from error
     try:
         if family == WHISPER:
-            return _whisper(folder, config, front)
-        return SpeechModel(
-            folder=folder,
-            family=str(family),
-            dim=_count(config, "hidden_size", 768),
-            layers=_count(config, "num_hidden_layers", 12),
-            strides=tuple(map(int, config.get("conv_stride", (5, 2, 2, 2, 2, 2, 2)))),
-            kernels=tuple(map(int, config.get("conv_kernel", (10, 3, 3, 3, 3, 2, 2)))),
-            normalise=bool(front.get("do_normalize", True)),
-        )
-    except (TypeError, ValueError) as error:
-        raise SerError(f"{folder}: config.json makes no sense ({error})") from error
+            return _whisper(folder, settings, read_settings(front, FRONT_WHISPER))
+        prepared = read_settings(front, FRONT_WAVE)
+    except ValueError as error:
+        raise SerError(
+            f"{folder}: the feature extractor's settings make no sense ({error})"
+        ) from error
+    return SpeechModel(
+        folder=folder,
+        family=family,
+        dim=settings["hidden_size"],
+        layers=settings["num_hidden_layers"],
+        strides=settings["conv_stride"],
+        kernels=settings["conv_kernel"],
+        normalise=prepared["do_normalize"],
+        settings=settings,
+        front=prepared,
+    )
 
 
-def _whisper(folder: Path, config: dict[str, Any], front: dict[str, Any]) -> SpeechModel:
+def _whisper(folder: Path, settings: dict[str, Any], front: dict[str, Any]) -> SpeechModel:
     """Whisper's front: log-mel frames every 160 samples, halved by the second convolution."""
-    hop = _count(front, "hop_length", 160)
-    chunk = _count(front, "chunk_length", 30) * RATE // hop
-    positions = _count(config, "max_source_positions", 1500)
+    hop = front["hop_length"]
+    chunk = front["chunk_length"] * RATE // hop
+    positions = settings["max_source_positions"]
     if chunk != 2 * positions:
-        raise ValueError(
-            f"{positions} positions, but the feature extractor gives {chunk} mel frames"
-        )
+        raise ValueError(f"{chunk} mel frames, but config.json has {positions} positions")
+    if front["feature_size"] != settings["num_mel_bins"]:
+        raise ValueError(f"feature_size is not num_mel_bins, {settings['num_mel_bins']}")
     return SpeechModel(
         folder=folder,
         family=WHISPER,
-        dim=_count(config, "d_model", 384),
-        layers=_count(config, "encoder_layers", 4),
+        dim=settings["d_model"],
+        layers=settings["encoder_layers"],
         strides=(hop, 2),
         kernels=(),
-        normalise=bool(front.get("do_normalize", False)),
+        normalise=front["do_normalize"],
         chunk=chunk,
+        settings=settings,
+        front=front,
     )
 
 
 def _front_end(folder: Path) -> dict[str, Any]:
-    """The settings of the feature extractor."""
-    path = folder / "preprocessor_config.json"
-    if path.exists():
-        return _read(path)
-    both = folder / "processor_config.json"
-    found = _read(both).get("feature_extractor") if both.exists() else None
-    if not isinstance(found, dict):
-        raise SerError(
-            f"{folder}: has no preprocessor_config.json, which says how audio is prepared; take "
-            "it from the model that this one was made from"
-        )
-    return found
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            values = json.loads(file.read(_MAX_BYTES))
-    except FileNotFoundError:
-        raise SerError(f"{path}: missing; expected the folder of a transformers model") from None
-    except OSError as error:
-        raise SerError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        raise SerError(f"{path}: damaged: not valid JSON ({error})") from None
-    if not isinstance(values, dict):
-        raise SerError(f"{path}: damaged: expected names and values")
-    return values
-
-
-def _count(values: dict[str, Any], name: str, default: int) -> int:
-    value = values.get(name, default)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} is {value!r}")
-    return value
+    """The settings of the feature extractor; where two files have them, they must agree."""
+    own, both = "preprocessor_config.json", "processor_config.json"
+    found = read_json(folder, both).get("feature_extractor") if (folder / both).exists() else None
+    if not (folder / own).exists():
+        if not isinstance(found, dict):
+            raise SerError(
+                f"{folder}: has no {own}, which says how audio is prepared; take it from the "
+                "model that this one was made from"
+            )
+        return found
+    front = read_json(folder, own)
+    used = {"sampling_rate", *FRONT_WAVE, *FRONT_WHISPER}
+    if isinstance(found, dict) and any(
+        found[name] != front[name] for name in used & found.keys() & front.keys()
+    ):
+        raise SerError(f"{folder}: {own} and {both} say different things of how audio is prepared")
+    return front

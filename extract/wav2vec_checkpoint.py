@@ -7,8 +7,8 @@ from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..checkpoints import load_state, read_checkpoint
 from ..errors import SerError
-from .checkpoints import load_state, read_checkpoint
 from .wav2vec_model import Layer, Wav2VecModel
 
 WHAT = "the wav2vec 1.0 model wav2vec_large.pt, as fairseq wrote it"
@@ -47,8 +47,11 @@ def read_wav2vec(path: Path) -> Wav2VecModel:
         raise SerError(f"{path}: not {WHAT}: its args are no argparse.Namespace")
     for name, expected in _FIXED.items():
         value = getattr(args, name, expected)
-        if value != expected:
-            raise SerError(f"{path}: a wav2vec of another kind: {name} is {value}, not {expected}")
+        # By kind first: what a stranger's lists hold, in lists in lists, is not to be printed.
+        if not isinstance(value, bool | int | float | str) or value != expected:
+            plain = isinstance(value, bool | float | str)
+            text = f"{value!s:.80}" if plain else f"of type {type(value).__name__}"
+            raise SerError(f"{path}: a wav2vec of another kind: {name} is {text}, not {expected}")
     encoder = _layers(args, "conv_feature_layers", path)
     aggregator = _layers(args, "conv_aggregator_layers", path)
     # Around each layer of the aggregator leads a way that changes nothing.

@@ -6,6 +6,7 @@ and a machine without can be given a copy of the folder. Fetching is in `fetch.p
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterable
@@ -14,12 +15,19 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..errors import InputError, MissingWeightsError, SerError
+from ..files import open_regular
 from .specs import split_spec
 
 HUB = "hf:"
 """How the address of a model on the hub begins: `hf:organisation/model`."""
 HUB_FOLDER = "hub"
 """Below the weights folder: the models of the hub, as `organisation--model`."""
+UNSTATED = "see its page on the hub"
+"""The licence of a model that nothing is known of."""
+MOST_BYTES = 64 << 30
+"""Of all weights of a model; no speech encoder comes near it."""
+MOST = 8 << 30
+"""Of a download of which nothing is known."""
 _CHUNK = 1 << 20
 
 
@@ -37,6 +45,7 @@ class Weights:
         git_blob: id under which git keeps the file at `url`, where that is what is published.
         feature: spec of a feature that needs it.
         archive: `url` is a .tar.gz with one folder.
+        files: names and patterns of the files of that folder that are unpacked.
     """
 
     name: str
@@ -47,6 +56,12 @@ class Weights:
     git_blob: str | None = None
     feature: str = ""
     archive: bool = False
+    files: tuple[str, ...] = ("*",)
+
+    @property
+    def most(self) -> int:
+        """Bytes that a download may have: the size is a rough one."""
+        return 2 * self.size + (1 << 20) if self.size else MOST
 
     @property
     def hub_id(self) -> str | None:
@@ -56,7 +71,7 @@ class Weights:
 
 def hub_weights(
     model: str,
-    licence: str = "see its page on the hub",
+    licence: str = UNSTATED,
     size: int | None = None,
     feature: str = "",
 ) -> Weights:
@@ -87,6 +102,14 @@ ALLOSAURUS = Weights(
     size=44_000_000,
     feature="allosaurus",
     archive=True,
+    files=(
+        "am_config.json",
+        "model.pt",
+        "pm_config.json",
+        "lm_config*",
+        "phone*",
+        "inventory/*",
+    ),
 )
 KNOWN: tuple[Weights, ...] = (
     ALLOSAURUS,
@@ -186,7 +209,7 @@ def _missing(weights: Weights, path: Path) -> str:
     )
 
 
-def digest(path: Path, names: Iterable[str] | None = None) -> str:
+def digest(path: Path, names: Iterable[str] | None = None, *, below: Path | None = None) -> str:
     """The sha256 of a file, or of the files of a folder.
 
     A folder's is that of lines `<sha256 of the file>  <its path below the folder>`, sorted by
@@ -196,15 +219,16 @@ def digest(path: Path, names: Iterable[str] | None = None) -> str:
     Args:
         path: the file or folder.
         names: files below the folder that count, with "/"; None is all of them.
+        below: a folder that all of them must lie in, wherever links lead.
 
     Raises:
         SerError: it cannot be read.
     """
     try:
         if not path.is_dir():
-            return _file_digest(path)
+            return _file_digest(path, below)
         found = sorted(_files(path) if names is None else names)
-        lines = [f"{_file_digest(path / name)}  {name}\n" for name in found]
+        lines = [f"{_file_digest(path / name, below)}  {name}\n" for name in found]
     except OSError as error:
         raise SerError(f"{path}: cannot be read ({error.strerror})") from error
     return hashlib.sha256("".join(lines).encode("utf-8")).hexdigest()
@@ -216,22 +240,29 @@ def _files(folder: Path) -> list[str]:
     return [path.as_posix() for path in paths if not any(p.startswith(".") for p in path.parts)]
 
 
-def _file_digest(path: Path) -> str:
-    state = path.stat()
+def _file_digest(path: Path, below: Path | None) -> str:
+    with open_regular(path, below) as file:
+        state = os.fstat(file.fileno())
+        if state.st_size > MOST_BYTES:
+            raise OSError(errno.EFBIG, f"it is longer than {MOST_BYTES >> 30} GB", str(path))
     return _hash(str(path), state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
 
 
 @lru_cache(maxsize=256)
 def _hash(path: str, *state: int) -> str:
     """Hash a file once per process: a gigabyte takes seconds, and keys are asked for often."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    found = hashlib.sha256()
+    with open_regular(Path(path)) as file:
+        while chunk := file.read(_CHUNK):
+            found.update(chunk)
+    return found.hexdigest()
 
 
 def git_blob(path: Path) -> str:
     """The id under which git keeps the bytes of a file (without filters): 40 hex digits."""
-    state = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
-    with path.open("rb") as file:
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        state = hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
         while chunk := file.read(_CHUNK):
             state.update(chunk)
     return state.hexdigest()

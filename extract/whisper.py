@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 from math import ceil
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,7 @@ def mel_chunks(samples: Array, model: SpeechModel) -> Array:
     Returns:
         Shape (frames, bands).
     """
-    extractor = _extractor(model.folder)
+    extractor = _extractor(tuple(sorted(model.front.items())))
     hop = model.strides[0]
     length = model.chunk * hop
     rows = []
@@ -58,5 +57,6 @@ def split_chunks(mel: Array, chunk: int) -> list[tuple[Array, int]]:
 
 
 @cache
-def _extractor(folder: Path) -> Any:
-    return need("transformers", extra="hf").WhisperFeatureExtractor.from_pretrained(folder)
+def _extractor(front: tuple[tuple[str, Any], ...]) -> Any:
+    settings = {name: value for name, value in front if name != "feature_extractor_type"}
+    return need("transformers", extra="hf").WhisperFeatureExtractor(**settings)

@@ -217,5 +217,5 @@ def test_audio_that_does_not_vary(backbone):
 
 def test_package_not_installed(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "allosaurus.am.allosaurus_torch", None)
-    with pytest.raises(MissingPackageError, match=r"ser\[allosaurus\]"):
+    with pytest.raises(MissingPackageError, match=r"\[allosaurus\]"):
         make_backbone(f"allosaurus:model={folder}").load()

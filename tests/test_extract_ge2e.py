@@ -171,13 +171,13 @@ assert "pkg_resources" not in sys.modules
 
 def test_detector_not_installed(backbone, monkeypatch):
     monkeypatch.setitem(sys.modules, "_webrtcvad", None)
-    with pytest.raises(MissingPackageError, match=r"webrtcvad.*ser\[extract\]"):
+    with pytest.raises(MissingPackageError, match=r"webrtcvad.*\[extract\]"):
         backbone.prepare(voice(1))
 
 
 def test_weights_not_installed(monkeypatch):
     monkeypatch.setattr(speaker_weights, "find_spec", lambda name: None)
-    with pytest.raises(MissingPackageError, match=r"ser\[extract\]"):
+    with pytest.raises(MissingPackageError, match=r"\[extract\]"):
         make_backbone("ge2e").key()
 
 
@@ -201,8 +201,9 @@ def test_damaged_weights(monkeypatch, tmp_path, content):
         path.write_text("" if content == "nothing" else "not weights")
     monkeypatch.setattr(ge2e, "weights_file", lambda: path)
     backbone = make_backbone("ge2e")
-    with pytest.raises(SerError, match="not the weights of the GE2E speaker encoder"):
+    with pytest.raises(SerError, match="the weights of the GE2E speaker encoder") as caught:
         backbone.load()
+    assert ("asks for code" if content == "code" else "Reinstall the package") in str(caught.value)
     changed = backbone.key()
     monkeypatch.undo()
     assert changed.hash != make_backbone("ge2e").key().hash

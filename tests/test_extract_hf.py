@@ -238,7 +238,7 @@ def test_specs(spec, parts):
         ("hf:a/b:layer=first", "layer must be last, mean or a number, got 'first'"),
         ("hf:a/b:layer=-1", "layer must be"),
         ("hf:a/b:layr=1", "did you mean layer?"),
-        ("wav2vec2:x", "unknown feature 'wav2vec2'"),
+        ("wav2vec2:x", "expected parameter=value, got 'x'"),
         ("hf:wav2vec2-0123456789ab", "give that folder"),
         ("mfcc:a/b", "expected parameter=value, got 'a/b'"),
     ],
@@ -284,7 +284,7 @@ def test_not_a_speech_encoder(models, tmp_path, family):
         ("preprocessor_config.json", None, "has no preprocessor_config.json"),
         ("preprocessor_config.json", '{"sampling_rate": 8000}', "takes audio at 8000 Hz"),
         ("model.safetensors", None, "has no weights for PyTorch"),
-        ("model.safetensors", "", "damaged, truncated or not of this model"),
+        ("model.safetensors", "", "its weights are damaged or truncated"),
     ],
 )
 def test_damaged_folders(models, tmp_path, name, content, says):
@@ -305,7 +305,7 @@ def test_truncated_weights(models, tmp_path, form):
         path.unlink()
         path = folder / "pytorch_model.bin"
     path.write_bytes(path.read_bytes()[:-1000])
-    refused(folder, "damaged, truncated or not of this model")
+    refused(folder, {"bin": "damaged or not a torch", "safetensors": "damaged or truncated"}[form])
 
 
 def test_weights_in_the_old_form(models, tmp_path):
@@ -330,7 +330,7 @@ def test_weights_that_ask_for_code(models, tmp_path, monkeypatch):
     folder = copy_of(models("wav2vec2"), tmp_path)
     (folder / "model.safetensors").unlink()
     torch.save({"encoder.layer_norm.weight": Bomb()}, folder / "pytorch_model.bin")
-    refused(folder, "ask for code to be run, and are refused")
+    refused(folder, "asks for code (posix.mkdir)" if os.name == "posix" else "asks for code")
     assert not (tmp_path / "bang").exists()
 
 
@@ -353,7 +353,7 @@ def test_missing_tensors_are_not_made_up(models, tmp_path, family):
     lost = next(name for name in state if name.endswith("layers.1.final_layer_norm.weight"))
     del state[lost]
     save_file(state, path, {"format": "pt"})
-    refused(folder, "1 are missing, such as ")
+    refused(folder, "1 of its tensors are missing")
 
 
 def test_what_is_not_needed_may_be_missing(models, tmp_path):
@@ -411,7 +411,7 @@ def test_package_not_installed(models, monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
     backbone = make_backbone(f"hf:{models('wav2vec2')}")
     backbone.key()
-    with pytest.raises(MissingPackageError, match=r"ser\[hf\]"):
+    with pytest.raises(MissingPackageError, match=r"\[hf\]"):
         backbone.load()
 
 

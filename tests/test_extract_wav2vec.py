@@ -215,5 +215,5 @@ def test_text(tmp_path):
     path.write_text("<html>not found</html>")
     with pytest.raises(SerError, match=r"page\.pt: damaged or not a torch checkpoint"):
         read_wav2vec(path)
-    with pytest.raises(SerError, match=r"cannot be read \(Is a directory\)"):
+    with pytest.raises(SerError, match=r"cannot be read \(it is not a regular file\)"):
         read_wav2vec(tmp_path)

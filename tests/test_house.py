@@ -12,6 +12,7 @@ import ser
 
 ROOT = Path(ser.__file__).parent
 FOUNDATION = {
+    "checkpoints",
     "cores",
     "device",
     "errors",

@@ -1,5 +1,6 @@
 """Models of the hub, fetched by huggingface_hub from a hub of our own on 127.0.0.1."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,9 +11,11 @@ pytest.importorskip("huggingface_hub", reason="the hf extra is not installed")
 
 from ser.errors import InputError, MissingPackageError, SerError
 from ser.extract import download, make_backbone
-from ser.extract.fetch import fetch, read_record, survey
-from ser.extract.hub import model_files
-from ser.extract.weights import Weights, hub_weights
+from ser.extract.fetch import fetch
+from ser.extract.holdings import survey
+from ser.extract.model_folder import model_files
+from ser.extract.records import read_record
+from ser.extract.weights import Weights, hub_weights, record_path
 from ser.tests.speech_models import write_speech_model
 from ser.tests.weights_server import COMMIT, serving
 
@@ -51,7 +54,8 @@ def test_a_model_lands_whole_and_is_recorded(hub, folder):
     assert sorted(p.name for p in path.parent.iterdir()) == ["org--tiny", "org--tiny.json"]
     record = read_record(path)
     assert (record["revision"], record["url"]) == (COMMIT, "hf:org/tiny")
-    assert record["size"] == sum(len(hub.models["org/tiny"][name]) for name in wanted)
+    size = json.loads(record_path(path).read_text())["size"]
+    assert size == sum(len(hub.models["org/tiny"][name]) for name in wanted)
     before = len(hub.requests)
     assert fetch(hub_weights("org/tiny"), revision=COMMIT[:6]) == path
     assert len(hub.requests) == before  # what is here needs no network
@@ -131,7 +135,7 @@ def test_a_hub_that_is_down(hub):
 
 def test_package_not_installed(hub, monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(MissingPackageError, match=r"ser\[hf\]"):
+    with pytest.raises(MissingPackageError, match=r"\[hf\]"):
         fetch(hub_weights("org/tiny"))
 
 
@@ -155,10 +159,51 @@ def test_from_the_hub_to_a_feature(hub, tmp_path):
     assert key.weights == make_backbone(f"hf:{source}").key().weights
 
 
-def test_which_files_are_wanted():
-    parts = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
-    index = "model.safetensors.index.json"
-    assert model_files([*parts, index, "config.json"]) == sorted([*parts, index, "config.json"])
-    assert model_files(["pytorch_model.bin", "vocab.json"]) == ["pytorch_model.bin"]
-    assert model_files(["flax_model.msgpack", "config.json"]) == []
-    assert model_files([]) == []
+def write_parts(hub, names, index=None):
+    """A model in parts, with an index that names them."""
+    files = hub.models["org/parts"] = {"config.json": b'{"model_type": "wav2vec2"}'}
+    files |= {name: name.encode() * 500 for name in names}
+    tensors = {f"layer{number}": name for number, name in enumerate(index or names)}
+    content = json.dumps({"metadata": {}, "weight_map": tensors}).encode()
+    files["model.safetensors.index.json"] = content
+
+
+def test_a_model_in_parts(hub):
+    write_parts(hub, ["model-00001-of-00002.safetensors", "other.safetensors"])
+    hub.models["org/parts"]["model-00009-of-00009.safetensors"] = b"that no index names"
+    path = fetch(hub_weights("org/parts"))
+    assert model_files(path) == sorted(p.name for p in path.iterdir())
+    assert "other.safetensors" in model_files(path)
+    assert "model-00009-of-00009.safetensors" not in model_files(path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../out.safetensors", "/out.safetensors", "sub/x.safetensors", "x.bin", "*.safetensors"],
+)
+def test_an_index_that_names_other_files(hub, folder, name):
+    write_parts(hub, ["model-1.safetensors"], [name])
+    with pytest.raises(SerError, match=r"expected files \*\.safetensors directly in its folder"):
+        fetch(hub_weights("org/parts"))
+    assert not (folder / "hub" / "org--parts").exists()
+
+
+def test_an_index_that_names_what_is_not_there(hub):
+    write_parts(hub, ["model-1.safetensors"], ["model-2.safetensors"])
+    with pytest.raises(
+        SerError, match=r"names model-2\.safetensors, which is not there on the hub"
+    ):
+        fetch(hub_weights("org/parts"))
+
+
+def test_adapters_are_refused(hub):
+    hub.models["org/tiny"]["adapter_config.json"] = b"{}"
+    with pytest.raises(InputError, match=r"has an adapter \(adapter_config\.json\)"):
+        fetch(hub_weights("org/tiny"))
+
+
+def test_the_licence_is_that_of_its_page(hub):
+    hub.tags = ["audio", "license:cc-by-nc-4.0"]
+    record = read_record(fetch(hub_weights("org/tiny")))
+    assert record["licence"] == "cc-by-nc-4.0"
+    assert make_backbone("hf:org/tiny").terms() == "cc-by-nc-4.0 (org/tiny)"

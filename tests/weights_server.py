@@ -24,6 +24,7 @@ class Server:
         ranges: whether parts can be asked for.
         etag: whether a strong ETag is sent.
         models: files by name, by id of a model on the hub.
+        tags: of every model.
         requests: (method, path, Range) as they came.
     """
 
@@ -35,6 +36,7 @@ class Server:
         self.ranges = True
         self.etag = True
         self.models: dict[str, dict[str, bytes]] = {}
+        self.tags: list[str] = []
         self.requests: list[tuple[str, str, str | None]] = []
 
     def sent(self, path: str) -> list[str | None]:
@@ -88,7 +90,7 @@ def serving() -> Iterator[Server]:
                     "modelId": model,
                     "sha": COMMIT,
                     "private": False,
-                    "tags": [],
+                    "tags": server.tags,
                     "downloads": 0,
                     "likes": 0,
                     "siblings": [
