@@ -256,6 +256,7 @@ def _remember(path: Path, url: str, headers: http.client.HTTPMessage, total: int
     validator = etag if etag.startswith('"') else headers.get("Last-Modified", "")
     note = json.dumps({"url": url, "validator": validator, "total": total})
     try:
+        own_size(_note_path(path))  # removes what is no file of ours
         atomic_text(_note_path(path), note)
     except OSError as error:
         raise SerError(f"{path}: cannot be written ({error.strerror})") from error

@@ -65,8 +65,8 @@ def next_address(url: str, location: str | None) -> str:
     """
     if not location:
         raise SerError(f"{url}: cannot be fetched: it leads on to nowhere")
-    address = urljoin(url, quote(location, safe=string.punctuation, encoding="iso-8859-1"))
     try:
+        address = urljoin(url, quote(location, safe=string.punctuation, encoding="iso-8859-1"))
         before, after = urlsplit(url), urlsplit(address)
     except ValueError:
         raise SerError(f"{url}: cannot be fetched: it leads on to {location[:200]!r}") from None

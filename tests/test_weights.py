@@ -1,5 +1,6 @@
 """Fetching from a server that breaks off, forgets, changes and lies; what is listed; messages."""
 
+import gzip
 import io
 import json
 import os
@@ -14,10 +15,12 @@ from click.testing import CliRunner
 from ser.cli import main
 from ser.errors import InputError, MissingWeightsError, SerError
 from ser.extract import download as downloading
+from ser.extract import transport
 from ser.extract import weights as known
 from ser.extract.fetch import fetch
 from ser.extract.holdings import survey
 from ser.extract.records import read_record
+from ser.extract.transport import next_address
 from ser.extract.weights import (
     ALLOSAURUS,
     BYOL,
@@ -34,6 +37,7 @@ from ser.extract.weights import (
 )
 from ser.tests.weights_server import blob, serving, sha
 
+posix = pytest.mark.skipif(os.name == "nt", reason="needs links and pipes")
 CONTENT = bytes(range(256)) * 12_000  # 3 MB: more than one chunk
 
 
@@ -217,10 +221,285 @@ def test_other_schemes(url):
         fetch(Weights("a.pt", url, "MIT"))
 
 
+def answer(body=b"", status="200 OK", **headers):
+    """What a server sends, byte for byte; a header that is None is left out."""
+    headers = {"Content_Length": len(body), **headers}
+    lines = [
+        f"{name.replace('_', '-')}: {value}" for name, value in headers.items() if value is not None
+    ]
+    return "\r\n".join([f"HTTP/1.1 {status}", *lines, "", ""]).encode("latin-1") + body
+
+
+def redirect(to):
+    return answer(b"x" * 10, "302 Found", Location=to)
+
+
+@pytest.mark.parametrize(
+    ("location", "says"),
+    [
+        ("file:///etc/passwd", "leads on to file:"),
+        ("ftp://127.0.0.1/a", "leads on to ftp:"),
+        ("data:text/plain,hello", "leads on to data:"),
+        ("gopher://127.0.0.1/", "leads on to gopher:"),
+        ("http://user:secret@127.0.0.1/a", "leads on to"),
+        ("http://[::1/a", "leads on to"),
+        ("", "leads on to nowhere"),
+        ("/a.pt", "more than 5 redirects"),
+    ],
+)
+def test_redirects_that_are_not_followed(weights, server, folder, location, says):
+    server.raw["/a.pt"] = [redirect(location)]
+    with pytest.raises(SerError, match=says):
+        fetch(weights)
+    assert names(folder) == []
+
+
+def test_redirects_that_are_followed(weights, server):
+    server.files["/b.pt"] = CONTENT
+    server.raw["/a.pt"] = [redirect("/c.pt")]
+    server.raw["/c.pt"] = [redirect(f"{server.url}/b.pt")]
+    assert fetch(weights).read_bytes() == CONTENT
+
+
+def test_what_a_redirect_holds_is_not_read(weights, server):
+    """It may never end; here it ends the connection before its length."""
+    server.files["/b.pt"] = CONTENT
+    server.raw["/a.pt"] = [answer(b"", "302 Found", Location="/b.pt", Content_Length=1 << 60)]
+    assert fetch(weights).read_bytes() == CONTENT
+
+
+def test_https_never_becomes_http():
+    assert next_address("http://a/x", "https://b/y") == "https://b/y"
+    assert next_address("https://a/x", "/y z") == "https://a/y%20z"
+    for location in ("http://a/x", "HTTP://a/x", "//user@a/x"):
+        with pytest.raises(SerError, match="only https addresses are followed"):
+            next_address("https://a/x", location)
+
+
+@pytest.mark.parametrize(
+    ("sent", "says"),
+    [
+        (answer(b""), "the server sends an empty file"),
+        (answer(b"", Content_Length=None), "the server sends an empty file"),
+        (answer(b"", "204 No Content"), "the server says 204"),
+        (answer(b"  <!DOCTYPE html><p>Log in"), "sends a web page"),
+        (answer(b"<HTML><p>" + b"x" * 9999, Content_Type="application/zip"), "sends a web page"),
+        (answer(b"Log in", Content_Type="text/html; charset=utf-8"), "sends a web page"),
+        (answer(b"\x1f\x8b123", Content_Encoding="gzip"), r"sends it encoded \(gzip\)"),
+        (answer(b"123", Content_Encoding="br"), r"sends it encoded \(br\)"),
+        (answer(b"123", Content_Length=5), "broke off after 3 of 5 bytes"),
+        (answer(b"123", Content_Length=1 << 50), "has 1125899906842624 bytes, expected at most"),
+        (answer(b"", Content_Length=9**99), "the server sends an empty file"),
+        (answer(b"12", "206 Partial", Content_Range="bytes 0-1/9"), "asked for bytes from 0 on"),
+        (answer(b"1\r\nx\r\n", Content_Length=None, Transfer_Encoding="chunked"), "cannot be fet"),
+        (b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 1000 + b"\r\n", "more than 100 headers"),
+        (b"HTTP/1.1 200 OK\r\nx: " + b"y" * 100_000, "got more than 65536 bytes"),
+        (b"\0\1\2", "cannot be fetched"),
+        (b"", "cannot be fetched"),
+    ],
+)
+def test_answers_that_are_no_file(weights, server, folder, sent, says):
+    server.raw["/a.pt"] = [sent]
+    with pytest.raises(SerError, match=says):
+        fetch(weights)
+    assert not (folder / "a.pt").exists()
+    if "broke off" not in says and "cannot" not in says:
+        assert names(folder) == []
+
+
+def test_more_than_there_can_be(weights, server, folder):
+    weights = replace(weights, size=1000)  # roughly: up to twice that and a megabyte
+    with pytest.raises(SerError, match=r"has 3072000 bytes, expected at most 1050576"):
+        fetch(weights)
+    assert server.sent("/a.pt") == [None]
+    endless = answer(
+        b"%x\r\n%b\r\n" % (len(CONTENT), CONTENT), Content_Length=None, Transfer_Encoding="chunked"
+    )
+    server.raw["/a.pt"] = [endless]
+    with pytest.raises(SerError, match="has more than 1050576 bytes"):
+        fetch(weights)
+    assert names(folder) == []
+
+
+def test_what_only_trickles_is_given_up(weights, monkeypatch):
+    monkeypatch.setattr(transport, "WINDOW", 0.0)
+    monkeypatch.setattr(transport, "LEAST", 1 << 40)
+    with pytest.raises(SerError, match="too slow: [0-9]+ bytes in 0 s"):
+        fetch(weights)
+
+
+def test_a_few_bytes_are_no_progress(weights, server):
+    """A server that gives a little each time would never be done with."""
+    tag = f'"{sha(CONTENT)}"'
+    server.raw["/a.pt"] = [answer(CONTENT[:10], Content_Length=len(CONTENT), ETag=tag)]
+    server.raw["/a.pt"] += [
+        answer(
+            CONTENT[n : n + 10],
+            "206 Partial",
+            Content_Length=len(CONTENT) - n,
+            ETag=tag,
+            Content_Range=f"bytes {n}-{len(CONTENT) - 1}/{len(CONTENT)}",
+        )
+        for n in range(10, 200, 10)
+    ]
+    with pytest.raises(SerError, match="40 bytes have arrived and are kept"):
+        fetch(weights)
+    assert len(server.requests) == downloading.TRIES
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        answer(b"!" * 99, "206 Partial", Content_Range="bytes 1500000-1500098/1500099"),
+        answer(b"!" * 99, "206 Partial", Content_Range="bytes 1500000-1500098/*"),
+        answer(b"!" * 99, "206 Partial", Content_Range="bytes 7-105/3072000"),
+        answer(b"!" * 99, "206 Partial"),
+        answer(b"!" * 99, "206 Partial", Content_Range="bytes \xb2-\xb3/\xb9"),
+        answer(
+            b"!" * 1_572_000,
+            "206 Partial",
+            ETag='"another"',
+            Content_Range="bytes 1500000-3071999/3072000",
+        ),
+        answer(b"", "416 No", Content_Range="bytes */1500000"),
+        answer(b"", "416 No"),
+    ],
+)
+def test_a_server_that_lies_when_it_is_gone_on(weights, server, lie):
+    server.raw["/a.pt"] = [
+        answer(CONTENT[:1_500_000], Content_Length=len(CONTENT), ETag=f'"{sha(CONTENT)}"'),
+        lie,
+        answer(CONTENT, ETag=f'"{sha(CONTENT)}"'),
+    ]
+    assert fetch(weights).read_bytes() == CONTENT
+    assert server.sent("/a.pt") == [None, "bytes=1500000-", None]
+
+
+def planted(path, kind, outside):
+    """Lay something where an unfinished file is expected."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "link":
+        path.symlink_to(outside)
+    elif kind == "hard link":
+        os.link(outside, path)
+    elif kind == "dangling link":
+        path.symlink_to(outside.with_name("made through a link"))
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        (path / "x").mkdir(parents=True)
+    else:
+        path.symlink_to("/dev/zero")
+
+
+KINDS = ["link", "hard link", "dangling link", "pipe", "folder", "device"]
+
+
+@posix
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", [".partial-a.pt", ".partial-a.pt.note", ".locks/a.pt.lock"])
+def test_nothing_is_written_through_what_lies_there(weights, server, folder, tmp_path, name, kind):
+    outside = tmp_path / "precious"
+    outside.write_bytes(b"precious")
+    planted(folder / name, kind, outside)
+    try:
+        assert fetch(weights).read_bytes() == CONTENT
+    except SerError as error:
+        assert kind == "folder"  # where a file of a fixed name must be
+        assert name.rpartition("/")[2] in str(error) or "nothing can be written" in str(error)
+    assert outside.read_bytes() == b"precious"
+    assert not (tmp_path / "made through a link").exists()
+    assert not (folder / "a.pt").is_symlink()
+
+
+@posix
+def test_locks_are_not_made_elsewhere(weights, folder, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    folder.mkdir()
+    (folder / ".locks").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SerError, match="a link is in the way"):
+        fetch(weights)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@posix
+@pytest.mark.parametrize("name", ["a.pt", "a.pt.json"])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_pipes_and_devices_are_not_waited_for(weights, server, folder, monkeypatch, name, kind):
+    monkeypatch.setattr(known, "KNOWN", (weights,))
+    fetch(weights)
+    (folder / name).unlink()
+    planted(folder / name, kind, None)
+    with pytest.raises(SerError, match=r"cannot be read \((it is not a regular file|it is a link)"):
+        fetch(weights)
+    held = survey()[0]
+    assert held.state == "damaged"
+    assert "cannot be read" in held.problem
+    assert "cannot be read" in ser("weights", "ls").stdout
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "3", "[" * 99_999, '{"sha256": ' + "1" * 70_000]
+)
+def test_damaged_records_are_no_missing_ones(weights, folder, content):
+    fetch(weights)
+    (folder / "a.pt.json").write_text(content)
+    with pytest.raises(SerError, match=r"a\.pt\.json: what was recorded.*cannot be read"):
+        fetch(weights)
+
+
+def test_odd_values_of_a_record(weights, folder):
+    fetch(weights)
+    (folder / "a.pt.json").write_text(
+        '{"sha256": 3, "digest": [], "revision": {}, "fetched": null}'
+    )
+    assert survey()[0].path.name  # no exception
+    assert fetch(weights) == folder / "a.pt"
+
+
+def test_a_full_disk_is_named(weights, folder, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ser.extract.download.open_own", full)
+    with pytest.raises(SerError, match=r"cannot be written \(No space left on device\)"):
+        fetch(weights)
+
+
+def test_what_killed_fetches_left_is_removed(weights, folder):
+    left = folder / f".partial-{'0' * 32}-a.pt"
+    (left / "x").mkdir(parents=True)
+    other = folder / f".partial-{'0' * 32}-b.pt"
+    other.mkdir()
+    fetch(weights)
+    assert not left.exists()
+    assert other.exists()
+
+
+def test_first_seen_is_said(weights, server, folder, monkeypatch):
+    monkeypatch.setattr(known, "KNOWN", (weights,))
+    result = ser("weights", "fetch", "a")
+    assert result.stdout == f"a: {folder / 'a.pt'}\n"
+    assert "nothing to compare with" in result.stderr
+    assert sha(CONTENT) in result.stderr
+    assert "first seen 2" in ser("weights", "ls").stdout
+    assert json.loads(ser("weights", "ls", "--json").stdout)[0]["first_seen"].startswith("2")
+    monkeypatch.setattr(known, "KNOWN", (replace(weights, sha256=sha(CONTENT)),))
+    assert "nothing to compare" not in ser("weights", "fetch", "a").stderr
+    assert "first seen" not in ser("weights", "ls").stdout
+
+
 def archive(members):
+    """A .tar.gz of bytes by name, or of members made beforehand."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         for name, content in members.items():
+            if isinstance(content, dict):
+                member = tarfile.TarInfo(name)
+                for attribute, value in content.items():
+                    setattr(member, attribute, value)
+                tar.addfile(member)
+                continue
             member = tarfile.TarInfo(name)
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
@@ -241,15 +520,67 @@ def test_an_archive_becomes_a_folder(server, folder):
         fetch(weights)
 
 
+def test_only_expected_files_are_unpacked(server):
+    server.files["/m.tar.gz"] = archive(
+        {"in/model.pt": b"1", "in/inventory/eng.txt": b"2", "in/.bashrc": b"3", "in/run.sh": b"4"}
+    )
+    weights = Weights("m", f"{server.url}/m.tar.gz", "", archive=True, files=("model.pt", "inv*"))
+    path = fetch(weights)
+    found = sorted(file.relative_to(path).as_posix() for file in path.rglob("*"))
+    assert found == ["inventory", "inventory/eng.txt", "model.pt"]
+
+
+LINK, HARD = {"type": tarfile.SYMTYPE}, {"type": tarfile.LNKTYPE}
+
+
 @pytest.mark.parametrize(
-    "content", [b"no archive", archive({"../evil": b"!"}), archive({"a": b"x"})[:-20]]
+    "content",
+    [
+        b"no archive",
+        archive({"a": b"x"})[:-20],
+        archive({"../evil": b"!"}),
+        archive({"/tmp/evil": b"!"}),
+        archive({"in/a": b"", "in/../../evil": b"!"}),
+        archive({"in/a": b"", "in\\..\\..\\evil": b"!"}),
+        archive({"C:evil": b"!"}),
+        archive({"in/NUL.txt": b"!"}),
+        archive({"in/a.": b"!"}),
+        archive({"in//a": b"!"}),
+        archive({"in/a\n": b"!"}),
+        archive({"in/" + "a/" * 20 + "b": b"!"}),
+        archive({"in/A": b"1", "in/a": b"2"}),
+        archive({"in/\u00e9": b"1", "in/e\u0301": b"2"}),
+        archive({"in/a": b"1", "in/a/b": b"2"}),
+        archive({"in/a": b"1", "in/link": {**LINK, "linkname": "../../evil"}}),
+        archive({"in/a": b"1", "in/link": {**LINK, "linkname": "a"}}),
+        archive({"in/a": b"1", "in/link": {**HARD, "linkname": "in/a"}}),
+        archive({"in/a": b"1", "in/p": {"type": tarfile.FIFOTYPE}}),
+        archive({"in/a": b"1", "in/d": {"type": tarfile.CHRTYPE, "devmajor": 1, "devminor": 5}}),
+        archive({"in/a": b"1", "in/s": {"type": tarfile.GNUTYPE_SPARSE}}),
+        archive({"in/a": {"pax_headers": {"GNU.sparse.map": "0,1", "GNU.sparse.size": "9"}}}),
+        archive({"in/a": {"pax_headers": {"path": "../evil"}}}),
+        archive({"in/a": {"pax_headers": {"comment": "x" * 100_000}}}),
+        archive({"in/a": b"\0" * 60_000_000}),
+        archive({}),
+        archive({".hidden": b"1"}),
+    ],
 )
 def test_bad_archives(server, folder, content):
     server.files["/m.tar.gz"] = content
+    weights = Weights("m", f"{server.url}/m.tar.gz", "GPL", archive=True, size=1000)
     with pytest.raises(SerError, match="not an archive that can be unpacked"):
-        fetch(Weights("m", f"{server.url}/m.tar.gz", "GPL", archive=True))
+        fetch(weights)
     assert names(folder) == []
     assert not (folder.parent / "evil").exists()
+
+
+def test_a_damaged_header_is_no_end(server, folder):
+    whole = bytearray(gzip.decompress(archive({"in/a": b"1", "in/b": b"2", "in/c": b"3"})))
+    whole[1024 + 148] ^= 1  # the checksum of the second
+    server.files["/m.tar.gz"] = gzip.compress(bytes(whole))
+    with pytest.raises(SerError, match="a damaged header at byte 1024"):
+        fetch(Weights("m", f"{server.url}/m.tar.gz", "GPL", archive=True))
+    assert names(folder) == []
 
 
 def test_a_folders_digest(tmp_path):

@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -25,6 +25,8 @@ class Server:
         etag: whether a strong ETag is sent.
         models: files by name, by id of a model on the hub.
         tags: of every model.
+        raw: what is answered instead, byte for byte, by path: the first, then the next, ...; the
+            last again and again.
         requests: (method, path, Range) as they came.
     """
 
@@ -37,6 +39,7 @@ class Server:
         self.etag = True
         self.models: dict[str, dict[str, bytes]] = {}
         self.tags: list[str] = []
+        self.raw: dict[str, list[bytes]] = {}
         self.requests: list[tuple[str, str, str | None]] = []
 
     def sent(self, path: str) -> list[str | None]:
@@ -60,7 +63,11 @@ def serving() -> Iterator[Server]:
         def _answer(self, body: bool) -> None:
             path = self.path.partition("?")[0]
             server.requests.append((self.command, path, self.headers.get("Range")))
-            if server.fail:
+            if answers := server.raw.get(path):
+                self.close_connection = True
+                with suppress(OSError):  # of a client that has gone
+                    self.wfile.write(answers.pop(0) if len(answers) > 1 else answers[0])
+            elif server.fail:
                 self._send(server.fail.pop(0), b"", {}, body)
             elif path.startswith("/api/models/"):
                 self._describe(path.removeprefix("/api/models/"), body)
