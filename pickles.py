@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import pickletools
+import warnings
 import zipfile
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -82,14 +83,16 @@ def inspect(file: BinaryIO, allowed: Collection[type] = ()) -> None:
     start = file.read(len(_LEGACY))
     file.seek(0)
     try:
-        if start.startswith(_ZIP):
-            _inspect_zip(file, size, names)
-        elif start == _LEGACY:
-            pickles = io.BytesIO(file.read(_MOST_PICKLE))
-            for _ in range(_LEGACY_PICKLES):
-                _inspect_pickle(pickles, names, size, None)
-        else:
-            raise NoCheckpointError("it begins like no checkpoint")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd escapes in texts
+            if start.startswith(_ZIP):
+                _inspect_zip(file, size, names)
+            elif start == _LEGACY:
+                pickles = io.BytesIO(file.read(_MOST_PICKLE))
+                for _ in range(_LEGACY_PICKLES):
+                    _inspect_pickle(pickles, names, size, None)
+            else:
+                raise NoCheckpointError("it begins like no checkpoint")
     except SerError:
         raise
     except MemoryError:

@@ -14,7 +14,7 @@ from .archive import BadArchiveError, unpack
 from .download import Progress, discard, download
 from .hub import download_model
 from .partial_file import new_folder, own_folder, remove, sweep
-from .records import find_problem, read_record, write_record
+from .records import find_problem, read_record, write_record, wrong_bytes
 from .weights import Weights, digest, place, weights_folder
 
 _EXPANSION = 20
@@ -117,7 +117,7 @@ def _fetch_file(weights: Weights, target: Path, progress: Progress | None) -> Pa
     except SerError as error:
         raise SerError(f"{error}. Or fetch it elsewhere{_by_hand(weights, target)}") from error
     found = digest(partial)
-    problem = find_problem(weights, partial, found, recorded)
+    problem = wrong_bytes(weights, partial, found, recorded)
     if problem:
         discard(partial)
         raise SerError(f"{weights.url}: {problem}. It was not kept")
@@ -174,12 +174,7 @@ def _check_present(weights: Weights, path: Path) -> None:
     """
     record = read_record(path)
     found = digest(path)
-    if path.is_dir():
-        known = record.get("digest")
-        problem = f"its files are not those that were fetched ({found})" if known else None
-        problem = None if known in (None, found) else problem
-    else:
-        problem = find_problem(weights, path, found, record.get("sha256"))
+    problem = find_problem(weights, path, found, record)
     if problem:
         raise SerError(f"{path}: {problem}. Remove it and fetch it again")
     if not record:

@@ -70,14 +70,9 @@ def _holding(weights: Weights, path: Path) -> Holding:
         return Holding(weights, path, "missing", weights.size, licence=weights.licence)
     found = digest(path)
     record = read_record(path)
-    problem: str | None
-    if path.is_dir():
-        same = record.get("digest") in (None, found)
-        problem = None if same else "its files are not those that were fetched"
-        size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    else:
-        problem = find_problem(weights, path, found, record.get("sha256"))
-        size = path.stat().st_size
+    problem = find_problem(weights, path, found, record)
+    files = path.rglob("*") if path.is_dir() else [path]
+    size = sum(file.stat().st_size for file in files if file.is_file())
     return Holding(
         weights,
         path,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import SerError
 from ..files import atomic_text, read_regular
-from .weights import Weights, digest, git_blob, record_path
+from .weights import Weights, digest, git_blob, is_folder, record_path
 
 _MOST_RECORD = 1 << 16
 
@@ -58,8 +59,24 @@ def write_record(
     atomic_text(record_path(path), json.dumps(record, indent=2) + "\n")
 
 
-def find_problem(weights: Weights, path: Path, found: str, recorded: str | None) -> str | None:
+def find_problem(weights: Weights, path: Path, found: str, record: Mapping[str, str]) -> str | None:
+    """What is wrong with weights that are here; None where nothing is.
+
+    Args:
+        found: their digest.
+    """
+    if path.is_dir() != is_folder(weights):
+        return f"expected a {'folder' if is_folder(weights) else 'file'}"
+    if not path.is_dir():
+        return wrong_bytes(weights, path, found, record.get("sha256"))
+    same = record.get("digest") in (None, found)
+    return None if same else f"its files are not those that were fetched ({found})"
+
+
+def wrong_bytes(weights: Weights, path: Path, found: str, recorded: str | None) -> str | None:
     """What is wrong with the bytes of a file that was fetched."""
+    if path.stat().st_size == 0:
+        return "it is empty"
     if weights.sha256 is not None:
         return _differs("sha256", weights.sha256, found)
     if weights.git_blob is not None:
