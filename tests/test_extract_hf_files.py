@@ -74,11 +74,15 @@ def change(folder, name="config.json", **values):
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
+def key_and_load(folder):
+    backbone = make_backbone(f"hf:{folder}")
+    backbone.key()
+    backbone.load()
+
+
 def refused(folder, says, error=SerError):
     with pytest.raises(error, match=says) as caught:
-        backbone = make_backbone(f"hf:{folder}")
-        backbone.key()
-        backbone.load()
+        key_and_load(folder)
     assert str(folder) in str(caught.value)
 
 
@@ -115,8 +119,21 @@ def test_parts_that_no_index_names_are_neither_read_nor_hashed(folder):
 
 @pytest.mark.parametrize(
     "name",
-    ["../outside.safetensors", "/outside.safetensors", "sub/x.safetensors", "sub\\x.safetensors"]
-    + ["C:x.safetensors", "NUL.safetensors", "x\0.safetensors", "x.bin", "", ".", 3, None, ["x"]],
+    [
+        "../outside.safetensors",
+        "/outside.safetensors",
+        "sub/x.safetensors",
+        "sub\\x.safetensors",
+        "C:x.safetensors",
+        "NUL.safetensors",
+        "x\0.safetensors",
+        "x.bin",
+        "",
+        ".",
+        3,
+        None,
+        ["x"],
+    ],
 )
 def test_an_index_names_files_of_its_folder_alone(folder, name):
     state = folder / "model.safetensors"

@@ -196,6 +196,22 @@ def test_an_index_that_names_what_is_not_there(hub):
         fetch(hub_weights("org/parts"))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs links")
+@pytest.mark.parametrize("name", ["", ".cache", "config.json", "model.safetensors", "x/y"])
+def test_nothing_is_written_through_links(hub, folder, tmp_path, name):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "precious").write_bytes(b"precious")
+    link = folder / "hub" / ".partial-org--tiny" / name
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(elsewhere / ("precious" if "." in name[1:] else "."))
+    path = fetch(hub_weights("org/tiny"))
+    assert not path.is_symlink()
+    assert model_files(path) == sorted(p.name for p in path.iterdir())
+    assert [p.name for p in elsewhere.iterdir()] == ["precious"]
+    assert (elsewhere / "precious").read_bytes() == b"precious"
+
+
 def test_adapters_are_refused(hub):
     hub.models["org/tiny"]["adapter_config.json"] = b"{}"
     with pytest.raises(InputError, match=r"has an adapter \(adapter_config\.json\)"):

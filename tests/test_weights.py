@@ -324,7 +324,7 @@ def test_more_than_there_can_be(weights, server, folder):
 def test_what_only_trickles_is_given_up(weights, monkeypatch):
     monkeypatch.setattr(transport, "WINDOW", 0.0)
     monkeypatch.setattr(transport, "LEAST", 1 << 40)
-    with pytest.raises(SerError, match="too slow: [0-9]+ bytes in 0 s"):
+    with pytest.raises(SerError, match=r"too slow: [0-9]+ bytes in 0 s"):
         fetch(weights)
 
 
