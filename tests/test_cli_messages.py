@@ -75,8 +75,8 @@ def test_names_in_files_are_escaped(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names are text there")
 def test_a_name_that_is_no_text_ends_no_command(tmp_path):
-    folder = os.fsencode(tmp_path) + b"/Col\x8are"
-    os.mkdir(folder)
+    folder = tmp_path / os.fsdecode(b"Col\x8are")
+    folder.mkdir()
     command = [sys.executable, "-m", "ser.cli", "manifest", "build", "--corpus", "emodb", "--root"]
     found = subprocess.run([*command, folder], capture_output=True, text=True, cwd=tmp_path)
     assert found.returncode == 2
