@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ..errors import InputError
+from ..errors import InputError, SerError
 from .store import Cache
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
     A manifest that has all utterances of the one in the cache and more takes its place, with the
     labels of the old one for those that it had. One that has no more is not saved: labels that were
     corrected stay, and a part of a corpus does not replace the whole. With `replace` the new one
-    takes the place of the old as it is.
+    takes the place of the old as it is. Fingerprints are added where there were none.
 
     Utterances are known by id and audio; ids that differ as `with_known_ids` says are the same.
 
@@ -43,7 +44,9 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
         cache.save_manifest(manifest)
         return f"{corpus}: the damaged manifest in the cache was replaced"
     manifest = _with_ids_of(old, manifest)
+    known, old = old, _with_fingerprints(old, manifest)
     if _same(old, manifest):
+        _keep(cache, known, old)
         return None
     before, now = _utterances(old), _utterances(manifest)
     if old.language != manifest.language and not replace:
@@ -62,6 +65,7 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
         )
         return "; ".join((added, *extended.notes))
     if now <= before:
+        _keep(cache, known, old)
         reason = (
             "has other labels for the same utterances"
             if now == before
@@ -69,6 +73,14 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
         )
         return f"{corpus}: the manifest in the cache {reason} and is kept; --replace replaces it"
     lost = sorted(before - now)
+    if old.ids == manifest.ids:
+        raise InputError(
+            f"{corpus}: {len(lost)} of {len(old)} utterances have other samples than in the cache "
+            f"{cache.folder}, such as {lost[0][0]}: they were changed, or are files of several "
+            "channels whose manifest was made when the audio hash was of each channel. It is of "
+            "their mean, which the backbones hear. --replace replaces the manifest, and what "
+            "differs is extracted anew"
+        )
     raise InputError(
         f"{corpus}: the manifest in the cache {cache.folder} is of another copy of the corpus: "
         f"{len(lost)} of its {len(old)} utterances are not in this one or sound different, such as "
@@ -122,15 +134,6 @@ def _rows(manifest: Manifest) -> Iterator[tuple[str, str, str]]:
     return manifest.table[["id", "path", "audio_hash"]].itertuples(index=False, name=None)
 
 
-def _same(old: Manifest, new: Manifest) -> bool:
-    """Whether two manifests say the same; paths may be in different Unicode forms."""
-    one, other = (
-        each.table.assign(path=[unicodedata.normalize("NFC", path) for path in each.table["path"]])
-        for each in (old, new)
-    )
-    return one.equals(other)
-
-
 def _extended(cache: Cache, old: Manifest, new: Manifest) -> Manifest:
     """The rows of `old`, and those of `new` that it does not have."""
     import pandas as pd
@@ -148,6 +151,43 @@ def _extended(cache: Cache, old: Manifest, new: Manifest) -> Manifest:
         ) from error
 
 
-def _utterances(manifest: Manifest) -> set[tuple[str, str]]:
+def _same(old: Manifest, new: Manifest) -> bool:
+    """Whether two manifests say the same; paths may be in different Unicode forms, and fingerprints
+    may differ in the last digit."""
+    from ..manifests import FINGERPRINT
+
+    one, other = (
+        each.table.drop(columns=FINGERPRINT, errors="ignore").assign(
+            path=[unicodedata.normalize("NFC", path) for path in each.table["path"]]
+        )
+        for each in (old, new)
+    )
+    return one.equals(other)
+
+
+def _with_fingerprints(old: Manifest, new: Manifest) -> Manifest:
+    """Give `old` the fingerprints that it lacks and `new` has of the same utterances."""
+    from ..manifests import FINGERPRINT, Manifest
+
+    if FINGERPRINT not in new.table:
+        return old
+    there = old.table[FINGERPRINT] if FINGERPRINT in old.table else [""] * len(old)
+    heard = dict(zip(_keys(new), new.table[FINGERPRINT], strict=True))
+    texts = [text or heard.get(key, "") for key, text in zip(_keys(old), there, strict=True)]
+    return old if texts == list(there) else Manifest(old.table.assign(**{FINGERPRINT: texts}))
+
+
+def _keep(cache: Cache, known: Manifest, old: Manifest) -> None:
+    """Save what a manifest was given; a cache that cannot be written does without."""
+    if old is not known:
+        with suppress(SerError):
+            cache.save_manifest(old)
+
+
+def _keys(manifest: Manifest) -> list[tuple[str, str]]:
     table = manifest.table
-    return set(zip(table["id"], table["audio_hash"], strict=True))
+    return list(zip(table["id"], table["audio_hash"], strict=True))
+
+
+def _utterances(manifest: Manifest) -> set[tuple[str, str]]:
+    return set(_keys(manifest))

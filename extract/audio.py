@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..errors import AudioError
 from ..manifests import read_audio
-from ..manifests.audio import SILENCE, blamed_on_the_file
+from ..manifests.audio import SILENCE, blamed_on_the_file, mix
 from .packages import need
 
 RATE = 16000
@@ -58,9 +58,7 @@ def to_recipe(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.flo
     Raises:
         AudioError: the channels cancel each other out, or nothing of the sound lies below 8 kHz.
     """
-    mono = samples.mean(axis=1, dtype=np.float32)
-    if mono.max() - mono.min() < SILENCE:
-        raise AudioError("the channels cancel each other out: their mean is silence")
+    mono = mix(samples)
     if rate != RATE:
         mono = need("soxr").resample(mono, rate, RATE, quality="VHQ")
         if mono.max() - mono.min() < SILENCE:

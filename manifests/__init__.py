@@ -5,6 +5,7 @@ from .build import BadFile, Build, build_manifest
 from .corpora import CORPORA, Corpus, find_root, root_variable
 from .entries import Entry, Scan
 from .findings import confounded_speakers, two_genders
+from .fingerprint import FINGERPRINT
 from .leaks import check_leaks, check_leaks_between, namesakes, shared_speakers
 from .manifest import COLUMNS, Manifest
 from .names import (
@@ -24,6 +25,7 @@ __all__ = [
     "COLUMNS",
     "CORPORA",
     "EMOTIONS",
+    "FINGERPRINT",
     "PROTOCOLS",
     "Audio",
     "BadFile",

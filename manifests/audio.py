@@ -55,17 +55,51 @@ class Audio:
         return len(self.samples) / self.rate
 
     @cached_property
-    def sha(self) -> str:
-        """The audio hash: of the samples, their rate and the channel count, 32 hex digits.
+    def mono(self) -> npt.NDArray[np.float32]:
+        """What is heard of the samples: see `mix`."""
+        return mix(self.samples)
 
-        A lossless copy in another format has the same hash.
+    @cached_property
+    def sha(self) -> str:
+        """The audio hash: of what is heard, and its rate, 32 hex digits.
+
+        A lossless copy in another format has the same hash, whatever its channels, if they are
+        alike.
+
+        Raises:
+            AudioError: as `mix`.
         """
-        digest = hashlib.sha256(f"{self.rate} Hz, {self.samples.shape[1]} channels\n".encode())
-        for start in range(0, len(self.samples), _PIECE):
+        digest = hashlib.sha256(f"{self.rate} Hz, 1 channels\n".encode())
+        for start in range(0, len(self.mono), _PIECE):
             # Adding zero makes -0.0 (which integer formats do not have) into 0.0.
-            piece = self.samples[start : start + _PIECE] + 0
+            piece = self.mono[start : start + _PIECE] + 0
             digest.update(piece.astype("<f4", order="C", copy=False).data)
         return digest.hexdigest()[:HASH_DIGITS]
+
+
+def mix(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Give what a backbone hears of several channels: their mean.
+
+    The mean of channels that are all the same is each of them, to the last bit.
+
+    Args:
+        samples: shape (frames, channels).
+
+    Returns:
+        Shape (frames,).
+
+    Raises:
+        AudioError: the channels cancel each other out.
+    """
+    import numpy as np
+
+    if samples.shape[1] == 1:
+        return samples[:, 0]
+    # 53 bits hold the sum of a million equal numbers of 24, and round that of two but once.
+    mono = samples.mean(axis=1, dtype=np.float64).astype(np.float32)
+    if mono.max() - mono.min() < SILENCE:
+        raise AudioError("the channels cancel each other out: their mean is silence")
+    return mono
 
 
 def read_audio(path: Path) -> Audio:

@@ -14,6 +14,7 @@ from .corpora import CORPORA, find_root, root_variable
 from .csv_corpus import scan_csv
 from .entries import Entry, Scan
 from .findings import confounded_speakers, same_audio, two_genders, wrong_counts
+from .fingerprint import FINGERPRINT, fingerprint
 from .manifest import COLUMNS, Manifest
 from .names import check_corpus_name, check_language, did_you_mean, listing
 from .paths import audio_path, describe, printable
@@ -162,6 +163,8 @@ def _probe(
     progress: Progress | None,
 ) -> tuple[dict[str, Probe], list[BadFile]]:
     """Decode all files that are not known; give the probes by utterance id, and the bad files."""
+    from threadpoolctl import threadpool_limits
+
     remembered = cache.load(root) if cache else {}
     known: dict[str, tuple[Stamp, Probe]] = {}
     waiting: list[tuple[Entry, Path]] = []
@@ -177,7 +180,11 @@ def _probe(
     if progress and done:
         progress(done, len(entries))
     # libsndfile and sha256 release the interpreter, so threads do; each holds one file at a time.
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+    # Threads of linear algebra beside them would wait for each other.
+    with (
+        threadpool_limits(1, user_api="blas"),
+        ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool,
+    ):
         tasks = {pool.submit(_decode, path): entry for entry, path in waiting}
         try:
             for task in as_completed(tasks):
@@ -210,7 +217,8 @@ def _decode(path: Path) -> tuple[Stamp | None, Probe]:
     with blamed_on_the_file():
         before = stamp(path)
         audio = read_audio(path)
-        probe = Probe(round(audio.duration, 4), audio.sha)
+        heard = fingerprint(audio.mono, audio.rate)
+        probe = Probe(round(audio.duration, 4), audio.sha, heard)
         return (before if before == stamp(path) else None), probe
 
 
@@ -230,8 +238,9 @@ def _manifest(
             "path": entry.path,
             "duration": probes[entry.id].duration,
             "audio_hash": probes[entry.id].audio_hash,
+            FINGERPRINT: probes[entry.id].fingerprint,
             **entry.extra,
         }
         for entry in entries
     ]
-    return Manifest(pd.DataFrame(rows, columns=[*COLUMNS, *entries[0].extra]))
+    return Manifest(pd.DataFrame(rows, columns=[*COLUMNS, FINGERPRINT, *entries[0].extra]))

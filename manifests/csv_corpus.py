@@ -11,6 +11,7 @@ from pathlib import Path
 from ..errors import InputError
 from .csv_paths import OutsideError, outside_root, path_in_root
 from .entries import Entry, Scan
+from .fingerprint import FINGERPRINT
 from .manifest import GENDERS
 from .missing import is_missing
 from .names import (
@@ -34,10 +35,10 @@ from .vocabulary import (
     read_emotion,
 )
 
-OPTIONAL = ("id", "speaker", "gender", "language", "corpus", "duration", "audio_hash")
-_COMPUTED = ("corpus", "duration", "audio_hash")
+_COMPUTED = ("corpus", "duration", "audio_hash", FINGERPRINT)
 """Columns that a manifest has and a user need not give: they are always made anew."""
 
+OPTIONAL = ("id", "speaker", "gender", "language", *_COMPUTED)
 _APART = {"id", "path", "emotion", *_COMPUTED}
 """Columns that are not only tidied and kept."""
 

@@ -1,4 +1,4 @@
-"""What is odd about a manifest that is valid: shared audio, speakers, counts of a partial copy."""
+"""What is odd about a manifest that is valid: copies, speakers, counts of a partial copy."""
 
 from __future__ import annotations
 
@@ -11,17 +11,24 @@ from .vocabulary import ordered
 
 
 def same_audio(manifest: Manifest) -> list[str]:
-    """Warn of utterances with the very same audio, and of those that disagree on what it is."""
-    table = manifest.table
-    same = table[table["audio_hash"].duplicated(keep=False)]
-    if not len(same):
-        return []
-    groups = [group for _, group in same.groupby("audio_hash", sort=False)]
-    alike = (" = ".join(group["id"]) for group in groups)
-    warnings = [
-        f"{len(same)} utterances share their audio with another; splits keep them in one part: "
-        f"{listing(alike, 3)}"
-    ]
+    """Warn of utterances with one recording: the same audio, or copies that sound alike.
+
+    And of those that disagree on what it is.
+    """
+    table = manifest.table.assign(recording=manifest.recordings)
+    same = table[table["recording"].duplicated(keep=False)]
+    groups = [group for _, group in same.groupby("recording", sort=False)]
+    warnings = []
+    for sign, found, what in (
+        ("=", [g for g in groups if g["audio_hash"].nunique() == 1], "share their audio with"),
+        ("~", [g for g in groups if g["audio_hash"].nunique() > 1], "sound like a copy of"),
+    ):
+        if found:
+            alike = (f" {sign} ".join(group["id"]) for group in found)
+            warnings.append(
+                f"{sum(map(len, found))} utterances {what} another; splits keep them in one part: "
+                f"{listing(alike, 3)}"
+            )
     for column, consequence in (
         ("emotion", "one of the labels must be wrong"),
         ("speaker", "the protocol 'speaker' keeps these speakers in one fold"),

@@ -6,14 +6,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..errors import InputError, LeakError
+from .fingerprint import recordings
 from .manifest import Manifest
 from .names import listing
 from .spellings import spelling
 from .splits import Split, grouping
 
+COPIES = "copies that sound alike"
+"""What is shared by parts that have one recording with two audio hashes."""
+
 
 def check_leaks(manifest: Manifest, split: Split) -> None:
-    """Check that the parts share no utterance and no audio, and with `speaker` no speaker.
+    """Check that the parts share no utterance and no recording, and with `speaker` no speaker.
 
     Where the corpus is grouped by session (IEMOCAP), `speaker` allows no shared session either.
 
@@ -36,6 +40,7 @@ def check_leaks(manifest: Manifest, split: Split) -> None:
         columns |= {name: name for name in ("speaker", grouping(manifest))}
     for column, word in columns.items():
         leaks += _shared(word, split, _values(manifest, column))
+    leaks += _shared(COPIES, split, _sounding_alike(manifest))
     if leaks:
         raise LeakError(f"{_name(manifest, split)} leaks:\n" + "\n".join(leaks))
 
@@ -43,7 +48,7 @@ def check_leaks(manifest: Manifest, split: Split) -> None:
 def check_leaks_between(
     manifests: Mapping[str, Manifest], splits: Mapping[str, Sequence[Split]]
 ) -> None:
-    """Check that no audio is in one part of a corpus and in another part of another corpus.
+    """Check that no recording is in one part of a corpus and in another part of another corpus.
 
     Args:
         splits: by corpus, lists that are alike in seeds and folds: those trained together.
@@ -51,19 +56,23 @@ def check_leaks_between(
     Raises:
         LeakError: with examples of what two corpora share.
     """
-    audio = {corpus: _values(manifest, "audio_hash") for corpus, manifest in manifests.items()}
+    names = recordings([manifest.table for manifest in manifests.values()])
+    recording = {
+        corpus: dict(zip(manifest.ids, named, strict=True))
+        for (corpus, manifest), named in zip(manifests.items(), names, strict=True)
+    }
     for together in zip(*splits.values(), strict=True):
         places: dict[str, dict[str, str]] = defaultdict(dict)
         for corpus, split in zip(splits, together, strict=True):
             for part, ids in split.parts().items():
                 for id in ids:
-                    places[audio[corpus][id]].setdefault(part, f"{id} of {corpus}")
+                    places[recording[corpus][id]].setdefault(part, f"{id} of {corpus}")
         shared = [where for where in places.values() if len(where) > 1]
         if shared:
             raise LeakError(
                 f"{', '.join(splits)}, seed {together[0].seed}, fold {together[0].fold}: "
-                f"{len(shared)} utterances of one corpus are the same audio as others in another "
-                "part of another, so that one model for both leaks:\n"
+                f"{len(shared)} recordings are in one part of one corpus and in another of "
+                "another, so that one model for both leaks. Leave them out of one corpus:\n"
                 + "\n".join(f"  {_example('audio', '', where)}" for where in shared[:3])
             )
 
@@ -95,7 +104,8 @@ def _shared(word: str, split: Split, value: dict[str, str]) -> list[str]:
     lines: list[str] = []
     for part, ids in split.parts().items():
         for name in ids:
-            places[value[name]].setdefault(part, name)
+            if name in value:
+                places[value[name]].setdefault(part, name)
         twice = [name for name, count in Counter(ids).items() if count > 1]
         if word == "utterance" and twice:
             lines.append(f"  utterance twice in {part}: {listing(twice, 3)}")
@@ -112,13 +122,21 @@ def _example(word: str, key: str, where: dict[str, str]) -> str:
     if word == "utterance":
         return f"{key} in {' and '.join(where)}"
     places = " and ".join(f"{part} ({name})" for part, name in where.items())
-    if word == "audio":
+    if word in ("audio", COPIES):
         return f"in {places}"
     return f"{key!r} in {places}" if key else f"not known in {places}"
 
 
 def _values(manifest: Manifest, column: str) -> dict[str, str]:
     return dict(zip(manifest.ids, map(str, manifest.table[column]), strict=True))
+
+
+def _sounding_alike(manifest: Manifest) -> dict[str, str]:
+    """Name the recording of each utterance that has a copy with another audio hash."""
+    pairs = set(zip(manifest.recordings, manifest.table["audio_hash"], strict=True))
+    hashes = Counter(recording for recording, _ in pairs)
+    named = zip(manifest.ids, manifest.recordings, strict=True)
+    return {id: recording for id, recording in named if hashes[recording] > 1}
 
 
 def _name(manifest: Manifest, split: Split) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from .fingerprint import FINGERPRINT, is_fingerprint, recordings
 from .missing import is_missing
 from .names import id_from_path, is_corpus_name, is_utterance_id, problem_with_language
 from .paths import is_inside
@@ -35,7 +36,8 @@ COLUMNS: tuple[str, ...] = (
     "duration",
     "audio_hash",
 )
-"""The columns that every manifest has, in order; corpus-specific ones follow."""
+"""The columns that every manifest has, in order. FINGERPRINT comes next, where a
+manifest has it; corpus-specific ones follow."""
 
 GENDERS: tuple[str, ...] = ("female", "male", "other", "")
 
@@ -138,6 +140,14 @@ class Manifest:
             digest.update(f"{name}\t{audio}\n".encode())
         return digest.hexdigest()[:16]
 
+    @cached_property
+    def recordings(self) -> tuple[str, ...]:
+        """What names the recording of each utterance; that of copies is the same.
+
+        Copies have one audio hash, or, where the manifest has fingerprints, sound alike.
+        """
+        return recordings([self.table])[0]
+
     @property
     def hours(self) -> float:
         """The length of all utterances together, in hours."""
@@ -202,7 +212,8 @@ def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
     twice = [name for name, count in Counter(names).items() if count > 1 or not name]
     if twice:
         raise InputError(f"the columns of a manifest need a name each, which {twice[0]!r} is not")
-    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    first = (*COLUMNS, *({FINGERPRINT} & set(names)))
+    columns: dict[str, list[Any]] = {name: [] for name in first}
     for place, name in enumerate(names):
         column = table.iloc[:, place]
         cells = column.astype(object).tolist()
@@ -227,6 +238,7 @@ def _problems(columns: Mapping[str, list[Any]]) -> Iterator[tuple[int, str]]:
         "path": _path_problem,
         "duration": _duration_problem,
         "audio_hash": _hash_problem,
+        FINGERPRINT: _fingerprint_problem,
     }
     for column, values in columns.items():
         check = checks.get(column, _nothing)
@@ -292,3 +304,9 @@ def _hash_problem(text: str) -> str | None:
     return (
         f"{text!r} is no audio hash (a spreadsheet may have rewritten it); build the manifest anew"
     )
+
+
+def _fingerprint_problem(text: str) -> str | None:
+    if is_fingerprint(text):
+        return None
+    return f"{text!r} is no fingerprint; leave it blank, or build the manifest anew"

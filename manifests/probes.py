@@ -17,23 +17,25 @@ from pathlib import Path
 
 from ..files import atomic_text
 from .audio import HASH_DIGITS
+from .fingerprint import is_fingerprint
 
 FORMAT = 2
-"""To be raised whenever `read_audio` refuses other files or the audio hash is made otherwise."""
+"""To be raised whenever `read_audio` refuses other files, or a hash or fingerprint is other."""
 
 _SETTLED = 3_000_000_000
 """Nanoseconds. A file changed this recently could change again within the clock's resolution."""
 
-_TYPES = [int, int, int, float, str]
+_TYPES = [int, int, int, float, str, str]
 _HASH = re.compile(f"[0-9a-f]{{{HASH_DIGITS}}}")
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What decoding a good file showed: seconds, and the audio hash."""
+    """What decoding a good file showed: seconds, the audio hash, and the fingerprint."""
 
     duration: float
     audio_hash: str
+    fingerprint: str
 
 
 Stamp = tuple[int, int, int]
@@ -78,7 +80,7 @@ class ProbeCache:
         """Remember probes of a root's files; does nothing where it cannot write."""
         newest = time.time_ns() - _SETTLED
         files = {
-            path: [*times, probe.duration, probe.audio_hash]
+            path: [*times, probe.duration, probe.audio_hash, probe.fingerprint]
             for path, (times, probe) in sorted(known.items())
             if max(times[1:]) < newest
         }
@@ -96,7 +98,9 @@ class ProbeCache:
 def _parse(record: object) -> tuple[Stamp, Probe] | None:
     if not isinstance(record, list) or list(map(type, record)) != _TYPES:
         return None
-    size, modified, changed, duration, audio_hash = record
+    size, modified, changed, duration, audio_hash, fingerprint = record
     if not (0 < duration < math.inf and _HASH.fullmatch(audio_hash)):
         return None
-    return (size, modified, changed), Probe(duration, audio_hash)
+    if not is_fingerprint(fingerprint):
+        return None
+    return (size, modified, changed), Probe(duration, audio_hash, fingerprint)

@@ -50,7 +50,7 @@ def make_splits(manifest: Manifest, protocol: str, seed: int) -> list[Split]:
     `authors`: random, 20 % test, 10 % validation, as the authors' released code has it.
     `speaker`: min(5, speakers) folds of whole speakers (IEMOCAP: of whole sessions); fold k is
     tested, fold k + 1 validates, the rest trains, so that every utterance is tested once.
-    Utterances with the same audio always share a part.
+    Copies of one recording always share a part.
 
     Raises:
         InputError: unknown protocol, or too few utterances or speakers for it.
@@ -89,8 +89,8 @@ def _rank(seed: int, name: str) -> bytes:
 
 def _random(manifest: Manifest, protocol: Protocol, seed: int, validation: float) -> Split:
     units: dict[str, list[str]] = defaultdict(list)
-    for name, audio in zip(manifest.ids, manifest.table["audio_hash"], strict=True):
-        units[audio].append(name)
+    for name, recording in zip(manifest.ids, manifest.recordings, strict=True):
+        units[recording].append(name)
     queue = [units[audio] for audio in sorted(units, key=lambda audio: _rank(seed, audio))]
     test, queue = _take(queue, round(0.2 * len(manifest)))
     held, queue = _take(queue, round(validation * (len(manifest) - len(test))))
@@ -121,8 +121,9 @@ def _speaker(manifest: Manifest, seed: int) -> list[Split]:
     groups = _connected(manifest, column)
     if len(groups) < FEWEST_GROUPS:
         raise InputError(
-            f"{manifest.corpus} has {len(groups)} {column}s (those with the same audio counted as "
-            f"one); the protocol 'speaker' needs at least {FEWEST_GROUPS}; use --protocol paper"
+            f"{manifest.corpus} has {len(groups)} {column}s (those with copies of one recording "
+            f"counted as one); the protocol 'speaker' needs at least {FEWEST_GROUPS}; "
+            "use --protocol paper"
         )
     number = len(groups) if column == "session" else min(FOLDS, len(groups))
     folds: list[list[str]] = [[] for _ in range(number)]
@@ -156,9 +157,9 @@ def _require_groups(manifest: Manifest, column: str) -> None:
 
 
 def _connected(manifest: Manifest, column: str) -> dict[str, list[str]]:
-    """Gather utterances into groups that share neither group, speaker nor audio with another.
+    """Gather utterances into groups that share neither group, speaker nor recording with another.
 
-    Usually these are the groups as they stand; the same audio under two speakers joins them.
+    Usually these are the groups as they stand; a recording under two speakers joins them.
     Returns the utterance ids of each by its first group's name.
     """
     leader: dict[tuple[str, str], tuple[str, str]] = {}
@@ -169,8 +170,8 @@ def _connected(manifest: Manifest, column: str) -> dict[str, list[str]]:
             node = leader[node]
         return node
 
-    table = manifest.table
-    kinds = list(dict.fromkeys((column, "speaker", "audio_hash")))
+    table = manifest.table.assign(recording=manifest.recordings)
+    kinds = list(dict.fromkeys((column, "speaker", "recording")))
     for values in table[kinds].itertuples(index=False, name=None):
         nodes = list(zip(kinds, map(str, values), strict=True))
         for node in nodes[1:]:

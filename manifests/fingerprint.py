@@ -1,0 +1,234 @@
+"""What a recording sounds like, in 63 characters: for copies that do not have the same samples.
+
+A fingerprint is made of the spectrogram between 300 and 2800 Hz, which survives telephones and codecs.
+What loudness alone and the mean spectrum alone would give is taken away, so that what is left is how
+the spectrum moves. It is summed over random signs of the bins and, in time, over slow sine waves
+that count from the middle of the sound: silence at the ends, level, polarity, rate and depth have no
+part in it. `docs/leaks.md` has the distances that were measured.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
+
+FINGERPRINT = "fingerprint"
+"""The column of a manifest that holds them."""
+
+WINDOW, HOP = 0.064, 0.016
+"""Seconds of a frame of the spectrogram, and from one to the next."""
+
+BINS = range(19, 180)
+"""Bins of 1 / WINDOW Hz: 297 to 2797 Hz."""
+
+VALUES = 45
+"""Complex numbers in a fingerprint; each is a byte, four bits a coordinate."""
+
+RHYTHMS = 0.5, 4.0
+"""Hertz of the slowest and the fastest sine wave."""
+
+ALIKE = 0.33
+"""Fingerprints are unit vectors: the distance up to which two recordings are copies."""
+
+SHIFT = 0.15
+"""Seconds by which coding may move the middle of the sound."""
+
+SAME_SPREAD, SAME_LENGTH = 0.03, 0.5
+"""Copies agree in one of two: in the spread of their sound, as a ratio, or in seconds of length."""
+
+_STEP = 0.35
+"""Of the last bit of a coordinate, in standard deviations."""
+
+_SPREADS = 2000, 20000
+"""The spread as two bytes: 2000 steps to the natural logarithm, from exp(-10) seconds."""
+
+_TEXT = re.compile(r"[A-Za-z0-9_-]{63}")
+_BLOCK = 512
+_CANDIDATES = 1 << 16
+
+
+def is_fingerprint(text: str) -> bool:
+    """Whether `text` is a fingerprint; blank is that of a sound in which nothing moves."""
+    return not text or bool(_TEXT.fullmatch(text))
+
+
+def fingerprint(mono: npt.NDArray[np.float32], rate: int) -> str:
+    """Give the fingerprint of a sound; blank if its spectrum does not move at all.
+
+    Args:
+        mono: shape (samples,).
+        rate: samples per second.
+    """
+    import numpy as np
+
+    signs, rhythms = _projection()
+    size, hop = round(WINDOW * rate), max(round(HOP * rate), 1)
+    signal = np.pad(mono - np.float32(mono.mean(dtype=np.float64)), (size, 2 * size))
+    frames = np.lib.stride_tricks.sliding_window_view(signal, size)[::hop]
+    window = np.hanning(size + 1)[:size].astype(np.float32)
+    moved, loud = np.zeros(VALUES, np.complex128), np.zeros(VALUES, np.complex128)
+    spectrum, moments = np.zeros(len(BINS)), np.zeros(3)
+    for first in range(0, len(frames), _BLOCK):
+        magnitude = _magnitude(frames[first : first + _BLOCK] * window)
+        loudness = magnitude.sum(axis=1)
+        time = np.arange(first, first + len(magnitude)) * (hop / rate)
+        waves = np.exp(1j * np.outer(time, rhythms))
+        moved += ((magnitude @ signs) * waves).sum(axis=0)
+        loud += (loudness[:, None] * waves).sum(axis=0)
+        spectrum += magnitude.sum(axis=0)
+        moments += [(loudness * time**power).sum() for power in range(3)]
+    if not moments[0] > 0:
+        return ""
+    middle = moments[1] / moments[0]
+    spread = np.sqrt(max(moments[2] / moments[0] - middle**2, 1e-6))
+    values = (moved - loud * (spectrum @ signs) / moments[0]) * np.exp(-1j * middle * rhythms)
+    length = np.linalg.norm(values)
+    # A sound that does not move leaves the rounding of 32 bits.
+    if not length > 1e-6 * moments[0]:
+        return ""
+    return _write(values / length, float(spread))
+
+
+def _magnitude(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Give the magnitudes of BINS, shape (frames, bins); zero above half the rate."""
+    import numpy as np
+    import scipy.fft
+
+    found = np.abs(scipy.fft.rfft(frames, axis=1)[:, BINS.start : BINS.stop]).astype(np.float64)
+    return np.pad(found, ((0, 0), (0, len(BINS) - found.shape[1])))
+
+
+@cache
+def _projection() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Give the signs, shape (bins, values), and the rhythms in radians a second; for good."""
+    import numpy as np
+
+    count = len(BINS) * VALUES
+    drawn = np.frombuffer(hashlib.shake_256(b"ser fingerprint").digest(count // 8 + 1), np.uint8)
+    signs = np.unpackbits(drawn)[:count].reshape(len(BINS), VALUES) * 2.0 - 1
+    return signs, 2 * np.pi * np.geomspace(*RHYTHMS, VALUES)
+
+
+def _write(values: npt.NDArray[np.complex128], spread: float) -> str:
+    import numpy as np
+
+    step = _STEP / np.sqrt(2 * VALUES)
+    steps = np.clip(np.floor([values.real / step, values.imag / step]), -8, 7).astype(int) + 8
+    slope, start = _SPREADS
+    coded = int(np.clip(round(slope * np.log(spread)) + start, 0, 60000))
+    data = coded.to_bytes(2, "big") + bytes((16 * steps[0] + steps[1]).tolist())
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _read(
+    texts: Sequence[str],
+) -> tuple[npt.NDArray[np.complex64], npt.NDArray[np.float64]]:
+    """Give the unit vectors, shape (texts, VALUES), and the logarithms of the spreads."""
+    import numpy as np
+
+    data = b"".join(base64.urlsafe_b64decode(text + "=") for text in texts)
+    rows = np.frombuffer(data, np.uint8).reshape(len(texts), VALUES + 2).astype(np.float32)
+    real, imaginary = np.divmod(rows[:, 2:], 16)
+    values = (real - 7.5 + 1j * (imaginary - 7.5)).astype(np.complex64)
+    values /= np.linalg.norm(values, axis=1, keepdims=True)
+    slope, start = _SPREADS
+    return values, (rows[:, :2] @ [256.0, 1.0] - start) / slope
+
+
+def distances(one: Sequence[str], other: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Give the distance of each fingerprint of `one` from that of `other` in the same place."""
+    return _distances(_read(one)[0], _read(other)[0])
+
+
+def _distances(
+    one: npt.NDArray[np.complex64], other: npt.NDArray[np.complex64]
+) -> npt.NDArray[np.float32]:
+    import numpy as np
+
+    shifts = np.linspace(-SHIFT, SHIFT, 31)
+    turns = np.exp(1j * np.outer(_projection()[1], shifts)).astype(np.complex64)
+    cosine = ((one * other.conj()) @ turns).real.max(axis=1)
+    distance: npt.NDArray[np.float32] = np.sqrt(np.maximum(2 - 2 * cosine, 0))
+    return distance
+
+
+def alike(texts: Sequence[str], durations: Sequence[float]) -> npt.NDArray[np.int64]:
+    """Find the pairs of recordings that are copies of each other.
+
+    Args:
+        texts: their fingerprints, none blank.
+        durations: their lengths in seconds.
+
+    Returns:
+        Shape (pairs, 2): places in `texts`, the smaller first.
+    """
+    import numpy as np
+
+    if len(texts) < 2:
+        return np.zeros((0, 2), np.int64)
+    values, spreads = _read(texts)
+    lengths = np.asarray(durations, np.float64)
+    sizes = np.abs(values)  # which no shift changes: their distance is never the larger one
+    found = [np.zeros((0, 2), np.int64)]
+    # What is far from each other in both measures need not be compared.
+    for measure, same in ((spreads, SAME_SPREAD), (lengths, SAME_LENGTH)):
+        order = np.argsort(measure, kind="stable")
+        ends = np.searchsorted(measure[order], measure[order] + same, "right")
+        for first in range(0, len(texts), _BLOCK):
+            rows = np.arange(first, min(first + _BLOCK, len(texts)))
+            columns = np.arange(first, ends[rows[-1]])
+            near = sizes[order[rows]] @ sizes[order[columns]].T > 1 - ALIKE**2 / 2
+            near &= (columns > rows[:, None]) & (columns < ends[rows, None])
+            for places in np.array_split(np.argwhere(near), near.sum() // _CANDIDATES + 1):
+                pairs = order[first + places]
+                close = _distances(values[pairs[:, 0]], values[pairs[:, 1]]) <= ALIKE
+                found.append(np.sort(pairs[close], axis=1))
+    return np.unique(np.concatenate(found), axis=0)
+
+
+def recordings(tables: Sequence[pd.DataFrame]) -> list[tuple[str, ...]]:
+    """Name the recording of each utterance: the first hash, by alphabet, among its copies.
+
+    Copies have the same audio hash, or fingerprints that are alike; copies of copies are copies.
+
+    Args:
+        tables: of manifests; those without fingerprints have their audio hashes only.
+
+    Returns:
+        For each table the names, in the order of its rows.
+    """
+    hashes = [list(map(str, table["audio_hash"])) for table in tables]
+    heard: dict[str, tuple[str, float]] = {}
+    for table, column in zip(tables, hashes, strict=True):
+        if FINGERPRINT in table.columns:
+            sounds = zip(column, table[FINGERPRINT], table["duration"], strict=True)
+            heard.update((audio, (text, seconds)) for audio, text, seconds in sounds if text)
+    audios = sorted(heard)
+    pairs = alike([heard[audio][0] for audio in audios], [heard[audio][1] for audio in audios])
+    name = _leaders(audios, pairs)
+    return [tuple(name.get(audio, audio) for audio in column) for column in hashes]
+
+
+def _leaders(nodes: Sequence[str], pairs: npt.NDArray[np.int64]) -> dict[str, str]:
+    """Give each node the first of those that pairs connect it with."""
+    leader = list(range(len(nodes)))
+
+    def find(node: int) -> int:
+        while leader[node] != node:
+            leader[node] = leader[leader[node]]
+            node = leader[node]
+        return node
+
+    for one, other in pairs.tolist():
+        low, high = sorted((find(one), find(other)))
+        leader[high] = low
+    return {node: nodes[find(place)] for place, node in enumerate(nodes)}
