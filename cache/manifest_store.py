@@ -32,6 +32,8 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
             languages, they spell a speaker or emotion in two ways, or the old one is damaged.
         SerError: the cache cannot be written.
     """
+    from ..manifests import FINGERPRINT
+
     corpus = manifest.corpus
     if corpus not in cache.corpora():
         cache.save_manifest(manifest)
@@ -55,7 +57,7 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
             f"{manifest.language} here. If that is right, --replace replaces the manifest"
         )
     if replace:
-        cache.save_manifest(manifest)
+        cache.save_manifest(_with_fingerprints(manifest, old))
         return f"{corpus}: the manifest in the cache was replaced ({len(old)} -> {len(manifest)})"
     if before < now:
         extended = _extended(cache, old, manifest)
@@ -73,13 +75,13 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
         )
         return f"{corpus}: the manifest in the cache {reason} and is kept; --replace replaces it"
     lost = sorted(before - now)
-    if old.ids == manifest.ids:
+    if FINGERPRINT not in known.table and {id for id, _ in lost} <= set(manifest.ids):
         raise InputError(
-            f"{corpus}: {len(lost)} of {len(old)} utterances have other samples than in the cache "
-            f"{cache.folder}, such as {lost[0][0]}: they were changed, or are files of several "
-            "channels whose manifest was made when the audio hash was of each channel. It is of "
-            "their mean, which the backbones hear. --replace replaces the manifest, and what "
-            "differs is extracted anew"
+            f"{corpus}: {len(lost)} of {len(old)} utterances have another audio hash than in the "
+            f"cache {cache.folder}, such as {lost[0][0]}. Either their files were changed, or they "
+            "have several channels, and an older version put them there: the hash is of the mean "
+            "of the channels, as the backbones hear it, and was of each channel. --replace "
+            "replaces the manifest, and these utterances are extracted anew"
         )
     raise InputError(
         f"{corpus}: the manifest in the cache {cache.folder} is of another copy of the corpus: "

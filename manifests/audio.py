@@ -96,7 +96,7 @@ def mix(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     if samples.shape[1] == 1:
         return samples[:, 0]
     # 53 bits hold the sum of a million equal numbers of 24, and round that of two but once.
-    mono = samples.mean(axis=1, dtype=np.float64).astype(np.float32)
+    mono: npt.NDArray[np.float32] = samples.mean(axis=1, dtype=np.float64).astype(np.float32)
     if mono.max() - mono.min() < SILENCE:
         raise AudioError("the channels cancel each other out: their mean is silence")
     return mono

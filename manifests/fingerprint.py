@@ -1,10 +1,10 @@
 """What a recording sounds like, in 63 characters: for copies that do not have the same samples.
 
-A fingerprint is made of the spectrogram between 300 and 2800 Hz, which survives telephones and codecs.
-What loudness alone and the mean spectrum alone would give is taken away, so that what is left is how
-the spectrum moves. It is summed over random signs of the bins and, in time, over slow sine waves
-that count from the middle of the sound: silence at the ends, level, polarity, rate and depth have no
-part in it. `docs/leaks.md` has the distances that were measured.
+A fingerprint is made of the spectrogram between 300 and 2800 Hz, which telephones and codecs keep.
+What its loudness over time and its mean spectrum alone would give is taken away: what is left is
+how the spectrum moves. That is summed, over the bins, with random signs, and over time, with slow
+sine waves that count from the middle of the sound: silence at the ends, level, polarity, rate and
+depth have no part in it. `docs/leaks.md` has the distances that were measured.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def _projection() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
 
     count = len(BINS) * VALUES
     drawn = np.frombuffer(hashlib.shake_256(b"ser fingerprint").digest(count // 8 + 1), np.uint8)
-    signs = np.unpackbits(drawn)[:count].reshape(len(BINS), VALUES) * 2.0 - 1
+    signs = np.unpackbits(drawn)[:count].reshape(len(BINS), VALUES).astype(np.float64) * 2 - 1
     return signs, 2 * np.pi * np.geomspace(*RHYTHMS, VALUES)
 
 

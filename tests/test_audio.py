@@ -56,6 +56,17 @@ def test_more_bits_for_the_same_sound_share_the_hash(tmp_path, wav):
     assert {read_audio(tmp_path / name).sha for name in ("b.wav", "c.wav")} == {read_audio(wav).sha}
 
 
+@pytest.mark.parametrize("channels", [2, 3, 4, 5, 6, 7, 8])
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+def test_the_same_in_several_channels_shares_the_hash(tmp_path, channels, subtype):
+    sound = np.random.default_rng(channels).uniform(-0.5, 0.5, 8000)
+    soundfile.write(tmp_path / "mono.wav", sound, 16000, subtype)
+    soundfile.write(tmp_path / "more.wav", np.tile(sound[:, None], channels), 16000, subtype)
+    one, other = (read_audio(tmp_path / name) for name in ("mono.wav", "more.wav"))
+    assert other.samples.shape == (8000, channels)
+    assert one.sha == other.sha
+
+
 def test_negative_zero_is_zero(tmp_path):
     sound = noise()[:, 0].astype(np.float32) / 32768
     sound[:10] = 0.0

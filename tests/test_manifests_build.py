@@ -109,6 +109,23 @@ def test_the_same_audio_twice_is_told(emodb):
     assert "03b01Fa" not in emotion + speaker
 
 
+def test_a_stereo_copy_is_the_same_audio_and_a_louder_one_sounds_alike(emodb):
+    sound, rate = soundfile.read(emodb / "wav" / "03a01Fa.wav")
+    soundfile.write(emodb / "wav" / "09a01Fa.wav", np.stack([sound, sound], axis=1), rate)
+    sound, rate = soundfile.read(emodb / "wav" / "03a01Wa.wav")
+    soundfile.write(emodb / "wav" / "09a01Ta.wav", 2 * sound, rate)
+    same, alike, emotion, speaker, _ = build_manifest("emodb", emodb).warnings
+    assert same == (
+        "2 utterances share their audio with another; splits keep them in one part: "
+        "03a01Fa = 09a01Fa"
+    )
+    assert alike == (
+        "2 utterances sound like a copy of another; splits keep them in one part: 03a01Wa ~ 09a01Ta"
+    )
+    assert "03a01Wa (anger) = 09a01Ta (sadness)" in emotion
+    assert "03a01Fa (03) = 09a01Fa (09), 03a01Wa (03) = 09a01Ta (09)" in speaker
+
+
 def test_wrong_roots(tmp_path, emodb):
     with pytest.raises(InputError, match="no such folder"):
         build_manifest("emodb", tmp_path / "none")
