@@ -71,7 +71,7 @@ def fingerprint(mono: npt.NDArray[np.float32], rate: int) -> str:
     import numpy as np
 
     signs, rhythms = _projection()
-    size, hop = round(WINDOW * rate), max(round(HOP * rate), 1)
+    size, hop = max(round(WINDOW * rate), 1), max(round(HOP * rate), 1)
     signal = np.pad(mono - np.float32(mono.mean(dtype=np.float64)), (size, 2 * size))
     frames = np.lib.stride_tricks.sliding_window_view(signal, size)[::hop]
     window = np.hanning(size + 1)[:size].astype(np.float32)
