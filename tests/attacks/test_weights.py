@@ -11,6 +11,7 @@ import struct
 import tarfile
 import zipfile
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -300,7 +301,24 @@ def no_network(monkeypatch):
         monkeypatch.setattr(socket, name, refuse)
 
 
-VALUES = [None, True, False, 0, -1, 1, 2, 7, 1 << 20, 1 << 62, 10**300, 0.5, 1e308, "x", "", "../x"]
+VALUES: list[Any] = [
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    2,
+    7,
+    1 << 20,
+    1 << 62,
+    10**300,
+    0.5,
+    1e308,
+    "x",
+    "",
+    "../x",
+]
 VALUES += [[], {}, [0], [[]], ["x"] * 9, [1] * 7, [2**40] * 7, {"a": {"b": []}}, float("nan")]
 VALUES += [
     "flash_attention_2",
