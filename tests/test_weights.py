@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import tarfile
-from contextlib import suppress
 from dataclasses import replace
 
 import pytest
