@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
+from .cores import one_torch_thread
 from .errors import InputError
 
 if TYPE_CHECKING:
@@ -40,3 +41,25 @@ def exact_float32() -> Iterator[None]:
 
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         yield
+
+
+@contextmanager
+def inference(device: torch.device) -> Iterator[None]:
+    """Run a model forwards, so that its numbers depend on what goes in and on nothing else.
+
+    On a CPU it has one thread: how many there are decides in what order it adds. To use all cores,
+    several threads call it at once.
+    """
+    import torch
+
+    threads = one_torch_thread() if device.type == "cpu" else nullcontext()
+    with torch.inference_mode(), exact_float32(), threads:
+        yield
+
+
+def release_memory(device: torch.device) -> None:
+    """Give back what a GPU holds in reserve, so that a smaller attempt finds it in one piece."""
+    import torch
+
+    if device.type in ("cuda", "mps"):
+        getattr(torch, device.type).empty_cache()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,15 +17,28 @@ GROUPS = Path("/sys/fs/cgroup")
 
 def free_memory(device: torch.device) -> int:
     """Bytes that are free for what a device is to work on, on the host and on the device."""
-    import psutil
     import torch
 
-    free = [psutil.virtual_memory().available, *left_in_groups()]
+    free = [free_on_host()]
     shared = Path("/dev/shm")  # on Linux; often smaller than the rest, above all in a container
     if shared.is_dir():
         free.append(shutil.disk_usage(shared).free)
     if device.type == "cuda":
         free.append(torch.cuda.mem_get_info(device)[0])
+    return min(free)
+
+
+def free_on_host() -> int:
+    """Bytes that this process could still take, whatever for."""
+    import psutil
+
+    free = [psutil.virtual_memory().available, *left_in_groups()]
+    if sys.platform != "win32":
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if limit != resource.RLIM_INFINITY:
+            free.append(max(0, limit - psutil.Process().memory_info().vms))
     return min(free)
 
 

@@ -35,7 +35,7 @@ class SpeakerEncoder(nn.Module):
     def forward(self, windows: Tensor) -> Tensor:
         """Embed windows of shape (windows, 160, 40); returns unit vectors, (windows, 256)."""
         _, (hidden, _) = self.lstm(windows)
-        return _unit(torch.relu(self.linear(hidden[-1])))
+        return unit_rows(torch.relu(self.linear(hidden[-1])))
 
     def embed(self, utterances: Sequence[Tensor], max_windows: int = 256) -> Tensor:
         """Embed whole utterances: the mean over their windows, normalised.
@@ -53,14 +53,14 @@ class SpeakerEncoder(nn.Module):
         embedded = torch.cat([self(windows[i : i + max_windows]) for i in chunks])
         ends = list(accumulate(len(part) for part in parts))
         means = [embedded[i:j].mean(dim=0) for i, j in pairwise([0, *ends])]
-        return _unit(torch.stack(means))
+        return unit_rows(torch.stack(means))
 
     def embed_padded(self, frames: Tensor, lengths: Tensor) -> Tensor:
         """The same for a padded batch: frames (B, L, 40) and lengths (B,) to (B, 256)."""
         return self.embed([part[:count] for part, count in zip(frames, lengths, strict=True)])
 
 
-def _unit(vectors: Tensor) -> Tensor:
+def unit_rows(vectors: Tensor) -> Tensor:
     """Scale rows to length 1."""
     norms: Tensor = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
     return vectors / norms

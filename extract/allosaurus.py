@@ -65,6 +65,7 @@ class Allosaurus(Backbone):
     defaults = {"dtype": "float16", "layer": "logits", "model": ""}  # noqa: RUF012 - ClassVar
     local = frozenset({"model"})
     batch_rows = 2_000  # frames of 30 ms
+    row_bytes = 22_000
 
     _recogniser: PhoneRecogniser | None = None
 

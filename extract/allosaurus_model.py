@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from ..checkpoints import load_state, read_checkpoint
-from ..device import exact_float32, torch_device
+from ..device import inference, torch_device
 from ..errors import SerError
 from .allosaurus import read_config
 from .backbone import Array
@@ -60,7 +60,7 @@ class PhoneRecogniser:
         padded = torch.nn.utils.rnn.pad_sequence(
             [torch.from_numpy(frames) for frames in batch], batch_first=True
         )
-        with torch.inference_mode(), exact_float32():
+        with inference(self._device):
             states = self._lstm(padded.to(self._device), lengths)
             rows = (states if hidden else self._phones(states)).cpu().numpy()
         return [row[:length].copy() for row, length in zip(rows, lengths, strict=True)]

@@ -26,7 +26,8 @@ class Backbone(ABC):
     packages are imported in `load`, `prepare` and `forward`.
 
     `prepare` runs in worker processes, one utterance at a time; `load` and `forward` run in the
-    main process. An utterance's feature must not depend on its neighbours in the batch.
+    main process, `forward` in several threads at once. An utterance's feature must not depend on
+    its neighbours in the batch.
     """
 
     name: ClassVar[str]
@@ -47,6 +48,12 @@ class Backbone(ABC):
     batch_rows: ClassVar[int] = 0
     """How many rows of prepared arrays, summed over utterances, make a good `forward` call.
     0: there is no model, and what `prepare` returns is the feature."""
+    row_bytes: ClassVar[int] = 0
+    """Bytes that `forward` takes, about, for each row of an utterance; 0: too few to ask."""
+    exact_batches: ClassVar[bool] = False
+    """Whether, on a CPU, a feature has the same bits whoever shares its `forward` call. Utterances
+    of the other models have a call each there: libraries choose the order in which they add by
+    the size of the batch."""
 
     argument: ClassVar[str] = ""
     """What stands between the name and the parameters of a spec, in a word, for messages. The
@@ -143,6 +150,10 @@ class Backbone(ABC):
             One feature per utterance: (frames, dim) for a sequence, (dim,) for a vector.
         """
         return list(batch)
+
+    def memory(self, rows: int) -> int:
+        """Bytes that `forward` takes, about, for so many rows; 0: too few to ask."""
+        return rows * self.row_bytes
 
     def integer(self, parameter: str, low: int, high: int, limit: str = "") -> int:
         """The value of an integer parameter, checked.

@@ -1,73 +1,53 @@
-"""Prepared utterances gather, are sorted by length and go through the model in batches."""
+"""Prepared utterances gather, are sorted by length and go to the model in batches."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from .backbone import Array, Backbone
+from .prepare import Task
+
+if TYPE_CHECKING:
+    from .models import Item, Models
 
 POOL = 4
 """Batches that gather before they are sorted by length: with more, lengths differ less."""
 
 
 class Batcher:
-    """The way of one backbone's utterances from `prepare` to the cache.
+    """The way of one backbone's utterances from `prepare` to its model.
 
-    At most two pools of `POOL` batches are in memory: one that gathers and one in the model.
+    At most `POOL` batches gather in memory, and only where calls are shared.
     """
 
-    def __init__(
-        self, backbone: Backbone, store: Callable[[str, Array], None], executor: Executor
-    ) -> None:
+    def __init__(self, backbone: Backbone, models: Models, together: bool) -> None:
         """Make the way.
 
         Args:
-            backbone: loaded.
-            store: takes an utterance's id and feature, in the thread that calls `add`.
-            executor: where `forward` runs.
+            backbone: loaded, with a model.
+            models: where `forward` runs.
+            together: whether utterances share a call.
         """
         self._backbone = backbone
-        self._store = store
-        self._executor = executor
-        self._gathered: list[tuple[str, Array]] = []
+        self._models = models
+        self._most = POOL * backbone.batch_rows if together else 0
+        self._gathered: list[Item] = []
         self._rows = 0
-        self._running: deque[tuple[list[str], Future[list[Array]]]] = deque()
 
-    def add(self, utterance: str, prepared: Array) -> None:
-        """Take one utterance; what was finished meanwhile may be stored."""
-        if not self._backbone.batch_rows:
-            self._store(utterance, prepared)
-            return
-        while self._running and self._running[0][1].done():
-            self._collect()
-        self._gathered.append((utterance, prepared))
+    def add(self, task: Task, prepared: Array) -> None:
+        """Take one utterance; what was finished meanwhile may be handed over."""
+        self._gathered.append((task, prepared))
         self._rows += len(prepared)
-        if self._rows >= POOL * self._backbone.batch_rows:
-            self._launch()
+        if self._rows >= self._most:
+            self.finish()
 
     def finish(self) -> None:
-        """Run what has gathered and store the rest."""
-        if self._gathered:
-            self._launch()
-        while self._running:
-            self._collect()
-
-    def _launch(self) -> None:
-        while len(self._running) > 1:  # one is left, so that the model need not wait
-            self._collect()
-        arrays = [array for _, array in self._gathered]
+        """Send on what has gathered."""
+        gathered, self._gathered, self._rows = self._gathered, [], 0
+        arrays = [array for _, array in gathered]
         for batch in similar_lengths(arrays, self._backbone.batch_rows):
-            future = self._executor.submit(self._backbone.forward, [arrays[i] for i in batch])
-            self._running.append(([self._gathered[i][0] for i in batch], future))
-        self._gathered, self._rows = [], 0
-
-    def _collect(self) -> None:
-        """Store the oldest batch, when it is ready: an interruption costs no more than one."""
-        ids, future = self._running.popleft()
-        for utterance, feature in zip(ids, future.result(), strict=True):
-            self._store(utterance, feature)
+            self._models.run(self._backbone, [gathered[i] for i in batch])
 
 
 def run_batches(backbone: Backbone, prepared: Sequence[Array]) -> list[Array]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..device import exact_float32, torch_device
+from ..device import inference, torch_device
 from ..errors import AudioError
 from .backbone import Array, Backbone, Value
 from .spectrum import mel_power
@@ -46,6 +46,7 @@ class Byol(Backbone):
         "win_length": WINDOW,
     }
     batch_rows = 5_000  # 10 ms frames
+    row_bytes = 32_000
 
     _model: AudioNtt2020 | None = None
 
@@ -98,7 +99,7 @@ class Byol(Backbone):
         model = self._model
         assert model is not None
         device = next(model.parameters()).device
-        with torch.inference_mode(), exact_float32():
+        with inference(device):
             images = [torch.from_numpy(image).to(device) for image in batch]
             embedded: Array = model(images).cpu().numpy()
         return list(embedded)

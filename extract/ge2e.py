@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..device import exact_float32, torch_device
+from ..device import inference, torch_device
 from ..speaker_weights import weights_file
 from .backbone import Array, Backbone
 from .speech import speech_frames
 from .weights import digest
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from ..speaker_encoder import SpeakerEncoder
 
 
@@ -30,8 +32,15 @@ class Ge2e(Backbone):
     kind = "vector"
     dim = 256
     batch_rows = 5_000  # 10 ms frames
+    row_bytes = 1_500
+    exact_batches = True
+
+    AT_ONCE = 16
+    """Windows that go through the encoder together on a CPU, filled up with zeros, always as many:
+    so every sum is over the same shape, and a row has the same bits whatever the others are."""
 
     _encoder: SpeakerEncoder | None = None
+    _at_once = AT_ONCE
 
     def weights(self) -> str:
         """The sha256 of Resemblyzer's `pretrained.pt`."""
@@ -49,6 +58,8 @@ class Ge2e(Backbone):
 
         device = torch_device(self.device)
         self._encoder = published(weights_file()).to(device).eval()
+        if device.type == "cpu" and not rows_stand_alone(self._encoder, self.AT_ONCE):
+            self._at_once = 1
 
     def prepare(self, samples: Array) -> Array:
         """Return the mel frames of the speech, shape (frames, 40); see `speech_frames`."""
@@ -63,7 +74,43 @@ class Ge2e(Backbone):
         encoder = self._encoder
         assert encoder is not None
         device = encoder.linear.weight.device
-        with torch.inference_mode(), exact_float32():
+        with inference(device):
             frames = [torch.from_numpy(np.ascontiguousarray(part)).to(device) for part in batch]
+            if device.type == "cpu":
+                return [vector.numpy() for vector in _embed_exactly(encoder, frames, self._at_once)]
             embedded: Array = encoder.embed(frames).cpu().numpy()
         return list(embedded)
+
+
+def _embed_exactly(
+    encoder: SpeakerEncoder, utterances: Sequence[Tensor], at_once: int
+) -> list[Tensor]:
+    """`SpeakerEncoder.embed`, in calls of one shape."""
+    import torch
+
+    from ..speaker_encoder import split_windows, unit_rows
+
+    parts = [split_windows(frames) for frames in utterances]
+    windows = torch.cat(parts)
+    lacking = -len(windows) % at_once
+    filled = torch.cat((windows, windows.new_zeros(lacking, *windows.shape[1:])))
+    embedded = torch.cat([encoder(some) for some in torch.split(filled, at_once)])[: len(windows)]
+    means = [own.mean(dim=0, keepdim=True) for own in torch.split(embedded, list(map(len, parts)))]
+    return [unit_rows(mean)[0] for mean in means]
+
+
+def rows_stand_alone(encoder: SpeakerEncoder, at_once: int) -> bool:
+    """Whether a window's embedding has the same bits wherever it stands in a call, and beside
+    whatever else, on this processor: its libraries choose how to add by shapes, and it might be by
+    more than that."""
+    import torch
+
+    from ..speaker_encoder import WINDOW
+
+    draw = torch.Generator().manual_seed(0)
+    windows = torch.rand(at_once, WINDOW, encoder.lstm.input_size, generator=draw) ** 8
+    with inference(windows.device):
+        first = encoder(windows)
+        moved = encoder(windows.roll(1, dims=0)).roll(-1, dims=0)
+        padded = encoder(torch.cat((windows[:1], torch.zeros_like(windows[1:]))))
+    return torch.equal(first, moved) and torch.equal(first[0], padded[0])

@@ -131,6 +131,10 @@ class HuggingFace(Backbone):
         licence = next((text for text in (stated, known) if text and text != UNSTATED), "")
         return f"{licence or 'of the model: see its page on the hub'} ({self.argument_value})"
 
+    def memory(self, rows: int) -> int:
+        """As the model's shape has it, once it is loaded."""
+        return self._encoder.memory(rows) if self._encoder else 0
+
     def _folder(self) -> Path:
         if _BY_CONTENT.fullmatch(self.argument_value):
             raise InputError(

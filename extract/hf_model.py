@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
+from importlib.util import find_spec
+from itertools import accumulate
+from math import prod
+from operator import mul
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..device import exact_float32, torch_device
+from ..device import inference, torch_device
 from .backbone import Array
 from .batches import equal_lengths
 from .hf_weights import load_network
 from .speech_models import SpeechModel
 from .whisper import split_chunks
+
+_UNFUSED = frozenset({"wavlm", "wav2vec2-conformer"})
+"""Families whose positions enter the scores of the attention, which therefore are all in memory."""
 
 _WHISPER_CHUNKS = 4
 """Pieces of 30 s that go through Whisper at once."""
@@ -39,6 +48,10 @@ class Encoder:
         self._chunk = model.chunk
         self._layer = layer
         self._network: Any = load_network(model, self._device)
+        # Hidden states are gathered by replacing methods of the network for a while, but where
+        # transformers says that threads do not see each other's.
+        safe = layer == "last" or find_spec("transformers.utils.output_capturing") is not None
+        self._one_at_a_time = nullcontext() if safe else threading.Lock()
         if layer.isdecimal():
             # The hidden state n is what goes into the layer after it: none further need run.
             del self._network.get_submodule(_layers_of(model))[int(layer) + 1 :]
@@ -55,7 +68,7 @@ class Encoder:
         Returns:
             Shape (frames, dim) for each.
         """
-        with torch.inference_mode(), exact_float32():
+        with inference(self._device), self._one_at_a_time:
             if self._chunk:
                 return self._run_whisper(batch)
             found: dict[int, Array] = {}
@@ -64,6 +77,25 @@ class Encoder:
                 states = self._hidden(stacked.to(self._device)).cpu().numpy()
                 found.update(zip(group, states, strict=True))
         return [found[i] for i in range(len(batch))]
+
+    def memory(self, samples: int) -> int:
+        """Bytes that an utterance of so many samples takes, about; 0 for Whisper, which hears 30 s
+        at a time.
+
+        The most is taken by the first convolution's output, several times over (measured), or
+        in families whose attention is no fused operation by its scores: the square of the frames.
+        """
+        if self._chunk:
+            return 0
+        config = self._network.config
+        hops = accumulate(config.conv_stride, mul)
+        widest = max(width / hop for width, hop in zip(config.conv_dim, hops, strict=False))
+        copies = 2.5 if getattr(config, "feat_extract_norm", "layer") == "group" else 3.5
+        frames = samples // prod(config.conv_stride)
+        states = 4 * frames * config.hidden_size * (config.num_hidden_layers + 1)
+        fused = config.model_type not in _UNFUSED and config._attn_implementation != "eager"
+        scores = 0 if fused else 4 * 4 * frames**2 * config.num_attention_heads
+        return int(max(4 * copies * widest * samples, states + scores))
 
     def _run_whisper(self, batch: Sequence[Array]) -> list[Array]:
         pieces = [split_chunks(mel, self._chunk) for mel in batch]

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from ..cache import Cache, ShardWriter
 from ..cores import cores
 from ..errors import InputError
 from ..manifests import BadFile, Manifest
-from .backbone import Array, Backbone
+from .backbone import Backbone
 from .batches import Batcher
+from .faults import fault_of_file
 from .prepare import Prepared, Task
 from .registry import make_backbones
 from .report import ExtractReport
-from .workers import environment, preparing
+from .workers import IN_FLIGHT, preparing
 
 Progress = Callable[[int, int, float], None]
 
 _WORTH_A_WORKER = 16
 """Utterances for which it pays to start a process, which takes seconds."""
-
-_WAITING = "OMP_WAIT_POLICY"
-"""How a model's threads wait for each other, read when torch is imported. Spinning, as they would,
-they keep the cores from the workers and from whoever else uses the machine."""
 
 
 def extract(
@@ -44,7 +41,13 @@ def extract(
     """Compute what the cache lacks of some features of a corpus, and write it there.
 
     Every utterance is decoded once for all features. However the run ends, what was finished is
-    in the cache, and the next run computes the rest. Memory does not grow with the corpus.
+    in the cache, and the next run computes the rest. Memory does not grow with the corpus. On a CPU
+    the bits of a feature do not depend on workers, cores, the order of the work, or what else is
+    missing.
+
+    What fails over one utterance, whatever it is, ends nothing: an utterance that takes too much
+    memory, or at which a worker process ends, is tried once more, alone, when all others are
+    published, and is listed as bad where it fails again.
 
     Args:
         manifest: which utterances.
@@ -62,7 +65,7 @@ def extract(
     Raises:
         InputError: an unknown feature, parameter or device, or no such folder.
         MissingPackageError: a package that a feature needs is not installed.
-        SerError: the cache cannot be written, or a worker process ended unexpectedly.
+        SerError: the cache cannot be written, or worker processes do not come to work.
     """
     started = time.perf_counter()
     root = Path(root)
@@ -72,7 +75,7 @@ def extract(
     keys = {spec: backbone.key() for spec, backbone in backbones.items()}
     missing = {spec: cache.missing(key, manifest) for spec, key in keys.items()}
     tasks = _tasks(manifest, missing)
-    results = _Results(manifest, backbones)
+    results = _Results(manifest, backbones, progress or (lambda done, total, seconds: None))
     if tasks:
         if not root.is_dir():
             raise InputError(f"{root}: no such folder; expected the root of {manifest.corpus}")
@@ -86,7 +89,13 @@ def extract(
                     writer = cache.write(keys[spec], manifest, provenance=terms)
                     results.writers[spec] = stack.enter_context(writer)
             lacking = [backbones[spec] for spec in results.writers]
-            _run(tasks, root, lacking, results, min(workers, len(tasks)), progress)
+
+            def show() -> None:
+                results.report(len(tasks))
+
+            _run(tasks, root, lacking, results, min(workers, len(tasks)), show)
+            if second := results.second_chances(tasks):
+                _run(second, root, lacking, results, min(workers, 1), show, alone=True)
     return ExtractReport(
         computed=results.computed,
         present={spec: len(manifest) - len(missing[spec]) for spec in backbones},
@@ -103,8 +112,12 @@ def _tasks(manifest: Manifest, missing: Mapping[str, Sequence[str]]) -> list[Tas
         for utterance in utterances:
             specs.setdefault(utterance, []).append(spec)
     table = manifest.table
-    rows = zip(table["id"], table["path"], table["audio_hash"], strict=True)
-    return [Task(id, path, sha, tuple(specs[id])) for id, path, sha in rows if id in specs]
+    rows = zip(table["id"], table["path"], table["audio_hash"], table["duration"], strict=True)
+    return [
+        Task(id, path, sha, tuple(specs[id]), seconds)
+        for id, path, sha, seconds in rows
+        if id in specs
+    ]
 
 
 def _run(
@@ -113,77 +126,114 @@ def _run(
     backbones: Sequence[Backbone],
     results: _Results,
     workers: int,
-    progress: Progress | None,
+    show: Callable[[], None],
+    alone: bool = False,
 ) -> None:
-    """Prepare the utterances, run the models over them, and hand over what comes out."""
-    report = progress or (lambda done, total, seconds: None)
+    """Prepare the utterances, run the models over them, and hand over what comes out.
+
+    With `alone`, one utterance after the other.
+    """
     specs = [backbone.spec for backbone in backbones]
-    with (
-        _model_thread() as executor,
-        preparing(tasks, root, specs, workers) as stream,
-    ):
-        report(0, len(tasks), 0.0)
-        with environment({_WAITING: os.environ.get(_WAITING, "passive")}):
-            for backbone in backbones:  # while the workers start
+    in_flight = 1 if alone else IN_FLIGHT
+    with ExitStack() as stack:
+        show()
+        stream = stack.enter_context(preparing(tasks, root, specs, workers, in_flight))
+        batchers: dict[str, Batcher] = {}
+        if modelled := [backbone for backbone in backbones if backbone.batch_rows]:
+            for backbone in modelled:  # while the workers start
                 backbone.load()
-        batchers = {
-            backbone.spec: Batcher(backbone, partial(results.store, backbone.spec), executor)
-            for backbone in backbones
-        }
-        for done, prepared in enumerate(stream, start=1):
+            from ..device import torch_device
+            from .models import Models
+
+            device = torch_device(modelled[0].device)
+            models = stack.enter_context(Models(results, device, alone))
+            for backbone in modelled:
+                together = not alone and (backbone.exact_batches or device.type != "cpu")
+                batchers[backbone.spec] = Batcher(backbone, models, together)
+        for prepared in stream:
             results.note(prepared)
             for spec, array in prepared.arrays.items():
-                batchers[spec].add(prepared.task.id, array)
-            report(done, len(tasks), results.audio_seconds)
-        for batcher in batchers.values():
-            batcher.finish()
-
-
-@contextmanager
-def _model_thread() -> Iterator[Executor]:
-    """A thread for the models; when something fails, batches that wait for it are dropped."""
-    executor = ThreadPoolExecutor(max_workers=1)
-    try:
-        yield executor
-    finally:
-        executor.shutdown(cancel_futures=True)
+                if spec in batchers:
+                    batchers[spec].add(prepared.task, array)
+                else:
+                    results.store(spec, prepared.task, array)
+            show()
+        if batchers:
+            for batcher in batchers.values():
+                batcher.finish()
+            models.finish()
 
 
 class _Results:
     """What has come out so far."""
 
-    def __init__(self, manifest: Manifest, specs: Iterable[str]) -> None:
+    def __init__(self, manifest: Manifest, specs: Iterable[str], progress: Progress) -> None:
         table = manifest.table
         self.writers: dict[str, ShardWriter] = {}
         self.computed = dict.fromkeys(specs, 0)
         self.audio_seconds = 0.0
+        self._progress = progress
         self._paths: dict[str, str] = dict(zip(table["id"], table["path"], strict=True))
-        self._durations: dict[str, float] = dict(zip(table["id"], table["duration"], strict=True))
         self._bad: dict[str, list[BadFile]] = {}
+        self._put_off: dict[str, list[str]] = {}
+        self._decoded: set[str] = set()
+        self._done = 0
+        self._last = False
+
+    def report(self, total: int) -> None:
+        """Show how far it is."""
+        self._progress(self._done - len(self._put_off), total, self.audio_seconds)
+
+    def second_chances(self, tasks: Sequence[Task]) -> list[Task]:
+        """What is to be tried once more, now that all that was finished is published; it is the
+        last time."""
+        put_off = {task: self._put_off[task.id] for task in tasks if task.id in self._put_off}
+        if put_off:
+            for writer in self.writers.values():
+                writer.publish()
+        self._done -= len(put_off)
+        self._put_off, self._last = {}, True
+        return [replace(task, specs=tuple(specs)) for task, specs in put_off.items()]
 
     def note(self, prepared: Prepared) -> None:
         """Remember what was wrong with an utterance, and count it."""
-        utterance = prepared.task.id
-        if prepared.bad_file is not None:
-            self._add_bad(utterance, prepared.bad_file)
-            return
-        self.audio_seconds += self._durations[utterance]
+        task = prepared.task
+        self._done += 1
+        if prepared.bad_file is None and task.id not in self._decoded:
+            self._decoded.add(task.id)
+            self.audio_seconds += task.seconds
+        if prepared.bad_file is not None and (self._last or not prepared.again):
+            self._add_bad(task, prepared.bad_file)
+        elif prepared.bad_file is not None:
+            self._put_off.setdefault(task.id, []).extend(prepared.again)
         for spec, reason in prepared.bad.items():
-            self._add_bad(utterance, f"{spec}: {reason}")
+            self.refuse(spec, task, reason, spec in prepared.again)
 
-    def store(self, spec: str, utterance: str, feature: Array) -> None:
+    def store(self, spec: str, task: Task, feature: object) -> None:
         """Write a feature; one that cannot be stored makes a bad file."""
         try:
-            self.writers[spec].add(utterance, feature)
+            rows = np.asarray(feature)
+        except Exception as error:
+            self.refuse(spec, task, fault_of_file(error))
+            return
+        try:
+            self.writers[spec].add(task.id, rows)
         except InputError as error:
-            self._add_bad(utterance, f"{spec}: {error}")
+            self.refuse(spec, task, str(error))
         else:
             self.computed[spec] += 1
+
+    def refuse(self, spec: str, task: Task, reason: str, again: bool = False) -> None:
+        """Hear why there is no feature; with `again` it is tried once more."""
+        if again and not self._last:
+            self._put_off.setdefault(task.id, []).append(spec)
+        else:
+            self._add_bad(task, f"{spec}: {reason}")
 
     def bad(self) -> list[BadFile]:
         """In the order of the manifest."""
         return [bad for utterance in self._paths for bad in self._bad.get(utterance, [])]
 
-    def _add_bad(self, utterance: str, reason: str) -> None:
-        found = BadFile(utterance, self._paths[utterance], reason)
-        self._bad.setdefault(utterance, []).append(found)
+    def _add_bad(self, task: Task, reason: str) -> None:
+        found = BadFile(task.id, self._paths[task.id], reason)
+        self._bad.setdefault(task.id, []).append(found)

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import AudioError, SerError
+import numpy as np
+
+from ..cores import one_thread
 from ..manifests import audio_path
 from .audio import load_utterance
 from .backbone import Array, Backbone
+from .faults import fault_of_file, out_of_memory
 from .registry import make_backbone
 
 
@@ -23,6 +26,8 @@ class Task:
     audio_hash: str
     specs: tuple[str, ...]
     """The features that it lacks."""
+    seconds: float
+    """How long it is."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class Prepared:
     """Why there is none, by spec."""
     bad_file: str | None = None
     """Why the file cannot be used for any feature."""
+    again: tuple[str, ...] = ()
+    """Features that it may yet have when it is tried once more, alone; else it is bad."""
 
 
 class Preparer:
@@ -48,30 +55,46 @@ class Preparer:
     def __call__(self, task: Task) -> Prepared:
         """Prepare one utterance; what is wrong with the file is in the result.
 
+        In one thread, here as in every worker: how many there are decides in what order a library
+        adds, and so the last bits.
+
         Raises:
             SerError: what is wrong is not the file, such as a package that is not installed.
         """
-        try:
-            samples = load_utterance(audio_path(self.root, task.path), task.audio_hash)
-        except Exception as error:
-            return Prepared(task, bad_file=_reason(error))
-        prepared = Prepared(task)
-        for spec in task.specs:
+        with one_thread():
             try:
-                prepared.arrays[spec] = self.backbones[spec].prepare(samples)
-            except Exception as error:
-                prepared.bad[spec] = _reason(error)
-        return prepared
+                samples = load_utterance(audio_path(self.root, task.path), task.audio_hash)
+            except BaseException as error:
+                if out_of_memory(error):
+                    return Prepared(task, bad_file=no_memory(task), again=task.specs)
+                return Prepared(task, bad_file=fault_of_file(error))
+            prepared = Prepared(task)
+            again = []
+            for spec in task.specs:
+                try:
+                    # A copy: what one front end does to its samples is nothing to the next.
+                    found = self.backbones[spec].prepare(samples.copy())
+                    prepared.arrays[spec] = _plain(found)
+                except BaseException as error:
+                    if out_of_memory(error):
+                        prepared.bad[spec] = no_memory(task)
+                        again.append(spec)
+                    else:
+                        prepared.bad[spec] = fault_of_file(error)
+        return Prepared(task, prepared.arrays, prepared.bad, again=tuple(again))
 
 
-def _reason(error: Exception) -> str:
-    """Why a file is bad; what is not the file's fault is raised again.
+def no_memory(task: Task) -> str:
+    """The reason where memory does not suffice for an utterance."""
+    return f"not enough memory for its {task.seconds:.0f} s"
 
-    A library that fails on one odd file in an unforeseen way must not end a run of hours, so
-    that file is listed as bad too, with what the library said.
+
+def _plain(array: object) -> Array:
+    """An array that can go to another process.
+
+    Raises:
+        TypeError: it is none.
     """
-    if isinstance(error, AudioError):
-        return str(error)
-    if isinstance(error, SerError | MemoryError):
-        raise error
-    return f"{type(error).__name__}: {error}"
+    if not isinstance(array, np.ndarray) or array.dtype.hasobject or not array.ndim:
+        raise TypeError(f"prepare returned {type(array).__name__}, expected an array of floats")
+    return np.asarray(array)

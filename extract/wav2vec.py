@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..device import exact_float32, torch_device
+from ..device import inference, torch_device
 from ..errors import AudioError, SerError
 from .backbone import Array, Backbone, Value
 from .weights import WAV2VEC, digest, locate
@@ -33,6 +33,7 @@ class Wav2Vec(Backbone):
     frame_rate = 100.0
     defaults = {"layer": "c", "dtype": "float16"}  # noqa: RUF012 - declared as ClassVar in Backbone
     batch_rows = 16_000 * 30  # samples
+    row_bytes = 900
 
     _SHORTEST = 465
     """Samples that give one frame."""
@@ -86,7 +87,7 @@ class Wav2Vec(Backbone):
         model = self._model
         assert model is not None
         device = next(model.parameters()).device
-        with torch.inference_mode(), exact_float32():
+        with inference(device):
             return [self._frames(model, torch.from_numpy(samples).to(device)) for samples in batch]
 
     def _frames(self, model: Wav2VecModel, samples: torch.Tensor) -> Array:

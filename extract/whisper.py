@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..cores import one_torch_thread
 from .audio import RATE
 from .backbone import Array
 from .packages import need
@@ -27,13 +28,15 @@ def mel_chunks(samples: Array, model: SpeechModel) -> Array:
     Returns:
         Shape (frames, bands).
     """
+    # It imports torch, which it computes with.
     extractor = _extractor(tuple(sorted(model.front.items())))
     hop = model.strides[0]
     length = model.chunk * hop
     rows = []
     for start in range(0, len(samples), length):
         piece = samples[start : start + length]
-        found = extractor(piece, sampling_rate=RATE, return_tensors="np", padding="max_length")
+        with one_torch_thread():
+            found = extractor(piece, sampling_rate=RATE, return_tensors="np", padding="max_length")
         mel = np.asarray(found["input_features"][0], dtype=np.float32).T
         rows.append(mel)
     last = ceil((len(samples) - (len(rows) - 1) * length) / hop)

@@ -2,7 +2,8 @@
 
 Each worker hangs on a pipe of its own, of which only the main process holds the other end: should
 that end in any way, kill -9 included, the worker reads the end of the pipe and ends too. A task
-is sent when a result has come back, so the memory does not grow with the corpus.
+is sent when a result has come back, so the memory does not grow with the corpus. A worker that ends
+at an utterance, by a fault in a library or for lack of memory, has a successor.
 """
 
 from __future__ import annotations
@@ -12,23 +13,32 @@ import os
 import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import chain
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import NoReturn
 
 from ..errors import SerError
 from ..signals import handled
-from .prepare import Prepared, Preparer, Task
+from .faults import fault_of_file
+from .prepare import Prepared, Preparer, Task, no_memory
 
 IN_FLIGHT = 4
 """Tasks that a worker holds: one at work, the others so that it need not wait for the next."""
 
+_HOPELESS = 8
+"""Workers that end at their first utterances, before there is a single result: then it is not the
+files."""
+
 
 @contextmanager
 def preparing(
-    tasks: Iterable[Task], root: Path, specs: Sequence[str], workers: int
+    tasks: Iterable[Task],
+    root: Path,
+    specs: Sequence[str],
+    workers: int,
+    in_flight: int = IN_FLIGHT,
 ) -> Iterator[Iterator[Prepared]]:
     """Give what becomes of the tasks, in any order, as it is done.
 
@@ -39,17 +49,22 @@ def preparing(
         root: the corpus.
         specs: all features that tasks ask for.
         workers: how many processes; 0 is this one.
+        in_flight: tasks that a worker holds.
 
     Raises:
-        SerError: (the iterator) a worker ended unexpectedly, or what is wrong is not one file.
+        SerError: (the iterator) workers do not come to work, or what is wrong is not one file.
     """
     if workers == 0:
         yield map(Preparer(root, specs), tasks)
         return
     if sys.platform == "win32":
         workers = min(workers, 30)  # it can wait for 63 handles at once, two of each worker
-    with _start(workers, root, specs) as started:
-        yield _exchange(iter(tasks), started)
+    with _start(workers, root, specs) as crew:
+        yield _exchange(iter(tasks), crew, in_flight)
+
+
+class _EndedError(Exception):
+    """A worker has ended by itself."""
 
 
 class _Worker:
@@ -59,81 +74,130 @@ class _Worker:
         self.process = process
         self.pipe = pipe
         self.at_work: dict[str, Task] = {}
+        """In the order in which it does them."""
+        self.came_to_work = False
 
-    def give(self, tasks: Iterator[Task]) -> None:
+    def give(self, tasks: Iterator[Task], most: int) -> None:
         """Send tasks until it has enough or there are no more."""
-        while len(self.at_work) < IN_FLIGHT and (task := next(tasks, None)) is not None:
+        while len(self.at_work) < most and (task := next(tasks, None)) is not None:
             self.at_work[task.id] = task
-            try:
+            with suppress(OSError):  # it has ended, as `take` will find
                 self.pipe.send(task)
-            except OSError:
-                self.fail()
 
-    def take(self) -> Prepared:
-        """Receive a result.
+    def take(self) -> Prepared | None:
+        """Receive a result; None where it only says that it has begun.
 
         Raises:
-            SerError: the worker has ended, or reports what is not the fault of one file.
+            SerError: the worker reports what is not the fault of one file.
+            _EndedError: it has ended, or what it sent does not fit into memory.
         """
         try:
             if not self.pipe.poll():
-                self.fail()
+                raise EOFError
             result = self.pipe.recv()
-        except (EOFError, OSError):
-            self.fail()
+        except (EOFError, OSError, MemoryError) as error:
+            raise _EndedError from error
         if isinstance(result, BaseException):
             raise result
+        if result is None:
+            self.came_to_work = True
+            return None
         assert isinstance(result, Prepared)
         del self.at_work[result.task.id]
         return result
 
-    def fail(self) -> NoReturn:
-        """Say what is known of a worker that has ended by itself."""
-        self.process.join(timeout=5)
-        raise SerError(
-            f"a worker process ended unexpectedly (exit code {self.process.exitcode}) at one of "
-            f"the utterances {', '.join(self.at_work)}. What was finished is in the cache: run "
-            "again to go on, with --workers 0 to see the failure itself. In a script of your own, "
-            'call extract below `if __name__ == "__main__":`'
-        )
+    def end(self) -> None:
+        """Let it be gone, whatever it does."""
+        self.pipe.close()
+        self.process.terminate()
+        self.process.join()
 
 
-def _exchange(tasks: Iterator[Task], workers: Sequence[_Worker]) -> Iterator[Prepared]:
+class _Crew:
+    """The workers; one that has ended is replaced."""
+
+    def __init__(self, root: Path, specs: Sequence[str]) -> None:
+        self.workers: list[_Worker] = []
+        self._context = multiprocessing.get_context("spawn")
+        self._work = (root, tuple(specs))
+
+    def hire(self) -> _Worker:
+        """Start one more."""
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=_serve, args=(theirs, *self._work), daemon=True)
+        with _quiet_start():
+            process.start()
+        theirs.close()
+        worker = _Worker(process, ours)
+        self.workers.append(worker)
+        return worker
+
+    def bury(self, worker: _Worker) -> int | None:
+        """Be done with one that has ended; gives its exit code."""
+        self.workers.remove(worker)
+        worker.process.join(timeout=5)
+        code = worker.process.exitcode
+        worker.end()
+        return code
+
+
+def _exchange(tasks: Iterator[Task], crew: _Crew, in_flight: int) -> Iterator[Prepared]:
     """Keep every worker supplied, and yield what comes back."""
-    for worker in workers:
-        worker.give(tasks)
-    handles = [handle for w in workers for handle in (w.pipe, w.process.sentinel)]
-    while any(worker.at_work for worker in workers):
-        ready = wait(handles)
-        for worker in workers:
+    for worker in crew.workers:
+        worker.give(tasks, in_flight)
+    results = deaths = 0
+    while busy := [worker for worker in crew.workers if worker.at_work]:
+        ready = wait([handle for w in busy for handle in (w.pipe, w.process.sentinel)])
+        for worker in busy:
             if worker.pipe not in ready and worker.process.sentinel not in ready:
                 continue
-            result = worker.take()
-            worker.give(tasks)
+            try:
+                result = worker.take()
+            except _EndedError:
+                deaths += 1
+                code = crew.bury(worker)
+                culprit, *others = worker.at_work.values()
+                if not worker.came_to_work or (not results and deaths >= _HOPELESS):
+                    raise SerError(_no_work(code, worker.at_work)) from None
+                tasks = chain(others, tasks)
+                crew.hire().give(tasks, in_flight)
+                yield _ended_at(culprit, code)
+                continue
+            if result is None:
+                continue
+            results += 1
+            worker.give(tasks, in_flight)
             yield result
 
 
+def _ended_at(task: Task, code: int | None) -> Prepared:
+    """What becomes of an utterance at which a worker ended."""
+    why = f"the process that works on it ends (exit code {code}): a fault in a library, or"
+    return Prepared(task, bad_file=f"{why} {no_memory(task)}", again=task.specs)
+
+
+def _no_work(code: int | None, utterances: Iterable[str]) -> str:
+    return (
+        f"a worker process ended unexpectedly (exit code {code}) at one of the utterances "
+        f"{', '.join(utterances)}. What was finished is in the cache: run again to go on, with "
+        "--workers 0 to see the failure itself. In a script of your own, call extract below "
+        '`if __name__ == "__main__":`'
+    )
+
+
 @contextmanager
-def _start(count: int, root: Path, specs: Sequence[str]) -> Iterator[list[_Worker]]:
+def _start(count: int, root: Path, specs: Sequence[str]) -> Iterator[_Crew]:
     """Run workers; at the end none of them is left."""
-    context = multiprocessing.get_context("spawn")
-    workers: list[_Worker] = []
+    crew = _Crew(root, specs)
     try:
-        with _quiet_start():
-            for _ in range(count):
-                ours, theirs = context.Pipe()
-                process = context.Process(
-                    target=_serve, args=(theirs, root, tuple(specs)), daemon=True
-                )
-                process.start()
-                theirs.close()
-                workers.append(_Worker(process, ours))
-        yield workers
+        for _ in range(count):
+            crew.hire()
+        yield crew
     finally:
-        for worker in workers:
+        for worker in crew.workers:
             worker.pipe.close()
             worker.process.terminate()
-        for worker in workers:
+        for worker in crew.workers:
             worker.process.join()
 
 
@@ -178,14 +242,28 @@ def _serve(pipe: Connection, root: Path, specs: tuple[str, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Windows does not inherit it
     prepare = Preparer(root, specs)
     try:
+        pipe.send(None)
         while True:
             task = pipe.recv()
             try:
                 result: Prepared | SerError = prepare(task)
-            except MemoryError:
-                result = SerError(f"out of memory at utterance {task.id}; use fewer --workers")
             except SerError as error:
                 result = error
-            pipe.send(result)
+            _send(pipe, task, result)
     except (EOFError, OSError):
         return  # the main process has what it wants, or is gone
+
+
+def _send(pipe: Connection, task: Task, result: Prepared | SerError) -> None:
+    """Send a result, or why it cannot be sent: what is pickled is so before anything is sent."""
+    try:
+        pipe.send(result)
+    except (EOFError, OSError):
+        raise
+    except MemoryError:
+        pipe.send(Prepared(task, bad_file=no_memory(task), again=task.specs))
+    except Exception as error:
+        if isinstance(result, SerError):
+            pipe.send(SerError(str(result)))
+        else:
+            pipe.send(Prepared(task, bad_file=fault_of_file(error)))

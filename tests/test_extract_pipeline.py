@@ -1,10 +1,8 @@
 """The whole way, in this process and with workers; what is bad; what is there already."""
 
 import multiprocessing
-import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +14,9 @@ from ser.cache import Cache
 from ser.errors import InputError, MissingPackageError, SerError
 from ser.extract import extract, make_backbone, pipeline
 from ser.extract.audio import load_utterance
-from ser.extract.batches import Batcher
-from ser.extract.ge2e import Ge2e
 from ser.extract.prepare import Task
 from ser.extract.workers import IN_FLIGHT, preparing
 from ser.manifests import BadFile, Manifest, read_audio
-
-WAITING = "OMP_WAIT_POLICY"
 
 
 def write_corpus(root, count=6):
@@ -109,7 +103,7 @@ def test_workers_change_nothing(manifest, root, tmp_path):
     for feature in ("mfcc", "ge2e"):
         here, there = (rows(cache, feature, manifest) for cache in caches)
         for name in manifest.ids:
-            np.testing.assert_allclose(here[name], there[name], rtol=1e-5, atol=1e-5)
+            np.testing.assert_array_equal(here[name], there[name])
     assert multiprocessing.active_children() == []
 
 
@@ -257,22 +251,19 @@ def test_a_full_disk_ends_the_workers(manifest, root, cache, monkeypatch):
     assert multiprocessing.active_children() == []
 
 
-def test_a_worker_that_dies(manifest, root, cache):
+def test_a_worker_that_is_killed_has_a_successor(manifest, root, cache):
     def kill(done, total, seconds):
-        if done == 1:
+        if done == 1 and not killed:
             for worker in multiprocessing.active_children():
+                killed.append(worker.pid)
                 worker.kill()
                 worker.join()
 
-    with pytest.raises(SerError) as caught:
-        extract(manifest, root, ["mfcc"], cache, workers=1, progress=kill)
-    assert "a worker process ended unexpectedly (exit code -9)" in str(caught.value)
-    assert "u0" in str(caught.value)
+    killed = []
+    report = extract(manifest, root, ["mfcc"], cache, workers=1, progress=kill)
+    assert len(killed) == 1
+    assert (report.computed, report.bad) == ({"mfcc": 6}, [])
     assert multiprocessing.active_children() == []
-    left = len(cache.missing(make_backbone("mfcc").key(), manifest))
-    assert 0 < left < 6  # what was finished is kept
-    report = extract(manifest, root, ["mfcc"], cache, workers=0)
-    assert report.computed == {"mfcc": left}
 
 
 def test_few_tasks_are_in_flight(manifest, root):
@@ -282,7 +273,7 @@ def test_few_tasks_are_in_flight(manifest, root):
         for number in range(100):
             drawn.append(number)
             row = manifest.table.iloc[number % 6]
-            yield Task(f"t{number}", row["path"], row["audio_hash"], ("mfcc",))
+            yield Task(f"t{number}", row["path"], row["audio_hash"], ("mfcc",), 1.0)
 
     with preparing(tasks(), root, ["mfcc"], workers=1) as stream:
         results = [next(stream) for _ in range(3)]
@@ -295,7 +286,7 @@ def test_few_tasks_are_in_flight(manifest, root):
 def test_few_utterances_need_few_workers(manifest, root, cache, monkeypatch, cores, workers):
     given = []
 
-    def preparing(tasks, root, specs, workers):
+    def preparing(tasks, root, specs, workers, in_flight):
         given.append(workers)
         raise SerError("enough")
 
@@ -309,74 +300,6 @@ def test_few_utterances_need_few_workers(manifest, root, cache, monkeypatch, cor
     assert given == [0, workers]
 
 
-class Doubler:
-    """A stand-in for a backbone with a model."""
-
-    batch_rows = 10
-
-    def __init__(self):
-        self.batches = []
-
-    def forward(self, batch):
-        self.batches.append([len(array) for array in batch])
-        return [2 * array for array in batch]
-
-
-def test_batches_gather_by_rows_and_are_of_similar_lengths():
-    backbone, stored = Doubler(), {}
-    with ThreadPoolExecutor(1) as executor:
-        batcher = Batcher(backbone, stored.__setitem__, executor)
-        for name, length in zip("abcdefg", (4, 5, 2, 30, 1, 9, 3), strict=True):
-            batcher.add(name, np.full(length, length))
-        batcher.finish()
-    # The first four are more than 4 x 10 rows; [5, 4] with padding is 10.
-    assert backbone.batches == [[30], [5, 4], [2], [9], [3, 1]]
-    assert sorted(stored) == list("abcdefg")
-    assert all((feature == 2 * len(feature)).all() for feature in stored.values())
-
-
-def test_a_model_that_fails_is_heard():
-    class Failing(Doubler):
-        def forward(self, batch):
-            raise RuntimeError("out of memory")
-
-    with ThreadPoolExecutor(1) as executor:
-        batcher = Batcher(Failing(), {}.__setitem__, executor)
-        batcher.add("a", np.zeros(3))
-        with pytest.raises(RuntimeError, match="out of memory"):
-            batcher.finish()
-
-
 def test_the_corpus_root_may_be_text_or_path(manifest, root, cache):
     assert isinstance(root, Path)
     assert extract(manifest, str(root), ["mfcc"], cache, workers=0).computed == {"mfcc": 6}
-
-
-def test_what_the_model_has_finished_is_stored_though_a_later_batch_fails():
-    class Failing(Doubler):
-        def forward(self, batch):
-            if len(batch[0]) == 5:
-                raise SerError("out of memory")
-            return super().forward(batch)
-
-    backbone, stored = Failing(), {}
-    with ThreadPoolExecutor(1) as executor:
-        batcher = Batcher(backbone, stored.__setitem__, executor)
-        for name, length in zip("abcd", (9, 5, 8, 30), strict=True):
-            batcher.add(name, np.full(length, length))
-        with pytest.raises(SerError, match="out of memory"):
-            batcher.finish()
-    assert sorted(stored) == ["a", "c", "d"]
-
-
-def test_a_models_threads_do_not_spin(manifest, root, cache, monkeypatch):
-    seen = []
-    load = Ge2e.load
-    monkeypatch.setattr(Ge2e, "load", lambda self: (seen.append(os.environ[WAITING]), load(self)))
-    monkeypatch.delenv(WAITING, raising=False)
-    extract(manifest, root, ["ge2e"], cache, workers=0)
-    assert WAITING not in os.environ
-    monkeypatch.setenv(WAITING, "active")  # who knows better is left in peace
-    extract(manifest, root, ["ge2e:dtype=float16"], cache, workers=0)
-    assert seen == ["passive", "active"]
-    assert os.environ[WAITING] == "active"

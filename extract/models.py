@@ -1,0 +1,167 @@
+"""The models' side of a run: several calls at once, within the memory that there is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+import torch
+
+from ..cores import cores
+from ..device import release_memory
+from ..memory import free_on_host
+from .backbone import Array, Backbone
+from .faults import fault_of_file, out_of_memory
+from .prepare import Task, no_memory
+
+Item = tuple[Task, Array]
+"""An utterance, and what `prepare` made of it."""
+
+_AHEAD = 4
+"""Calls that wait for a thread, so that none is idle."""
+
+
+class Sink(Protocol):
+    """Where what comes out of the models goes; called by the thread that feeds them."""
+
+    def store(self, spec: str, task: Task, feature: object) -> None:
+        """Take a feature."""
+
+    def refuse(self, spec: str, task: Task, reason: str, again: bool) -> None:
+        """Hear why there is none; with `again` there may be one, when it is tried once more alone,
+        when nothing else takes memory."""
+
+
+class Models:
+    """Threads in which `forward` runs; a context manager, at whose end none is left.
+
+    On a CPU there are as many as cores, and every call has its own alone: so the bits of a feature
+    do not depend on how many there are. A GPU gets one call after the other. Whatever a call raises
+    is an utterance's own fault, unless `fault_of_file` says otherwise: those that shared it are
+    tried without each other.
+    """
+
+    def __init__(self, sink: Sink, device: torch.device, alone: bool = False) -> None:
+        """Make the threads.
+
+        Args:
+            sink: gets what comes out, whenever `run` or `finish` is called.
+            device: of the models.
+            alone: one call at a time, and all memory for it.
+        """
+        self._sink = sink
+        self._device = device
+        self._on_host = device.type == "cpu"
+        self._alone = alone
+        threads = 1 if alone or not self._on_host else cores()
+        self._most = 1 if alone else threads + _AHEAD
+        self._executor = ThreadPoolExecutor(threads)
+        self._running: dict[Future[list[Array]], _Call] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._executor.shutdown(cancel_futures=True)
+        # Threads that use torch later begin with the number that was set last, by whichever call.
+        torch.set_num_threads(torch.get_num_threads())
+
+    def run(self, backbone: Backbone, items: Sequence[Item]) -> None:
+        """Send utterances through a model, in one call if that succeeds; returns when it waits.
+
+        Raises:
+            SerError: an earlier call failed, and not by the fault of a file.
+        """
+        longest = max(len(array) for _, array in items)
+        need = backbone.memory(longest) * len(items) if self._on_host else 0
+        call = _Call(backbone, list(items), need)
+        while self._running and (len(self._running) >= self._most or not self._has_room(need)):
+            self._collect()
+        if not self._has_room(need):
+            self._without_memory(call)
+        else:
+            self._running[self._executor.submit(call)] = call
+
+    def finish(self) -> None:
+        """Wait for everything.
+
+        Raises:
+            SerError: as `run`.
+        """
+        while self._running:
+            self._collect()
+
+    def _has_room(self, need: int) -> bool:
+        """Whether a call may begin beside those that run. What it needs is an estimate, and where
+        that fails the system may end the process, with all that is not published yet: so half is
+        kept back, unless everything else is done."""
+        if not need:
+            return True
+        room = free_on_host()
+        return need + sum(call.need for call in self._running.values()) <= (
+            room if self._alone else room // 2
+        )
+
+    def _collect(self) -> None:
+        """Wait until some call is done, and hand over what came of it."""
+        done, _ = wait(self._running, return_when=FIRST_COMPLETED)
+        ended = [(self._running.pop(future), future) for future in done]
+        for call, future in ended:
+            if future.exception() is None:
+                for (task, _), feature in zip(call.items, future.result(), strict=True):
+                    self._sink.store(call.backbone.spec, task, feature)
+        for call, future in ended:
+            error = future.exception()
+            if error is not None:
+                self._failed(call, error)
+
+    def _failed(self, call: _Call, error: BaseException) -> None:
+        starved = out_of_memory(error)
+        if starved:
+            error.__traceback__ = None  # which holds all that the call had made
+            release_memory(self._device)
+        if starved and len(call.items) == 1:
+            self._without_memory(call)
+        elif len(call.items) == 1:
+            self._sink.refuse(call.backbone.spec, call.items[0][0], fault_of_file(error), False)
+        else:
+            size = -(-len(call.items) // 2) if starved else 1
+            if not starved:
+                fault_of_file(error)  # raised here where no smaller call would fare better
+            for start in range(0, len(call.items), size):
+                self.run(call.backbone, call.items[start : start + size])
+
+    def _without_memory(self, call: _Call) -> None:
+        if len(call.items) > 1:
+            middle = len(call.items) // 2
+            self.run(call.backbone, call.items[:middle])
+            self.run(call.backbone, call.items[middle:])
+            return
+        task = call.items[0][0]
+        about = f" (about {call.need / 1e9:.1f} GB)" if call.need else ""
+        again = not self._alone
+        self._sink.refuse(call.backbone.spec, task, no_memory(task) + about, again)
+
+
+@dataclass(frozen=True, eq=False)
+class _Call:
+    """One call of a model."""
+
+    backbone: Backbone
+    items: Sequence[Item]
+    need: int
+    """Bytes, about."""
+
+    def __call__(self) -> list[Array]:
+        found = list(self.backbone.forward([array for _, array in self.items]))
+        if len(found) != len(self.items):
+            raise ValueError(f"forward gave {len(found)} features for {len(self.items)} utterances")
+        return found
