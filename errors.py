@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 BAD_FILES = 3
-"""Exit code of a command that did its work, but for files that cannot be used."""
+"""Exit code of a command that did its work, but for files that cannot be used and were not known
+from an earlier run. The others: 0, all is done, or what is left out was known; 1, a failure; 2,
+wrong usage or input."""
 
 
 class SerError(Exception):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import InputError
+from ..errors import BAD_FILES, InputError
 from .options import (
     Command,
     GivenPath,
@@ -119,7 +120,7 @@ def manifest_build(corpus: str, out: Path | None, overwrite: bool, **source: Any
         f"manifest {build.manifest.id}"
     )
     click.echo("  " + ", ".join(f"{k} {v}" for k, v in build.manifest.counts().items()))
-    report_bad(build.bad)
+    report_bad(build.bad, corpus_root(corpus, source["root"], source["csv"]))
 
 
 def _holds(file: Path, made: Manifest) -> bool:
@@ -174,6 +175,7 @@ def scan(
     if len(pairs) < len(options):
         raise InputError("--option: each option once; several words go in one, emotions=awe,pain")
     with Progress() as bar:
+        bar.show(f"{corpus}: looking for its files")
         build = build_manifest(
             corpus,
             root,
@@ -195,14 +197,36 @@ def _pair(option: str) -> tuple[str, str]:
     return name, value
 
 
-def report_bad(bad: list[BadFile]) -> None:
-    """List the files that could not be used, and make the exit code say so."""
-    if not bad:
-        return
-    click.echo(f"{len(bad)} bad file{'s' if len(bad) > 1 else ''}, left out:", err=True)
-    for file in bad:
-        click.echo(f"  {file.path}: {file.reason}", err=True)
-    raise click.exceptions.Exit(InputError.exit_code)
+def corpus_root(corpus: str, root: Path | None, csv: Path | None) -> Path:
+    """The folder of a corpus: as given, else as the environment has it, else the CSV's."""
+    from ..manifests import find_root, root_variable
+
+    found = root or find_root(corpus) or (csv.parent if csv else None)
+    if found is None:
+        raise InputError(f"where is {corpus}? Give --root DIR, or set {root_variable(corpus)}")
+    return found
+
+
+def report_bad(
+    bad: list[BadFile], root: Path, scope: Callable[[BadFile], str] = lambda _: ""
+) -> None:
+    """List the files that could not be used; the exit code says so where one was not known."""
+    from ..manifests import BadFileMemory
+
+    new = BadFileMemory.default().remember(root, bad, scope)
+    if new:
+        click.echo(f"{_bad_files(len(new))}, left out:", err=True)
+        for file in new:
+            click.echo(f"  {file.path}: {file.reason}", err=True)
+    if len(bad) > len(new):
+        known = _bad_files(len(bad) - len(new), "more " if new else "")
+        click.echo(f"{known}, known before, left out", err=True)
+    if new:
+        raise click.exceptions.Exit(BAD_FILES)
+
+
+def _bad_files(count: int, more: str = "") -> str:
+    return f"{count} {more}bad file{'s' if count > 1 else ''}"
 
 
 @click.command()
@@ -231,18 +255,20 @@ def extract(
     """Run the backbones over a corpus and cache their features.
 
     What is cached already is not computed again; what an interrupted run had finished is kept.
+    Files that cannot be used are listed and left out; the exit code is 3 where one of them was not
+    known from an earlier run.
     """
     from ..cache import store_manifest, with_known_ids
     from ..extract import extract as run
     from ..extract import make_backbones
-    from ..manifests import Build, Manifest, audio_path, find_root, root_variable
+    from ..manifests import Build, Manifest, audio_path
     from ..progress import Progress
 
     cache = open_cache(cache_folder)
     names = split_names("--features", features)
     # What is wrong with one, missing weights included, comes out before any audio is read.
     backbones = make_backbones(names, device)
-    called = {spec: backbone.key().feature for spec, backbone in backbones.items()}
+    keys = {spec: backbone.key() for spec, backbone in backbones.items()}
     if manifest_file:
         if any(source[name] for name in ("csv", "language", "options")):
             raise InputError("--manifest takes the place of --csv, --language and --option")
@@ -254,9 +280,7 @@ def extract(
         replace = True
     else:
         build = scan(corpus, **source)
-    root = source["root"] or find_root(corpus) or (source["csv"].parent if source["csv"] else None)
-    if root is None:
-        raise InputError(f"where is {corpus}? Give --root DIR, or set {root_variable(corpus)}")
+    root = corpus_root(corpus, source["root"], source["csv"])
     paths = build.manifest.table["path"]
     if not any(audio_path(root, path).is_file() for path in paths):
         raise InputError(f"{root}: has none of the files of {corpus}, such as {paths.iloc[0]}")
@@ -267,10 +291,12 @@ def extract(
     with Progress() as bar:
 
         def progress(done: int, total: int, seconds: float) -> None:
-            hours = seconds / 3600
+            if not done:
+                bar.show(f"{corpus}: {total} utterances to do, starting {', '.join(keys)}")
+                return
             bar.show(
-                f"{corpus}: {done} of {total} utterances, {done / bar.seconds:.1f} a second; "
-                f"{hours:.2f} h of audio, {hours / bar.seconds:.4f} h a second"
+                f"{corpus}: {done} of {total} utterances, {done / bar.seconds:.1f} files a second, "
+                f"{seconds / bar.seconds:.0f}x real time{bar.left(done, total)}"
             )
 
         report = run(
@@ -280,8 +306,15 @@ def extract(
     for name, computed in report.computed.items():
         there = computed + report.present[name]
         missing = "nothing was missing" if not computed and there == total else f"{computed} new"
-        click.echo(f"{corpus} {called[name]}: {there} of {total} cached, {missing}")
+        click.echo(f"{corpus} {keys[name].feature}: {there} of {total} cached, {missing}")
     if any(report.computed.values()):
-        hours = report.audio_seconds / 3600
-        click.echo(f"{hours:.2f} h of audio in {report.seconds:.1f} s", err=True)
-    report_bad([*build.bad, *report.bad])
+        hours, speed = report.audio_seconds / 3600, report.audio_seconds / report.seconds
+        click.echo(
+            f"{hours:.2f} h of audio in {report.seconds:.1f} s, {speed:.0f}x real time", err=True
+        )
+
+    def scope(bad: BadFile) -> str:
+        """The key of the feature that a file is bad for, as the reason begins with its name."""
+        return next((k.hash for spec, k in keys.items() if bad.reason.startswith(f"{spec}: ")), "")
+
+    report_bad([*build.bad, *report.bad], root, scope)

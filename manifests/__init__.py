@@ -1,6 +1,7 @@
 """Which utterances exist: corpora, labels, splits. Needs pandas; decoding audio needs soundfile."""
 
 from .audio import Audio, read_audio
+from .bad_files import BadFileMemory
 from .build import BadFile, Build, build_manifest
 from .corpora import CORPORA, Corpus, find_root, root_variable
 from .entries import Entry, Scan
@@ -29,6 +30,7 @@ __all__ = [
     "PROTOCOLS",
     "Audio",
     "BadFile",
+    "BadFileMemory",
     "Build",
     "Corpus",
     "Entry",

@@ -14,6 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from ser.cli import main
+from ser.errors import BAD_FILES
+from ser.manifests import ProbeCache
 
 pytest.importorskip("espeakng_loader", reason="the demo extra is not installed")
 soundfile = pytest.importorskip("soundfile", reason="the extract extra is not installed")
@@ -289,7 +291,13 @@ def test_labels_in_the_cache_stay_where_the_audio_is_not_found(tmp_path):
     assert (cache / "manifests" / "mine.csv").read_bytes() == labels
 
 
-def test_bad_audio_does_not_stop_the_rest(tmp_path):
+@pytest.fixture
+def own_memory(monkeypatch, tmp_path):
+    """Nothing is known of earlier runs."""
+    monkeypatch.setattr(ProbeCache, "default", lambda: ProbeCache(tmp_path / "memory"))
+
+
+def test_bad_audio_does_not_stop_the_rest(tmp_path, own_memory):
     listing = own_corpus(tmp_path / "mine")
     folder = listing.parent
     whole = (folder / "t0.wav").read_bytes()
@@ -302,7 +310,7 @@ def test_bad_audio_does_not_stop_the_rest(tmp_path):
     soundfile.write(folder / "t5.wav", samples[::2], 8000)
     soundfile.write(folder / "t6.wav", np.repeat(samples, 12), 192000)
     result = extract_own(listing, tmp_path / "cache")
-    assert result.exit_code == 2, result.output
+    assert result.exit_code == BAD_FILES == 3, result.output
     assert "mine mfcc: 4 of 4 cached, 4 new" in result.stdout
     assert "4 bad files" in result.stderr
     reasons = {
@@ -316,6 +324,22 @@ def test_bad_audio_does_not_stop_the_rest(tmp_path):
         ("t3", "short"),
     ):
         assert word in reasons[f"{name}.wav"].lower()
+    # They are known by now; what is new is listed, and the exit code says so.
+    again = extract_own(listing, tmp_path / "cache")
+    assert again.exit_code == 0, again.output
+    assert "4 bad files, known before" in again.stderr
+    assert ".wav:" not in again.stderr
+    (folder / "t5.wav").write_text("no audio either")
+    worse = extract_own(listing, tmp_path / "cache")
+    assert worse.exit_code == BAD_FILES
+    assert "1 bad file, left out:\n  t5.wav" in worse.stderr
+    assert "4 more bad files, known before" in worse.stderr
+    build = ("manifest", "build", "--corpus", "mine", "--csv", listing, "--language", "pt")
+    built = ser(*build, "--out", tmp_path / "list.csv")
+    assert (built.exit_code, "5 bad files, known before" in built.stderr) == (0, True)
+    # A file that changed and is still bad is another bad file.
+    (folder / "t1.wav").write_text("another text")
+    assert ser(*build, "--out", tmp_path / "list.csv").exit_code == BAD_FILES
     assert ser("cache", "verify", "--cache", tmp_path / "cache").exit_code == 0
 
 
