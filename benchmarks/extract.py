@@ -240,7 +240,6 @@ def _bare(feature: str, manifest: Path, root: Path, cores: int) -> dict[str, flo
     from ser.cache import Cache
     from ser.extract import make_backbone
     from ser.extract.audio import to_recipe
-    from ser.extract.batches import run_batches
     from ser.manifests import Manifest, read_audio
 
     threadpoolctl: Any = import_module("threadpoolctl")
@@ -267,9 +266,9 @@ def _bare(feature: str, manifest: Path, root: Path, cores: int) -> dict[str, flo
             _prepare_all(backbone.prepare, samples, cores)
             result = _result(durations, started, started)
     if backbone.batch_rows:
-        run_batches(backbone, prepared[:2])
+        _run_model(backbone, prepared[:2])
         started = time.perf_counter()
-        prepared = timed("model", lambda: run_batches(backbone, prepared))
+        prepared = timed("model", lambda: _run_model(backbone, prepared))
         result = _result(durations, started, started)
     with tempfile.TemporaryDirectory() as folder:
 
@@ -281,6 +280,32 @@ def _bare(feature: str, manifest: Path, root: Path, cores: int) -> dict[str, flo
 
         timed("write", store)
     return {**result, **parts}
+
+
+def _run_model(backbone: Any, prepared: Sequence[Any]) -> list[Any]:
+    """What a run of the extraction does with a model, and nothing beside it."""
+    import torch
+
+    from ser.extract.batches import Batcher
+    from ser.extract.models import Models
+    from ser.extract.prepare import Task
+
+    found: dict[int, Any] = {}
+
+    class Kept:
+        def store(self, spec: str, task: Task, feature: object) -> None:
+            found[int(task.id)] = feature
+
+        def refuse(self, spec: str, task: Task, reason: str, again: bool = False) -> None:
+            raise SystemExit(f"{spec}: {reason}")
+
+    with Models(Kept(), torch.device("cpu")) as models:
+        batcher = Batcher(backbone, models)
+        for number, array in enumerate(prepared):
+            batcher.add(Task(str(number), "", "", (), 0.0), array)
+        batcher.finish()
+        models.finish()
+    return [found[number] for number in range(len(prepared))]
 
 
 def _prepare_all(prepare: Callable[[Any], object], samples: Sequence[Any], cores: int) -> None:

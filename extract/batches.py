@@ -21,17 +21,16 @@ class Batcher:
     At most `POOL` batches gather in memory, and only where calls are shared.
     """
 
-    def __init__(self, backbone: Backbone, models: Models, together: bool) -> None:
+    def __init__(self, backbone: Backbone, models: Models) -> None:
         """Make the way.
 
         Args:
             backbone: loaded, with a model.
             models: where `forward` runs.
-            together: whether utterances share a call.
         """
         self._backbone = backbone
         self._models = models
-        self._most = POOL * backbone.batch_rows if together else 0
+        self._most = POOL * backbone.batch_rows if models.share_calls(backbone) else 0
         self._gathered: list[Item] = []
         self._rows = 0
 
@@ -48,22 +47,6 @@ class Batcher:
         arrays = [array for _, array in gathered]
         for batch in similar_lengths(arrays, self._backbone.batch_rows):
             self._models.run(self._backbone, [gathered[i] for i in batch])
-
-
-def run_batches(backbone: Backbone, prepared: Sequence[Array]) -> list[Array]:
-    """Run a model over utterances of any lengths, in batches of similar ones.
-
-    Args:
-        backbone: loaded, with a model.
-        prepared: what its `prepare` returned.
-
-    Returns:
-        Its features, in the order given.
-    """
-    found: dict[int, Array] = {}
-    for batch in similar_lengths(prepared, backbone.batch_rows):
-        found.update(zip(batch, backbone.forward([prepared[i] for i in batch]), strict=True))
-    return [found[i] for i in range(len(prepared))]
 
 
 def similar_lengths(prepared: Sequence[Array], rows: int) -> Iterator[list[int]]:

@@ -74,6 +74,10 @@ class Models:
         # Threads that use torch later begin with the number that was set last, by whichever call.
         torch.set_num_threads(torch.get_num_threads())
 
+    def share_calls(self, backbone: Backbone) -> bool:
+        """Whether utterances may go through a model together."""
+        return not self._alone and (backbone.exact_batches or not self._on_host)
+
     def run(self, backbone: Backbone, items: Sequence[Item]) -> None:
         """Send utterances through a model, in one call if that succeeds; returns when it waits.
 

@@ -148,8 +148,7 @@ def _run(
             device = torch_device(modelled[0].device)
             models = stack.enter_context(Models(results, device, alone))
             for backbone in modelled:
-                together = not alone and (backbone.exact_batches or device.type != "cpu")
-                batchers[backbone.spec] = Batcher(backbone, models, together)
+                batchers[backbone.spec] = Batcher(backbone, models)
         for prepared in stream:
             results.note(prepared)
             for spec, array in prepared.arrays.items():

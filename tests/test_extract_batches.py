@@ -1,10 +1,8 @@
-from types import SimpleNamespace
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ser.extract.batches import equal_lengths, run_batches, similar_lengths
+from ser.extract.batches import equal_lengths, similar_lengths
 
 LENGTHS = st.lists(st.integers(1, 40), max_size=30)
 
@@ -30,10 +28,3 @@ def test_only_equal_lengths_go_together(lengths):
     assert sorted(i for group in groups for i in group) == list(range(len(lengths)))
     assert len(groups) == len(set(lengths))
     assert all(len({lengths[i] for i in group}) == 1 for group in groups)
-
-
-@given(LENGTHS, st.integers(1, 100))
-def test_results_come_in_the_order_given(lengths, rows):
-    backbone = SimpleNamespace(batch_rows=rows, forward=lambda batch: [a + 1 for a in batch])
-    found = run_batches(backbone, arrays(lengths))
-    assert [a.tolist() for a in found] == [(a + 1).tolist() for a in arrays(lengths)]

@@ -8,7 +8,6 @@ from ser.cache import Cache
 from ser.demo import synthesise
 from ser.errors import AudioError
 from ser.extract import extract, make_backbone
-from ser.extract.batches import run_batches
 from ser.manifests import build_manifest
 
 
@@ -30,7 +29,7 @@ def test_the_encoder_makes_ge2e_of_it(corpus, tmp_path):
     frames = cache.read(make_backbone("ge2e_mel").key(), manifest)
     assert frames.frames.shape[1] == 40
     # In the batches that they were in: the numbers are the same to the last bit.
-    together = run_batches(ge2e, [frames[n] for n in range(len(frames))])
+    together = ge2e.forward([frames[n] for n in range(len(frames))])
     np.testing.assert_array_equal(np.stack(together), vectors.frames)
     # One by one, as a training loop would: the same to rounding.
     for number in range(len(frames)):

@@ -19,7 +19,6 @@ import transformers
 from ser.cache import Cache
 from ser.errors import AudioError, InputError, MissingPackageError, MissingWeightsError, SerError
 from ser.extract import extract, make_backbone
-from ser.extract.batches import run_batches
 from ser.extract.specs import split_spec
 from ser.extract.speech_models import read_speech_model
 from ser.extract.whisper import mel_chunks, split_chunks
@@ -133,7 +132,7 @@ def test_neighbours_change_nothing_in_wav2vec2_base(base):
     prepared = [backbone.prepare(one) for one in utterances(20, longest=6)]
     together = backbone.forward(prepared)
     assert together[0].shape == (4, 768)  # of 1600 samples: (1600 - 400) // 320 + 1
-    backwards = run_batches(backbone, prepared[::-1])[::-1]
+    backwards = backbone.forward(prepared[::-1])[::-1]
     for one, ours, other in zip(prepared, together, backwards, strict=True):
         (alone,) = backbone.forward([one])
         close(ours, alone)

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from ser.cache import Cache
-from ser.extract import extract, make_backbone, models
+from ser.extract import extract, make_backbone
 from ser.extract.mfcc import Mfcc
 from ser.manifests import Manifest
 from ser.tests.speech_models import FAMILIES, SMALL, write_speech_model
@@ -80,7 +80,7 @@ def test_what_may_end_the_process_comes_when_all_else_is_published(tmp_path, hun
 
     monkeypatch.setattr(Hungry, "forward", forward)
     monkeypatch.setattr(Hungry, "row_bytes", 10**9)
-    monkeypatch.setattr(models, "free_on_host", lambda: 100 * 10**9)
+    monkeypatch.setattr("ser.extract.models.free_on_host", lambda: 100 * 10**9)
     report = extract(manifest, tmp_path / "corpus", ["hungry"], cache, workers=0)
     assert (report.computed, report.bad) == ({"hungry": 3}, [])
     assert missing[-1] == ["u0"]
@@ -113,7 +113,6 @@ if __name__ == "__main__":
     if not guarded:
         models.free_on_host = lambda: 1 << 50
     manifest = Manifest.load(here / "list.csv")
-    models.cores = lambda: 2
     limit = psutil.Process().memory_info().vms + (1500 << 20)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     report = extract(manifest, here / "corpus", [spec], Cache(here / "cache"), workers=0)

@@ -18,7 +18,7 @@ from ser.cache import Cache
 from ser.errors import AudioError, SerError
 from ser.extract import extract, make_backbone
 from ser.extract.prepare import Prepared, Preparer, Task
-from ser.extract.workers import _send, preparing
+from ser.extract.workers import preparing
 from ser.tests.test_extract_pipeline import manifest_of
 
 DETECTOR = """
@@ -210,6 +210,8 @@ def test_a_model_may_answer_anything(tmp_path, monkeypatch, odd):
 
 
 def test_a_result_that_cannot_be_pickled_goes_nowhere_but_to_its_file():
+    from ser.extract.workers import _send
+
     ours, theirs = Pipe()
     task = Task("a", "a.wav", "0" * 32, ("mfcc",), 1.0)
     _send(theirs, task, Prepared(task, {"mfcc": lambda: 3}))

@@ -52,8 +52,9 @@ def task(name, length):
 def run(backbone, lengths, together, alone=False):
     """Send an utterance of every length, named a, b, c, ...; gives what the sink heard."""
     heard = Heard()
+    backbone.exact_batches = together
     with Models(heard, CPU, alone) as running:
-        batcher = Batcher(backbone, running, together)
+        batcher = Batcher(backbone, running)
         for number, length in enumerate(lengths):
             batcher.add(task(chr(ord("a") + number), length), np.full(length, length, "f4"))
         batcher.finish()
