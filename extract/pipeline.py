@@ -20,7 +20,7 @@ from .faults import fault_of_file
 from .prepare import Prepared, Task
 from .registry import make_backbones
 from .report import ExtractReport
-from .workers import IN_FLIGHT, preparing
+from .workers import preparing
 
 Progress = Callable[[int, int, float], None]
 
@@ -134,10 +134,9 @@ def _run(
     With `alone`, one utterance after the other.
     """
     specs = [backbone.spec for backbone in backbones]
-    in_flight = 1 if alone else IN_FLIGHT
     with ExitStack() as stack:
         show()
-        stream = stack.enter_context(preparing(tasks, root, specs, workers, in_flight))
+        stream = stack.enter_context(preparing(tasks, root, specs, workers, alone))
         batchers: dict[str, Batcher] = {}
         if modelled := [backbone for backbone in backbones if backbone.batch_rows]:
             for backbone in modelled:  # while the workers start

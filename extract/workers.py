@@ -27,9 +27,8 @@ from .prepare import Prepared, Preparer, Task, no_memory
 IN_FLIGHT = 4
 """Tasks that a worker holds: one at work, the others so that it need not wait for the next."""
 
-_HOPELESS = 8
-"""Workers that end at their first utterances, before there is a single result: then it is not the
-files."""
+_HOPELESS = 32
+"""Workers that end, before there is a single result: then it is not the files."""
 
 
 @contextmanager
@@ -38,7 +37,7 @@ def preparing(
     root: Path,
     specs: Sequence[str],
     workers: int,
-    in_flight: int = IN_FLIGHT,
+    alone: bool = False,
 ) -> Iterator[Iterator[Prepared]]:
     """Give what becomes of the tasks, in any order, as it is done.
 
@@ -49,7 +48,7 @@ def preparing(
         root: the corpus.
         specs: all features that tasks ask for.
         workers: how many processes; 0 is this one.
-        in_flight: tasks that a worker holds.
+        alone: a worker gets one task at a time, each of which may be its end.
 
     Raises:
         SerError: (the iterator) workers do not come to work, or what is wrong is not one file.
@@ -60,7 +59,7 @@ def preparing(
     if sys.platform == "win32":
         workers = min(workers, 30)  # it can wait for 63 handles at once, two of each worker
     with _start(workers, root, specs) as crew:
-        yield _exchange(iter(tasks), crew, in_flight)
+        yield _exchange(iter(tasks), crew, alone)
 
 
 class _EndedError(Exception):
@@ -141,8 +140,9 @@ class _Crew:
         return code
 
 
-def _exchange(tasks: Iterator[Task], crew: _Crew, in_flight: int) -> Iterator[Prepared]:
+def _exchange(tasks: Iterator[Task], crew: _Crew, alone: bool) -> Iterator[Prepared]:
     """Keep every worker supplied, and yield what comes back."""
+    in_flight = 1 if alone else IN_FLIGHT
     for worker in crew.workers:
         worker.give(tasks, in_flight)
     results = deaths = 0
@@ -157,7 +157,8 @@ def _exchange(tasks: Iterator[Task], crew: _Crew, in_flight: int) -> Iterator[Pr
                 deaths += 1
                 code = crew.bury(worker)
                 culprit, *others = worker.at_work.values()
-                if not worker.came_to_work or (not results and deaths >= _HOPELESS):
+                hopeless = deaths >= _HOPELESS and not results and not alone
+                if hopeless or not worker.came_to_work:
                     raise SerError(_no_work(code, worker.at_work)) from None
                 tasks = chain(others, tasks)
                 crew.hire().give(tasks, in_flight)

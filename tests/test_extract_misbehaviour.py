@@ -245,8 +245,19 @@ def test_front_ends_do_not_hear_each_other(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_where_every_file_ends_its_worker_it_is_not_the_files(tmp_path, detector):
-    manifest = write(tmp_path / "corpus", [9] * 12)
+def test_many_files_may_end_their_workers(tmp_path, detector, monkeypatch):
+    monkeypatch.setattr("ser.extract.workers._HOPELESS", 3)
+    manifest = write(tmp_path / "corpus", [0, 8, 9, 8, 9, 0])
+    cache = Cache(tmp_path / "cache")
+    report = extract(manifest, tmp_path / "corpus", ["ge2e_mel"], cache, workers=1)
+    assert report.computed == {"ge2e_mel": 2}
+    assert [bad.id for bad in report.bad] == ["u01-8", "u02-9", "u03-8", "u04-9"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_where_every_file_ends_its_worker_it_is_not_the_files(tmp_path, detector, monkeypatch):
+    monkeypatch.setattr("ser.extract.workers._HOPELESS", 6)
+    manifest = write(tmp_path / "corpus", [9] * 8)
     with pytest.raises(SerError, match=r"ended unexpectedly \(exit code -9\)"):
         extract(manifest, tmp_path / "corpus", ["ge2e_mel"], Cache(tmp_path / "cache"), workers=2)
     assert multiprocessing.active_children() == []

@@ -286,7 +286,7 @@ def test_few_tasks_are_in_flight(manifest, root):
 def test_few_utterances_need_few_workers(manifest, root, cache, monkeypatch, cores, workers):
     given = []
 
-    def preparing(tasks, root, specs, workers, in_flight):
+    def preparing(tasks, root, specs, workers, alone):
         given.append(workers)
         raise SerError("enough")
 
