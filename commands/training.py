@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import InputError
+from ..train.config import REPRODUCE_PRESET, TRAIN_PRESET
 from .options import (
     Command,
     GivenPath,
@@ -26,43 +28,65 @@ if TYPE_CHECKING:
     from ..cache import Cache
 
 
-def training_options(command: Command) -> Command:
-    """How models are trained and tested; shared by `train` and `reproduce`."""
-    for option in reversed(
-        (
-            features_option,
-            click.option(
-                "--repeats", type=click.IntRange(1), help="[default: 5; 1 for --protocol speaker]"
-            ),
-            click.option(
-                "--protocol",
-                type=click.Choice(["paper", "speaker", "authors"]),
-                default="paper",
-                show_default=True,
-            ),
-            click.option(
-                "--preset", default="paper", show_default=True, help="paper, strong, a .toml file."
-            ),
-            click.option(
-                "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="e.g. train.lr=5e-4"
-            ),
-            click.option("--overwrite", is_flag=True, help="Replace different runs in the folder."),
-            click.option(
-                "--device", default="auto", show_default=True, help="auto, cpu, cuda, ..."
-            ),
-            click.option(
-                "--workers", type=click.IntRange(1), help="Runs side by side [default: cores]."
-            ),
-            click.option(
-                "--memory",
-                type=click.FloatRange(0),
-                metavar="GB",
-                help="For features; what is more stays on the disk [default: what is free].",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+def training_options(preset: str) -> Callable[[Command], Command]:
+    """How models are trained and tested; shared by `train` and `reproduce`.
+
+    Args:
+        preset: the default.
+    """
+
+    def add(command: Command) -> Command:
+        for option in reversed(
+            (
+                features_option,
+                click.option(
+                    "--repeats",
+                    type=click.IntRange(1),
+                    help="[default: 5; 1 for --protocol speaker]",
+                ),
+                click.option(
+                    "--protocol",
+                    type=click.Choice(["paper", "speaker", "authors"]),
+                    default="paper",
+                    show_default=True,
+                ),
+                click.option(
+                    "--preset",
+                    default=preset,
+                    show_default=True,
+                    help="paper (to the letter), strong (what was measured to help), a .toml file.",
+                ),
+                click.option(
+                    "--set",
+                    "overrides",
+                    multiple=True,
+                    metavar="NAME=VALUE",
+                    help="e.g. train.lr=5e-4",
+                ),
+                click.option(
+                    "--skip-missing", is_flag=True, help="Leave out utterances that lack a feature."
+                ),
+                click.option(
+                    "--overwrite", is_flag=True, help="Replace different runs in the folder."
+                ),
+                click.option(
+                    "--device", default="auto", show_default=True, help="auto, cpu, cuda, ..."
+                ),
+                click.option(
+                    "--workers", type=click.IntRange(1), help="Runs side by side [default: cores]."
+                ),
+                click.option(
+                    "--memory",
+                    type=click.FloatRange(0),
+                    metavar="GB",
+                    help="For features; what is more stays on the disk [default: what is free].",
+                ),
+            )
+        ):
+            command = option(command)
+        return command
+
+    return add
 
 
 def training_values(
@@ -88,7 +112,7 @@ def training_values(
     "--method",
     help="Of multidomain: base, sb, omoe, mmoe or ours.  [default: ours]",
 )
-@training_options
+@training_options(TRAIN_PRESET)
 @click.option(
     "--split",
     "splits",
@@ -96,7 +120,6 @@ def training_values(
     help="Use the splits of this file, or those in the folder of another run.",
 )
 @click.option("--out", type=GivenPath(path_type=Path), help="Run folder [default: runs/...].")
-@click.option("--skip-missing", is_flag=True, help="Leave out utterances that lack a feature.")
 @json_option
 @cache_option
 def train(
@@ -106,20 +129,15 @@ def train(
     overrides: tuple[str, ...],
     splits: Path | None,
     out: Path | None,
-    skip_missing: bool,
     as_json: bool,
     cache_folder: Path | None,
     **options: Any,
 ) -> None:
     """Train and test on cached features; write a run folder."""
     from ..progress import Progress
-    from ..train.processes import prepare_workers
-
-    prepare_workers()
     from ..train.config import load_config
-    from ..train.report import describe_run
-    from ..train.request import DEFAULT_METHOD, Request
-    from ..train.train import default_out, train
+    from ..train.processes import prepare_workers
+    from ..train.request import DEFAULT_METHOD, Request, check_request
 
     if setting == "baseline" and overrides:
         raise InputError("--set: the baseline has no settings")
@@ -132,13 +150,17 @@ def train(
         method=method or (DEFAULT_METHOD if setting == "multidomain" else ""),
         config=load_config(options["preset"], overrides),
         splits=splits,
-        skip_missing=skip_missing,
         **training_values(cache, **options),
     )
+    check_request(request)
     with Progress() as bar:
-        run = train(request, cache, out or default_out(request), bar)
-    if run.skipped:
-        bar.say(f"note: {len(run.skipped)} utterances lack a feature and were left out")
+        bar.show("starting")
+        prepare_workers()
+        from ..train.train import train
+
+        run = train(request, cache, out, bar)
+    from ..train.report import describe_run
+
     if as_json:
         click.echo(json.dumps(run.metrics, indent=2))
     else:
@@ -149,7 +171,7 @@ def train(
 @click.command()
 @click.argument("what", type=click.Choice(["table3", "table4", "fig3", "fig4"]))
 @click.option("--corpus", multiple=True, help="A,B,C  [default: the paper's that are cached]")
-@training_options
+@training_options(REPRODUCE_PRESET)
 @click.option("--out", type=GivenPath(path_type=Path), help="Folder [default: reproduced/...].")
 @json_option
 @cache_option
@@ -172,11 +194,8 @@ def reproduce(
     Ended at any moment and given again, the command goes on with what is missing.
     """
     from ..progress import Progress
+    from ..reproduce.plans import Order, check_order, default_out
     from ..train.processes import prepare_workers
-
-    prepare_workers()
-    from ..reproduce.plans import Order, default_out
-    from ..reproduce.run import reproduce
 
     cache = open_cache(cache_folder)
     order = Order(
@@ -184,8 +203,13 @@ def reproduce(
         corpora=split_names("--corpus", corpus) if corpus else [],
         **training_values(cache, **options),
     )
+    check_order(order)
     command = shlex.join(["ser", *sys.argv[1:]]).encode(errors="replace").decode()
     with Progress() as bar:
+        bar.show("starting")
+        prepare_workers()
+        from ..reproduce.run import reproduce
+
         found = reproduce(order, cache, out or default_out(order), command, bar)
     if as_json:
         click.echo(json.dumps(found.values, indent=2))

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..train.metrics import deviation_over_repeats, deviation_over_units, half_width
+from ..train.results import LEAST_WIDTH
 
 DRAWS = 20_000
 """Random sign patterns of a permutation test; with fewer possible ones, each is taken once."""
@@ -25,14 +26,14 @@ class Comparison:
 
     Attributes:
         difference: of the means over repeats.
-        ci95: of it.
+        ci95: of it; None where all units or repeats are alike.
         p_units: two-sided, from the permutation test over utterances or speakers.
         p_repeats: two-sided, from the t test over repeats; None where it cannot be made.
         units: how many utterances or speakers there are.
     """
 
     difference: float
-    ci95: tuple[float, float]
+    ci95: tuple[float, float] | None
     p_units: float
     p_repeats: float | None
     units: int
@@ -90,7 +91,7 @@ def compare(
     else:
         half = half_width(deviation, repeats - 1)
         p_repeats = _two_sided(difference / deviation, repeats - 1)
-    interval = (difference - half, difference + half)
+    interval = (difference - half, difference + half) if half >= LEAST_WIDTH else None
     return Comparison(difference, interval, p_units, p_repeats, len(by_unit))
 
 

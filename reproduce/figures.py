@@ -11,22 +11,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import MissingPackageError
+from ..errors import InputError
 from ..files import atomic_path
-from ..install import install_command
 from ..train.evaluate import representations
-from ..train.experiment import Experiment
-from ..train.jobs import Domains
-from ..train.report import decimal, interval_note, speaker_note
-from ..train.run_folder import METRICS, STRUCTURE, load_model, read_json
+from ..train.report import bounds, decimal, interval_note, speaker_note
+from ..train.run_folder import STRUCTURE, load_model
+from .made import made_by, made_note, preset_of, processor_notes
 from .plans import WITH, WITHOUT, Order, path_name
+from .results import Result
+from .sweep import Sweep
 
 TITLES = {WITHOUT: "alpha = 0", WITH: "alpha of the paper"}
 
 
-def figure3(
-    order: Order, experiments: Mapping[str, Experiment], domains: Domains, runs: Path
-) -> dict[str, Any]:
+def figure3(order: Order, work: Sweep, results: Mapping[str, Result]) -> dict[str, Any]:
     """t-SNE of the test representations of the first repeat, without and with auxiliary loss.
 
     Beside the points, how compact the emotions are: the mean silhouette over utterances, of the
@@ -37,11 +35,11 @@ def figure3(
 
     panels = []
     for corpus in order.corpora:
-        domain = domains[corpus]
         for name in (WITHOUT, WITH):
-            experiment = experiments[f"{name}-{corpus}"]
+            experiment = work.experiments[f"{name}-{corpus}"]
+            domain = work.domains[experiment.encoding][corpus]
             split = experiment.splits[corpus][0]
-            model = load_model(runs / f"{name}-{corpus}", split.seed, split.fold)
+            model = load_model(work.folder(f"{name}-{corpus}"), split.seed, split.fold)
             rows = domain.rows(split.test)
             found = representations(model, domain, rows).numpy()
             labels = [domain.labels[label] for label in domain.targets[rows]]
@@ -60,21 +58,26 @@ def figure3(
                     "points": np.asarray(points, dtype=float).round(4).tolist(),
                 }
             )
-    metrics = [read_json(runs / name / METRICS) for name in experiments]
-    return {"panels": panels, "notes": _notes(order, metrics)}
+    return {"panels": panels, **_about(order, results, list(results))}
 
 
-def figure4(order: Order, runs: Path) -> dict[str, Any]:
-    """UA of every feature alone beside the mean weight that the gates of `ours` give it."""
-    structure = read_json(runs / "ours" / STRUCTURE)
-    metrics = [read_json(runs / "ours" / METRICS)]
+def figure4(order: Order, work: Sweep, results: Mapping[str, Result]) -> dict[str, Any]:
+    """UA of every feature alone beside the mean weight that the gates of `ours` give it.
+
+    Raises:
+        InputError: the run of `ours` does not say what its gates do.
+    """
+    structure = results["ours"].structure
+    if structure is None or not all(
+        {"gate", "connections"} <= structure[corpus].keys() for corpus in order.corpora
+    ):
+        raise InputError(f"{work.folder('ours')}: has no {STRUCTURE}; remove it to train it anew")
     corpora = {}
     for corpus in order.corpora:
         alone = {}
         for feature in order.features:
-            path = runs / f"{path_name(feature)}-{corpus}" / METRICS
-            domain = read_json(path)["domains"][corpus]
-            alone[feature] = domain["ua"]
+            result = results[f"{path_name(feature)}-{corpus}"]
+            alone[feature] = result.metrics["domains"][corpus]["ua"]
         gate = structure[corpus]["gate"]
         corpora[corpus] = {
             "alone": alone,
@@ -88,24 +91,36 @@ def figure4(order: Order, runs: Path) -> dict[str, Any]:
     return {
         "selector": order.config.gate.selector,
         "by_corpus": corpora,
-        "notes": _notes(order, metrics),
+        **_about(order, results, ["ours"]),
     }
 
 
-def _notes(order: Order, metrics: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What the numbers of some runs rest on, each said once."""
-    domains = [domain for each in metrics for domain in each["domains"].values()]
-    notes = [speaker_note(order.protocol, domain) for domain in domains]
-    return list(dict.fromkeys([*notes, *map(interval_note, domains)]))
+def _about(order: Order, results: Mapping[str, Result], named: Sequence[str]) -> dict[str, Any]:
+    """What the numbers rest on, each said once, and what made them.
+
+    Args:
+        named: the experiments whose notes are of interest.
+    """
+    domains = [
+        (corpus, domain)
+        for name in named
+        for corpus, domain in results[name].metrics["domains"].items()
+    ]
+    made = made_by({name: each.about for name, each in results.items()})
+    notes = [speaker_note(order.protocol, domain) for _, domain in domains]
+    notes += [interval_note(domain) for _, domain in domains]
+    notes += [f"{corpus}: {note}" for corpus, domain in domains for note in domain["notes"]]
+    return {"made": made, "notes": [*dict.fromkeys(notes), *processor_notes(made)]}
 
 
 def _of(figure: Mapping[str, Any]) -> str:
     repeats = f"{figure['repeats']} repeat{'s' if figure['repeats'] > 1 else ''}"
-    return f"Preset `{figure['preset']}`, protocol `{figure['protocol']}`, {repeats}."
+    preset = preset_of(figure)
+    return f"{preset[:1].upper()}{preset[1:]}, protocol `{figure['protocol']}`, {repeats}."
 
 
 def _under(figure: Mapping[str, Any]) -> list[str]:
-    return ["", *figure["notes"], "", "```", figure["command"], "```"]
+    return ["", *figure["notes"], made_note(figure["made"]), "", "```", figure["command"], "```"]
 
 
 def markdown3(figure: Mapping[str, Any]) -> str:
@@ -135,9 +150,8 @@ def markdown4(figure: Mapping[str, Any]) -> str:
     for corpus, found in figure["by_corpus"].items():
         for feature in figure["features"]:
             alone = found["alone"][feature]
-            low, high = (decimal(bound) for bound in alone["ci95"])
             lines.append(
-                f"| {corpus} | {feature} | {decimal(alone['mean'])} ({low}-{high}) | "
+                f"| {corpus} | {feature} | {decimal(alone['mean'])} ({bounds(alone)}) | "
                 f"{decimal(found['gate'][feature])} |"
             )
     ranks = ", ".join(
@@ -146,16 +160,6 @@ def markdown4(figure: Mapping[str, Any]) -> str:
     )
     lines += ["", f"Rank correlation of the two columns: {ranks}.", *_under(figure)]
     return "\n".join(lines) + "\n"
-
-
-def check_matplotlib() -> None:
-    """Raise MissingPackageError before hours are spent on what cannot be drawn."""
-    try:
-        import_module("matplotlib")
-    except ImportError:
-        raise MissingPackageError(
-            f"figures need matplotlib, which is not installed: {install_command('plots')}"
-        ) from None
 
 
 def draw3(figure: Mapping[str, Any], path: Path) -> None:

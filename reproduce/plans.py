@@ -12,8 +12,8 @@ from ..cache import Cache
 from ..errors import InputError
 from ..manifests.names import did_you_mean
 from ..train.config import Config, load_config
-from ..train.fusion import METHODS
-from ..train.request import Request
+from ..train.methods import METHODS
+from ..train.request import Request, check_limits, check_request
 from .published import CORPORA
 
 
@@ -35,6 +35,7 @@ class Order:
     device: str = "auto"
     workers: int | None = None
     memory: float | None = None
+    skip_missing: bool = False
     overwrite: bool = False
 
     @property
@@ -56,6 +57,7 @@ class Order:
             device=self.device,
             workers=self.workers,
             memory=self.memory,
+            skip_missing=self.skip_missing,
             overwrite=self.overwrite,
         )
 
@@ -74,6 +76,7 @@ def describe(order: Order, command: str) -> dict[str, Any]:
         "overrides": list(order.overrides),
         "protocol": order.protocol,
         "repeats": order.repeats,
+        "skip_missing": order.skip_missing,
         "corpora": list(order.corpora),
     }
 
@@ -81,11 +84,9 @@ def describe(order: Order, command: str) -> dict[str, Any]:
 def choose_corpora(order: Order, cache: Cache) -> Order:
     """The order with its corpora named, the paper's as far as they are cached.
 
-    Raises InputError if there are too few, or one is named twice.
+    Raises InputError if there are too few.
     """
     if order.corpora:
-        if len(set(order.corpora)) < len(order.corpora):
-            raise InputError(f"--corpus {','.join(order.corpora)}: a corpus is named twice")
         return order
     known = cache.corpora()
     found = [corpus for corpus in CORPORA if corpus in known]
@@ -148,13 +149,21 @@ PLANS = {"table3": table3, "table4": table4, "fig3": table4, "fig4": fig4}
 
 
 def check_order(order: Order) -> None:
-    """Raise InputError for an unknown table, or a setting that the table sets itself."""
+    """Raise InputError for what no cache could make right: an unknown table or setting, numbers
+    out of range, corpora that do not go together, a setting that the table sets itself."""
     if order.what not in PLANS:
         hint = did_you_mean(order.what, PLANS)
         raise InputError(f"{order.what!r}{hint}: expected one of {', '.join(PLANS)}")
     named = any(each.partition("=")[0].strip() == "train.alpha" for each in order.overrides)
     if named and PLANS[order.what] is table4:
         raise InputError(f"--set train.alpha: {order.what} sets it itself, to the paper's and to 0")
+    if len(set(order.corpora)) < len(order.corpora):
+        raise InputError(f"--corpus {','.join(order.corpora)}: a corpus is named twice")
+    check_limits(order.repeats, order.workers, order.memory)
+    assert order.config  # all settings are known and in range
+    if order.corpora:
+        for request in PLANS[order.what](order).values():
+            check_request(request)
 
 
 def path_name(feature: str) -> str:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ..cache import Cache
-from ..errors import InputError
+from ..errors import InputError, MissingPackageError
 from ..files import atomic_text
+from ..install import install_command
 from ..progress import Progress
+from ..train.experiment import resolve_all
 from ..train.run_folder import read_json
-from .figures import check_matplotlib, draw3, draw4, figure3, figure4, markdown3, markdown4
+from ..train.target import claimed
 from .plans import PLANS, Order, check_order, choose_corpora, describe
-from .sweep import RUNS, sweep
-from .tables import build_table, markdown
 
 
 @dataclass(frozen=True)
@@ -47,28 +48,44 @@ def reproduce(
     check_order(order)
     if order.what.startswith("fig"):
         check_matplotlib()
+    progress.show("looking up corpora in the cache")
     order = choose_corpora(order, cache)
-    files = [out.resolve() / f"{order.what}.{suffix}" for suffix in ("json", "md")]
+    out = out.resolve()
+    files = [out / f"{order.what}.{suffix}" for suffix in ("json", "md")]
     if not order.overwrite:
         _check_files(files, describe(order, command))
-    work = sweep(PLANS[order.what](order), cache, out, progress)
-    runs = work.out / RUNS
-    if order.what == "fig3":
-        domains = work.domains[order.config.model.encoder]
-        values = describe(order, command) | figure3(order, work.experiments, domains, runs)
-        text = markdown3(values)
-    elif order.what == "fig4":
-        values = describe(order, command) | figure4(order, runs)
-        text = markdown4(values)
-    else:
-        values = build_table(order, work.experiments, runs, command, work.notes)
-        text = markdown(values)
-    atomic_text(files[0], json.dumps(values, indent=2, ensure_ascii=False) + "\n")
-    atomic_text(files[1], text)
-    if order.what.startswith("fig"):
-        files.append(work.out / f"{order.what}.png")
-        (draw3 if order.what == "fig3" else draw4)(values, files[-1])
+    experiments = resolve_all(PLANS[order.what](order), cache)
+    progress.show("loading torch")
+    from .figures import draw3, draw4, figure3, figure4, markdown3, markdown4
+    from .sweep import RUNS, sweep
+    from .tables import build_table, markdown
+
+    with claimed(out / RUNS, progress.say):
+        work = sweep(experiments, cache, out, progress)
+        about, results = describe(order, command), work.results()
+        if order.what == "fig3":
+            values = about | figure3(order, work, results)
+            text = markdown3(values)
+        elif order.what == "fig4":
+            values = about | figure4(order, work, results)
+            text = markdown4(values)
+        else:
+            values = about | build_table(order, work.experiments, results, work.notes)
+            text = markdown(values)
+        atomic_text(files[0], json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+        atomic_text(files[1], text)
+        if order.what.startswith("fig"):
+            files.append(out / f"{order.what}.png")
+            (draw3 if order.what == "fig3" else draw4)(values, files[-1])
     return Reproduced(tuple(files), text, values)
+
+
+def check_matplotlib() -> None:
+    """Raise MissingPackageError before hours are spent on what cannot be drawn."""
+    if find_spec("matplotlib") is None:
+        raise MissingPackageError(
+            f"figures need matplotlib, which is not installed: {install_command('plots')}"
+        )
 
 
 def _check_files(files: Sequence[Path], about: Mapping[str, Any]) -> None:

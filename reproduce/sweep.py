@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections import defaultdict
 from collections.abc import Mapping
@@ -10,31 +11,35 @@ from pathlib import Path
 
 from ..cache import Cache
 from ..errors import InputError
+from ..files import PARTIAL
 from ..progress import Progress
-from ..train.experiment import Experiment, digest, resolve
+from ..train.experiment import Experiment, digest
 from ..train.jobs import Job, Outcome
 from ..train.load import encode, load_domains
 from ..train.pool import run_jobs
-from ..train.request import Request
-from ..train.run_folder import VERSIONS, is_run, read_json, software
-from ..train.target import check_target, check_writable, new_folder
+from ..train.run_folder import VERSIONS, SavedRun, is_run
+from ..train.software import software
+from ..train.target import check_target, check_writable, claimed, new_folder
 from ..train.ticker import Ticker
 from ..train.train import describe, write_experiment
+from .results import Result, read_result
 from .store import load_outcome, save_outcome
 
 RUNS, UNFINISHED = "runs", "unfinished"
 
 
-def sweep(requests: Mapping[str, Request], cache: Cache, out: Path, progress: Progress) -> Sweep:
-    """Run all requests; afterwards `out`/runs has a run folder for each, by its name.
+def sweep(
+    experiments: Mapping[str, Experiment], cache: Cache, out: Path, progress: Progress
+) -> Sweep:
+    """Run all experiments; afterwards `out`/runs has a run folder for each, by its name.
 
     Runs that were finished before, by a call that was ended at any moment, are taken over. All
     share the loaded features, and run side by side as `run_jobs` has it.
 
     Raises as `train`.
     """
-    work = Sweep(requests, cache, out, progress)
-    for name in requests:
+    work = Sweep(experiments, cache, out, progress)
+    for name in experiments:
         work.finish_if_whole(name)
     waiting = work.waiting()
     if waiting:
@@ -79,10 +84,10 @@ class Sweep:
     """
 
     def __init__(
-        self, requests: Mapping[str, Request], cache: Cache, out: Path, progress: Progress
+        self, experiments: Mapping[str, Experiment], cache: Cache, out: Path, progress: Progress
     ) -> None:
-        self.out = out.resolve()
-        self.experiments = {name: resolve(each, cache) for name, each in requests.items()}
+        self.out, self.say = out.resolve(), progress.say
+        self.experiments = experiments
         _check_sizes(self.experiments)
         check_writable(self.out / RUNS)
         loaded = load_domains(cache, list(self.experiments.values()), progress)
@@ -94,29 +99,55 @@ class Sweep:
             name: describe(each, self.domains[each.encoding])
             for name, each in self.experiments.items()
         }
-        self.workers = {each.workers for each in requests.values()}.pop()
+        self.workers = {each.request.workers for each in experiments.values()}.pop()
         self.outcomes: dict[str, list[Outcome]] = defaultdict(list)
         self.notes: list[str] = []
         self.taken_over = 0
         self.pending: dict[str, list[Job]] = {}
-        for name, experiment in self.experiments.items():
-            folder = self.folder(name)
+        for partial in (self.out / UNFINISHED).glob(f"{PARTIAL}*"):
+            partial.unlink(missing_ok=True)  # of a command that was killed: nobody else is here
+        damaged = sum(map(self.find, self.experiments))
+        if damaged:
+            self.say(
+                f"note: {damaged} finished runs in {self.out / UNFINISHED} are damaged, or not of "
+                "these experiments, and are done again"
+            )
+
+    def find(self, name: str) -> int:
+        """Take over what was finished of an experiment, note what is pending; returns how many
+        finished jobs are damaged."""
+        folder, experiment = self.folder(name), self.experiments[name]
+        with claimed(folder, self.say):
             check_target(folder, self.configs[name], experiment.request.overwrite)
-            self.pending[name] = []
-            jobs = experiment.jobs()
             self.take_over(name)
-            if is_run(folder, self.configs[name]):
-                self.note_versions(name, progress)
-                self.taken_over += len(jobs)
-                self.clear(name)
-                continue
-            for job in jobs:
-                outcome = load_outcome(self.file(name, job), job)
-                if outcome is None:
-                    self.pending[name].append(job)
-                else:
-                    self.taken_over += 1
-                    self.outcomes[name].append(outcome)
+        self.pending[name] = []
+        jobs = experiment.jobs()
+        if is_run(folder, self.configs[name]):
+            self.note_versions(name)
+            self.taken_over += len(jobs)
+            self.clear(name)
+            return 0
+        domains = self.domains[experiment.encoding]
+        spec = experiment.spec(domains) if experiment.request.network else None
+        labels = {corpus: domains[corpus].labels for corpus in experiment.manifests}
+        damaged = 0
+        for job in jobs:
+            file = self.file(name, job)
+            outcome = load_outcome(file, job, spec, labels)
+            if outcome is None:
+                damaged += os.path.lexists(file)
+                self.pending[name].append(job)
+            else:
+                self.taken_over += 1
+                self.outcomes[name].append(outcome)
+        return damaged
+
+    def results(self) -> dict[str, Result]:
+        """What every experiment came to, when all are finished."""
+        return {
+            name: read_result(self.folder(name), each, self.domains[each.encoding])
+            for name, each in self.experiments.items()
+        }
 
     def take_over(self, name: str) -> None:
         """Copy the run folder of the same experiment under another name, of another table.
@@ -128,19 +159,22 @@ class Sweep:
             return
         for other in sorted((self.out / RUNS).glob("[!.]*")):
             if is_run(other, config):
-                with suppress(OSError), new_folder(folder) as copy:
-                    for path in filter(Path.is_file, other.iterdir()):
-                        shutil.copyfile(path, copy / path.name)
+                run = SavedRun.open(other)
+                with suppress(OSError, ValueError), new_folder(folder, self.say) as copy:
+                    for file in run.sums:
+                        with run.file(file) as source, (copy / file).open("wb") as target:
+                            shutil.copyfileobj(source, target)
+                    (copy / VERSIONS).write_bytes((other / VERSIONS).read_bytes())
                 return
 
-    def note_versions(self, name: str, progress: Progress) -> None:
+    def note_versions(self, name: str) -> None:
         """Say and note it if a finished run was made by other software than is here."""
-        found = read_json(self.folder(name) / VERSIONS)
+        found = SavedRun.open(self.folder(name)).about
         now = software()
         other = [f"{each} {found.get(each)}" for each in now if found.get(each) != now[each]]
         if other:
             self.notes.append(f"{name} was trained with {', '.join(other)}, unlike the others.")
-            progress.say(
+            self.say(
                 f"note: {name} was trained with {', '.join(other)}, unlike what is here; "
                 f"remove {self.folder(name)} to train it anew"
             )
@@ -181,14 +215,16 @@ class Sweep:
         experiment = self.experiments[name]
         outcomes = self.outcomes.pop(name)
         domains = self.domains[experiment.encoding]
-        with new_folder(self.folder(name)) as folder:
+        target = self.folder(name)
+        with claimed(target, self.say), new_folder(target, self.say) as folder:
             write_experiment(folder, experiment, self.configs[name], domains, outcomes, {})
         self.clear(name)
 
     def clear(self, name: str) -> None:
         """Remove what was kept of the jobs of an experiment that has its run folder."""
         for job in self.experiments[name].jobs():
-            self.file(name, job).unlink(missing_ok=True)
+            with suppress(IsADirectoryError, PermissionError):
+                self.file(name, job).unlink(missing_ok=True)
         unfinished = self.out / UNFINISHED
         with suppress(OSError):  # not empty, or gone
             unfinished.rmdir()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,13 @@ import pandas as pd
 
 from ..train.experiment import Experiment
 from ..train.metrics import interval_over_repeats, rate_interval
-from ..train.report import decimal, interval_note, namesake_notes, speaker_note
-from ..train.run_folder import METRICS, PREDICTIONS, read_json
+from ..train.report import bounds, decimal, interval_note, namesake_notes, speaker_note
+from ..train.results import LEAST_WIDTH
 from .compare import all_pairs, compare
-from .plans import Order, describe, rows_of
+from .made import made_by, made_note, preset_of, processor_notes
+from .plans import Order, rows_of
 from .published import TABLE3, TABLE4, Printed, printed
+from .results import Result
 
 NAMES = {
     "svm": "SVM, one per corpus",
@@ -31,39 +32,31 @@ NAMES = {
 REFERENCE = {"table3": "ours", "table4": "with"}
 """The row to which the others are compared in the Markdown; the JSON has all pairs."""
 
-READ = {"corpus": str, "repeat": int, "id": str, "truth": str, "predicted": str}
-"""Columns of predictions; a corpus may be called 2023, an utterance NA."""
-
 PRINTED: Mapping[str, Printed] = {"table3": TABLE3, "table4": TABLE4}
 
 
 def build_table(
     order: Order,
     experiments: Mapping[str, Experiment],
-    runs: Path,
-    command: str,
+    results: Mapping[str, Result],
     notes: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The table as plain values, from the run folders of all experiments in `runs`.
+    """The table as plain values, from what all experiments came to.
 
     Args:
         notes: further ones to be put below it.
     """
     rows = rows_of({name: each.request for name, each in experiments.items()})
-    metrics = {name: read_json(runs / name / METRICS) for name in experiments}
-    tables = {
-        name: pd.read_csv(
-            runs / name / PREDICTIONS, usecols=list(READ), dtype=READ, keep_default_na=False
-        )
-        for name in experiments
-    }
+    metrics = {name: each.metrics for name, each in results.items()}
     ratio = _test_to_train(experiments)
     units = _units(order, experiments)
     predictions = {
         row: pd.concat(
             [
                 table[table["corpus"] == corpus]
-                for corpus, table in ((corpus, tables[name]) for corpus, name in names.items())
+                for corpus, table in (
+                    (corpus, results[name].table) for corpus, name in names.items()
+                )
             ],
             ignore_index=True,
         )
@@ -99,11 +92,12 @@ def build_table(
             result = compare(pair[0], pair[1], ratio, units)
             tests.append({"row": one, "than": other, "over": scope, **result.to_dict()})
     doubts = [note for each in metrics.values() for note in namesake_notes(each)]
+    made = made_by({name: each.about for name, each in results.items()})
     return {
-        **describe(order, command),
         "rows": found,
         "tests": tests,
-        "notes": [*dict.fromkeys(doubts), *notes],
+        "made": made,
+        "notes": [*dict.fromkeys(doubts), *notes, *processor_notes(made)],
     }
 
 
@@ -136,16 +130,19 @@ def _mean_over_corpora(
     """
     values = np.mean([each[rate]["values"] for each in domains], axis=0)
     mean = float(values.mean())
+    interval = None
     if all(each["interval"] == "repeats" for each in domains):
         interval = interval_over_repeats(values.tolist(), ratio)
-    else:
+    elif all(each[rate]["ci95"] is not None for each in domains):
         # The longer side, for the other may end at 0 or 1.
         halves = [
             max(abs(bound - each[rate]["mean"]) for bound in each[rate]["ci95"]) for each in domains
         ]
         half = float(np.sqrt(np.square(halves).sum())) / len(domains)
         interval = rate_interval(mean, half)
-    return {"mean": mean, "ci95": list(interval), "values": values.tolist()}
+    if interval is not None and interval[1] - interval[0] < LEAST_WIDTH:
+        interval = None
+    return {"mean": mean, "ci95": interval and list(interval), "values": values.tolist()}
 
 
 def markdown(table: Mapping[str, Any]) -> str:
@@ -154,8 +151,8 @@ def markdown(table: Mapping[str, Any]) -> str:
     rows = table["rows"]
     repeats = f"{table['repeats']} repeat{'s' if table['repeats'] > 1 else ''}"
     lines = [
-        f"UA on the test parts (95 % interval); features {', '.join(table['features'])}, preset "
-        f"`{table['preset']}`, protocol `{table['protocol']}`, {repeats}.",
+        f"UA on the test parts (95 % interval); features {', '.join(table['features'])}, "
+        f"{preset_of(table)}, protocol `{table['protocol']}`, {repeats}.",
         "",
     ]
     lines += _grid(
@@ -189,8 +186,22 @@ def markdown(table: Mapping[str, Any]) -> str:
         for domain in row["domains"].values()
         for note in (speaker_note(table["protocol"], domain), interval_note(domain))
     ]
-    lines += ["", *dict.fromkeys(notes), *table["notes"], "", "```", table["command"], "```"]
+    notes += [*_corpus_notes(rows), *table["notes"], made_note(table["made"])]
+    lines += ["", *dict.fromkeys(notes), "", "```", table["command"], "```"]
     return "\n".join(lines) + "\n"
+
+
+def _corpus_notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the numbers of the corpora rest on; with its row, where that is not so in all rows."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        for corpus, domain in row["domains"].items():
+            for note in domain["notes"]:
+                places.setdefault((corpus, note), []).append(row["name"])
+    return [
+        f"{corpus}: {note}" if len(names) == len(rows) else f"{corpus}, {'; '.join(names)}: {note}"
+        for (corpus, note), names in places.items()
+    ]
 
 
 def _printed(rows: Sequence[Mapping[str, Any]], corpora: Sequence[str]) -> list[str]:
@@ -226,12 +237,13 @@ def _tests(table: Mapping[str, Any]) -> list[str]:
         line = [f"{name} against {row['name']}"]
         for scope in (*table["corpora"], "mean"):
             found, sign = _find(table["tests"], reference, row["row"], scope)
-            low, high = sorted(sign * bound for bound in found["ci95"])
+            interval = "no interval"
+            if found["ci95"] is not None:
+                low, high = sorted(sign * bound for bound in found["ci95"])
+                interval = f"{_signed(low)} to {_signed(high)}"
             p = f"p {_p(found['p_units'])}"
             p += f", {_p(found['p_repeats'])}" if found["p_repeats"] is not None else ""
-            line.append(
-                f"{_signed(sign * found['difference'])} ({_signed(low)} to {_signed(high)}), {p}"
-            )
+            line.append(f"{_signed(sign * found['difference'])} ({interval}), {p}")
         cells.append(line)
     twice = any(each["p_repeats"] is not None for each in table["tests"])
     second = " and, second, by the corrected t test over repeats" if twice else ""
@@ -255,8 +267,7 @@ def _find(
 
 
 def _with_interval(summary: Mapping[str, Any]) -> str:
-    low, high = (decimal(value) for value in summary["ci95"])
-    return f"{decimal(summary['mean'])} ({low}-{high})"
+    return f"{decimal(summary['mean'])} ({bounds(summary)})"
 
 
 def _signed(value: float) -> str:

@@ -20,8 +20,8 @@ from ser.reproduce.run import reproduce
 from ser.train.data import load_domain
 from ser.train.evaluate import representations
 from ser.train.functionals import as_encoded
-from ser.train.fusion import METHODS
-from ser.train.run_folder import load_model
+from ser.train.methods import METHODS
+from ser.train.run_folder import checksum, load_model
 
 from .conftest import make_toy_cache, toy_manifest
 
@@ -153,7 +153,8 @@ def test_a_run_of_other_code_is_taken_over_with_a_note(two_corpora, tmp_path):
     first = run(two_corpora, tmp_path / "out", "table4")
     assert first.values["notes"] == []
     path = tmp_path / "out" / "runs" / "with-toy" / "versions.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"ser.train": "0badc0de"}))
+    about = json.loads(path.read_text()) | {"ser.train": "0badc0de"}
+    path.write_text(json.dumps(about | {"sha256": checksum(about)}))
     again = run(two_corpora, tmp_path / "out", "table4")
     note = "with-toy was trained with ser.train 0badc0de, unlike the others."
     assert again.values["notes"] == [note]

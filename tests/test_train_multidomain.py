@@ -10,10 +10,10 @@ from ser.manifests import Manifest
 from ser.train.config import load_config
 from ser.train.evaluate import probabilities, representations
 from ser.train.experiment import resolve
-from ser.train.fusion import METHODS
 from ser.train.inputs import load_inputs
 from ser.train.load import encode, load_domains
 from ser.train.loop import Part, fit
+from ser.train.methods import METHODS
 from ser.train.request import Request
 from ser.train.run_folder import load_model
 from ser.train.train import train

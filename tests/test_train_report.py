@@ -36,7 +36,8 @@ def test_folds_are_pooled_before_ua_is_taken():
     assert found["confusion"] == [[3, 1], [1, 3]]
     # Without s: c missed, d g h right, UA 3/4. Without t: a b f right, e missed, UA 3/4.
     assert found["interval"] == "speakers"
-    assert found["ua"]["ci95"] == [0.75, 0.75]
+    assert found["ua"]["ci95"] is None  # both alike: that says nothing of how speakers differ
+    assert found["notes"] == ["No interval of UA and WA: all speakers came out alike."]
 
 
 def test_repeats_are_averaged_and_their_confusions_added():
@@ -62,6 +63,7 @@ def metrics(protocol="paper", shared=3):
         "setting": "single",
         "method": "single",
         "preset": "strong",
+        "changes": [],
         "features": ["mfcc", "ge2e"],
         "protocol": protocol,
         "repeats": 2,

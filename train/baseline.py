@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from .data import Domain
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .data import Domain
 
 SETTINGS: Mapping[str, Any] = {"kernel": "rbf", "C": 10.0, "gamma": "scale"}
 """Of the SVM; inputs are standardised on the training part."""

@@ -10,13 +10,21 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from ..errors import InputError
+from ..files import read_regular
 
 PRESETS = Path(__file__).parent / "presets"
+TRAIN_PRESET, REPRODUCE_PRESET = "strong", "paper"
+"""What `ser train` and `ser reproduce` take where nobody says."""
+
+MOST_BYTES = 1 << 20
+"""Of a preset: a longer file is none."""
 
 
 @dataclass(frozen=True)
 class TrainSettings:
     """Optimisation. `alpha` below 0 means: the paper's value for the language."""
+
+    seed: int
 
     lr: float
     weight_decay: float
@@ -117,6 +125,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 }
 
 _BOUNDS: Mapping[str, tuple[Any, Any]] = {
+    "train.seed": (0, 30_000),  # so that no two members begin alike: `member_seed`
     "train.lr": (0.0, 10.0),
     "train.weight_decay": (0.0, 10.0),
     "train.batch_size": (1, 1_000_000),
@@ -162,18 +171,41 @@ def load_config(preset: str = "paper", overrides: Sequence[str] = ()) -> Config:
 
 def config_from_dict(values: Mapping[str, Mapping[str, Any]], source: str = "config") -> Config:
     """Build a Config from nested plain values; every setting must be there, and no other."""
-    for section, settings in values.items():
-        for name, value in settings.items():
+    for section, each in values.items():
+        for name, value in each.items():
             _check(f"{section}.{name}", value, source)
-    missing = [name for name in _types() if name.partition(".")[2] not in _section(values, name)]
+    sections = get_type_hints(Config)
+    return Config(**{name: settings(name, values.get(name, {}), source) for name in sections})
+
+
+def settings(section: str, values: Mapping[str, Any], source: str = "config") -> Any:
+    """One section of a Config, such as its ModelSettings, from plain values: all of it, no more.
+
+    Raises:
+        InputError: a setting is missing, unknown, or has a value out of range.
+    """
+    kind = get_type_hints(Config)[section]
+    types = get_type_hints(kind)
+    for name, value in values.items():
+        _check(f"{section}.{name}", value, source)
+    missing = [f"{section}.{name}" for name in types if name not in values]
     if missing:
         raise InputError(f"{source}: these settings are missing: {', '.join(missing)}")
-    kinds = get_type_hints(Config)
-    return Config(**{name: kind(**values[name]) for name, kind in kinds.items()})
+    return kind(**{n: float(values[n]) if types[n] is float else values[n] for n in types})
 
 
-def _section(values: Mapping[str, Mapping[str, Any]], name: str) -> Mapping[str, Any]:
-    return values.get(name.partition(".")[0], {})
+def departures(config: Config, preset: str) -> list[str]:
+    """The settings that are not as a preset has them, such as `train.lr=0.0005`."""
+    try:
+        usual = load_config(preset).to_dict()
+    except InputError:  # a file that is not there any more
+        return []
+    return [
+        f"{section}.{name}={value}"
+        for section, each in config.to_dict().items()
+        for name, value in each.items()
+        if usual[section][name] != value
+    ]
 
 
 def _read_preset(preset: str, folder: Path, depth: int = 0) -> dict[str, dict[str, Any]]:
@@ -185,8 +217,10 @@ def _read_preset(preset: str, folder: Path, depth: int = 0) -> dict[str, dict[st
     if depth > 8:
         raise InputError(f"{path}: presets that are based on one another in a circle")
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = tomllib.loads(read_regular(path, MOST_BYTES).decode("utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a TOML file: {error}") from error
     base = content.pop("base", None)
     values = _read_preset(str(base), path.parent, depth + 1) if base is not None else {}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from ..cache import Cache, FeatureKey
 from ..device import torch_device
@@ -23,14 +22,17 @@ from ..manifests import (
     read_splits,
     shared_speakers,
 )
-from ..manifests.names import listing
 from .baseline import SETTINGS as SVM_SETTINGS
-from .functionals import VECTORS
-from .fusion import shares
-from .jobs import Domains, Job
+from .folds import check_folds, heard_together, trained_together
+from .methods import GE2E_MEL, VECTOR_ENCODERS, features_read, shares
 from .request import Request, check_request
-from .run_folder import split_file
-from .spec import GE2E_MEL, ModelSpec, features_read
+from .run_folder import FORMAT, split_file
+from .spec import ModelSpec
+
+if TYPE_CHECKING:
+    import torch
+
+    from .jobs import Domains, Job
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Experiment:
     Attributes:
         manifests: by corpus, of the utterances that are used.
         keys: of all features that the model reads, by the names they were asked for.
-        splits: by corpus, all repeats and folds; the lists of all corpora are alike in both.
+        splits: by corpus, all repeats and folds; corpora have the same repeats, and each its own
+            number of folds.
         skipped: by corpus, ids that were left out, if that was asked for.
     """
 
@@ -49,15 +52,21 @@ class Experiment:
     keys: Mapping[str, FeatureKey]
     splits: Mapping[str, Sequence[Split]]
     skipped: Mapping[str, Sequence[str]]
-    device: torch.device
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where it is trained; raises InputError where there is no such device."""
+        return torch_device(self.request.device if self.request.network else "cpu")
 
     def jobs(self) -> list[Job]:
-        """One for every repeat and fold."""
+        """One for every repeat and fold, see `trained_together`."""
+        from .jobs import Job
+
         config = self.request.config if self.request.network else None
         features = tuple(self.request.features)
         return [
-            Job(self.request.model, features, dict(zip(self.splits, each, strict=True)), config)
-            for each in zip(*self.splits.values(), strict=True)
+            Job(self.request.model, features, each, config)
+            for each in trained_together(self.splits)
         ]
 
     @property
@@ -87,6 +96,7 @@ class Experiment:
         request = self.request
         splits = next(iter(self.splits.values()))
         return {
+            "format": FORMAT,
             "setting": request.setting,
             "method": request.model,
             "corpora": {
@@ -116,8 +126,13 @@ class Experiment:
         }
 
 
-def resolve(request: Request, cache: Cache) -> Experiment:
-    """Find out what a request means.
+def resolve(
+    request: Request, cache: Cache, left_out: Mapping[str, Collection[str]] | None = None
+) -> Experiment:
+    """Find out what a request means; torch is not imported for that.
+
+    Args:
+        left_out: by corpus, the utterances that `skip_missing` leaves out; None: those `lacking`.
 
     Raises:
         InputError: wrong usage, or corpora that do not go together.
@@ -125,24 +140,60 @@ def resolve(request: Request, cache: Cache) -> Experiment:
         LeakError: a split leaks.
     """
     check_request(request)
-    device = torch_device(request.device) if request.network else torch.device("cpu")
     manifests = {corpus: cache.manifest(corpus) for corpus in request.corpora}
     check_labels(request, manifests)
     keys = feature_keys(request, cache, manifests)
     skipped: dict[str, Sequence[str]] = {}
     if request.skip_missing:
+        if left_out is None:
+            left_out = _lacking(cache, manifests, keys)
         for corpus, manifest in manifests.items():
-            missing = {id for key in keys.values() for id in cache.missing(key, manifest)}
-            if len(missing) == len(manifest):
+            kept = [id for id in manifest.ids if id not in left_out[corpus]]
+            if not kept:
                 raise MissingFeaturesError(
                     f"{corpus}: no utterance has all features ({', '.join(keys)})"
                 )
-            manifests[corpus] = manifest.select([id for id in manifest.ids if id not in missing])
-            skipped[corpus] = sorted(missing)
+            manifests[corpus] = manifest.select(kept)
+            skipped[corpus] = sorted(left_out[corpus])
     splits = {corpus: resolve_splits(request, each) for corpus, each in manifests.items()}
-    _check_alike(request, splits)
-    check_leaks_between(manifests, splits)
-    return Experiment(request, manifests, keys, splits, skipped, device)
+    check_folds(splits, made=request.splits is None)
+    check_leaks_between(manifests, heard_together(splits))
+    return Experiment(request, manifests, keys, splits, skipped)
+
+
+def resolve_all(requests: Mapping[str, Request], cache: Cache) -> dict[str, Experiment]:
+    """Find out what requests over the same corpora mean, by their names.
+
+    Where utterances are left out, they are those that lack what any of the requests reads, so that
+    all train and test on the same ones.
+
+    Raises as `resolve`.
+    """
+    left_out: dict[str, set[str]] = {}
+    for request in requests.values():
+        if request.skip_missing:
+            for corpus, ids in lacking(request, cache).items():
+                left_out.setdefault(corpus, set()).update(ids)
+    return {name: resolve(each, cache, left_out) for name, each in requests.items()}
+
+
+def lacking(request: Request, cache: Cache) -> dict[str, set[str]]:
+    """By corpus, the utterances that lack a feature which the request reads.
+
+    Raises as `resolve`.
+    """
+    check_request(request)
+    manifests = {corpus: cache.manifest(corpus) for corpus in request.corpora}
+    return _lacking(cache, manifests, feature_keys(request, cache, manifests))
+
+
+def _lacking(
+    cache: Cache, manifests: Mapping[str, Manifest], keys: Mapping[str, FeatureKey]
+) -> dict[str, set[str]]:
+    return {
+        corpus: {id for key in keys.values() for id in cache.missing(key, manifest)}
+        for corpus, manifest in manifests.items()
+    }
 
 
 def check_labels(request: Request, manifests: Mapping[str, Manifest]) -> None:
@@ -191,7 +242,7 @@ def feature_keys(
                 )
     if len({found[name].hash for name in request.features}) < len(request.features):
         raise InputError(f"--features {','.join(request.features)}: a feature is named twice")
-    vectors = request.config.model.encoder in VECTORS
+    vectors = request.config.model.encoder in VECTOR_ENCODERS
     if shares(request.model).gate and not vectors and found[selector].kind != "vector":
         raise InputError(
             f"gate.selector={selector}: is a sequence; the gates look at one vector for every "
@@ -237,24 +288,6 @@ def resolve_splits(request: Request, manifest: Manifest) -> list[Split]:
                 "one emotion only; training needs at least two"
             )
     return splits
-
-
-def _check_alike(request: Request, splits: Mapping[str, Sequence[Split]]) -> None:
-    """Raise InputError where corpora have other repeats and folds than the first."""
-    places = {corpus: [(s.seed, s.fold) for s in each] for corpus, each in splits.items()}
-    if all(each == next(iter(places.values())) for each in places.values()):
-        return
-    said = "; ".join(
-        f"{corpus}: {listing((f'{seed}/{fold}' for seed, fold in each), 10)}"
-        for corpus, each in places.items()
-    )
-    remedy = (
-        "use --protocol paper" if request.splits is None else "make their files of splits alike"
-    )
-    raise InputError(
-        f"the corpora differ in their repeats and folds ({said}), so that they cannot be trained "
-        f"together; {remedy}"
-    )
 
 
 def digest(value: Any) -> str:

@@ -84,7 +84,7 @@ def pooled(frames: Tensor, lengths: Tensor) -> Tensor:
 
 
 VECTORS: Mapping[str, Summary] = {"functionals": functionals, "pooled": pooled}
-"""Encodings that make a vector of a sequence; any other leaves it as it is."""
+"""What makes a vector of a sequence, by encoding: those of `VECTOR_ENCODERS`."""
 
 AT_ONCE = 1 << 21
 """Values that are padded and summarised together."""

@@ -6,7 +6,6 @@ The ways differ in what the languages of a model share: see `METHODS`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -14,45 +13,8 @@ from torch import Tensor, nn
 
 from .config import GateSettings, SearchSettings
 from .encoders import SIZE
+from .methods import SHARED, Method, module_name
 from .search import HardConcrete, Transitions
-
-SHARED = "all_languages"
-"""Name of a module that serves all languages."""
-
-
-def module_name(language: str) -> str:
-    """Name of a language's module; the bare code may be a name that torch uses, such as `to`."""
-    return f"language_{language}"
-
-
-@dataclass(frozen=True)
-class Method:
-    """What a method of the paper (section 5.2.2) is made of.
-
-    Attributes:
-        shared_tower: one tower over the union of labels, instead of one per language.
-        gate: "" for none, "shared" for one, "language" for one per language.
-        search: an architecture search per language, in front of the gate.
-    """
-
-    shared_tower: bool = False
-    gate: str = ""
-    search: bool = False
-
-
-METHODS: Mapping[str, Method] = {
-    "base": Method(shared_tower=True),
-    "sb": Method(),
-    "omoe": Method(gate="shared"),
-    "mmoe": Method(gate="language"),
-    "ours": Method(gate="language", search=True),
-}
-"""The methods for several corpora, by their names on the command line."""
-
-
-def shares(method: str) -> Method:
-    """What a method is made of; the single-domain model and the baseline share nothing."""
-    return METHODS.get(method, Method())
 
 
 class Gate(nn.Module):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..cache import Cache
-from ..errors import MissingFeaturesError
+from ..errors import InputError, MissingFeaturesError
 from .data import Domain, load_domain
 from .functionals import as_encoded
+from .methods import GE2E_MEL
 from .run_folder import read_config
-from .spec import GE2E_MEL
 
 
 def load_inputs(folder: Path, cache: Cache, corpus: str) -> Domain:
@@ -19,21 +19,35 @@ def load_inputs(folder: Path, cache: Cache, corpus: str) -> Domain:
     features that they were trained on.
 
     Raises:
-        InputError: not the folder of a run with models.
+        InputError: not the folder of a run with models, or of other ones than the cache has.
         MissingFeaturesError: the cache lacks the corpus, or a feature in that version.
     """
-    config = read_config(folder)
+    spec, hashes = read_config(folder)
+    shape = spec.domain(corpus)
     manifest = cache.manifest(corpus)
+    if manifest.labels != shape.labels:
+        raise InputError(
+            f"{folder}: was trained for {corpus} with the emotions {', '.join(shape.labels)}, but "
+            f"the cache {cache.folder} has it with {', '.join(manifest.labels)}"
+        )
     known = cache.keys()
     there = {key.hash: key for key in known}
+    keep = [GE2E_MEL] if spec.finetune_ge2e else []
     keys = {}
-    for name, feature in config["features"].items():
-        if feature["key"] not in there:
+    for name in (*(each.name for each in spec.inputs), *keep):
+        if name not in hashes:
+            raise InputError(f"{folder}: does not say which {name} it was trained on")
+        if hashes[name] not in there:
             raise MissingFeaturesError(
                 f"{name}: the cache {cache.folder} does not have the version that {folder} was "
-                f"trained on, {feature['key']}"
+                f"trained on, {hashes[name]}"
             )
-        keys[name] = there[feature["key"]]
-    keep = [GE2E_MEL] if config["model"]["finetune_ge2e"] else []
-    encoder = config["model"]["model"]["encoder"]
-    return as_encoded(load_domain(cache, manifest, keys), encoder, keep)
+        keys[name] = there[hashes[name]]
+    domain = as_encoded(load_domain(cache, manifest, keys), spec.model.encoder, keep)
+    for each in spec.inputs:
+        found = domain.features[each.name]
+        if (found.dim, found.sequence) != (each.dim, each.sequence):
+            raise InputError(
+                f"{folder}: its {each.name} has {each.dim} values, that of the cache {found.dim}"
+            )
+    return domain

@@ -17,8 +17,11 @@ from .baseline import fit_predict
 from .config import Config
 from .data import Domain
 from .evaluate import probabilities, structure
+from .folds import tested_corpora
 from .loop import Part, fit
-from .spec import ModelSpec, features_read
+from .methods import features_read
+from .software import processor
+from .spec import ModelSpec
 
 EpochDone = Callable[[], None]
 """Called after every epoch of any job."""
@@ -29,8 +32,8 @@ Domains = Mapping[str, Domain]
 MEMBER_SEEDS = 1000
 """Distance between the seeds of the members of one repeat."""
 
-SVM = "svm"
-"""The method of the baseline."""
+SHIFTS = 100 * MEMBER_SEEDS
+"""Distance between the seeds of one member by train.seed; a repeat has at most 100 members."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class Job:
     Attributes:
         method: `svm`, `single`, or a method for several corpora.
         features: those of the domains that it uses.
-        splits: by corpus, all of the same seed and fold.
+        splits: by corpus, all of the same seed; those of the highest fold are tested, see
+            `trained_together`.
         config: the settings of a network; None for the baseline.
     """
 
@@ -52,8 +56,7 @@ class Job:
     @property
     def place(self) -> tuple[int, int]:
         """Seed and fold: which of the runs of a method it is."""
-        split = next(iter(self.splits.values()))
-        return split.seed, split.fold
+        return max((split.seed, split.fold) for split in self.splits.values())
 
 
 @dataclass(frozen=True)
@@ -75,11 +78,12 @@ class Outcome:
     """What a job leaves behind.
 
     Attributes:
-        predictions: by corpus.
+        predictions: by corpus, of those that the job tests.
         weights: the state of every member; NumPy, because tensors that cross processes keep a file
             descriptor each.
         history: of every member, plain values: seed, kept epoch, learning curves and what
-            `structure` says of every corpus.
+            `structure` says of every corpus that is tested.
+        processor: what it was computed on.
     """
 
     seed: int
@@ -88,6 +92,7 @@ class Outcome:
     weights: Sequence[Mapping[str, NDArray[Any]]] = ()
     history: Sequence[Mapping[str, Any]] = ()
     seconds: float = field(default=0.0, compare=False)
+    processor: str = field(default="", compare=False)
 
 
 @exact_float32()
@@ -98,6 +103,7 @@ def run_job(domains: Domains, job: Job, epoch_done: EpochDone = lambda: None) ->
         domains: with the features in the encoding that the job takes.
     """
     started = time.perf_counter()
+    computed_on = processor(next(iter(domains.values())).targets.device)
     names = features_read(job.method, job.features, job.config)
     chosen = {corpus: domains[corpus].only(names) for corpus in job.splits}
     seed, fold = job.place
@@ -107,21 +113,25 @@ def run_job(domains: Domains, job: Job, epoch_done: EpochDone = lambda: None) ->
             domain = chosen[corpus]
             predicted = fit_predict(domain, domain.rows(split.train), domain.rows(split.test))
             predictions[corpus] = Prediction(split, predicted)
-        return Outcome(seed, fold, predictions, seconds=time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        return Outcome(seed, fold, predictions, seconds=seconds, processor=computed_on)
 
     parts = [
         Part(domain, domain.rows(split.train), domain.rows(split.validation))
         for domain, split in zip(chosen.values(), job.splits.values(), strict=True)
     ]
-    tests = {corpus: chosen[corpus].rows(split.test) for corpus, split in job.splits.items()}
+    tests = {
+        corpus: chosen[corpus].rows(job.splits[corpus].test)
+        for corpus in tested_corpora(job.splits)
+    }
     spec = ModelSpec.of(job.method, job.features, list(chosen.values()), job.config)
     means = {
         corpus: torch.zeros(len(rows), len(chosen[corpus].labels)) for corpus, rows in tests.items()
     }
     weights, history = [], []
     for member in range(job.config.train.members):
-        member_seed = seed + MEMBER_SEEDS * member
-        fitted = fit(parts, spec, job.config, member_seed, epoch_done)
+        initial = member_seed(seed, member, job.config.train.seed)
+        fitted = fit(parts, spec, job.config, initial, epoch_done)
         structures = {}
         for corpus, rows in tests.items():
             found = probabilities(fitted.model, chosen[corpus], rows)
@@ -131,7 +141,7 @@ def run_job(domains: Domains, job: Job, epoch_done: EpochDone = lambda: None) ->
         weights.append({name: value.cpu().numpy() for name, value in state.items()})
         history.append(
             {
-                "seed": member_seed,
+                "seed": initial,
                 "epoch": fitted.epoch,
                 "loss": list(fitted.losses),
                 "validation_ua": {name: list(curve) for name, curve in fitted.validation.items()},
@@ -142,4 +152,14 @@ def run_job(domains: Domains, job: Job, epoch_done: EpochDone = lambda: None) ->
         corpus: Prediction(job.splits[corpus], mean.argmax(-1).numpy(), mean.numpy())
         for corpus, mean in means.items()
     }
-    return Outcome(seed, fold, predictions, weights, history, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return Outcome(seed, fold, predictions, weights, history, seconds, computed_on)
+
+
+def member_seed(repeat: int, member: int, shift: int) -> int:
+    """Of the initial weights, the order and the noise of a member.
+
+    No two members of a repeat, by whatever `shift` (train.seed), share one, and no two repeats of
+    seeds below 1000 do. It fits into the 32 bits that torch's generator looks at.
+    """
+    return repeat + MEMBER_SEEDS * member + SHIFTS * shift

@@ -12,7 +12,7 @@ from .data import Domain, read_domain
 from .experiment import Experiment
 from .functionals import as_encoded
 from .jobs import Domains
-from .spec import GE2E_MEL
+from .methods import GE2E_MEL
 
 ROOM = 0.8
 """Of the memory that is free, what features may take."""
@@ -32,6 +32,11 @@ def load_domains(
         for corpus, manifest in experiment.manifests.items():
             manifests[corpus] = manifest
             keys.setdefault(corpus, {}).update(experiment.keys)
+    if progress:
+        progress.show(
+            f"reading features of {', '.join(manifests)}: {sum(map(len, manifests.values()))} "
+            "utterances"
+        )
     stored = {
         corpus: {name: cache.open(key, manifests[corpus]) for name, key in own.items()}
         for corpus, own in keys.items()

@@ -11,9 +11,10 @@ from ..speaker_encoder import SpeakerEncoder
 from .config import ModelSettings
 from .data import Batch, Domain, statistics
 from .encoders import SequenceEncoder, Standardise, VectorEncoder, valid
-from .fusion import METHODS, SHARED, Concatenation, Mixture
+from .fusion import Concatenation, Mixture
 from .losses import AuxiliaryLoss
-from .spec import GE2E, GE2E_MEL, SINGLE, FeatureShape, ModelSpec
+from .methods import GE2E, GE2E_MEL, METHODS, SHARED, SINGLE
+from .spec import FeatureShape, ModelSpec
 from .towers import begin_alike, make_tower
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..manifests.names import listing
+from .config import TRAIN_PRESET
+from .results import no_interval
 
 SHORTEST = 5
 """Letters of a label in the head of a confusion matrix, at least."""
@@ -22,18 +24,42 @@ def describe_run(metrics: Mapping[str, Any]) -> str:
             f"{domain['n_test']} test utterances each"
         )
         lines = [head, ""]
-        lines += [f"  {name}  {rate(domain[name.lower()])}" for name in ("UA", "WA")]
+        lines += [f"  {name}  {rate(domain, name.lower())}" for name in ("UA", "WA")]
         lines += ["", *confusion_table(domain), ""]
         lines += [f"  {speaker_note(metrics['protocol'], domain)}", f"  {interval_note(domain)}"]
+        lines += [f"  Note: {note}" for note in domain["notes"]]
         parts.append("\n".join(lines))
-    return "\n\n".join([*parts, *namesake_notes(metrics)])
+    return "\n\n".join([*parts, *preset_notes(metrics), *namesake_notes(metrics)])
 
 
-def rate(summary: Mapping[str, Any]) -> str:
+def preset_notes(metrics: Mapping[str, Any], default: str = TRAIN_PRESET) -> list[str]:
+    """Which settings a network was trained with, and whether they are those that nobody chose.
+
+    Args:
+        default: the preset of the command.
+    """
+    preset = metrics["preset"]
+    if preset is None:
+        return []
+    usual = ", the default" if preset == default else ""
+    changes = f", with {', '.join(metrics['changes'])}" if metrics["changes"] else ""
+    return [f"Settings: preset {preset}{usual}{changes}."]
+
+
+def rate(domain: Mapping[str, Any], name: str) -> str:
     """`.871 (95 % interval .842 to .900)` with the deviation over repeats, if there is one."""
-    low, high = (decimal(value) for value in summary["ci95"])
+    summary = domain[name]
     spread = f", deviation {decimal(summary['std'])}" if summary["std"] is not None else ""
-    return f"{decimal(summary['mean'])}  (95 % interval {low} to {high}{spread})"
+    if summary["ci95"] is None:
+        interval = f"none: {no_interval(domain['interval'], domain['n_test'])}"
+    else:
+        interval = " to ".join(map(decimal, summary["ci95"]))
+    return f"{decimal(summary['mean'])}  (95 % interval {interval}{spread})"
+
+
+def bounds(summary: Mapping[str, Any]) -> str:
+    """`.842-.900`, an interval for a table; `-` where there is none."""
+    return "-".join(map(decimal, summary["ci95"])) if summary["ci95"] is not None else "-"
 
 
 def decimal(value: float) -> str:
@@ -110,7 +136,6 @@ def comparison_table(runs: Sequence[Mapping[str, Any]]) -> str:
     rows = [("corpus", "language", "model", "features", "protocol", "UA", "95 %", "WA")]
     for metrics in runs:
         for corpus, domain in metrics["domains"].items():
-            low, high = (decimal(value) for value in domain["ua"]["ci95"])
             rows.append(
                 (
                     corpus,
@@ -119,7 +144,7 @@ def comparison_table(runs: Sequence[Mapping[str, Any]]) -> str:
                     "+".join(metrics["features"]),
                     metrics["protocol"],
                     decimal(domain["ua"]["mean"]),
-                    f"{low}-{high}",
+                    bounds(domain["ua"]),
                     decimal(domain["wa"]["mean"]),
                 )
             )
@@ -131,4 +156,10 @@ def comparison_table(runs: Sequence[Mapping[str, Any]]) -> str:
     domains = [(run["protocol"], each) for run in runs for each in run["domains"].values()]
     notes = [speaker_note(protocol, each) for protocol, each in domains]
     notes += [interval_note(each) for _, each in domains]
+    notes += [
+        f"{corpus}: {note}"
+        for run in runs
+        for corpus, each in run["domains"].items()
+        for note in each["notes"]
+    ]
     return "\n".join([*lines, "", *dict.fromkeys(notes)])

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from ..manifests import PROTOCOLS
 from ..manifests.names import did_you_mean
 from .config import Config
-from .fusion import METHODS, shares
-from .jobs import SVM
-from .spec import GE2E, GE2E_MEL, SINGLE
+from .methods import GE2E, GE2E_MEL, METHODS, SINGLE, SVM, shares
 
 SETTINGS: Mapping[str, tuple[str, ...]] = {
     "single": (SINGLE,),
@@ -21,6 +20,9 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
 """The methods of every setting."""
 
 DEFAULT_METHOD = "ours"
+
+MOST_REPEATS, MOST_WORKERS, MOST_MEMORY = 1000, 1024, 1_000_000
+"""What may be asked for: more is a slip of the finger. Memory is in GB."""
 
 
 def default_repeats(protocol: str) -> int:
@@ -72,6 +74,10 @@ class Request:
 def check_request(request: Request) -> None:
     """Raise InputError for what does not go together."""
     _check_setting(request)
+    check_limits(request.repeats, request.workers, request.memory)
+    if request.protocol not in PROTOCOLS:
+        hint = did_you_mean(request.protocol, PROTOCOLS)
+        raise InputError(f"--protocol {request.protocol}{hint}: one of {', '.join(PROTOCOLS)}")
     names = list(request.features)
     if not names or not all(names):
         raise InputError("--features: expected names with commas between, such as mfcc,ge2e")
@@ -81,8 +87,6 @@ def check_request(request: Request) -> None:
             f"train.batch_size={settings.train.batch_size}: batch normalisation needs at least 2 "
             "utterances in every batch, which 3 a batch ensure"
         )
-    if request.memory is not None and not request.memory >= 0:
-        raise InputError(f"--memory {request.memory}: expected a number of GB")
     if shares(request.model).gate and len(names) < 2:
         raise InputError(
             f"--method {request.model}: its gates choose between features, so it needs at least "
@@ -95,6 +99,16 @@ def check_request(request: Request) -> None:
             raise InputError(f"train.finetune_ge2e=true: {GE2E} is not among the --features")
         if GE2E_MEL in names:
             raise InputError(f"train.finetune_ge2e=true: leave {GE2E_MEL} out of the --features")
+
+
+def check_limits(repeats: int, workers: int | None, memory: float | None) -> None:
+    """Raise InputError for numbers that nobody can mean."""
+    if not 1 <= repeats <= MOST_REPEATS:
+        raise InputError(f"--repeats {repeats}: expected 1 to {MOST_REPEATS}")
+    if workers is not None and not 1 <= workers <= MOST_WORKERS:
+        raise InputError(f"--workers {workers}: expected 1 to {MOST_WORKERS} runs side by side")
+    if memory is not None and not 0 <= memory <= MOST_MEMORY:
+        raise InputError(f"--memory {memory}: expected 0 to {MOST_MEMORY} GB")
 
 
 def _check_setting(request: Request) -> None:

@@ -22,11 +22,17 @@ from .metrics import (
     weighted_accuracy,
 )
 
+LEAST_WIDTH = 1e-9
+"""Of an interval: none at all says that what was sampled came out alike, not that it is sure."""
+
 RATES = {"ua": unweighted_accuracy, "wa": weighted_accuracy}
 
 
 def domain_metrics(
-    domain: Domain, predictions: Sequence[Prediction], speakers_shared: int | None
+    domain: Domain,
+    predictions: Sequence[Prediction],
+    speakers_shared: int | None,
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The entry of one corpus in `metrics.json`; fractions, not per cent.
 
@@ -36,6 +42,7 @@ def domain_metrics(
         predictions: of all repeats and folds.
         speakers_shared: test speakers of a split that are in its training part too, at most; None
             if the speakers are not known.
+        notes: what else the numbers rest on; what makes an interval impossible is added.
     """
     classes = len(domain.labels)
     repeats = [_pooled(domain, folds) for folds in _by_repeat(predictions).values()]
@@ -43,10 +50,14 @@ def domain_metrics(
     values = {name: [rate(each) for each in confusions] for name, rate in RATES.items()}
     kind, intervals = _intervals(domain, predictions, repeats, confusions, values)
     recall = np.array([recalls(each) for each in confusions])
+    tested = len(repeats[0][0])
+    none = [name.upper() for name, (low, high) in intervals.items() if high - low < LEAST_WIDTH]
+    if none:
+        notes = [*notes, f"No interval of {' and '.join(none)}: {no_interval(kind, tested)}."]
     return {
         "language": domain.language,
         "labels": list(domain.labels),
-        "n_test": len(repeats[0][0]),
+        "n_test": tested,
         "speakers_shared": speakers_shared,
         **{name: _summary(each, intervals[name]) for name, each in values.items()},
         "interval": kind,
@@ -55,6 +66,7 @@ def domain_metrics(
             for label, column in zip(domain.labels, recall.T, strict=True)
         },
         "confusion": np.sum(confusions, axis=0).tolist(),
+        "notes": list(notes),
     }
 
 
@@ -96,11 +108,18 @@ def _intervals(
     }
 
 
+def no_interval(kind: str, tested: int) -> str:
+    """Why an interval has no width."""
+    if kind == "utterances":
+        return f"{tested} test utterances, all of a class alike"
+    return f"all {kind} came out alike"
+
+
 def _summary(values: Sequence[float], interval: tuple[float, float]) -> dict[str, Any]:
     return {
         "mean": float(np.mean(values)),
         "std": float(np.std(values, ddof=1)) if len(values) > 1 else None,
-        "ci95": list(interval),
+        "ci95": list(interval) if interval[1] - interval[0] >= LEAST_WIDTH else None,
         "values": list(values),
     }
 

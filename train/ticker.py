@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from ..progress import Progress
@@ -16,11 +17,25 @@ class Ticker:
         self.jobs, self.done, self.passed = len(jobs), 0, 0
         settings = [job.config.train for job in jobs if job.config is not None]
         self.epochs = sum(each.epochs * each.members for each in settings)
+        self.each = ""
+        if settings:
+            runs, members = len(settings), settings[0].members
+            factors = [f"{runs} runs"] * (runs > 1) + [f"{members} members"] * (members > 1)
+            if factors:
+                self.each = f" ({' x '.join(factors)} x {settings[0].epochs})"
+        progress.show(f"starting {self.jobs} runs")
 
     def epoch_done(self) -> None:
-        """One epoch of some job."""
+        """One epoch of some job. What is left is reckoned from the first on, as what comes before
+        it does not come again."""
         self.passed += 1
-        self.progress.show(f"epoch {self.passed} of {self.epochs}, {self.done} of {self.jobs} runs")
+        if self.passed == 1:
+            self.progress.started = time.monotonic()
+        left = self.progress.left(self.passed - 1, self.epochs - 1)
+        self.progress.show(
+            f"{self.done} of {self.jobs} runs done, {self.passed} of {self.epochs} epochs"
+            f"{self.each}{left}"
+        )
 
     def job_done(self, job: Job, outcome: Outcome) -> None:
         """One job; the validation UA is of the epoch that was kept, the mean over corpora."""

@@ -1,0 +1,70 @@
+"""Files that one process at a time can hold, and that no killed process holds on to."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_TAKEN = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK}
+
+
+@contextmanager
+def held(path: Path) -> Iterator[bool]:
+    """Hold a file, made for that and removed at the end; yields False where another holds it.
+
+    On a file system without locks everybody is told that they hold it.
+
+    Raises:
+        OSError: the file cannot be made.
+    """
+    while True:
+        descriptor = _open(path)
+        try:
+            if not _lock(descriptor):
+                yield False
+                return
+            if _is(path, descriptor):
+                try:
+                    yield True
+                finally:
+                    with suppress(OSError):  # Windows removes no file that is open
+                        path.unlink()
+                return
+            # Another one held it, and removed it after it was opened here.
+        finally:
+            os.close(descriptor)
+
+
+def _open(path: Path) -> int:
+    extra = sum(getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"))
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | extra, 0o666)
+    except PermissionError:  # left by another user
+        return os.open(path, os.O_RDONLY | extra)
+
+
+def _is(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _lock(descriptor: int) -> bool:
+    """Try to lock a file; False if another process has."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in _TAKEN
+    return True
