@@ -165,7 +165,7 @@ class _Reader:
         self.check(right, f"{what}: expected {', '.join(names)}")
 
     def items(self, values: Any, most: int, what: str) -> list[Any]:
-        right = isinstance(values, list) and 1 <= len(values) <= most
+        right = isinstance(values, (list, tuple)) and 1 <= len(values) <= most
         self.check(right, f"{what}: expected a list of 1 to {most}")
         return list(values)
 
