@@ -19,7 +19,7 @@ from safetensors.numpy import load, save
 
 from ..errors import InputError, SerError
 from ..files import atomic_path, read_regular
-from ..train.folds import tested_corpora
+from ..train.folds import corpora_tested
 from ..train.jobs import Job, Outcome, Prediction
 from ..train.run_folder import parse_json
 from ..train.spec import ModelSpec
@@ -78,7 +78,7 @@ def load_outcome(
         about = parse_json(tensors.pop("about").tobytes())
         predictions = {
             corpus: _prediction(tensors, job, corpus, len(labels[corpus]))
-            for corpus in tested_corpora(job.splits)
+            for corpus in corpora_tested(job.splits)
         }
         members = job.config.train.members if job.config else 0
         weights = [_weights(tensors, member, spec) for member in range(members)]

@@ -152,7 +152,9 @@ def test_what_cannot_be_moved_is_kept_and_said(tmp_path):
     assert (target / "structure.json").read_text() == "new"
     assert (target / "notes.md").read_text() == "mine"
     (aside,) = (path for path in tmp_path.iterdir() if path != target)
-    assert said == [f"note: {aside} holds what was in {target} before and could not be moved into it"]
+    assert said == [
+        f"note: {aside} holds what was in {target} before and could not be moved into it"
+    ]
     assert (aside / "split-mine.csv").read_text() == "mine too"
 
 
@@ -225,11 +227,14 @@ def test_a_place_that_was_taken_meanwhile_is_not_replaced(tmp_path):
     def still_right():
         check_folder(target)
 
-    with pytest.raises(SerError, match="it is whole in") as caught:  # noqa: SIM117
+    def train():
         with claimed(target, print), new_folder(target, print, still_right) as folder:
             lay_run(folder, "new")
             target.mkdir()
             (target / "thesis.txt").write_text("years of work")
+
+    with pytest.raises(SerError, match="it is whole in") as caught:
+        train()
     assert (target / "thesis.txt").read_text() == "years of work"
     kept = tmp_path / str(caught.value).rpartition("/")[2]
     SavedRun.open(kept).verify()

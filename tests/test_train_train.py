@@ -11,17 +11,23 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors import SafetensorError
 
+from ser.cli import main
 from ser.device import torch_device
 from ser.errors import InputError, LeakError, MissingFeaturesError, SerError
 from ser.manifests import Manifest
+from ser.progress import Progress
 from ser.train.config import load_config
 from ser.train.data import load_domain, ordered_batches
 from ser.train.evaluate import probabilities
+from ser.train.jobs import member_seed
+from ser.train.report import describe_run
 from ser.train.request import Request
 from ser.train.run_folder import load_model
-from ser.train.train import train
+from ser.train.target import claimed
+from ser.train.train import default_out, train
 
 QUICK = load_config("paper", ["train.epochs=2"])
 
@@ -383,3 +389,131 @@ def test_training_imports_no_backbone():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_two_runs_of_one_second_have_a_folder_each(toy_cache, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("time.strftime", lambda *_: "20261125-173000")
+    arguments = ["train", "--setting", "baseline", "--corpus", "toy", "--repeats", "1"]
+    for repeats in ("1", "2"):
+        arguments[-1] = repeats
+        result = CliRunner().invoke(main, [*arguments, "--cache", str(toy_cache.folder)])
+        assert result.exit_code == 0, result.output
+    names = ["toy-baseline-paper-20261125-173000", "toy-baseline-paper-20261125-173000-2"]
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == names
+    found = [json.loads((tmp_path / "runs" / n / "metrics.json").read_text()) for n in names]
+    assert [each["repeats"] for each in found] == [1, 2]
+
+
+def test_folders_are_named_after_corpora_method_preset_and_protocol(tmp_path, monkeypatch):
+    monkeypatch.setattr("time.strftime", lambda *_: "now")
+    single = request(preset="my presets/Über 9000.toml")
+    assert default_out(single) == Path("runs/toy-single-ber-9000-paper-now")
+    ours = request(setting="multidomain", corpora=["a", "b"], method="ours", preset="strong")
+    assert default_out(ours) == Path("runs/a+b-ours-strong-paper-now")
+    many = request(setting="multidomain", corpora=[f"c{n}" for n in range(60)], method="sb")
+    assert default_out(many) == Path("runs/c0+59-more-sb-paper-paper-now")
+
+
+def test_a_second_command_into_the_same_folder_is_refused(toy_cache, tmp_path):
+    with claimed(tmp_path / "run", print):  # noqa: SIM117
+        with pytest.raises(InputError, match="another command is at work there"):
+            train(request(setting="baseline"), toy_cache, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX has modes")
+def test_a_colleague_can_read_all_of_a_run(toy_cache, tmp_path):
+    before = os.umask(0o022)
+    try:
+        train(request(), toy_cache, tmp_path / "run")
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "run").iterdir()}
+    assert set(modes.values()) == {0o644}, modes
+
+
+def test_another_seed_begins_elsewhere_on_the_same_splits(toy_cache, tmp_path):
+    def run(name, *changes):
+        config = load_config("strong", ["train.epochs=2", "train.members=2", *changes])
+        return train(request(config=config, preset="strong"), toy_cache, tmp_path / name)
+
+    usual, shifted = run("usual"), run("shifted", "train.seed=7")
+    same = [(tmp_path / name / "split.csv").read_bytes() for name in ("usual", "shifted")]
+    assert same[0] == same[1]
+    tables = [pd.read_csv(tmp_path / name / "predictions.csv") for name in ("usual", "shifted")]
+    assert not tables[0]["p_anger"].equals(tables[1]["p_anger"])
+    assert tables[0]["id"].equals(tables[1]["id"])
+    assert usual.metrics["changes"] == ["train.epochs=2", "train.members=2"]
+    assert "train.seed=7" in describe_run(shifted.metrics)
+    histories = [
+        json.loads((tmp_path / n / "history.json").read_text()) for n in ("usual", "shifted")
+    ]
+    seeds = [[m["seed"] for each in history for m in each["members"]] for history in histories]
+    assert seeds == [[0, 1000, 1, 1001], [700_000, 701_000, 700_001, 701_001]]
+
+
+def test_no_two_members_begin_alike():
+    seeds = {
+        member_seed(repeat, member, shift)
+        for repeat in (0, 1, 5, 999)
+        for member in (0, 1, 99)
+        for shift in (0, 1, 2, 30_000)
+    }
+    assert len(seeds) == 4 * 3 * 4
+    assert max(member_seed(999_999_999, 99, 30_000), *seeds) < 2**32  # what torch looks at
+
+
+def test_what_the_numbers_rest_on_is_in_the_metrics(cache_maker, tmp_path):
+    cache = cache_maker(utterances=21)
+    run = train(request(setting="baseline", repeats=1), cache, tmp_path / "run")
+    toy = run.metrics["domains"]["toy"]
+    assert toy["n_test"] == 4
+    assert any("so that the recall rests on these" in note for note in toy["notes"])
+    if toy["ua"]["ci95"] is None:
+        assert "none: 4 test utterances" in describe_run(run.metrics)
+    for note in toy["notes"]:
+        assert f"Note: {note}" in describe_run(run.metrics)
+
+
+def test_a_run_says_what_made_it(toy_cache, tmp_path):
+    train(request(), toy_cache, tmp_path / "run")
+    about = json.loads((tmp_path / "run" / "versions.json").read_text())
+    (processor,) = about["processors"]
+    assert processor.endswith(torch.backends.cpu.get_cpu_capability())
+    assert about["cores"] >= 1
+    assert about["torch"] == torch.__version__
+
+
+def test_a_run_of_an_earlier_version_is_refused_with_a_word(toy_cache, tmp_path):
+    train(request(), toy_cache, tmp_path / "run")
+    path = tmp_path / "run" / "versions.json"
+    about = json.loads(path.read_text())
+    for name in ("sha256", "processors", "cores"):
+        del about[name]
+    path.write_text(json.dumps(about))
+    with pytest.raises(InputError, match="of another version of ser"):
+        load_model(tmp_path / "run")
+    with pytest.raises(InputError, match="of another version of ser; choose another --out"):
+        train(request(), toy_cache, tmp_path / "run")
+
+
+def test_one_flipped_bit_in_the_models_is_noticed(toy_cache, tmp_path):
+    train(request(), toy_cache, tmp_path / "run")
+    path = tmp_path / "run" / "model.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-100] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"model.safetensors is not as the run wrote it"):
+        load_model(tmp_path / "run")
+
+
+def test_progress_says_epochs_as_the_preset_has_them(toy_cache, tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(Progress, "show", lambda _, text: shown.append(text))
+    config = load_config("strong", ["train.epochs=3", "train.members=2"])
+    train(request(config=config), toy_cache, tmp_path / "run", Progress())
+    assert shown[0] == "looking up toy in the cache"
+    assert "loading torch" in shown
+    assert "reading features of toy: 60 utterances" in shown
+    assert shown[-1].startswith("1 of 2 runs done, 12 of 12 epochs (2 runs x 2 members x 3)")

@@ -28,7 +28,7 @@ def trained_together(splits: Mapping[str, Sequence[Split]]) -> list[dict[str, Sp
     ]
 
 
-def tested_corpora(job: Mapping[str, Split]) -> list[str]:
+def corpora_tested(job: Mapping[str, Split]) -> list[str]:
     """The corpora that a job of `trained_together` tests: those that have a fold of its number."""
     last = max(split.fold for split in job.values())
     return [corpus for corpus, split in job.items() if split.fold == last]
@@ -38,7 +38,7 @@ def heard_together(splits: Mapping[str, Sequence[Split]]) -> dict[str, list[Spli
     """By corpus, what every job trains on and tests; a test part that it does not test is empty."""
     found: dict[str, list[Split]] = {corpus: [] for corpus in splits}
     for job in trained_together(splits):
-        tested = tested_corpora(job)
+        tested = corpora_tested(job)
         for corpus, split in job.items():
             found[corpus].append(split if corpus in tested else replace(split, test=()))
     return found

@@ -17,7 +17,7 @@ from .baseline import fit_predict
 from .config import Config
 from .data import Domain
 from .evaluate import probabilities, structure
-from .folds import tested_corpora
+from .folds import corpora_tested
 from .loop import Part, fit
 from .methods import features_read
 from .software import processor
@@ -122,7 +122,7 @@ def run_job(domains: Domains, job: Job, epoch_done: EpochDone = lambda: None) ->
     ]
     tests = {
         corpus: chosen[corpus].rows(job.splits[corpus].test)
-        for corpus in tested_corpora(job.splits)
+        for corpus in corpora_tested(job.splits)
     }
     spec = ModelSpec.of(job.method, job.features, list(chosen.values()), job.config)
     means = {

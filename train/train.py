@@ -46,7 +46,7 @@ def train(
         SerError: the run folder cannot be written, or a training process failed.
     """
     progress = progress or Progress()
-    progress.show(f"looking up {len(request.corpora)} corpora in the cache")
+    progress.show(f"looking up {', '.join(request.corpora)} in the cache")
     experiment = resolve(request, cache)
     if out is not None:
         check_folder(out)
