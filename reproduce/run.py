@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -50,7 +51,7 @@ def reproduce(
         check_matplotlib()
     progress.show("looking up corpora in the cache")
     order = choose_corpora(order, cache)
-    out = out.resolve()
+    out = Path(os.path.realpath(out))
     files = [out / f"{order.what}.{suffix}" for suffix in ("json", "md")]
     if not order.overwrite:
         _check_files(files, describe(order, command))

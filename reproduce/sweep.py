@@ -86,7 +86,7 @@ class Sweep:
     def __init__(
         self, experiments: Mapping[str, Experiment], cache: Cache, out: Path, progress: Progress
     ) -> None:
-        self.out, self.say = out.resolve(), progress.say
+        self.out, self.say = out, progress.say
         self.experiments = experiments
         _check_sizes(self.experiments)
         check_writable(self.out / RUNS)

@@ -496,8 +496,8 @@ def test_one_model_for_two_languages(two, tmp_path):
     arguments = ("train", "--setting", "multidomain", "--corpus", "emodb,cafe", "--cache", two)
     result = ser(*arguments, "--out", out, *QUICK)
     assert result.exit_code == 0, result.output
-    assert "emodb (de): ours (paper) on mfcc + ge2e" in result.stdout
-    assert "cafe (fr): ours (paper)" in result.stdout
+    assert "emodb (de): ours (strong) on mfcc + ge2e" in result.stdout
+    assert "cafe (fr): ours (strong)" in result.stdout
     assert set(json.loads((out / "structure.json").read_text())) == {"emodb", "cafe"}
     refused(ser(*arguments, "--method", "mmoa"), 2, "unknown method 'mmoa' (did you mean 'mmoe'")
     refused(ser(*arguments, "--features", "mfcc"), 2, "at least two, not mfcc alone")

@@ -12,7 +12,7 @@ import pytest
 from sklearn.metrics import silhouette_score
 from torch.nn import functional as F  # noqa: N812
 
-from ser.errors import InputError, SerError
+from ser.errors import InputError, MissingFeaturesError, SerError
 from ser.progress import Progress
 from ser.reproduce import sweep
 from ser.reproduce.plans import Order, default_out, fig4, path_name, table4
@@ -22,6 +22,7 @@ from ser.train.evaluate import representations
 from ser.train.functionals import as_encoded
 from ser.train.methods import METHODS
 from ser.train.run_folder import checksum, load_model
+from ser.train.target import claimed
 
 from .conftest import make_toy_cache, toy_manifest
 
@@ -327,3 +328,98 @@ def test_features_that_would_share_a_folder_are_refused():
 def test_folders_are_named_after_what_is_in_them():
     assert default_out(order()) == Path("reproduced/strong-paper-mfcc+ge2e")
     assert path_name("hf:microsoft/wavlm:layer=9") == "hf-microsoft-wavlm-layer-9"
+
+
+def interrupted(monkeypatch, cache, out, after=5):
+    """Run a table and stop it when so many jobs are done; the results that wait for others."""
+    real = sweep.run_jobs
+
+    def some(*arguments):
+        for number, each in enumerate(real(*arguments)):
+            if number == after:
+                raise KeyboardInterrupt
+            yield each
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sweep, "run_jobs", some)
+        with pytest.raises(KeyboardInterrupt):
+            run(cache, out)
+    return sorted((out / "unfinished").iterdir())
+
+
+@pytest.mark.parametrize("where", [0.02, 0.4, 0.6, 0.999])
+def test_one_flipped_bit_of_a_finished_job_is_noticed(
+    two_corpora, tmp_path, monkeypatch, capsys, where
+):
+    whole = run(two_corpora, tmp_path / "whole", "table4")
+    (kept,) = interrupted(monkeypatch, two_corpora, tmp_path / "out")
+    data = bytearray(kept.read_bytes())
+    data[int(where * len(data))] ^= 1
+    kept.write_bytes(data)
+    capsys.readouterr()
+    run(two_corpora, tmp_path / "out")
+    assert capsys.readouterr().err.count("1 finished runs in") == 1
+    again = run(two_corpora, tmp_path / "out", "table4")
+    assert again.values["rows"] == whole.values["rows"]
+
+
+def test_what_a_killed_command_was_writing_goes(two_corpora, tmp_path, monkeypatch):
+    (kept,) = interrupted(monkeypatch, two_corpora, tmp_path / "out")
+    kept.with_name(f".partial-{'0' * 32}-{kept.name}").write_bytes(b"half")
+    run(two_corpora, tmp_path / "out")
+    assert not (tmp_path / "out" / "unfinished").exists()
+
+
+def test_two_commands_over_one_folder_do_not_meet(two_corpora, tmp_path):
+    with claimed(tmp_path / "out" / "runs", print):  # noqa: SIM117
+        with pytest.raises(InputError, match="another command is at work there"):
+            run(two_corpora, tmp_path / "out", "table4", corpora=["toy"])
+
+
+def test_utterances_without_a_feature_are_left_out_of_all_experiments(two_corpora, tmp_path):
+    manifest = two_corpora.manifest("toy")
+    key = two_corpora.resolve("ge2e", manifest)
+    features = two_corpora.read(key, manifest)
+    tic = two_corpora.manifest("tic")
+    other = two_corpora.read(key, tic)
+    two_corpora.remove("ge2e")
+    for corpus, rows in ((manifest.select(manifest.ids[3:]), features), (tic, other)):
+        with two_corpora.write(key, corpus) as writer:
+            for row, id in enumerate(rows.ids):
+                if id in corpus.ids:
+                    writer.add(id, rows[row][0])
+    with pytest.raises(MissingFeaturesError):
+        run(two_corpora, tmp_path / "out", "fig4")
+    pytest.importorskip("matplotlib")
+    found = run(two_corpora, tmp_path / "out", "fig4", skip_missing=True)
+    note = "toy: 3 of 60 utterances lack a feature and were left out."
+    assert note in found.markdown
+    # The models of `mfcc` alone, which all utterances have, are of the same utterances.
+    splits = [
+        (tmp_path / "out" / "runs" / name).read_bytes()
+        for name in ("mfcc-toy/split.csv", "ge2e-toy/split.csv", "ours/split-toy.csv")
+    ]
+    assert splits[0] == splits[1] == splits[2]
+    table = run(two_corpora, tmp_path / "out", "table4", skip_missing=True)
+    assert table.markdown.count(note) == 1
+
+
+def test_runs_of_another_processor_are_noted(two_corpora, tmp_path):
+    first = run(two_corpora, tmp_path / "out", "table4")
+    (here,) = first.values["made"]["processors"]
+    assert f"Computed on {here}; ser " in first.markdown
+    path = tmp_path / "out" / "runs" / "with-toy" / "versions.json"
+    about = json.loads(path.read_text()) | {"processors": ["Abacus, no vectors"]}
+    path.write_text(json.dumps(about | {"sha256": checksum(about)}))
+    again = run(two_corpora, tmp_path / "out", "table4")
+    assert "with-toy on Abacus, no vectors" in again.markdown
+    assert "may differ by some .002" in again.markdown
+    assert again.values["rows"] == first.values["rows"]
+
+
+def test_the_preset_is_said_and_whether_anybody_chose_it(two_corpora, tmp_path):
+    changed = {"corpora": ["toy"], "overrides": QUICK}
+    paper = run(two_corpora, tmp_path / "a", "table4", preset="paper", **changed).markdown
+    assert "preset `paper` (the default) with train.epochs=1, protocol" in paper
+    strong = run(two_corpora, tmp_path / "b", "table4", preset="strong", **changed).markdown
+    assert "preset `strong` with train.epochs=1, protocol" in strong

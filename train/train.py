@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -56,7 +57,8 @@ def train(
     from .ticker import Ticker
 
     started = time.perf_counter()
-    with claimed((out or default_out(request)).resolve(), progress.say, new=out is None) as target:
+    wanted = Path(os.path.realpath(out or default_out(request)))
+    with claimed(wanted, progress.say, new=out is None) as target:
         domains = encode(load_domains(cache, [experiment], progress), [experiment])
         config = describe(experiment, domains)
 
