@@ -69,7 +69,7 @@ def main(cache_folder: Path | None, corpus: str, features: str, times: int, as_j
 
     place = ["--cache", str(cache_folder or default_cache_folder())]
     asked = ["--setting", "single", "--corpus", corpus, "--features", features]
-    train = ["train", *asked, "--set", "train.epochs=1", *place]
+    train = ["train", *asked, "--preset", "paper", "--set", "train.epochs=1", *place]
     measured: dict[str, Callable[[], float]] = {
         "ser --help": lambda: _run(_ser("--help")),
         "ser cache ls": lambda: _run(_ser("cache", "ls", *place)),

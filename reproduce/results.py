@@ -93,6 +93,8 @@ def _predictions(
             raise ValueError(f"{PREDICTIONS} has other test utterances of {corpus} than its splits")
         if list(group["truth"]) != [emotion[id] for id in split.test]:
             raise ValueError(f"{PREDICTIONS} has other emotions of {corpus} than its manifest")
+        if not set(group["predicted"]) <= position.keys():
+            raise ValueError(f"{PREDICTIONS} has emotions that {corpus} does not have")
         predicted = np.array([position[label] for label in group["predicted"]], dtype=np.int64)
         found.append(Prediction(split, predicted))
     return found

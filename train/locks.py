@@ -23,19 +23,19 @@ def held(path: Path) -> Iterator[bool]:
     """
     while True:
         descriptor = _open(path)
-        try:
-            if not _lock(descriptor):
-                yield False
-                return
-            if _is(path, descriptor):
-                try:
-                    yield True
-                finally:
-                    with suppress(OSError):  # Windows removes no file that is open
-                        path.unlink()
-                return
-            # Another one held it, and removed it after it was opened here.
-        finally:
+        free = _lock(descriptor)
+        if not free or _is(path, descriptor):
+            break
+        os.close(descriptor)  # another held it, and removed it after it was opened here
+    try:
+        yield free
+    finally:
+        if os.name == "nt":  # where no file is removed that is open
+            os.close(descriptor)
+        if free:
+            with suppress(OSError):
+                path.unlink()
+        if os.name != "nt":
             os.close(descriptor)
 
 

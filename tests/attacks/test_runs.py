@@ -392,11 +392,12 @@ def test_results_of_spoiled_runs(attack, outcome, made, tmp_path):
     experiment = resolve(request("omoe"), made[1])
     domains = load_domains(made[1], [experiment])
     whole = read_result(made[0] / "omoe", experiment, domains)
-    for case in attack(100):
+    for case in attack(40):
         folder, _ = spoiled(case, made, tmp_path, "omoe")
         if case.random() < 0.4 and (folder / "structure.json").is_file():
             path = folder / "structure.json"
-            path.write_bytes(json_text(case, json.loads(path.read_bytes())))
+            said = json.loads((made[0] / "omoe" / "structure.json").read_bytes())
+            path.write_bytes(json_text(case, said))
             with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
                 seal(folder)
         try:
