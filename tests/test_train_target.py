@@ -135,7 +135,7 @@ def test_what_killed_commands_left_hidden_goes_with_any_command_beside_it(tmp_pa
     lay_run(busy, "in the making")
     mine = tmp_path / ".partial-mine"
     lay_run(mine, "not of this kind")
-    with held(tmp_path / ".lock-other") as free:
+    with held(tmp_path / ".ser-lock-other") as free:
         assert free
         replace(tmp_path / "run")
     assert sorted(path.name for path in tmp_path.iterdir()) == [busy.name, mine.name, "run"]
@@ -254,7 +254,8 @@ def test_files_have_the_modes_that_the_user_gives_all_files(tmp_path, mask, mode
 
 
 def test_a_lock_that_was_left_by_a_killed_process_holds_nobody_up(tmp_path):
-    (tmp_path / ".lock-run").touch()
+    for name in ("run", "another"):
+        (tmp_path / f".ser-lock-{name}").touch()
     with claimed(tmp_path / "run", print):
         pass
     assert list(tmp_path.iterdir()) == []

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import stat
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -24,7 +25,10 @@ from ..files import PARTIAL, make_folder, sync, sync_folder
 from .locks import held
 from .run_folder import VERSIONS, SavedRun, is_any_run, is_run, written_by_run
 
-LOCK, REPLACED = ".lock-", ".replaced-"
+LOCK, REPLACED = ".ser-lock-", ".replaced-"
+
+ATTEMPTS = 5
+"""To claim a folder, before it is taken for claimed by another."""
 
 Say = Callable[[str], None]
 """Tells the user something that is to stay on the screen."""
@@ -75,7 +79,8 @@ def claimed(target: Path, say: Say, new: bool = False) -> Iterator[Path]:
     """
     wanted = target
     with ExitStack() as stack:
-        for number in count(2):
+        number = 1
+        for attempt in count(1):
             try:
                 make_folder(target.parent)
                 free = stack.enter_context(held(_lock(target)))
@@ -85,13 +90,17 @@ def claimed(target: Path, say: Say, new: bool = False) -> Iterator[Path]:
                 raise _unwritable(target, error) from error
             if free and not (new and os.path.lexists(target)):
                 break
-            if not new:
+            stack.close()
+            if new:
+                number += 1
+                target = wanted.with_name(f"{wanted.name}-{number}")
+            elif attempt < ATTEMPTS:
+                time.sleep(0.05)  # it may be one that looks for what killed commands left
+            else:
                 raise InputError(
                     f"--out {target}: another command is at work there; wait until it ends, or "
                     "choose another --out"
                 )
-            stack.close()
-            target = wanted.with_name(f"{wanted.name}-{number}")
         yield target
 
 
@@ -190,6 +199,11 @@ def _put_right(target: Path, say: Say) -> None:
             say(f"note: {target} was being replaced when a command was killed; it is back")
         else:
             _empty(aside, target, say)
+    for path in [target.with_name(name) for name in names if name.startswith(LOCK)]:
+        with suppress(OSError):
+            if path != _lock(target) and path.is_file() and not path.stat().st_size:
+                with held(path):  # which removes it, if nobody else holds it
+                    pass
     hidden = re.compile(re.escape(PARTIAL) + "[0-9a-f]{32}-(.+)")
     for match in filter(None, map(hidden.fullmatch, names)):
         other, path = target.with_name(match[1]), target.with_name(match[0])
