@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import InputError
+from ..terminal import plain
 from .options import cache_option, feature_names, json_option, open_cache
+from .printing import echo, echo_json
 
 if TYPE_CHECKING:
     from ..cache import Holding, Removal
@@ -51,13 +52,13 @@ def cache_ls(cache_folder: Path | None, as_json: bool) -> None:
         columns = ("feature", "key", "corpus", "utterances", "hours", "bytes", "shards", "damaged")
         blank = dict.fromkeys((*columns, "superfluous", "licence"))
         rows += [{**blank, "problem": str(problem)} for problem in left_out]
-        click.echo(json.dumps(rows, indent=2))
+        echo_json(rows)
         return
-    click.echo(f"{cache.folder}: {'empty' if not holdings else ''}".rstrip())
+    echo(f"{cache.folder}: {'empty' if not holdings else ''}".rstrip())
     for holding in holdings:
-        click.echo(f"  {_line(holding)}")
+        echo(f"  {_line(holding)}")
     for problem in left_out:
-        click.echo(f"  left out: {problem}")
+        echo(f"  left out: {problem}")
 
 
 def _line(holding: Holding) -> str:
@@ -97,12 +98,12 @@ def cache_verify(cache_folder: Path | None, as_json: bool) -> None:
             "bytes": report.bytes,
             "problems": [{"path": str(p.path), "reason": p.reason} for p in report.problems],
         }
-        click.echo(json.dumps(found, indent=2))
+        echo_json(found)
     else:
         for problem in report.problems:
-            click.echo(str(problem))
+            echo(str(problem))
         verdict = "all whole" if report.whole else f"{len(report.problems)} damaged"
-        click.echo(
+        echo(
             f"{cache.folder}: {report.shards} shards, {report.utterances} utterances, "
             f"{report.bytes / 1e6:.1f} MB checked: {verdict}"
         )
@@ -126,10 +127,10 @@ def cache_rm(feature: str, corpus: str | None, yes: bool, cache_folder: Path | N
     if not yes:
         if not sys.stdin.isatty():
             raise InputError(f"this would remove {what}. --yes does so without asking")
-        if not click.confirm(f"remove {what}?", err=True):
-            click.echo("nothing was removed")
+        if not click.confirm(plain(f"remove {what}?"), err=True):
+            echo("nothing was removed")
             return
-    click.echo(f"removed {_shards(removal.carry_out())}")
+    echo(f"removed {_shards(removal.carry_out())}")
 
 
 @cache_group.command("gc")
@@ -148,14 +149,14 @@ def cache_gc(dry_run: bool, cache_folder: Path | None) -> None:
         found = cache.collect(dry_run, lambda path: bar.show(f"checking {path.name}"))
     verb = "would remove" if dry_run else "removed"
     for removal in found.removals:
-        click.echo(
+        echo(
             f"{verb} {_shards(removal)}, of {removal.key.feature}@{removal.key.hash[:8]} "
             f"({_corpora(removal)}): others hold the same"
         )
     if found.leftovers:
-        click.echo(f"{verb} {_counted(len(found.leftovers), 'file')} of killed writers")
+        echo(f"{verb} {_counted(len(found.leftovers), 'file')} of killed writers")
     if not found.removals and not found.leftovers:
-        click.echo(f"{cache.folder}: nothing to remove")
+        echo(f"{cache.folder}: nothing to remove")
 
 
 def _shards(removal: Removal) -> str:

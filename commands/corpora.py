@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from .options import (
     open_cache,
     split_names,
 )
+from .printing import complain, echo, echo_json
 
 if TYPE_CHECKING:
     from ..manifests import BadFile, Build, Manifest
@@ -78,19 +78,19 @@ def corpora(as_json: bool, cache_folder: Path | None) -> None:
             }
         )
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        echo_json(rows)
         return
     for row in rows:
         found = (
             f"audio in {row['root']}" if row["root"] else f"audio: set {root_variable(row['name'])}"
         )
-        click.echo(f"{row['name']:9} {row['title']}")
+        echo(f"{row['name']:9} {row['title']}")
         if row["url"]:
-            click.echo(
+            echo(
                 f"{'':9} {row['language']}, {row['utterances']} utterances; "
                 f"licence: {row['licence']}; {row['url']}"
             )
-        click.echo(f"{'':9} {found}; {'in the cache' if row['cached'] else 'not in the cache'}")
+        echo(f"{'':9} {found}; {'in the cache' if row['cached'] else 'not in the cache'}")
 
 
 @click.group()
@@ -115,11 +115,11 @@ def manifest_build(corpus: str, out: Path | None, overwrite: bool, **source: Any
             "--overwrite"
         )
     build.manifest.save(target)
-    click.echo(
+    echo(
         f"{target}: {len(build.manifest)} utterances, {build.manifest.hours:.2f} h, "
         f"manifest {build.manifest.id}"
     )
-    click.echo("  " + ", ".join(f"{k} {v}" for k, v in build.manifest.counts().items()))
+    echo("  " + ", ".join(f"{k} {v}" for k, v in build.manifest.counts().items()))
     report_bad(build.bad, corpus_root(corpus, source["root"], source["csv"]))
 
 
@@ -144,7 +144,7 @@ def manifest_check(file: Path, as_json: bool) -> None:
 
     found = Manifest.load(file)
     for note in found.notes:
-        click.echo(f"warning: {note}", err=True)
+        complain(f"warning: {note}")
     if as_json:
         summary = {
             "corpus": found.corpus,
@@ -154,10 +154,10 @@ def manifest_check(file: Path, as_json: bool) -> None:
             "id": found.id,
             "emotions": found.counts(),
         }
-        click.echo(json.dumps(summary, indent=2))
+        echo_json(summary)
         return
-    click.echo(f"{file}: {found.corpus}, {len(found)} utterances, {found.hours:.2f} h: sound")
-    click.echo("  " + ", ".join(f"{k} {v}" for k, v in found.counts().items()))
+    echo(f"{file}: {found.corpus}, {len(found)} utterances, {found.hours:.2f} h: sound")
+    echo("  " + ", ".join(f"{k} {v}" for k, v in found.counts().items()))
 
 
 def scan(
@@ -215,12 +215,12 @@ def report_bad(
 
     new = BadFileMemory.default().remember(root, bad, scope)
     if new:
-        click.echo(f"{_bad_files(len(new))}, left out:", err=True)
+        complain(f"{_bad_files(len(new))}, left out:")
         for file in new:
-            click.echo(f"  {file.path}: {file.reason}", err=True)
+            complain(f"  {file.path}: {file.reason}")
     if len(bad) > len(new):
         known = _bad_files(len(bad) - len(new), "more " if new else "")
-        click.echo(f"{known}, known before, left out", err=True)
+        complain(f"{known}, known before, left out")
     if new:
         raise click.exceptions.Exit(BAD_FILES)
 
@@ -274,7 +274,7 @@ def extract(
             raise InputError("--manifest takes the place of --csv, --language and --option")
         build = Build(Manifest.load(manifest_file), [], [])
         for told in build.manifest.notes:
-            click.echo(f"warning: {told}", err=True)
+            complain(f"warning: {told}")
         if build.manifest.corpus != corpus:
             raise InputError(f"{manifest_file} is of {build.manifest.corpus}, not of {corpus}")
         replace = True
@@ -287,7 +287,7 @@ def extract(
     utterances = with_known_ids(cache, build.manifest)
     note = store_manifest(cache, utterances, replace)
     if note:
-        click.echo(f"note: {note}", err=True)
+        complain(f"note: {note}")
     with Progress() as bar:
 
         def progress(done: int, total: int, seconds: float) -> None:
@@ -306,12 +306,10 @@ def extract(
     for name, computed in report.computed.items():
         there = computed + report.present[name]
         missing = "nothing was missing" if not computed and there == total else f"{computed} new"
-        click.echo(f"{corpus} {keys[name].feature}: {there} of {total} cached, {missing}")
+        echo(f"{corpus} {keys[name].feature}: {there} of {total} cached, {missing}")
     if any(report.computed.values()):
         hours, speed = report.audio_seconds / 3600, report.audio_seconds / report.seconds
-        click.echo(
-            f"{hours:.2f} h of audio in {report.seconds:.1f} s, {speed:.0f}x real time", err=True
-        )
+        complain(f"{hours:.2f} h of audio in {report.seconds:.1f} s, {speed:.0f}x real time")
 
     def scope(bad: BadFile) -> str:
         """The key of the feature that a file is bad for, as the reason begins with its name."""

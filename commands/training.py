@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from .options import (
     open_cache,
     split_names,
 )
+from .printing import echo, echo_json
 
 if TYPE_CHECKING:
     from ..cache import Cache
@@ -162,10 +162,10 @@ def train(
     from ..train.report import describe_run
 
     if as_json:
-        click.echo(json.dumps(run.metrics, indent=2))
+        echo_json(run.metrics)
     else:
-        click.echo(describe_run(run.metrics))
-        click.echo(f"\n{run.folder}: {', '.join(sorted(p.name for p in run.folder.iterdir()))}")
+        echo(describe_run(run.metrics))
+        echo(f"\n{run.folder}: {', '.join(sorted(p.name for p in run.folder.iterdir()))}")
 
 
 @click.command()
@@ -212,10 +212,10 @@ def reproduce(
 
         found = reproduce(order, cache, out or default_out(order), command, bar)
     if as_json:
-        click.echo(json.dumps(found.values, indent=2))
+        echo_json(found.values)
     else:
-        click.echo(found.markdown)
-        click.echo(f"{found.files[0].parent}: {', '.join(path.name for path in found.files)}")
+        echo(found.markdown)
+        echo(f"{found.files[0].parent}: {', '.join(path.name for path in found.files)}")
 
 
 @click.command()
@@ -236,7 +236,7 @@ def demo(out: Path, as_json: bool) -> None:
     with Progress() as bar:
         runs = run_demo(out, bar)
     if as_json:
-        click.echo(json.dumps(runs, indent=2))
+        echo_json(runs)
     else:
-        click.echo(comparison_table(runs))
-        click.echo(f"\n{NOTICE}")
+        echo(comparison_table(runs))
+        echo(f"\n{NOTICE}")

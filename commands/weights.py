@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from ..errors import InputError
 from .options import json_option
+from .printing import echo, echo_json
 
 
 @click.group("weights")
@@ -40,20 +39,20 @@ def weights_ls(as_json: bool) -> None:
             }
             for holding in holdings
         ]
-        click.echo(json.dumps(rows, indent=2))
+        echo_json(rows)
         return
-    click.echo(f"{weights_folder()}:")
+    echo(f"{weights_folder()}:")
     for holding in holdings:
         about = "" if holding.hash else "about "
         size = f"{about}{holding.size / 1e6:.0f} MB" if holding.size else "size unknown"
         sha = f"  sha256 {holding.hash[:12]}" if holding.hash else ""
-        click.echo(f"  {holding.weights.feature:36} {holding.state:8} {size:>14}{sha}")
-        click.echo(f"    {holding.weights.url}; licence: {holding.licence}")
+        echo(f"  {holding.weights.feature:36} {holding.state:8} {size:>14}{sha}")
+        echo(f"    {holding.weights.url}; licence: {holding.licence}")
         if holding.first_seen:
-            click.echo(f"    first seen {holding.first_seen}, nothing to compare with")
+            echo(f"    first seen {holding.first_seen}, nothing to compare with")
         if holding.state == "damaged":
-            click.echo(f"    NOT the bytes that are known or were recorded: {holding.problem}")
-            click.echo(f"    remove {holding.path}, and fetch it again")
+            echo(f"    NOT the bytes that are known or were recorded: {holding.problem}")
+            echo(f"    remove {holding.path}, and fetch it again")
 
 
 @weights_group.command("fetch")
@@ -81,7 +80,7 @@ def weights_fetch(names: tuple[str, ...], revision: str | None) -> None:
 
         path = fetch(weights, progress, revision=revision)
         bar.close()
-        click.echo(f"{weights.feature}: {path}")
+        echo(f"{weights.feature}: {path}")
         holding = find_holding(weights)
         if holding.first_seen:
             bar.say(

@@ -115,11 +115,10 @@ def test_commands_print_in_one_way_only():
     ],
 )
 def test_limits_of_the_system_are_told_in_words(error, says, monkeypatch):
-    @click.command("fail")
     def fail() -> None:
         raise error
 
-    monkeypatch.setitem(main.commands, "fail", fail)
+    monkeypatch.setitem(main.commands, "fail", click.Command("fail", callback=fail))
     result = run("fail")
     assert result.exit_code == 1
     assert says in result.stderr
