@@ -17,7 +17,7 @@ from .findings import confounded_speakers, same_audio, two_genders, wrong_counts
 from .fingerprint import FINGERPRINT, fingerprint
 from .manifest import COLUMNS, Manifest
 from .names import check_corpus_name, check_language, did_you_mean, listing
-from .paths import audio_path, describe, printable
+from .paths import audio_path, describe
 from .probes import Probe, ProbeCache, Stamp, stamp
 from .text import plain
 
@@ -80,9 +80,7 @@ def build_manifest(
     good = [entry for entry in scan.entries if entry.id in probes]
     if not good:
         reasons = listing((f"{file.path}: {file.reason}" for file in bad), 3)
-        raise InputError(
-            f"{corpus}: none of {len(bad)} files in {printable(folder)} can be used: {reasons}"
-        )
+        raise InputError(f"{corpus}: none of {len(bad)} files in {folder} can be used: {reasons}")
     manifest = _manifest(corpus, scan.language, good, probes)
     warnings = [
         *scan.notes,
@@ -112,9 +110,9 @@ def _root(corpus: str, root: Path | None, csv: Path | None) -> Path:
         raise InputError(f"where is {corpus}? Give --root DIR, or set {root_variable(corpus)}")
     if not root.is_dir():
         raise InputError(
-            f"{printable(root)} is a file; the root of {corpus} is a folder"
+            f"{root} is a file; the root of {corpus} is a folder"
             if root.exists()
-            else f"no such folder: {printable(root)}; expected the root of {corpus}"
+            else f"no such folder: {root}; expected the root of {corpus}"
         )
     return root
 
@@ -141,7 +139,7 @@ def _scan(
     scan = known.scan(root, options)
     if not scan.entries:
         raise InputError(
-            f"found no {known.title} in {printable(root)}: expected there {known.layout} "
+            f"found no {known.title} in {root}: expected there {known.layout} "
             f"(or .flac, .aiff); saw {describe(root)}. Where to get it: {known.url}"
         )
     first: dict[str, Entry] = {}

@@ -9,7 +9,7 @@ from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from urllib.parse import unquote, urlsplit
 
 from .missing import is_missing
-from .paths import audio_path, composed_path, exists, is_inside, printable, stored_path
+from .paths import audio_path, composed_path, exists, is_inside, stored_path
 
 
 class OutsideError(ValueError):
@@ -70,7 +70,7 @@ def outside_root(paths: Sequence[str], root: Path) -> str:
     if not fits:
         return f"{there} of them exist. Write all paths relative to one folder, and give it: --root"
     missing = f", where {there} of them exist" if there < len(outside) else ""
-    return f"Their common folder is {printable(common)}{missing}: --root {shlex.quote(str(common))}"
+    return f"Their common folder is {common}{missing}: --root {shlex.quote(str(common))}"
 
 
 def _absolute(written: str) -> PurePath | None:
@@ -102,4 +102,4 @@ def _relative(path: PurePath, root: Path) -> str:
     found = next((tail for tail in tails if exists(root / tail)), None)
     if found is None:
         return "Write paths relative to the folder that holds the audio here, and give it: --root"
-    return f"Write paths relative to {printable(root)}: {str(found)!r} is there"
+    return f"Write paths relative to {root}: {str(found)!r} is there"

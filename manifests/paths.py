@@ -11,7 +11,7 @@ import os
 import re
 import unicodedata
 from functools import lru_cache
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from ..errors import InputError
 
@@ -165,20 +165,15 @@ def _children(folder: Path) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as children:
             found = [child for child in children if not child.name.startswith(".")]
     except OSError as error:
-        raise InputError(f"cannot read the folder {printable(folder)}: {error.strerror}") from error
+        raise InputError(f"cannot read the folder {folder}: {error.strerror}") from error
     return sorted(
         (child for child in found if child.name != "__MACOSX"), key=lambda child: child.name
     )
 
 
-def printable(path: PurePath) -> str:
-    """Write any path so that it can be printed, whatever bytes its name has."""
-    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 def describe(folder: Path, limit: int = 5) -> str:
     """Say in a few words what a folder holds, for messages about a wrong root."""
-    names = sorted(printable(PurePath(child.name)) for child in folder.iterdir())
+    names = sorted(child.name for child in folder.iterdir())
     if not names:
         return "nothing: the folder is empty"
     more = f" and {len(names) - limit} more" if len(names) > limit else ""

@@ -15,12 +15,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..files import atomic_text
+from ..files import atomic_text, read_regular
 from .audio import HASH_DIGITS
 from .fingerprint import is_fingerprint
 
 FORMAT = 2
 """To be raised whenever `read_audio` refuses other files, or a hash or fingerprint is other."""
+
+_MOST_BYTES = 1 << 30
+_UNUSED = 180 * 86_400.0
+"""Seconds."""
 
 _SETTLED = 3_000_000_000
 """Nanoseconds. A file changed this recently could change again within the clock's resolution."""
@@ -67,10 +71,11 @@ class ProbeCache:
     def load(self, root: Path) -> dict[str, tuple[Stamp, Probe]]:
         """Give what is known of a root's files, by stored path; whatever is odd is left out."""
         try:
-            content = json.loads(self._file(root).read_bytes())
+            content = json.loads(read_regular(self._file(root), _MOST_BYTES))
             if content["format"] != FORMAT or content["root"] != str(root.resolve()):
                 return {}
             files = dict(content["files"])
+            self._file(root).touch()
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return {}
         known = {path: _parse(record) for path, record in files.items()}
@@ -87,12 +92,25 @@ class ProbeCache:
         content = {"format": FORMAT, "root": str(root.resolve()), "files": files}
         try:
             atomic_text(self._file(root), json.dumps(content, indent=0) + "\n")
+            forget_unused(self.folder)
         except OSError:
             return
 
     def _file(self, root: Path) -> Path:
         name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:16]
         return self.folder / f"{name}.json"
+
+
+def forget_unused(folder: Path) -> None:
+    """Remove what was remembered of corpora that were not used for half a year.
+
+    Raises:
+        OSError: the folder cannot be read or written.
+    """
+    oldest = time.time() - _UNUSED
+    for path in folder.iterdir():
+        if path.name.endswith(".json") and path.lstat().st_mtime < oldest:
+            path.unlink(missing_ok=True)
 
 
 def _parse(record: object) -> tuple[Stamp, Probe] | None:

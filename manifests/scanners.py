@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..files import read_regular
 from .entries import Entry, Scan
 from .names import listing
-from .paths import audio_files, printable, stored_path
+from .paths import audio_files, stored_path
 
 Options = Mapping[str, str]
 Scanner = Callable[[Path, Options], Scan]
@@ -216,8 +216,7 @@ def scan_iemocap(root: Path, options: Options) -> Scan:
     """
     if re.fullmatch(r"Session\d+", root.resolve().name) and (root / "sentences").is_dir():
         raise InputError(
-            f"{printable(root)} is one session of IEMOCAP; "
-            "give the folder that holds Session1 to Session5"
+            f"{root} is one session of IEMOCAP; give the folder that holds Session1 to Session5"
         )
     entries: list[Entry] = []
     for session in _session_folders(root):
@@ -255,7 +254,7 @@ def _iemocap_turns(root: Path, session: PurePath, labels: Path) -> list[Entry]:
     try:
         text = read_regular(labels, MOST_BYTES).decode("utf-8", "replace")
     except OSError as error:
-        raise InputError(f"cannot read {printable(labels)}: {error.strerror}") from error
+        raise InputError(f"cannot read {labels}: {error.strerror}") from error
     lines = text.splitlines()
     for number, line in enumerate(lines, 1):
         if not line.startswith("["):  # header, blank, and the annotators' C- and A- lines
@@ -264,7 +263,7 @@ def _iemocap_turns(root: Path, session: PurePath, labels: Path) -> list[Entry]:
         turn = _TURN.fullmatch(fields[1]) if len(fields) >= 3 else None
         if turn is None:
             raise InputError(
-                f"{printable(labels)}, line {number}: expected '[start - end]', a turn such as "
+                f"{labels}, line {number}: expected '[start - end]', a turn such as "
                 f"Ses01F_impro01_F000, the emotion, between tabs; got {line[:80]!r}"
             )
         emotion = _IEMOCAP_EMOTIONS.get(fields[2])

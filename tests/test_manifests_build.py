@@ -1,6 +1,7 @@
 """Building manifests from real small audio: known corpora, one's own, bad files, and the memory."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -336,6 +337,21 @@ def test_what_changed_is_decoded_again(emodb, memory, decoded):
     again = build_manifest("emodb", emodb, known=memory).manifest
     assert sorted(decoded) == ["03a01Fa.wav", "11a01Fa.wav"]
     assert again.table["audio_hash"][0] == read_audio(changed).sha
+
+
+def test_corpora_that_are_used_no_longer_are_forgotten(emodb, memory):
+    build_manifest("emodb", emodb, known=memory)
+    (own,) = memory.folder.iterdir()
+    long_ago = own.with_name("0123456789abcdef-bad.json")
+    long_ago.write_text("{}")
+    other = own.with_name("notes.txt")
+    other.write_text("not ours")
+    for path in (own, long_ago, other):
+        os.utime(path, (0, 0))
+    build_manifest("emodb", emodb, known=memory)
+    speak(emodb / "wav" / "03a01Fa.wav", 77)
+    build_manifest("emodb", emodb, known=memory)
+    assert sorted(memory.folder.iterdir()) == [own, other]
 
 
 def test_files_of_this_moment_are_not_trusted(emodb, memory, decoded, monkeypatch):

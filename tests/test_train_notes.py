@@ -7,9 +7,10 @@ from .conftest import toy_manifest
 
 
 def manifest(emotions):
-    """Utterances u000, u001, ... with these emotions."""
+    """Utterances u000, u001, ... with these emotions, by unknown speakers."""
     table = toy_manifest(utterances=len(emotions)).table.copy()
     table["emotion"] = list(emotions)
+    table["speaker"] = ""
     return Manifest(pd.DataFrame(table))
 
 
@@ -66,3 +67,17 @@ def test_a_corpus_of_whole_classes_needs_no_note():
     assert notes_on_splits(manifest(FEAR[:12]), [split([3, 4, 9, 10], every)]) == []
     assert left_out(10, 0) == []
     assert left_out(10, 2) == ["2 of 12 utterances lack a feature and were left out."]
+
+
+def test_what_is_odd_about_the_speakers_is_said():
+    table = manifest(["anger", "fear"] * 6).table
+    nested = Manifest(table.assign(speaker=table["emotion"], gender=["female", "male"] * 6))
+    notes = notes_on_splits(nested, [split(range(6), range(6, 12))])
+    assert notes == [
+        "Every speaker has one emotion only: what is learned and measured here may be who speaks, "
+        "and not how."
+    ]
+    both = Manifest(table.assign(speaker="s1", gender=["female"] * 6 + ["male"] * 6))
+    (note,) = notes_on_splits(both, [split(range(6), range(6, 12))])
+    assert note.startswith("Speakers with more than one gender")
+    assert note.endswith("s1 (female, male).")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from ..manifests import Manifest, Split
+from ..manifests import Manifest, Split, confounded_speakers, two_genders
 from ..manifests.names import listing
 
 FEWEST = 3
@@ -14,7 +14,9 @@ FEWEST = 3
 
 def notes_on_splits(manifest: Manifest, splits: Sequence[Split]) -> list[str]:
     """Everything that is to be known of a corpus and its splits beside the numbers."""
-    return [*_training(manifest, splits), *_testing(manifest, splits)]
+    people = [*manifest.notes, *two_genders(manifest), *confounded_speakers(manifest)]
+    about = [f"{each[:1].upper()}{each[1:]}." for each in people]
+    return [*about, *_training(manifest, splits), *_testing(manifest, splits)]
 
 
 def left_out(used: int, skipped: int) -> list[str]:
