@@ -107,7 +107,10 @@ class StoredFeatures:
         """
         if not 0 <= index < len(self):
             raise IndexError(index)
-        return self._looking_again(lambda: self._one(index))
+        try:
+            return self._one(index)
+        except GoneError:
+            return self._looking_again(lambda: self._one(index))
 
     def _one(self, index: int) -> npt.NDArray[np.floating[Any]]:
         start = self._begin[index]

@@ -137,6 +137,10 @@ def read_key(folder: Path) -> FeatureKey | None:
         text = read_file(path, cache, 4 * MAX_KEY_BYTES)
     except GoneError:
         return _key_of_shards(folder)
+    except SerError as error:
+        raise SerError(
+            f"{error}. Remove it, or mend who may read it: the shards beside it carry the key too"
+        ) from error
     try:
         key = FeatureKey.from_json(text.decode("utf-8"))
         reason = None if key.folder == folder.name else f"is the key of the folder {key.folder}"

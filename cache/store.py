@@ -25,7 +25,7 @@ from .folders import (
 )
 from .holdings import Holding, look_at
 from .indices import Indices
-from .keys import FeatureKey
+from .keys import FeatureKey, slug
 from .opening import check_own, enough_memory
 from .publish import check_writable, write_error
 from .removal import Collection, Removal, collect
@@ -375,11 +375,16 @@ class Cache:
             for key in self.keys()
             if corpus in self._by_corpus(key)
         )
-        return (
+        text = (
             f"{', '.join(features)} of {corpus}: not in the cache {self.folder} (there for "
             f"{corpus}: {here or 'nothing'}){self._unusable()}. "
-            f"Run: {self._command(corpus, ','.join(specs))}"
         )
+        slugs = {slug(spec) for spec in specs}
+        for problem in self.left_out():
+            folder = problem.path.relative_to(self.folder / "features").parts[0]
+            if folder.rpartition("-")[0] in slugs:  # extracting it again would change nothing
+                return f"{text}{problem}"
+        return f"{text}Run: {self._command(corpus, ','.join(specs))}"
 
     def _counted(self, key: FeatureKey, manifest: Manifest) -> str:
         try:

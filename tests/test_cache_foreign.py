@@ -115,8 +115,11 @@ def test_one_foreign_key_stops_no_other_feature(
     assert [holding.key for holding in cache.listing()] == [VECTOR]
     assert [problem.path for problem in cache.verify().problems] == [path]
     same(cache, cache.resolve("ge2e", manifest), manifest, rows)
-    with pytest.raises(MissingFeaturesError, match=r"not to be used: .*key\.json, see"):
+    with pytest.raises(MissingFeaturesError, match=r"key\.json: .*(Delete|Remove)") as caught:
         cache.resolve("mfcc", manifest)
+    assert "ser extract" not in str(caught.value)  # which would find that nothing is missing
+    with pytest.raises(MissingFeaturesError, match=r"key\.json, see .*Run: ser extract"):
+        cache.resolve("logmel", manifest)
     with pytest.raises(InputError, match=r"not to be used: .*key\.json, see"):
         cache.remove("mfcc")
     cache.collect()
@@ -136,7 +139,7 @@ def test_ls_says_what_it_left_out(cache: Cache) -> None:
         assert done.exit_code == 0
         return done.stdout
 
-    assert f"left out: {path}: cannot be read (it is not a regular file)" in ls()
+    assert f"left out: {path}: cannot be read (it is not a regular file). Remove it" in ls()
     rows = json.loads(ls("--json"))
     assert [(row["feature"], row["problem"] is None) for row in rows] == [
         ("ge2e", True),
