@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -14,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import AudioError, InputError, SerError
-from ..files import read_regular
 from .audio import RATE
 from .backbone import Array, Backbone, Value
+from .model_folder import read_json
 from .packages import need
 from .settings import Check, Flag, Number, Whole, Word, read_settings
 from .weights import ALLOSAURUS, digest, locate
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 _FULL_SCALE = 32768
 _FILES = ("am_config.json", "model.pt", "pm_config.json")
 """Those of a model's folder that change a number; the phone inventories name them only."""
-_MOST_JSON = 1 << 20
 _FRONT: Mapping[str, Check] = {
     "model": Word(None, ("mfcc_hires",)),
     "backend": Word(None, ("numpy",)),
@@ -170,30 +168,13 @@ def _front_settings(path: Path) -> tuple[tuple[str, Any], ...]:
         SerError: it cannot be read, or makes no sense.
     """
     try:
-        given = read_config(path)
+        given = read_json(path.parent, path.name, "an Allosaurus model")
         settings = read_settings(given, _FRONT)
     except ValueError as error:
         raise SerError(f"{path}: not the front end of Allosaurus ({error})") from error
     if missing := [name for name in _FRONT if settings[name] is None and name not in given]:
         raise SerError(f"{path}: not the front end of Allosaurus ({missing[0]} is missing)")
     return tuple(settings.items())
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """The names and values of one of a model's JSON files.
-
-    Raises:
-        SerError: it cannot be read or is damaged.
-    """
-    try:
-        values = json.loads(read_regular(path, _MOST_JSON, below=path.parent))
-    except OSError as error:
-        raise SerError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        raise SerError(f"{path}: damaged: not valid JSON ({str(error)[:200]})") from error
-    if not isinstance(values, dict):
-        raise SerError(f"{path}: damaged: expected names and values")
-    return values
 
 
 @cache

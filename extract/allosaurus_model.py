@@ -11,9 +11,9 @@ import torch
 from ..checkpoints import load_state, read_checkpoint
 from ..device import inference, torch_device
 from ..errors import SerError
-from .allosaurus import read_config
 from .backbone import Array
 from .bilstm import PaddedBiLstm
+from .model_folder import read_json
 from .packages import need
 
 SIZES = {"feat_size": 120, "hidden_size": 320, "layer_size": 5, "phone_size": 230}
@@ -68,7 +68,7 @@ class PhoneRecogniser:
 
 def _read_sizes(path: Path) -> Namespace:
     """The architecture, and nothing else; one of other sizes would not be what the key says."""
-    found = read_config(path)
+    found = read_json(path.parent, path.name, "an Allosaurus model")
     if found.get("feat_size") == -1:  # then it stands by corpus and feature
         try:
             found["feat_size"] = next(iter(next(iter(found["feat_size_dict"].values())).values()))

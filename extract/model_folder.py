@@ -119,8 +119,11 @@ def model_files(folder: Path) -> list[str]:
     return sorted({*parts, *index, *there})
 
 
-def read_json(folder: Path, name: str) -> dict[str, Any]:
+def read_json(folder: Path, name: str, what: str = "a transformers model") -> dict[str, Any]:
     """The names and values of a JSON file of a model's folder.
+
+    Args:
+        what: the model, for messages.
 
     Raises:
         SerError: it is missing, damaged, too long, or no file of this folder.
@@ -129,7 +132,7 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
     try:
         values = json.loads(read_regular(path, _MOST_JSON, bounds(folder)))
     except FileNotFoundError:
-        raise SerError(f"{path}: missing; expected the folder of a transformers model") from None
+        raise SerError(f"{path}: missing; expected the folder of {what}") from None
     except OSError as error:
         raise SerError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:

@@ -9,12 +9,11 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from functools import partial
 
 import torch
 
-from ..cores import cores
+from ..cores import cores, one_torch_thread
 from ..errors import SerError
 from .jobs import Domains, EpochDone, Job, Outcome, run_job
 from .processes import worker_context
@@ -47,7 +46,7 @@ def run_jobs(
     workers = min(workers, sum(job.config is not None for job in jobs))
     if workers <= 1:
         there = {corpus: domain.to(device) for corpus, domain in domains.items()}
-        with one_thread():
+        with one_torch_thread():
             yield from ((job, run_job(there, job, epoch_done)) for job in jobs)
         return
     context = worker_context()
@@ -95,17 +94,6 @@ def side_by_side(domains: Domains, device: torch.device) -> int:
     free, _ = torch.cuda.mem_get_info(device)
     features = sum(each.bytes for each in domains.values())
     return max(1, min(cores(), int(free / (features + SPARE))))
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch use a single thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 _work: tuple[Domains, EpochDone] | None = None
