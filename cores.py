@@ -6,6 +6,11 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 
 def cores() -> int:
@@ -22,10 +27,16 @@ def one_thread() -> Iterator[None]:
     Sums that threads share are added in another order for every number of threads. torch counts
     where it is imported already.
     """
+    with _libraries(len(sys.modules)).limit(limits=1, user_api="blas"), one_torch_thread():
+        yield
+
+
+@lru_cache(maxsize=1)
+def _libraries(modules: int) -> ThreadpoolController:
+    """What can be held to one thread, looked for again when there are more modules than before."""
     from threadpoolctl import ThreadpoolController
 
-    with ThreadpoolController().limit(limits=1, user_api="blas"), one_torch_thread():
-        yield
+    return ThreadpoolController()
 
 
 @contextmanager

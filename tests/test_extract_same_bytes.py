@@ -21,7 +21,7 @@ from ser.tests.speech_models import FAMILIES, write_allosaurus, write_speech_mod
 from ser.tests.stand_ins import write_byol, write_wav2vec
 from ser.tests.test_extract_pipeline import write_corpus
 
-FILES = int(os.environ.get("SER_TEST_FILES", "40"))
+FILES = int(os.environ.get("SER_TEST_FILES", "30"))
 FEW = max(6, FILES // 8)
 """For models that take long."""
 FRONT = ["mfcc", "logmel", "ge2e", "ge2e_mel"]
