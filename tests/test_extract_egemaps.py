@@ -53,7 +53,7 @@ def test_too_short():
 def test_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "opensmile", None)
     egemaps._smile.cache_clear()
-    with pytest.raises(MissingPackageError, match=r'package opensmile .*"ser\[egemaps\]"'):
+    with pytest.raises(MissingPackageError, match=r"package opensmile .*\[egemaps\]"):
         make_backbone("egemaps").prepare(NOISE)
 
 

@@ -40,7 +40,9 @@ def models(tmp_path_factory):
 
 def noise(seconds, seed=0):
     rng = np.random.default_rng(seed)
-    return (0.05 * np.cumsum(rng.normal(size=int(16000 * seconds)))).clip(-1, 1).astype("f4")
+    walk = np.cumsum(rng.normal(size=int(16000 * seconds)))
+    walk -= walk.mean()
+    return (0.5 * walk / np.abs(walk).max()).astype("f4")
 
 
 def utterances(count, longest=2.0):

@@ -105,7 +105,8 @@ def test_train_takes_the_name_that_extract_took(cached, model):
 
 
 def test_cache_rm_takes_it_too(cached, model):
-    result = ser("cache", "rm", f"hf:{model}:dtype=float16:layer=2", "--cache", cached.folder)
+    name = f"hf:{model}:dtype=float16:layer=2"
+    result = ser("cache", "rm", name, "--yes", "--cache", cached.folder)
     assert (result.exit_code, result.stdout.startswith("removed 1 shard")) == (0, True)
 
 

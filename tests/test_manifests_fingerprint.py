@@ -385,7 +385,7 @@ def test_the_column_is_kept_checked_and_no_part_of_the_id(texts, tmp_path):
         each.save(tmp_path / f"{number}.csv")
         assert Manifest.load(tmp_path / f"{number}.csv").table.equals(each.table)
     for wrong in ("x", "1.5E+07", texts[0][0] + "A"):
-        with pytest.raises(InputError, match=r"row 1: .* is no fingerprint"):
+        with pytest.raises(InputError, match=r"rows 1, 2.* is no fingerprint"):
             Manifest(manifest.table.assign(fingerprint=wrong))
     later = manifest.table.assign(age="31")[[*bare.table.columns, "age", FINGERPRINT]]
     assert list(Manifest(later).table.columns)[-2:] == [FINGERPRINT, "age"]
