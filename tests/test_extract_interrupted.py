@@ -14,6 +14,7 @@ import soundfile
 from ser.cache import Cache
 from ser.extract import extract, make_backbone
 from ser.manifests import Manifest, read_audio
+from ser.signals import handled
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="process groups and signals")
 
@@ -75,7 +76,9 @@ def run(corpus, folder, how, at):
     command = [sys.executable, str(folder / "script.py"), str(folder), how, str(at)]
     # Into a file: workers that stay behind would keep a pipe open.
     with (folder / "stderr").open("wb") as stderr:
-        process = subprocess.Popen(command, stderr=stderr, start_new_session=True)
+        # Where this is run in the background, the signal may be ignored here, and would be there.
+        with handled({signal.SIGINT: signal.default_int_handler}):
+            process = subprocess.Popen(command, stderr=stderr, start_new_session=True)
         code = process.wait(timeout=120)
     assert group_ends(process.pid), "worker processes stay behind"
     return code, (folder / "stderr").read_text()

@@ -19,6 +19,7 @@ from ser.device import torch_device
 from ser.errors import InputError, LeakError, MissingFeaturesError, SerError
 from ser.manifests import Manifest
 from ser.progress import Progress
+from ser.signals import handled
 from ser.train.config import load_config
 from ser.train.data import load_domain, ordered_batches
 from ser.train.evaluate import probabilities
@@ -315,12 +316,14 @@ def test_nothing_goes_on_after_an_interrupted_training(toy_cache, tmp_path, kill
     command = [sys.executable, "-c", "from ser.cli import main; main()", *arguments]
     temporary = tmp_path / "cache" / "tmp"
     temporary.mkdir()
-    process = subprocess.Popen(
-        command,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        env={**os.environ, "TMPDIR": str(temporary)},
-    )
+    # Where this is run in the background, the signal may be ignored here, and would be there.
+    with handled({signal.SIGINT: signal.default_int_handler}):
+        process = subprocess.Popen(
+            command,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            env={**os.environ, "TMPDIR": str(temporary)},
+        )
     group = os.getpgid(process.pid)
     deadline = time.monotonic() + 120
     while len(children(group)) < 4 and time.monotonic() < deadline:  # main, tracker, two workers
