@@ -17,6 +17,7 @@ from ..train.experiment import Experiment, digest
 from ..train.jobs import Job, Outcome
 from ..train.load import encode, load_domains
 from ..train.pool import run_jobs
+from ..train.record import write_json
 from ..train.run_folder import VERSIONS, SavedRun, is_run
 from ..train.software import software
 from ..train.target import check_target, check_writable, claimed, new_folder
@@ -164,7 +165,7 @@ class Sweep:
                     for file in run.sums:
                         with run.file(file) as source, (copy / file).open("wb") as target:
                             shutil.copyfileobj(source, target)
-                    (copy / VERSIONS).write_bytes((other / VERSIONS).read_bytes())
+                    write_json(copy / VERSIONS, dict(run.about))
                 return
 
     def note_versions(self, name: str) -> None:
