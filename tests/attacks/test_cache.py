@@ -274,7 +274,7 @@ def store(case, file, name, value, outside):
     elif way == "soft":
         file[name] = h5py.SoftLink(case.choice([f"/{name}", "/frames", "/"]))
     elif way == "huge":
-        shape = (1 << case.choice([30, 45, 58]), *value.shape[1:])
+        shape = (1 << case.choice([30, 45, 50]), *value.shape[1:])
         file.create_dataset(name, shape, value.dtype)
     else:
         file.create_dataset(name, data=value)
