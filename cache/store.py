@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +14,6 @@ from . import layout
 from .features import Features, StoredFeatures
 from .folders import (
     Problem,
-    default_cache_folder,
     entries,
     may_be_file,
     read_keys,
@@ -28,6 +25,7 @@ from .indices import Indices
 from .keys import FeatureKey, slug
 from .opening import check_own, enough_memory
 from .publish import check_writable, write_error
+from .remedy import extract_command
 from .removal import Collection, Removal, collect
 from .sweeping import sweep
 from .verify import VerifyReport, verify
@@ -35,11 +33,6 @@ from .writer import ShardWriter
 
 if TYPE_CHECKING:
     from ..manifests import Manifest
-
-
-MODEL = "/path/of/the/model"
-"""Stands for a folder that the user knows."""
-_BY_CONTENT = re.compile(r"(?:^|(?<=,))hf:(([a-z0-9-]+)-([0-9a-f]{12}))(?=[:,]|$)")
 
 
 class Cache:
@@ -400,31 +393,8 @@ class Cache:
         return f"; not to be used: {folders}, see `ser cache verify`" if folders else ""
 
     def _command(self, corpus: str, features: str | None = None) -> str:
-        """The command that fills in what is missing; words in capitals are for the user."""
-        from ..manifests import CORPORA, find_root
-
-        words = ["ser", "extract", "--corpus", shlex.quote(corpus)]
-        if corpus not in CORPORA:
-            if corpus in self.corpora():
-                words += ["--manifest", shlex.quote(str(self._manifest_path(corpus)))]
-            else:
-                words += ["--csv", "FILE", "--language", "LANGUAGE"]
-        if find_root(corpus) is None:
-            words += ["--root", "DIR"]
-        where = ""
-        if features is not None:
-            # A model that came from a folder is called by its content, which says not where it is.
-            folders = _BY_CONTENT.findall(features)
-            given = _BY_CONTENT.sub(lambda found: found[0].replace(found[1], MODEL), features)
-            words += ["--features", shlex.quote(given)]
-            if folders:
-                models = " and ".join(
-                    f"the {family} whose hash begins with {digits}" for _, family, digits in folders
-                )
-                where = f", where {MODEL} is the folder of {models}"
-        if self.folder != default_cache_folder():
-            words += ["--cache", shlex.quote(str(self.folder))]
-        return " ".join(words) + where
+        manifest = self._manifest_path(corpus) if corpus in self.corpora() else None
+        return extract_command(self.folder, corpus, manifest, features)
 
 
 def _utterances(manifest: Manifest) -> list[str]:

@@ -14,9 +14,6 @@ from .model_folder import read_json
 from .settings import read_settings
 from .speech_settings import FRONT_WAVE, FRONT_WHISPER, SETTINGS, WHISPER, model_settings
 
-WAVES = frozenset(SETTINGS) - {WHISPER}
-"""Families of transformers that take samples: a convolutional front, then a transformer."""
-
 
 @dataclass(frozen=True)
 class SpeechModel:
