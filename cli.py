@@ -19,8 +19,8 @@ from .commands.printing import complain
 from .commands.training import demo, reproduce, train
 from .commands.weights import weights_group
 from .errors import SerError
+from .progress import message
 from .signals import handled
-from .terminal import message
 
 
 class Stopped(KeyboardInterrupt):

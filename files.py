@@ -9,7 +9,9 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
+
+import msgspec
 
 PARTIAL = ".partial-"
 """Prefix of files being written; no reader looks at them."""
@@ -58,6 +60,36 @@ def read_regular(path: Path, most: int, below: Path | None = None) -> bytes:
     if len(data) > most:
         raise OSError(errno.EINVAL, f"it is longer than {most} bytes", str(path))
     return data
+
+
+T = TypeVar("T")
+
+MOST_JSON = 64 << 20
+"""Bytes of a JSON file."""
+
+
+def read_json(path: Path, kind: type[T], below: Path | None = None, most: int = MOST_JSON) -> T:
+    """The content of a JSON file that may come from a stranger.
+
+    Args:
+        kind: what it is to be, as `msgspec` takes types; a Struct that forbids unknown fields holds
+            exactly what it says.
+
+    Raises:
+        OSError: as `read_regular`.
+        ValueError: it is no JSON, or no such value; the message begins with the file's name.
+    """
+    return parse_json(read_regular(path, most, below), kind, path.name)
+
+
+def parse_json(data: bytes, kind: type[T], name: str) -> T:
+    """The value of JSON, see `read_json`; a number that is not finite is none."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except RecursionError:
+        raise ValueError(f"{name}: nested too deep") from None
+    except (msgspec.DecodeError, ValueError) as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 @contextmanager

@@ -1,15 +1,15 @@
-"""Progress on stderr: a line that is rewritten on a terminal, a line now and then elsewhere."""
+"""What a person sees while a command works: progress on stderr, and text that is safe to show."""
 
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import sys
 import time
+import unicodedata
 from contextlib import suppress
 from typing import Self
-
-from .terminal import message, plain
 
 EVERY_SECONDS = {True: 0.1, False: 10.0}
 """How often to show it, on a terminal and elsewhere."""
@@ -75,3 +75,49 @@ class Progress:
         with suppress(OSError, ValueError):
             self._stream.write(text)
             self._stream.flush()
+
+
+LONGEST = 1_000
+"""Characters of a line of a message."""
+
+_UNSAFE = re.compile(r"[^\n\t -~\xa1-\xac\xae-\u02ff]")
+"""What is looked at more closely; the rest is what most messages consist of."""
+
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode categories of characters that control, hide, stand for nothing or are no text."""
+
+
+def plain(text: str) -> str:
+    r"""Write control characters, direction marks, broken text and the like as escapes.
+
+    Line ends and tabs stay. What is printed may come from a file's name, from a stranger's file or
+    from a server.
+
+    >>> plain("a\x1b[2Jb\u202ec\udc8a")
+    'a\\x1b[2Jb\\u202ec\\x8a'
+    """
+    return _UNSAFE.sub(_escape, text)
+
+
+def message(text: str) -> str:
+    """`plain` text whose lines are cut in the middle where they are endless."""
+    return "\n".join(map(_cut, plain(text).split("\n")))
+
+
+def _escape(found: re.Match[str]) -> str:
+    character = found[0]
+    if unicodedata.category(character) not in _HIDDEN and character != "\xa0":
+        return character
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a name that is no text, as Python keeps it
+        code -= 0xDC00
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def _cut(line: str) -> str:
+    if len(line) <= LONGEST:
+        return line
+    half = LONGEST // 2
+    return f"{line[:half]} [... {len(line) - 2 * half} characters ...] {line[-half:]}"

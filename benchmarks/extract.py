@@ -153,7 +153,7 @@ def _hold(cores: int) -> None:
 
 def _weights(folder: Path, features: Sequence[str]) -> set[str]:
     """Gather the weights that are here, random ones of the same architecture for the others."""
-    from ser.extract.weights import KNOWN, place
+    from ser.extract.weights.known import KNOWN, place
     from ser.tests.speech_models import write_allosaurus, write_speech_model
     from ser.tests.stand_ins import write_byol, write_wav2vec
 

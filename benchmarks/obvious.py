@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ser.extract.weights import ALLOSAURUS, find_weights, locate
+from ser.extract.weights.known import ALLOSAURUS, find_weights, locate
 
 Call = Callable[[Path], Any]
 

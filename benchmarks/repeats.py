@@ -26,12 +26,12 @@ from torch.nn import functional as F  # noqa: N812
 
 from ser.cache import Cache
 from ser.train.config import load_config
-from ser.train.encoders import BiLSTM
-from ser.train.experiment import resolve
-from ser.train.load import encode, load_domains
 from ser.train.loop import Part, Training
-from ser.train.processes import LARGE_PAGES
-from ser.train.request import Request
+from ser.train.network.encoders import BiLSTM
+from ser.train.runs.experiment import resolve
+from ser.train.runs.load import encode, load_domains
+from ser.train.runs.processes import LARGE_PAGES
+from ser.train.runs.request import Request
 
 REPEATS = 5
 

@@ -73,7 +73,9 @@ def main(cache_folder: Path | None, corpus: str, features: str, times: int, as_j
     measured: dict[str, Callable[[], float]] = {
         "ser --help": lambda: _run(_ser("--help")),
         "ser cache ls": lambda: _run(_ser("cache", "ls", *place)),
-        "import ser.train.train": lambda: _run([sys.executable, "-c", "import ser.train.train"]),
+        "import ser.train.runs.train": lambda: _run(
+            [sys.executable, "-c", "import ser.train.runs.train"]
+        ),
         f"ser {' '.join(train[:7])}, first step": lambda: _first_step(train),
     }
     seconds: dict[str, list[float]] = {name: [] for name in measured}
@@ -85,7 +87,7 @@ def main(cache_folder: Path | None, corpus: str, features: str, times: int, as_j
     imports = {
         "ser.cli": _imports("ser.cli"),
         "ser.cache, ser.manifests": _imports("ser.cache, ser.manifests"),
-        "ser.train.train": _imports("ser.train.train"),
+        "ser.train.runs.train": _imports("ser.train.runs.train"),
     }
     if as_json:
         click.echo(json.dumps({"seconds": seconds, "imports": imports}, indent=2))

@@ -30,12 +30,12 @@ from ser.benchmarks.usual import UsualLoop, write_utterances
 from ser.cache import Cache
 from ser.train.config import load_config
 from ser.train.data import Domain
-from ser.train.experiment import resolve
-from ser.train.load import encode, load_domains
 from ser.train.loop import Part, Training, mixed_batches, training_loss
-from ser.train.processes import LARGE_PAGES
-from ser.train.request import Request
-from ser.train.spec import ModelSpec
+from ser.train.network.spec import ModelSpec
+from ser.train.runs.experiment import resolve
+from ser.train.runs.load import encode, load_domains
+from ser.train.runs.processes import LARGE_PAGES
+from ser.train.runs.request import Request
 
 WARM_UP = 3
 

@@ -14,10 +14,10 @@ from torch.nn import functional as F  # noqa: N812
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
-from ser.train.encoders import Attention, BiLSTM
 from ser.train.loop import Part
-from ser.train.model import Recogniser
-from ser.train.spec import ModelSpec
+from ser.train.network.encoders import Attention, BiLSTM
+from ser.train.network.recogniser import Recogniser
+from ser.train.network.spec import ModelSpec
 
 
 class Utterances(Dataset[tuple[dict[str, Tensor], int]]):

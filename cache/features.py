@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ..cores import cores
 from ..errors import CorruptShardError, SerError
+from ..machine import cores
 from .keys import FeatureKey
 from .layout import row_checksum
 from .opening import GoneError, enough_memory

@@ -12,14 +12,7 @@ import numpy as np
 from ..errors import InputError, MissingFeaturesError, SerError
 from . import layout
 from .features import Features, StoredFeatures
-from .folders import (
-    Problem,
-    entries,
-    may_be_file,
-    read_keys,
-    read_manifest,
-    shard_files,
-)
+from .folders import Problem, entries, may_be_file, read_keys, read_manifest, shard_files
 from .holdings import Holding, look_at
 from .indices import Indices
 from .keys import FeatureKey, slug

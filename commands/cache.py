@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import InputError
-from ..terminal import plain
+from ..progress import plain
 from .options import cache_option, feature_names, json_option, open_cache
 from .printing import echo, echo_json
 

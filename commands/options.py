@@ -67,7 +67,7 @@ def feature_names(cache: Cache, names: Sequence[str]) -> list[str]:
     """
     if not any(":" in name for name in names):
         return list(names)
-    from ..extract.registry import canonical_name
+    from ..extract.backbones.registry import canonical_name
 
     literal = {key.feature for key in cache.keys()}  # noqa: SIM118 - it is no mapping
 

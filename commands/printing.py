@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ..terminal import message, plain
+from ..progress import message, plain
 
 
 def echo(text: str = "") -> None:

@@ -93,7 +93,7 @@ def training_values(
     cache: Cache, features: tuple[str, ...], repeats: int | None, protocol: str, **others: Any
 ) -> dict[str, Any]:
     """What `training_options` give, as `Request` and `Order` take it."""
-    from ..train.request import default_repeats
+    from ..train.runs.request import default_repeats
 
     return {
         "features": feature_names(cache, split_names("--features", features)),
@@ -136,8 +136,8 @@ def train(
     """Train and test on cached features; write a run folder."""
     from ..progress import Progress
     from ..train.config import load_config
-    from ..train.processes import prepare_workers
-    from ..train.request import DEFAULT_METHOD, Request, check_request
+    from ..train.runs.processes import prepare_workers
+    from ..train.runs.request import DEFAULT_METHOD, Request, check_request
 
     if setting == "baseline" and overrides:
         raise InputError("--set: the baseline has no settings")
@@ -156,10 +156,10 @@ def train(
     with Progress() as bar:
         bar.show("starting")
         prepare_workers()
-        from ..train.train import train
+        from ..train.runs.train import train
 
         run = train(request, cache, out, bar)
-    from ..train.report import describe_run
+    from ..train.runs.report import describe_run
 
     if as_json:
         echo_json(run.metrics)
@@ -195,7 +195,7 @@ def reproduce(
     """
     from ..progress import Progress
     from ..reproduce.plans import Order, check_order, default_out
-    from ..train.processes import prepare_workers
+    from ..train.runs.processes import prepare_workers
 
     cache = open_cache(cache_folder)
     order = Order(
@@ -231,7 +231,7 @@ def demo(out: Path, as_json: bool) -> None:
     """Synthesise three small corpora, extract, train, and print the table."""
     from ..demo.run import NOTICE, run_demo
     from ..progress import Progress
-    from ..train.report import comparison_table
+    from ..train.runs.report import comparison_table
 
     with Progress() as bar:
         runs = run_demo(out, bar)

@@ -18,8 +18,8 @@ def weights_group() -> None:
 @json_option
 def weights_ls(as_json: bool) -> None:
     """List what is known, where it comes from, and what is here."""
-    from ..extract.holdings import survey
-    from ..extract.weights import weights_folder
+    from ..extract.weights.holdings import survey
+    from ..extract.weights.known import weights_folder
 
     holdings = survey()
     if as_json:
@@ -64,9 +64,9 @@ def weights_fetch(names: tuple[str, ...], revision: str | None) -> None:
     Without a name: those of the features that have one model, allosaurus, wav2vec, byol and
     wav2vec2. What is here is verified and not fetched again.
     """
-    from ..extract.fetch import fetch
-    from ..extract.holdings import find_holding
-    from ..extract.weights import DEFAULT, find_weights
+    from ..extract.weights.fetch import fetch
+    from ..extract.weights.holdings import find_holding
+    from ..extract.weights.known import DEFAULT, find_weights
     from ..progress import Progress
 
     if revision and len(names) != 1:

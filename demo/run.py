@@ -24,8 +24,8 @@ def run_demo(out: Path, progress: Progress) -> list[dict[str, Any]]:
     from ..extract import extract
     from ..manifests import build_manifest
     from ..train.config import load_config
-    from ..train.request import Request
-    from ..train.train import train
+    from ..train.runs.request import Request
+    from ..train.runs.train import train
     from . import DEMO_CORPORA, synthesise
 
     def synthesised(done: int, total: int) -> None:

@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..errors import MissingPackageError, SerError
-from ..install import install_command, pip_command
+from ..errors import MissingPackageError, SerError, install_command, pip_command
 
 PROGRAM = Path(__file__).with_name("espeak.py")
 REPAIR = "If the package is damaged: " + pip_command("--force-reinstall", "espeakng-loader")

@@ -3,9 +3,9 @@
 Importing this needs none of the packages of the extra `extract`; running it does.
 """
 
-from .backbone import Backbone
+from .backbones.backbone import Backbone
+from .backbones.registry import BACKBONES, make_backbone, make_backbones
 from .pipeline import extract
-from .registry import BACKBONES, make_backbone, make_backbones
 from .report import ExtractReport
 
 __all__ = ["BACKBONES", "Backbone", "ExtractReport", "extract", "make_backbone", "make_backbones"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from .backbone import Array, Backbone
+from .backbones.backbone import Array, Backbone
 from .prepare import Task
 
 if TYPE_CHECKING:

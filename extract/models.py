@@ -10,10 +10,8 @@ from typing import Protocol, Self
 
 import torch
 
-from ..cores import cores
-from ..device import release_memory
-from ..memory import free_on_host
-from .backbone import Array, Backbone
+from ..machine import cores, free_on_host, release_memory
+from .backbones.backbone import Array, Backbone
 from .faults import fault_of_file, out_of_memory
 from .prepare import Task, no_memory
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from ..errors import MissingPackageError
-from ..install import install_command
+from ..errors import MissingPackageError, install_command
 
 
 def need(module: str, package: str | None = None, extra: str = "extract") -> Any:

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from ..cache import Cache, ShardWriter
-from ..cores import cores
 from ..errors import InputError
+from ..machine import cores
 from ..manifests import BadFile, Manifest
-from .backbone import Backbone
+from .backbones.backbone import Backbone
+from .backbones.registry import make_backbones
 from .batches import Batcher
 from .faults import fault_of_file
 from .prepare import Prepared, Task
-from .registry import make_backbones
 from .report import ExtractReport
 from .workers import preparing
 
@@ -141,7 +141,7 @@ def _run(
         if modelled := [backbone for backbone in backbones if backbone.batch_rows]:
             for backbone in modelled:  # while the workers start
                 backbone.load()
-            from ..device import torch_device
+            from ..machine import torch_device
             from .models import Models
 
             device = torch_device(modelled[0].device)

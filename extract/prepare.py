@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..cores import one_thread
+from ..machine import one_thread
 from ..manifests import audio_path
 from .audio import load_utterance
-from .backbone import Array, Backbone
+from .backbones.backbone import Array, Backbone
+from .backbones.registry import make_backbone
 from .faults import fault_of_file, out_of_memory
-from .registry import make_backbone
 
 
 @dataclass(frozen=True)

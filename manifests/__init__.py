@@ -9,13 +9,7 @@ from .findings import confounded_speakers, two_genders
 from .fingerprint import FINGERPRINT
 from .leaks import check_leaks, check_leaks_between, namesakes, shared_speakers
 from .manifest import COLUMNS, Manifest
-from .names import (
-    check_corpus_name,
-    id_from_form,
-    id_from_path,
-    is_corpus_name,
-    is_utterance_id,
-)
+from .names import check_corpus_name, id_from_form, id_from_path, is_corpus_name, is_utterance_id
 from .paths import audio_path, stored_path
 from .probes import ProbeCache
 from .split_files import read_splits, write_splits

@@ -7,14 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .scanners import (
-    Scanner,
-    scan_cafe,
-    scan_emodb,
-    scan_emovo,
-    scan_iemocap,
-    scan_ravdess,
-)
+from .scanners import Scanner, scan_cafe, scan_emodb, scan_emovo, scan_iemocap, scan_ravdess
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,7 @@ from .entries import Entry, Scan
 from .fingerprint import FINGERPRINT
 from .manifest import GENDERS
 from .missing import is_missing
-from .names import (
-    check_language,
-    id_from_path,
-    is_utterance_id,
-    listing,
-    problem_with_language,
-)
+from .names import check_language, id_from_path, is_utterance_id, listing, problem_with_language
 from .spellings import REMEDY, is_group, spelt_twice, tidy
 from .tables import Row, Table, read_table
 from .text import plain

@@ -6,8 +6,7 @@ import io
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ..errors import AudioError, MissingPackageError
-from ..install import install_command
+from ..errors import AudioError, MissingPackageError, install_command
 from .containers import Sound, flac
 from .containers.sound import TOLERANCE, too_much
 

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..train.metrics import deviation_over_repeats, deviation_over_units, half_width
-from ..train.results import LEAST_WIDTH
+from ..train.runs.results import LEAST_WIDTH
 
 DRAWS = 20_000
 """Random sign patterns of a permutation test; with fewer possible ones, each is taken once."""

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..files import atomic_path
 from ..train.evaluate import representations
-from ..train.report import bounds, decimal, interval_note, speaker_note
-from ..train.run_folder import STRUCTURE, load_model
+from ..train.runs.report import bounds, decimal, interval_note, speaker_note
+from ..train.runs.run_folder import STRUCTURE, load_model
 from .made import made_by, made_note, preset_of, processor_notes
 from .plans import WITH, WITHOUT, Order, path_name
 from .results import Result

@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..manifests.names import did_you_mean
 from ..train.config import Config, load_config
 from ..train.methods import METHODS
-from ..train.request import Request, check_limits, check_request
+from ..train.runs.request import Request, check_limits, check_request
 from .published import CORPORA
 
 

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError
-from ..train.experiment import Experiment
-from ..train.jobs import Domains, Prediction
-from ..train.run_folder import PREDICTIONS, STRUCTURE, SavedRun, reason
-from ..train.train import experiment_metrics
+from ..train.runs.experiment import Experiment
+from ..train.runs.jobs import Domains, Prediction
+from ..train.runs.run_folder import PREDICTIONS, STRUCTURE, SavedRun, reason
+from ..train.runs.train import experiment_metrics
 from .structures import check_structure
 
 COLUMNS = ("corpus", "repeat", "fold", "id", "truth", "predicted")

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ..cache import Cache
-from ..errors import InputError, MissingPackageError
+from ..errors import InputError, MissingPackageError, install_command
 from ..files import atomic_text
-from ..install import install_command
 from ..progress import Progress
-from ..train.experiment import resolve_all
-from ..train.run_folder import read_json
-from ..train.target import claimed
+from ..train.runs.experiment import resolve_all
+from ..train.runs.run_folder import read_json
+from ..train.runs.target import claimed
 from .plans import PLANS, Order, check_order, choose_corpora, describe
 
 

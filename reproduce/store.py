@@ -19,11 +19,11 @@ from safetensors.numpy import load, save
 
 from ..errors import InputError, SerError
 from ..files import atomic_path, read_regular
-from ..train.folds import corpora_tested
-from ..train.jobs import Job, Outcome, Prediction
-from ..train.run_folder import parse_json
-from ..train.spec import ModelSpec
-from ..train.states import check_state
+from ..train.network.spec import ModelSpec
+from ..train.runs.folds import corpora_tested
+from ..train.runs.jobs import Job, Outcome, Prediction
+from ..train.runs.run_folder import parse_json
+from ..train.runs.states import check_state
 from .structures import check_structure
 
 SUM = hashlib.sha256().digest_size

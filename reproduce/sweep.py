@@ -13,16 +13,16 @@ from ..cache import Cache
 from ..errors import InputError
 from ..files import PARTIAL
 from ..progress import Progress
-from ..train.experiment import Experiment, digest
-from ..train.jobs import Job, Outcome
-from ..train.load import encode, load_domains
-from ..train.pool import run_jobs
-from ..train.record import write_json
-from ..train.run_folder import VERSIONS, SavedRun, is_run
-from ..train.software import software
-from ..train.target import check_target, check_writable, claimed, new_folder
-from ..train.ticker import Ticker
-from ..train.train import describe, write_experiment
+from ..train.runs.experiment import Experiment, digest
+from ..train.runs.jobs import Job, Outcome
+from ..train.runs.load import encode, load_domains
+from ..train.runs.pool import run_jobs
+from ..train.runs.record import write_json
+from ..train.runs.run_folder import VERSIONS, SavedRun, is_run
+from ..train.runs.software import software
+from ..train.runs.target import check_target, check_writable, claimed, new_folder
+from ..train.runs.ticker import Ticker
+from ..train.runs.train import describe, write_experiment
 from .results import Result, read_result
 from .store import load_outcome, save_outcome
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..train.experiment import Experiment
 from ..train.metrics import interval_over_repeats, rate_interval
-from ..train.report import bounds, decimal, interval_note, namesake_notes, speaker_note
-from ..train.results import LEAST_WIDTH
+from ..train.runs.experiment import Experiment
+from ..train.runs.report import bounds, decimal, interval_note, namesake_notes, speaker_note
+from ..train.runs.results import LEAST_WIDTH
 from .compare import all_pairs, compare
 from .made import made_by, made_note, preset_of, processor_notes
 from .plans import Order, rows_of

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from ser.extract.weights import BYOL, WAV2VEC
+from ser.extract.weights.known import BYOL, WAV2VEC
 
 ENCODER = (
     "[(512, 10, 5), (512, 8, 4), (512, 4, 2), (512, 4, 2), (512, 4, 2), (512, 1, 1), (512, 1, 1)]"

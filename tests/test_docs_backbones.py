@@ -4,14 +4,14 @@ import pytest
 
 from ser.errors import InputError
 from ser.extract import BACKBONES
-from ser.extract.table import BEGIN, END, renew, table
+from ser.extract.backbones.table import BEGIN, END, renew, table
 
 PAGE = Path(__file__).parents[1] / "docs" / "backbones.md"
 
 
 def test_the_page_is_up_to_date():
     page = PAGE.read_text(encoding="utf-8")
-    assert renew(page) == page, f"run: python -m ser.extract.table {PAGE}"
+    assert renew(page) == page, f"run: python -m ser.extract.backbones.table {PAGE}"
 
 
 def test_every_backbone_is_in_the_table():

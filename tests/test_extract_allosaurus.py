@@ -17,7 +17,7 @@ pytest.importorskip("allosaurus", reason="the allosaurus extra is not installed"
 
 from ser.errors import AudioError, InputError, MissingPackageError, MissingWeightsError, SerError
 from ser.extract import make_backbone
-from ser.extract.bilstm import PaddedBiLstm
+from ser.extract.backbones.bilstm import PaddedBiLstm
 from ser.tests.speech_models import write_allosaurus
 
 

@@ -10,7 +10,7 @@ import pytest
 from ser.cache import Cache
 from ser.demo import synthesise
 from ser.extract import BACKBONES, extract, make_backbone
-from ser.extract.logmel import LogMel
+from ser.extract.backbones.logmel import LogMel
 from ser.manifests import build_manifest
 from ser.tests.speech_models import write_allosaurus, write_speech_model
 from ser.tests.stand_ins import write_byol, write_wav2vec

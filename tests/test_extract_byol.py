@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from ser.errors import AudioError, InputError, MissingWeightsError, SerError
 from ser.extract import make_backbone
-from ser.extract.byol import mel_spectrogram
-from ser.extract.weights import BYOL
+from ser.extract.backbones.byol import mel_spectrogram
+from ser.extract.weights.known import BYOL
 from ser.tests.stand_ins import byol_state, write_byol
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from ser.errors import AudioError, MissingPackageError
-from ser.extract import egemaps, make_backbone
+from ser.extract import make_backbone
+from ser.extract.backbones import egemaps
 
 opensmile = pytest.importorskip("opensmile")
 NOISE = np.random.default_rng(0).normal(scale=0.1, size=16000).astype("f4")

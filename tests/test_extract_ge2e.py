@@ -10,14 +10,15 @@ import pytest
 import torch
 from scipy.signal import lfilter
 
-from ser import speaker_weights
 from ser.errors import AudioError, InputError, MissingPackageError, SerError
-from ser.extract import ge2e, make_backbone
+from ser.extract import make_backbone
 from ser.extract.audio import to_recipe
-from ser.extract.spectrum import mel_power
-from ser.extract.speech import raise_volume, speech_frames, trim_silence
+from ser.extract.backbones import ge2e
+from ser.extract.backbones.spectrum import mel_power
+from ser.extract.backbones.speech import raise_volume, speech_frames, trim_silence
+from ser.ge2e import weights as packaged
+from ser.ge2e.encoder import SpeakerEncoder, split_windows, window_starts
 from ser.manifests import read_audio
-from ser.speaker_encoder import SpeakerEncoder, split_windows, window_starts
 
 
 def voice(seconds, seed=0, rate=16000):
@@ -160,8 +161,8 @@ def test_no_warnings_and_no_package_resources():
     code = """
 import warnings, sys, numpy
 warnings.simplefilter("error")
-from ser.extract.spectrum import mel_power
-from ser.extract.speech import trim_silence
+from ser.extract.backbones.spectrum import mel_power
+from ser.extract.backbones.speech import trim_silence
 trim_silence(numpy.zeros(16000, "f4"))
 assert "pkg_resources" not in sys.modules
 """
@@ -176,7 +177,7 @@ def test_detector_not_installed(backbone, monkeypatch):
 
 
 def test_weights_not_installed(monkeypatch):
-    monkeypatch.setattr(speaker_weights, "find_spec", lambda name: None)
+    monkeypatch.setattr(packaged, "find_spec", lambda name: None)
     with pytest.raises(MissingPackageError, match=r"\[extract\]"):
         make_backbone("ge2e").key()
 
@@ -185,7 +186,7 @@ def test_weights_lost(monkeypatch, tmp_path):
     class Spec:
         submodule_search_locations = (str(tmp_path),)
 
-    monkeypatch.setattr(speaker_weights, "find_spec", lambda name: Spec)
+    monkeypatch.setattr(packaged, "find_spec", lambda name: Spec)
     with pytest.raises(MissingPackageError, match="has lost its weights"):
         make_backbone("ge2e").key()
 

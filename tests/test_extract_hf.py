@@ -19,9 +19,9 @@ import transformers
 from ser.cache import Cache
 from ser.errors import AudioError, InputError, MissingPackageError, MissingWeightsError, SerError
 from ser.extract import extract, make_backbone
+from ser.extract.backbones.speech_models import read_speech_model
+from ser.extract.backbones.whisper import mel_chunks, split_chunks
 from ser.extract.specs import split_spec
-from ser.extract.speech_models import read_speech_model
-from ser.extract.whisper import mel_chunks, split_chunks
 from ser.tests.speech_models import FAMILIES, write_speech_model
 
 

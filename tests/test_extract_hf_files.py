@@ -15,10 +15,11 @@ pytest.importorskip("transformers", reason="the hf extra is not installed")
 import transformers
 
 from ser.errors import InputError, MissingPackageError, SerError
-from ser.extract import hf_weights, make_backbone
-from ser.extract.model_folder import model_files
-from ser.extract.speech_settings import FRONT_WAVE, FRONT_WHISPER, SETTINGS
-from ser.extract.weights import digest
+from ser.extract import make_backbone
+from ser.extract.backbones.speech_settings import FRONT_WAVE, FRONT_WHISPER, SETTINGS
+from ser.extract.weights import hf_weights
+from ser.extract.weights.known import digest
+from ser.extract.weights.model_folder import model_files
 from ser.tests.speech_models import FAMILIES, write_speech_model
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs links")

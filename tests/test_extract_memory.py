@@ -10,7 +10,7 @@ import soundfile
 
 from ser.cache import Cache
 from ser.extract import extract, make_backbone
-from ser.extract.mfcc import Mfcc
+from ser.extract.backbones.mfcc import Mfcc
 from ser.manifests import Manifest
 from ser.tests.speech_models import FAMILIES, SMALL, write_speech_model
 from ser.tests.test_extract_pipeline import manifest_of
@@ -43,7 +43,7 @@ class Hungry(Mfcc):
 
 @pytest.fixture
 def hungry(monkeypatch):
-    monkeypatch.setitem(sys.modules["ser.extract.registry"].BACKBONES, "hungry", Hungry)
+    monkeypatch.setitem(sys.modules["ser.extract.backbones.registry"].BACKBONES, "hungry", Hungry)
 
 
 @pytest.mark.parametrize("together", [False, True])

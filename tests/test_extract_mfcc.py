@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ser.extract import make_backbone
-from ser.extract.spectrum import mel_filters, mel_power
+from ser.extract.backbones.spectrum import mel_filters, mel_power
 
 NOISE = np.random.default_rng(0).normal(scale=0.1, size=48000).astype("f4")
 

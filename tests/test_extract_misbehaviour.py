@@ -184,7 +184,7 @@ def test_what_is_no_array_is_the_fault_of_its_file(tmp_path, monkeypatch, odd):
     manifest = write(tmp_path / "corpus", [0, 0])
     plain = make_backbone("mfcc").prepare
     monkeypatch.setattr(
-        "ser.extract.mfcc.Mfcc.prepare",
+        "ser.extract.backbones.mfcc.Mfcc.prepare",
         lambda self, samples: odd if len(samples) == 16000 else plain(samples),
     )
     cache = Cache(tmp_path / "cache")
@@ -200,7 +200,7 @@ def test_what_is_no_array_is_the_fault_of_its_file(tmp_path, monkeypatch, odd):
 def test_a_model_may_answer_anything(tmp_path, monkeypatch, odd):
     manifest = write(tmp_path / "corpus", [0, 0, 0])
     monkeypatch.setattr(
-        "ser.extract.ge2e.Ge2e.forward",
+        "ser.extract.backbones.ge2e.Ge2e.forward",
         lambda self, batch: [odd, *(np.ones(256, "f4") for _ in batch[1:])],
     )
     cache = Cache(tmp_path / "cache")
@@ -239,7 +239,7 @@ def test_front_ends_do_not_hear_each_other(tmp_path, monkeypatch):
     row = manifest.table.iloc[0]
     task = Task(row["id"], row["path"], row["audio_hash"], ("mfcc", "logmel"), 1.0)
     expected = Preparer(tmp_path / "corpus", ["logmel", "mfcc"])(task).arrays["logmel"]
-    monkeypatch.setattr("ser.extract.mfcc.Mfcc.prepare", loud)
+    monkeypatch.setattr("ser.extract.backbones.mfcc.Mfcc.prepare", loud)
     found = Preparer(tmp_path / "corpus", ["logmel", "mfcc"])(task).arrays["logmel"]
     np.testing.assert_array_equal(found, expected)
 
@@ -302,6 +302,6 @@ def test_audio_errors_keep_their_words(tmp_path, monkeypatch):
     def refuse(self, samples):
         raise AudioError("too quiet")
 
-    monkeypatch.setattr("ser.extract.mfcc.Mfcc.prepare", refuse)
+    monkeypatch.setattr("ser.extract.backbones.mfcc.Mfcc.prepare", refuse)
     report = extract(manifest, tmp_path / "corpus", ["mfcc"], Cache(tmp_path / "c"), workers=0)
     assert [bad.reason for bad in report.bad] == ["mfcc: too quiet"]

@@ -15,7 +15,7 @@ from ser.cli import main
 from ser.commands.options import feature_names
 from ser.errors import InputError
 from ser.extract import extract, make_backbone
-from ser.extract.registry import canonical_name
+from ser.extract.backbones.registry import canonical_name
 from ser.tests.test_extract_pipeline import write_corpus
 
 

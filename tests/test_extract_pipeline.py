@@ -182,7 +182,7 @@ def test_a_library_that_fails_makes_a_bad_file(manifest, root, cache, monkeypatc
     def fail(self, samples):
         raise ZeroDivisionError("float division by zero")
 
-    monkeypatch.setattr("ser.extract.mfcc.Mfcc.prepare", fail)
+    monkeypatch.setattr("ser.extract.backbones.mfcc.Mfcc.prepare", fail)
     report = extract(manifest.select(["u00"]), root, ["mfcc"], cache, workers=0)
     assert report.bad[0].reason == "mfcc: ZeroDivisionError: float division by zero"
 
@@ -191,7 +191,7 @@ def test_a_feature_that_cannot_be_stored_makes_a_bad_file(manifest, root, cache,
     def broken(self, samples):
         return np.full((3, 24), np.nan if len(samples) < 5000 else 1, "f4")
 
-    monkeypatch.setattr("ser.extract.mfcc.Mfcc.prepare", broken)
+    monkeypatch.setattr("ser.extract.backbones.mfcc.Mfcc.prepare", broken)
     report = extract(manifest, root, ["mfcc"], cache, workers=0)
     assert report.computed == {"mfcc": 5}
     assert [bad.id for bad in report.bad] == ["u00"]

@@ -168,7 +168,7 @@ def test_neighbours_in_a_call_change_no_bit_of_ge2e(speech):
 
 
 def test_an_encoder_that_mixes_rows_is_found_out():
-    from ser.extract.ge2e import rows_stand_alone
+    from ser.extract.backbones.ge2e import rows_stand_alone
 
     class Mixing(torch.nn.Module):
         lstm = torch.nn.LSTM(40, 8)

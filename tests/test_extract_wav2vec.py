@@ -12,9 +12,9 @@ from torch.nn import functional
 
 from ser.errors import AudioError, InputError, MissingWeightsError, SerError
 from ser.extract import make_backbone
-from ser.extract.wav2vec_checkpoint import read_wav2vec
-from ser.extract.wav2vec_model import Wav2VecModel
-from ser.extract.weights import WAV2VEC
+from ser.extract.backbones.wav2vec_model import Wav2VecModel
+from ser.extract.weights.known import WAV2VEC
+from ser.extract.weights.wav2vec_checkpoint import read_wav2vec
 from ser.tests.stand_ins import wav2vec_checkpoint, write_wav2vec
 
 

@@ -10,12 +10,13 @@ import pytest
 pytest.importorskip("huggingface_hub", reason="the hf extra is not installed")
 
 from ser.errors import InputError, MissingPackageError, SerError
-from ser.extract import download, make_backbone
-from ser.extract.fetch import fetch
-from ser.extract.holdings import survey
-from ser.extract.model_folder import model_files
-from ser.extract.records import read_record
-from ser.extract.weights import Weights, hub_weights, record_path
+from ser.extract import make_backbone
+from ser.extract.weights import download
+from ser.extract.weights.fetch import fetch
+from ser.extract.weights.holdings import survey
+from ser.extract.weights.known import Weights, hub_weights, record_path
+from ser.extract.weights.model_folder import model_files
+from ser.extract.weights.records import read_record
 from ser.tests.speech_models import write_speech_model
 from ser.tests.weights_server import COMMIT, serving
 

@@ -4,7 +4,7 @@ from importlib import metadata
 
 import pytest
 
-from ser import install
+from ser import errors as install
 
 
 class Record:

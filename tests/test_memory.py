@@ -1,7 +1,7 @@
 import psutil
 import torch
 
-from ser.memory import free_memory, left_in_groups
+from ser.machine import free_memory, left_in_groups
 
 
 def write_group(folder, limit, anon, shared):

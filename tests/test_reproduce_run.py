@@ -21,8 +21,8 @@ from ser.train.data import load_domain
 from ser.train.evaluate import representations
 from ser.train.functionals import as_encoded
 from ser.train.methods import METHODS
-from ser.train.run_folder import checksum, load_model
-from ser.train.target import claimed
+from ser.train.runs.run_folder import checksum, load_model
+from ser.train.runs.target import claimed
 
 from .conftest import make_toy_cache, toy_manifest
 

@@ -8,15 +8,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ser.train.config import load_config
-from ser.train.encoders import (
-    Attention,
-    BiLSTM,
-    SequenceEncoder,
-    VectorEncoder,
-    flip,
-)
-from ser.train.model import make_encoder
-from ser.train.spec import FeatureShape
+from ser.train.network.encoders import Attention, BiLSTM, SequenceEncoder, VectorEncoder, flip
+from ser.train.network.recogniser import make_encoder
+from ser.train.network.spec import FeatureShape
 
 
 def test_attention_of_two_frames_worked_out_by_hand():

@@ -7,18 +7,18 @@ import torch
 
 from ser.cache import Cache
 from ser.errors import MissingFeaturesError
-from ser.speaker_encoder import published
-from ser.speaker_weights import weights_file
+from ser.ge2e.encoder import published
+from ser.ge2e.weights import weights_file
 from ser.train.config import load_config
 from ser.train.evaluate import probabilities
-from ser.train.experiment import resolve
-from ser.train.inputs import load_inputs
-from ser.train.load import encode, load_domains
 from ser.train.loop import GE2E_RATE, Part, fit, make_optimiser
-from ser.train.model import Recogniser
-from ser.train.request import Request
-from ser.train.run_folder import load_model
-from ser.train.train import train
+from ser.train.network.recogniser import Recogniser
+from ser.train.runs.experiment import resolve
+from ser.train.runs.inputs import load_inputs
+from ser.train.runs.load import encode, load_domains
+from ser.train.runs.request import Request
+from ser.train.runs.run_folder import load_model
+from ser.train.runs.train import train
 
 from .conftest import EMOTIONS, make_toy_cache, toy_key, toy_manifest
 

@@ -12,11 +12,11 @@ from ser.progress import Progress
 from ser.reproduce.plans import Order
 from ser.reproduce.run import reproduce
 from ser.train.config import load_config
-from ser.train.experiment import resolve
-from ser.train.folds import check_folds, corpora_tested, heard_together, trained_together
-from ser.train.request import Request
-from ser.train.run_folder import load_model
-from ser.train.train import train
+from ser.train.runs.experiment import resolve
+from ser.train.runs.folds import check_folds, corpora_tested, heard_together, trained_together
+from ser.train.runs.request import Request
+from ser.train.runs.run_folder import load_model
+from ser.train.runs.train import train
 
 from .conftest import make_toy_cache, toy_manifest
 

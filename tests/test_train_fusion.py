@@ -7,11 +7,11 @@ import torch
 from ser.errors import InputError
 from ser.train.config import load_config
 from ser.train.data import Domain, Packed
-from ser.train.fusion import Gate
 from ser.train.loop import make_optimiser, training_loss
 from ser.train.methods import METHODS, SHARED
-from ser.train.model import Recogniser
-from ser.train.spec import ModelSpec
+from ser.train.network.fusion import Gate
+from ser.train.network.recogniser import Recogniser
+from ser.train.network.spec import ModelSpec
 
 LABELS = {"aa": ("neutral", "anger"), "bb": ("neutral", "anger", "fear"), "cc": ("anger", "awe")}
 

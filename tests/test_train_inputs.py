@@ -5,9 +5,9 @@ import torch
 
 from ser.errors import InputError, MissingFeaturesError
 from ser.train.config import load_config
-from ser.train.inputs import load_inputs
-from ser.train.request import Request
-from ser.train.train import train
+from ser.train.runs.inputs import load_inputs
+from ser.train.runs.request import Request
+from ser.train.runs.train import train
 
 from .conftest import make_toy_cache, toy_key
 

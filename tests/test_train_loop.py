@@ -10,15 +10,15 @@ from ser.errors import SerError
 from ser.manifests import make_splits
 from ser.train import loop
 from ser.train.augment import augment, mix, stretch
-from ser.train.baseline import fit_predict
 from ser.train.config import load_config
 from ser.train.data import load_domain, ordered_batches, statistics
 from ser.train.evaluate import probabilities
 from ser.train.functionals import as_encoded
 from ser.train.loop import Part, Training, fit, lr_factor, make_optimiser, training_loss
-from ser.train.model import Recogniser
-from ser.train.spec import ModelSpec
-from ser.train.towers import make_tower, shape_of
+from ser.train.network.recogniser import Recogniser
+from ser.train.network.spec import ModelSpec
+from ser.train.network.towers import make_tower, shape_of
+from ser.train.svm import fit_predict
 
 QUICK = ["train.epochs=3"]
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ser.train.losses import AuxiliaryLoss
+from ser.train.network.losses import AuxiliaryLoss
 
 
 def literal_loss(x, targets, classes, w=10.0, b=-5.0, exclude_self=False, fewest=6):

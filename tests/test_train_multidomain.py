@@ -9,14 +9,14 @@ from ser.errors import InputError, LeakError, MissingFeaturesError
 from ser.manifests import Manifest
 from ser.train.config import load_config
 from ser.train.evaluate import probabilities, representations
-from ser.train.experiment import resolve
-from ser.train.inputs import load_inputs
-from ser.train.load import encode, load_domains
 from ser.train.loop import Part, fit
 from ser.train.methods import METHODS
-from ser.train.request import Request
-from ser.train.run_folder import load_model
-from ser.train.train import train
+from ser.train.runs.experiment import resolve
+from ser.train.runs.inputs import load_inputs
+from ser.train.runs.load import encode, load_domains
+from ser.train.runs.request import Request
+from ser.train.runs.run_folder import load_model
+from ser.train.runs.train import train
 
 from .conftest import make_toy_cache, toy_key, toy_manifest
 

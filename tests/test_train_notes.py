@@ -1,7 +1,7 @@
 import pandas as pd
 
 from ser.manifests import Manifest, Split
-from ser.train.notes import left_out, notes_on_splits
+from ser.train.runs.notes import left_out, notes_on_splits
 
 from .conftest import toy_manifest
 

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from ser.train.processes import sweep_sockets
+from ser.train.runs.processes import sweep_sockets
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sockets with names")
 

@@ -3,9 +3,9 @@ import torch
 
 from ser.manifests import Split
 from ser.train.data import Domain
-from ser.train.jobs import Prediction
-from ser.train.report import comparison_table, confusion_table, decimal, describe_run
-from ser.train.results import domain_metrics
+from ser.train.runs.jobs import Prediction
+from ser.train.runs.report import comparison_table, confusion_table, decimal, describe_run
+from ser.train.runs.results import domain_metrics
 
 DOMAIN = Domain(
     corpus="toy",

@@ -8,7 +8,7 @@ import pytest
 
 from ser.errors import InputError
 from ser.train.config import load_config
-from ser.train.request import Request, check_request
+from ser.train.runs.request import Request, check_request
 
 from .conftest import make_toy_cache
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser.train.search import BETA, DELTA, GAMMA, HardConcrete, Transitions
+from ser.train.network.search import BETA, DELTA, GAMMA, HardConcrete, Transitions
 
 
 def sigmoid(x):

@@ -12,9 +12,9 @@ from itertools import count
 import pytest
 
 from ser.errors import InputError, SerError
-from ser.train.locks import held
-from ser.train.run_folder import SavedRun, checksum
-from ser.train.target import check_folder, claimed, new_folder
+from ser.train.runs.locks import held
+from ser.train.runs.run_folder import SavedRun, checksum
+from ser.train.runs.target import check_folder, claimed, new_folder
 
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 

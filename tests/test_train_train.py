@@ -15,20 +15,20 @@ from click.testing import CliRunner
 from safetensors import SafetensorError
 
 from ser.cli import main
-from ser.device import torch_device
 from ser.errors import InputError, LeakError, MissingFeaturesError, SerError
+from ser.machine import torch_device
 from ser.manifests import Manifest
 from ser.progress import Progress
 from ser.signals import handled
 from ser.train.config import load_config
 from ser.train.data import load_domain, ordered_batches
 from ser.train.evaluate import probabilities
-from ser.train.jobs import member_seed
-from ser.train.report import describe_run
-from ser.train.request import Request
-from ser.train.run_folder import load_model
-from ser.train.target import claimed
-from ser.train.train import default_out, train
+from ser.train.runs.jobs import member_seed
+from ser.train.runs.report import describe_run
+from ser.train.runs.request import Request
+from ser.train.runs.run_folder import load_model
+from ser.train.runs.target import claimed
+from ser.train.runs.train import default_out, train
 
 QUICK = load_config("paper", ["train.epochs=2"])
 
@@ -272,8 +272,8 @@ def test_many_jobs_need_few_file_descriptors(toy_cache, tmp_path):
         "from pathlib import Path\n"
         "from ser.cache import Cache\n"
         "from ser.train.config import load_config\n"
-        "from ser.train.request import Request\n"
-        "from ser.train.train import train\n"
+        "from ser.train.runs.request import Request\n"
+        "from ser.train.runs.train import train\n"
         "if __name__ == '__main__':\n"
         "    resource.setrlimit(resource.RLIMIT_NOFILE, (96, 96))\n"
         "    config = load_config('paper', ['train.epochs=1'])\n"
@@ -292,7 +292,7 @@ def test_a_run_that_cannot_be_written_says_so(toy_cache, tmp_path, monkeypatch):
     def full(*_):
         raise SafetensorError("No space left on device")
 
-    monkeypatch.setattr("ser.train.record.save_file", full)
+    monkeypatch.setattr("ser.train.runs.record.save_file", full)
     with pytest.raises(SerError, match="No space left"):
         train(request(), toy_cache, tmp_path / "run")
     assert [path.name for path in tmp_path.iterdir() if path.name != "cache"] == []

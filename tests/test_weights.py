@@ -14,14 +14,11 @@ from click.testing import CliRunner
 
 from ser.cli import main
 from ser.errors import InputError, MissingWeightsError, SerError
-from ser.extract import download as downloading
-from ser.extract import transport
-from ser.extract import weights as known
-from ser.extract.fetch import fetch
-from ser.extract.holdings import survey
-from ser.extract.records import read_record
-from ser.extract.transport import next_address
-from ser.extract.weights import (
+from ser.extract.weights import download as downloading
+from ser.extract.weights import known, transport
+from ser.extract.weights.fetch import fetch
+from ser.extract.weights.holdings import survey
+from ser.extract.weights.known import (
     ALLOSAURUS,
     BYOL,
     KNOWN,
@@ -35,6 +32,8 @@ from ser.extract.weights import (
     locate,
     weights_folder,
 )
+from ser.extract.weights.records import read_record
+from ser.extract.weights.transport import next_address
 from ser.tests.weights_server import blob, serving, sha
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs links and pipes")
@@ -160,7 +159,7 @@ def test_a_folder_that_can_only_be_read(weights, folder, monkeypatch):
     with pytest.raises(SerError, match=r"a\.pt is not there, and nothing can be written there"):
         fetch(weights)
     (folder / "a.pt").write_bytes(CONTENT)
-    monkeypatch.setattr("ser.extract.records.atomic_text", refuse)
+    monkeypatch.setattr("ser.extract.weights.records.atomic_text", refuse)
     assert fetch(weights) == folder / "a.pt"  # copied there by someone else, without a record
     with pytest.raises(SerError, match="wrong bytes"):
         fetch(replace(weights, sha256="0" * 64))
@@ -457,7 +456,7 @@ def test_a_full_disk_is_named(weights, folder, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ser.extract.download.open_own", full)
+    monkeypatch.setattr("ser.extract.weights.download.open_own", full)
     with pytest.raises(SerError, match=r"cannot be written \(No space left on device\)"):
         fetch(weights)
 
@@ -694,8 +693,8 @@ def test_missing_weights_stop_an_extraction_before_any_audio(tmp_path, feature):
 def test_nothing_heavy_is_needed():
     code = """
 import sys
-from ser.extract.holdings import survey
-import ser.extract.fetch
+from ser.extract.weights.holdings import survey
+import ser.extract.weights.fetch
 survey()
 heavy = {"torch", "transformers", "huggingface_hub", "librosa"}
 sys.exit(", ".join(heavy & set(sys.modules)) or None)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .config import AugmentSettings
 from .data import Batch
-from .encoders import valid
+from .network.encoders import valid
 
 
 def augment(batch: Batch, settings: AugmentSettings) -> Batch:

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from .data import Batch, Domain, ordered_batches
-from .fusion import Mixture
 from .metrics import confusion_matrix, unweighted_accuracy
-from .model import Recogniser
+from .network.fusion import Mixture
+from .network.recogniser import Recogniser
 
 FRAMES = 1 << 14
 """Evaluated at once. More take longer on a CPU, and a gigabyte of memory."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .data import Domain, Packed
-from .encoders import valid
+from .network.encoders import valid
 
 PERCENTILES = (0.1, 0.5, 0.9)
 STRETCHES = 3

@@ -11,16 +11,16 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from ..errors import SerError
-from ..speaker_encoder import published
-from ..speaker_weights import weights_file
+from ..ge2e.encoder import published
+from ..ge2e.weights import weights_file
 from .augment import augment, mix
 from .config import Config
 from .data import Domain, send, shuffled_batches
 from .evaluate import evaluation_batches, validation_ua
-from .model import Recogniser
+from .network.recogniser import Recogniser
+from .network.spec import ModelSpec
+from .network.towers import shape_of
 from .optimiser import AdamW
-from .spec import ModelSpec
-from .towers import shape_of
 
 GE2E_RATE = 0.01
 """Learning rate of GE2E when it is fine-tuned, as a share of that of the rest (section 5.1)."""

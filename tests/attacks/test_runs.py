@@ -22,13 +22,13 @@ from ser.reproduce.results import read_result
 from ser.reproduce.run import reproduce
 from ser.reproduce.store import load_outcome, save_outcome
 from ser.train.config import load_config
-from ser.train.experiment import resolve
-from ser.train.inputs import load_inputs
-from ser.train.jobs import run_job
-from ser.train.load import encode, load_domains
-from ser.train.request import Request
-from ser.train.run_folder import checksum, is_run, load_model, read_config, split_file
-from ser.train.train import train
+from ser.train.runs.experiment import resolve
+from ser.train.runs.inputs import load_inputs
+from ser.train.runs.jobs import run_job
+from ser.train.runs.load import encode, load_domains
+from ser.train.runs.request import Request
+from ser.train.runs.run_folder import checksum, is_run, load_model, read_config, split_file
+from ser.train.runs.train import train
 
 from ..conftest import make_toy_cache, toy_manifest
 

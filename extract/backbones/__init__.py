@@ -1,0 +1,1 @@
+"""The backbones, a file each, and what they share."""

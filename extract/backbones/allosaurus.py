@@ -1,0 +1,192 @@
+"""`allosaurus`: phone logits, or the hidden layer before them, of a universal phone recogniser."""
+
+from __future__ import annotations
+
+import warnings
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import AudioError, InputError, SerError
+from ..audio import RATE
+from ..packages import need
+from ..weights.known import ALLOSAURUS, digest, locate
+from ..weights.model_folder import read_json
+from .backbone import Array, Backbone, Value
+from .settings import Check, Flag, Number, Whole, Word, read_settings
+
+if TYPE_CHECKING:
+    from .allosaurus_model import PhoneRecogniser
+
+_FULL_SCALE = 32768
+_FILES = ("am_config.json", "model.pt", "pm_config.json")
+"""Those of a model's folder that change a number; the phone inventories name them only."""
+_FRONT: Mapping[str, Check] = {
+    "model": Word(None, ("mfcc_hires",)),
+    "backend": Word(None, ("numpy",)),
+    "sample_rate": Whole(None, 96_000, least=4000),
+    "window_size": Number(0.025, 0.001, 1.0),
+    "window_shift": Number(0.01, 0.001, 1.0),
+    "feature_window": Whole(None, 3, least=3),
+    "cmvn": Word(None, ("speaker", "none", "", None)),
+    "dtype": Word("float32", ("float32", "float64")),
+    "cep_size": Whole(None, 40, least=40),
+    "bank_size": Whole(None, 512, least=40),
+    "low_freq": Number(20.0, 0.0, 48_000.0),
+    "high_freq": Number(0.0, -48_000.0, 48_000.0),
+    "use_energy": Flag(False),
+    "dither": Number(0.0, 0.0, 1.0),
+}
+"""What pm_config.json may say: the front end of the one published architecture."""
+
+
+class Allosaurus(Backbone):
+    """Phone logits, T x 230, or with `layer=hidden` the last BiLSTM's output, T x 640.
+
+    Li et al.: Universal Phone Recognition with a Multilingual Allophone System (2020), by the
+    package allosaurus, model `uni2005`; `model=<folder>` takes another copy of that architecture.
+    The package is given samples at full precision where its own reader takes any file for 16 bits.
+    Column 0 of the logits is the blank, the others are the lines of the model's phone.txt.
+    """
+
+    name = "allosaurus"
+    summary = "Allosaurus: 230 phone logits, or layer=hidden"
+    licence = "GPL-3.0 (allosaurus, package and model)"
+    kind = "sequence"
+    dim = 230
+    frame_rate = 100 / 3
+    defaults = {"dtype": "float16", "layer": "logits", "model": ""}  # noqa: RUF012 - ClassVar
+    local = frozenset({"model"})
+    batch_rows = 2_000  # frames of 30 ms
+    row_bytes = 22_000
+
+    _recogniser: PhoneRecogniser | None = None
+
+    def __init__(self, parameters: Mapping[str, Value] | None = None, device: str = "cpu") -> None:
+        super().__init__(parameters, device)
+        self.layer = self.choice("layer", "logits", "hidden")
+        self.dim = 640 if self.layer == "hidden" else 230
+
+    @property
+    def folder(self) -> Path:
+        """Where the model is.
+
+        Raises:
+            MissingWeightsError: it is not on this machine.
+            InputError: the folder given is none, or has not the files of a model.
+        """
+        given = str(self.parameters["model"])
+        folder = Path(given).expanduser() if given else locate(ALLOSAURUS)
+        missing = [name for name in _FILES if not (folder / name).is_file()]
+        if missing:
+            raise InputError(
+                f"{folder}: not the folder of an Allosaurus model: {', '.join(missing)} missing"
+            )
+        return folder
+
+    @cached_property
+    def _front_end(self) -> tuple[Any, Any]:
+        """The package's front end with the settings of the model, and the class of its input."""
+        return _make_front_end(*_front_settings(self.folder / "pm_config.json"))
+
+    def weights(self) -> str:
+        """The sha256 over the files of the model that change a number."""
+        folder = self.folder
+        return digest(folder, _FILES, below=folder)
+
+    def load(self) -> None:
+        """Read the model and move it to the device.
+
+        Raises:
+            MissingPackageError: the package is not installed.
+            SerError: the model is damaged, asks for code, or is another architecture.
+            InputError: there is no such device.
+        """
+        from .allosaurus_model import PhoneRecogniser
+
+        before = self.weights()
+        self._recogniser = PhoneRecogniser(self.folder, self.device)
+        if self.weights() != before:
+            raise SerError(f"{self.folder}: its files were changed while they were read")
+
+    def prepare(self, samples: Array) -> Array:
+        """Run the package's front end.
+
+        Returns:
+            Cepstra of three neighbouring frames, normalised over the utterance, (frames, 120).
+
+        Raises:
+            AudioError: they cannot be normalised.
+        """
+        front, audio = self._front_end
+        with np.errstate(invalid="ignore", divide="ignore"):
+            frames: Array = front.compute(audio(*_at_its_rate(samples, front.sample_rate)))
+        if not np.isfinite(frames).all():
+            raise AudioError("its cepstra do not vary, and cannot be normalised")
+        return np.ascontiguousarray(frames, dtype=np.float32)
+
+    def forward(self, batch: Sequence[Array]) -> list[Array]:
+        """Logits or hidden states of prepared utterances: (frames, dim) for each."""
+        if self._recogniser is None:
+            self.load()
+        assert self._recogniser is not None
+        return self._recogniser(batch, hidden=self.layer == "hidden")
+
+
+def _at_its_rate(samples: Array, rate: int) -> tuple[npt.NDArray[np.floating], int]:
+    """Samples at the scale and rate that the package's front end takes, and that rate.
+
+    At half the rate, the published model's, its resampler does one and the same filter over and
+    over, by interpolation in a table, in more time than all the rest of the front end.
+    """
+    scaled = samples * np.float32(_FULL_SCALE)
+    if 2 * rate != RATE:
+        return scaled, RATE
+    taps = _half_rate_filter()
+    return np.convolve(scaled, taps)[len(taps) // 2 :][: len(scaled) // 2 * 2 : 2], rate
+
+
+@cache
+def _half_rate_filter() -> npt.NDArray[np.float64]:
+    """The taps of resampy's `kaiser_best`, the package's resampler, at half the rate."""
+    filters = need("resampy.filters", "allosaurus", extra="allosaurus")
+    half, precision, _ = filters.get_filter("kaiser_best")
+    step = precision // 2
+    wing = half[::step][: len(half) // step] / 2
+    return np.concatenate([wing[:0:-1], wing])
+
+
+def _front_settings(path: Path) -> tuple[tuple[str, Any], ...]:
+    """What pm_config.json says of the front end, checked.
+
+    Raises:
+        SerError: it cannot be read, or makes no sense.
+    """
+    try:
+        given = read_json(path.parent, path.name, "an Allosaurus model")
+        settings = read_settings(given, _FRONT)
+    except ValueError as error:
+        raise SerError(f"{path}: not the front end of Allosaurus ({error})") from error
+    if missing := [name for name in _FRONT if settings[name] is None and name not in given]:
+        raise SerError(f"{path}: not the front end of Allosaurus ({missing[0]} is missing)")
+    return tuple(settings.items())
+
+
+@cache
+def _make_front_end(*settings: tuple[str, Any]) -> tuple[Any, Any]:
+    """The package's front end, and the class of what it takes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # of the package's own code
+        mfcc = need("allosaurus.pm.mfcc", "allosaurus", extra="allosaurus")
+        feature = need("allosaurus.pm.feature", "allosaurus", extra="allosaurus")
+        audio = need("allosaurus.audio", "allosaurus", extra="allosaurus")
+    if not hasattr(feature.get_filterbanks, "cache_info"):
+        # The package builds the same filters for every file, in loops that take longer than all
+        # the rest.
+        feature.get_filterbanks = cache(feature.get_filterbanks)
+    return mfcc.MFCC(Namespace(**dict(settings))), audio.Audio

@@ -1,0 +1,212 @@
+"""What every backbone is: a name, a shape, a key, a front end and a batched model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ...cache import FeatureKey
+from ...errors import InputError
+from ..audio import RECIPE
+
+Array = npt.NDArray[np.float32]
+Value = str | int | float | bool
+Kind = Literal["sequence", "vector"]
+
+
+class Backbone(ABC):
+    """One way to turn an utterance into a feature.
+
+    A new backbone sets the class attributes, implements `prepare`, and where it has a model also
+    `load`, `forward` and `weights`. Making one and asking for its `key()` must be cheap: heavy
+    packages are imported in `load`, `prepare` and `forward`.
+
+    `prepare` runs in worker processes, one utterance at a time; `load` and `forward` run in the
+    main process, `forward` in several threads at once. An utterance's feature must not depend on
+    its neighbours in the batch.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    """One line for listings."""
+    licence: ClassVar[str]
+    """Of the model, or of the package that computes the feature."""
+    package: ClassVar[str] = ""
+    """The package that holds the weights, where they are not files of their own."""
+    version: ClassVar[int] = 1
+    """Of our code: raised when a change in it changes numbers."""
+    defaults: ClassVar[Mapping[str, Value]] = {}
+    """The parameters that a spec may set; a value must be of the type of its default."""
+    local: ClassVar[frozenset[str]] = frozenset()
+    """Those of them that say where something is on this machine, and so are in no key."""
+    constants: ClassVar[Mapping[str, Value]] = {}
+    """What is fixed and defines the numbers, for the readable key."""
+    batch_rows: ClassVar[int] = 0
+    """How many rows of prepared arrays, summed over utterances, make a good `forward` call.
+    0: there is no model, and what `prepare` returns is the feature."""
+    row_bytes: ClassVar[int] = 0
+    """Bytes that `forward` takes, about, for each row of an utterance; 0: too few to ask."""
+    exact_batches: ClassVar[bool] = False
+    """Whether, on a CPU, a feature has the same bits whoever shares its `forward` call. Utterances
+    of the other models have a call each there: libraries choose the order in which they add by
+    the size of the batch."""
+
+    argument: ClassVar[str] = ""
+    """What stands between the name and the parameters of a spec, in a word, for messages. The
+    constructor of a backbone that has one takes it as a third argument."""
+
+    kind: Kind
+    dim: int
+    frame_rate: float | None = None
+    """Rows per second of a sequence; None for a vector."""
+
+    def __init_subclass__(cls) -> None:
+        """Give every backbone the parameter `dtype`: of what is stored, not of the arithmetic."""
+        super().__init_subclass__()
+        cls.defaults = {"dtype": "float32", **cls.defaults}
+
+    def __init__(self, parameters: Mapping[str, Value] | None = None, device: str = "cpu") -> None:
+        """Take parameters (checked for name and type by `make_backbone`) and a torch device.
+
+        Raises:
+            InputError: a parameter has a value that makes no sense.
+        """
+        self.parameters: dict[str, Value] = {**self.defaults, **(parameters or {})}
+        self.device = device
+        self.dtype = self.choice("dtype", "float32", "float16")
+
+    @property
+    def spec(self) -> str:
+        """The canonical spec: the name and, sorted, the parameters that are not the default."""
+        return self.write_spec(self.name)
+
+    @property
+    def feature(self) -> str:
+        """What the cache calls the feature: the spec, but for what is only of this machine."""
+        return self.write_spec(self.name, self.local)
+
+    def write_spec(self, name: str, without: frozenset[str] = frozenset()) -> str:
+        """A spec that begins with `name`, some parameters left out."""
+        changed = sorted(k for k, v in self.parameters.items() if v != self.defaults[k])
+        settings = (f"{k}={format_value(self.parameters[k])}" for k in changed if k not in without)
+        return ":".join([name, *settings])
+
+    def terms(self) -> str:
+        """The licence of the feature, as it is written beside what was computed."""
+        return self.licence
+
+    def key(self) -> FeatureKey:
+        """Everything that can change a number of this feature, and nothing else.
+
+        Raises:
+            MissingPackageError: the weights come with a package that is not installed.
+            MissingWeightsError: the weights are not on this machine.
+        """
+        dtype: Literal["float32", "float16"] = "float16" if self.dtype == "float16" else "float32"
+        fixed = {k: v for k, v in self.parameters.items() if k not in {"dtype", *self.local}}
+        return FeatureKey(
+            feature=self.feature,
+            backbone=self.name,
+            version=self.version,
+            weights=self.weights(),
+            parameters={**self.constants, **fixed},
+            audio=RECIPE,
+            dtype=dtype,
+            kind=self.kind,
+            dim=self.dim,
+            frame_rate=self.frame_rate,
+        )
+
+    def weights(self) -> str | None:
+        """The sha256 of the weights' bytes, or None where there are no weights."""
+        return None
+
+    def load(self) -> None:
+        """Make `forward` ready; called once, before any audio is read."""
+        return
+
+    @abstractmethod
+    def prepare(self, samples: Array) -> Array:
+        """Run the front end on one utterance.
+
+        Args:
+            samples: mono, 16 kHz, shape (samples,).
+
+        Returns:
+            What `forward` takes; its first axis counts the rows that `batch_rows` speaks of.
+
+        Raises:
+            AudioError: this feature cannot be had from this utterance; the message is the reason.
+        """
+
+    def forward(self, batch: Sequence[Array]) -> list[Array]:
+        """Run the model on prepared utterances.
+
+        Returns:
+            One feature per utterance: (frames, dim) for a sequence, (dim,) for a vector.
+        """
+        return list(batch)
+
+    def memory(self, rows: int) -> int:
+        """Bytes that `forward` takes, about, for so many rows; 0: too few to ask."""
+        return rows * self.row_bytes
+
+    def integer(self, parameter: str, low: int, high: int, limit: str = "") -> int:
+        """The value of an integer parameter, checked.
+
+        Args:
+            parameter: its name.
+            low: smallest value allowed.
+            high: largest value allowed.
+            limit: what the largest value is called in a message.
+
+        Raises:
+            InputError: it lies outside.
+        """
+        value = self.parameters[parameter]
+        if not isinstance(value, int) or not low <= value <= high:
+            raise InputError(
+                f"feature {self.name}: {parameter} must be from {low} to {limit or high}, "
+                f"got {value}"
+            )
+        return value
+
+    def choice(self, parameter: str, *values: str) -> str:
+        """The value of a parameter that is one of a few words, checked.
+
+        Raises:
+            InputError: it is none of them.
+        """
+        value = self.parameters[parameter]
+        if value not in values:
+            raise InputError(
+                f"feature {self.name}: {parameter} must be {' or '.join(values)}, got {value}"
+            )
+        return str(value)
+
+    def number(self, parameter: str, low: float, high: float) -> float:
+        """The value of a parameter that is a number, checked.
+
+        Args:
+            parameter: its name.
+            low: smallest value allowed.
+            high: largest value allowed.
+
+        Raises:
+            InputError: it lies outside.
+        """
+        value = self.parameters[parameter]
+        if not isinstance(value, float) or not low <= value <= high:
+            raise InputError(
+                f"feature {self.name}: {parameter} must be from {low:g} to {high:g}, got {value}"
+            )
+        return value
+
+
+def format_value(value: Value) -> str:
+    """A parameter's value as a spec writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,198 @@
+"""`hf:<model>`: hidden states of any speech encoder that transformers loads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...errors import AudioError, InputError, SerError
+from ..audio import RATE
+from ..packages import need
+from ..weights.known import KNOWN, UNSTATED, digest, hub_weights, is_hub_id, locate, place
+from ..weights.model_folder import bounds, model_files
+from ..weights.records import read_record
+from .backbone import Array, Backbone, Value
+from .speech_models import SpeechModel, read_speech_model
+from .speech_settings import SETTINGS
+
+if TYPE_CHECKING:
+    from .hf_model import Encoder
+
+ALIASES: Mapping[str, str] = {"wav2vec2": "facebook/wav2vec2-base"}
+"""Names of models that are features of their own."""
+_NAMES = {model: name for name, model in ALIASES.items()}
+_BY_CONTENT = re.compile(rf"({'|'.join(sorted(SETTINGS))})-[0-9a-f]{{12}}")
+
+
+class HuggingFace(Backbone):
+    """Hidden states of wav2vec 2.0, XLSR, HuBERT, WavLM, data2vec-audio, Whisper's encoder, ...
+
+    `layer` is `last` (the output), `mean` (of all hidden states) or a number: 0 is what goes into
+    the first transformer layer, n what comes out of the n-th. The model's own feature extractor
+    prepares the samples. Whisper hears 30 s at a time: shorter utterances are padded as it wants
+    and cut back to their own rows; longer ones are heard in pieces of 30 s, each for itself.
+
+    The model is `organisation/model` on the hub, fetched before by `ser weights fetch`, or a
+    folder: its path begins with /, ./, ../, ~ or a drive. The folder's path is not in the key.
+    """
+
+    name = "hf"
+    summary = "speech encoder of the hub or of a folder (transformers): hf:<model>"
+    licence = "of the model"
+    argument = "model"
+    kind = "sequence"
+    defaults = {"layer": "last", "dtype": "float16"}  # noqa: RUF012 - ClassVar
+
+    _encoder: Encoder | None = None
+
+    def __init__(
+        self,
+        parameters: Mapping[str, Value] | None = None,
+        device: str = "cpu",
+        argument: str = "",
+    ) -> None:
+        super().__init__(parameters, device)
+        layer = str(self.parameters["layer"])
+        if not re.fullmatch(r"last|mean|\d{1,3}", layer):
+            raise InputError(f"feature hf: layer must be last, mean or a number, got {layer!r}")
+        self.parameters["layer"] = str(int(layer)) if layer.isdecimal() else layer
+        if not argument:
+            raise InputError(
+                "feature hf: which model? Expected hf:organisation/model or hf:/path/of/a/folder"
+            )
+        self.argument_value = argument
+        self.is_local = bool(re.match(r"[/~\\]|\.{1,2}[/\\]|[A-Za-z]:[/\\]", argument))
+        if not self.is_local and not is_hub_id(argument):
+            raise InputError(
+                f"feature hf:{argument}: not the id of a model (organisation/model); the path of "
+                f"a folder begins with / or ./"
+            )
+
+    @property
+    def spec(self) -> str:
+        """`hf:<model>`, or the name that the model has here, and what is not the default."""
+        return self.write_spec(_NAMES.get(self.argument_value, f"hf:{self.argument_value}"))
+
+    @property
+    def feature(self) -> str:
+        """As `spec`; a folder is named by what is in it: `hf:<family>-<start of its hash>`.
+
+        Raises:
+            InputError, SerError: the folder is not there, or holds no speech encoder.
+        """
+        if not self.is_local:
+            return self.spec
+        return self.write_spec(f"hf:{self.model.family}-{self.weights()[:12]}")
+
+    @cached_property
+    def model(self) -> SpeechModel:
+        """What its folder says of it.
+
+        Raises:
+            MissingWeightsError: it is not on this machine.
+            InputError: not a speech encoder, or it has no such layer.
+            SerError: its files are damaged.
+        """
+        model = read_speech_model(self._folder())
+        layer = str(self.parameters["layer"])
+        if layer.isdecimal() and int(layer) > model.layers:
+            raise InputError(
+                f"feature {self.spec}: layer must be from 0 to {model.layers}, got {layer}"
+            )
+        return model
+
+    @property
+    def dim(self) -> int:  # type: ignore[override]  # a property of the model, not of the class
+        """Columns: the model's hidden size."""
+        return self.model.dim
+
+    @property
+    def frame_rate(self) -> float:  # type: ignore[override]
+        """Rows per second: 50 for all published ones."""
+        return self.model.frame_rate
+
+    @property
+    def batch_rows(self) -> int:  # type: ignore[override]
+        """A minute of samples, or of mel frames."""
+        return 60 * (RATE // self.model.strides[0] if self.model.chunk else RATE)
+
+    def terms(self) -> str:
+        """The licence of the model, where that is known; its page or folder otherwise."""
+        if self.is_local:
+            return "of the model: see the folder that it came from"
+        weights = hub_weights(self.argument_value)
+        stated = read_record(place(weights)).get("licence")
+        known = next((w.licence for w in KNOWN if w.url == weights.url), "")
+        licence = next((text for text in (stated, known) if text and text != UNSTATED), "")
+        return f"{licence or 'of the model: see its page on the hub'} ({self.argument_value})"
+
+    def memory(self, rows: int) -> int:
+        """As the model's shape has it, once it is loaded."""
+        return self._encoder.memory(rows) if self._encoder else 0
+
+    def _folder(self) -> Path:
+        if _BY_CONTENT.fullmatch(self.argument_value):
+            raise InputError(
+                f"feature hf:{self.argument_value}: the cache calls a model by its content so "
+                "when it came from a folder; to extract, give that folder: hf:/path/of/it"
+            )
+        if not self.is_local:
+            return locate(hub_weights(self.argument_value, feature=self.spec))
+        folder = Path(self.argument_value).expanduser()
+        if not folder.is_dir():
+            raise InputError(f"feature {self.spec}: no such folder")
+        return folder
+
+    def weights(self) -> str:
+        """The sha256 over the files that are read: weights, configuration, feature extractor."""
+        folder = self.model.folder
+        return digest(folder, model_files(folder), below=bounds(folder))
+
+    def load(self) -> None:
+        """Read the weights and move the model to the device.
+
+        Raises:
+            MissingPackageError: transformers is not installed.
+            SerError: the weights cannot be read, are damaged, incomplete or of another model, ask
+                for code, or need more memory than there is.
+            InputError: there is no such device.
+        """
+        need("transformers", extra="hf")
+        from .hf_model import Encoder
+
+        before = self.weights()
+        self._encoder = Encoder(self.model, str(self.parameters["layer"]), self.device)
+        if self.weights() != before:
+            raise SerError(f"{self.model.folder}: its files were changed while they were read")
+
+    def prepare(self, samples: Array) -> Array:
+        """Run the model's feature extractor.
+
+        Returns:
+            Samples, (samples,), or for Whisper what `mel_chunks` makes.
+
+        Raises:
+            AudioError: too short for a single frame.
+        """
+        model = self.model
+        if model.chunk:
+            from .whisper import mel_chunks
+
+            return mel_chunks(samples, model)
+        if model.frames(len(samples)) < 1:
+            raise AudioError(f"too short for {self.spec}: {len(samples)} samples at {RATE} Hz")
+        if model.normalise:  # as Wav2Vec2FeatureExtractor does it
+            samples = (samples - samples.mean()) / np.sqrt(samples.var() + 1e-7)
+        return np.ascontiguousarray(samples, dtype=np.float32)
+
+    def forward(self, batch: Sequence[Array]) -> list[Array]:
+        """Hidden states of prepared utterances: (frames, dim) for each."""
+        if self._encoder is None:
+            self.load()
+        assert self._encoder is not None
+        return self._encoder(batch)

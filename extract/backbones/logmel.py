@@ -1,0 +1,37 @@
+"""`logmel`: a mel spectrogram of 64 bands in decibels, as librosa has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..audio import RATE
+from .backbone import Array, Backbone, Value
+from .spectrum import decibels, mel_power
+
+
+class LogMel(Backbone):
+    """T x 64: power in 64 mel bands, 32 ms every 10 ms, in decibels with 80 dB of range.
+
+    Equal to `librosa.power_to_db(librosa.feature.melspectrogram(y=samples, sr=16000, n_fft=512,
+    hop_length=160, n_mels=64))` transposed. A window of 25 ms would leave the lowest bands with
+    one or two bins each.
+    """
+
+    name = "logmel"
+    summary = "64 log-mel bands (librosa)"
+    licence = "ISC (librosa)"
+    kind = "sequence"
+    dim = 64
+    defaults = {"hop_length": 160, "n_fft": 512}  # noqa: RUF012 - declared as ClassVar in Backbone
+    constants = {"n_mels": 64, "top_db": 80.0}  # noqa: RUF012
+
+    def __init__(self, parameters: Mapping[str, Value] | None = None, device: str = "cpu") -> None:
+        super().__init__(parameters, device)
+        self.n_fft = self.integer("n_fft", 64, 16384)
+        self.hop_length = self.integer("hop_length", 1, self.n_fft, f"n_fft ({self.n_fft})")
+        self.frame_rate = RATE / self.hop_length
+
+    def prepare(self, samples: Array) -> Array:
+        """Return the spectrogram, shape (1 + samples // hop_length, 64)."""
+        mel = mel_power(samples, n_fft=self.n_fft, hop_length=self.hop_length, n_mels=self.dim)
+        return decibels(mel)

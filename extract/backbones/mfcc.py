@@ -1,0 +1,51 @@
+"""`mfcc`: 24 mel-frequency cepstral coefficients, as librosa's defaults give them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+import numpy as np
+
+from ..audio import RATE
+from .backbone import Array, Backbone, Value
+from .spectrum import decibels, mel_power
+
+_BANDS = 128
+
+
+class Mfcc(Backbone):
+    """T x 24 MFCCs: 128 mel bands, decibels with 80 dB of range, orthonormal DCT-II.
+
+    Equal to `librosa.feature.mfcc(y=samples, sr=16000, n_mfcc=24)` transposed; `hop_length` and
+    `n_fft` are in samples of 16 kHz audio.
+    """
+
+    name = "mfcc"
+    summary = "24 MFCCs (librosa)"
+    licence = "ISC (librosa)"
+    kind = "sequence"
+    dim = 24
+    defaults = {"hop_length": 512, "n_fft": 2048}  # noqa: RUF012 - declared as ClassVar above
+    constants = {"n_mels": _BANDS, "n_mfcc": 24}  # noqa: RUF012
+
+    def __init__(self, parameters: Mapping[str, Value] | None = None, device: str = "cpu") -> None:
+        super().__init__(parameters, device)
+        self.n_fft = self.integer("n_fft", 64, 16384)
+        self.hop_length = self.integer("hop_length", 1, self.n_fft, f"n_fft ({self.n_fft})")
+        self.frame_rate = RATE / self.hop_length
+
+    def prepare(self, samples: Array) -> Array:
+        """Return the coefficients, shape (1 + samples // hop_length, 24)."""
+        mel = mel_power(samples, n_fft=self.n_fft, hop_length=self.hop_length, n_mels=_BANDS)
+        cepstra: Array = decibels(mel) @ _cosines(self.dim)
+        return cepstra
+
+
+@cache
+def _cosines(count: int) -> Array:
+    """The orthonormal DCT-II as a matrix, (bands, count)."""
+    angles = np.pi / _BANDS * np.outer(np.arange(_BANDS) + 0.5, np.arange(count))
+    basis: Array = (np.cos(angles) * np.sqrt(2 / _BANDS)).astype(np.float32)
+    basis[:, 0] /= np.float32(np.sqrt(2))
+    return basis

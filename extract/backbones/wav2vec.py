@@ -1,0 +1,96 @@
+"""`wav2vec`: the frames of wav2vec 1.0 large."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...errors import AudioError, SerError
+from ...machine import inference, torch_device
+from ..weights.known import WAV2VEC, digest, locate
+from .backbone import Array, Backbone, Value
+
+if TYPE_CHECKING:
+    import torch
+
+    from .wav2vec_model import Wav2VecModel
+
+
+class Wav2Vec(Backbone):
+    """T x 512, one frame every 10 ms: `layer=c` sees 0.8 s of the past, `layer=z` 30 ms.
+
+    Utterances go through the model one by one: its norms run over time, and at some ten billion
+    operations for a second of audio each is work enough for any device.
+    """
+
+    name = "wav2vec"
+    summary = "wav2vec 1.0 large (Schneider 2019), context or latent frames"
+    licence = "MIT (fairseq)"
+    kind = "sequence"
+    dim = 512
+    frame_rate = 100.0
+    defaults = {"layer": "c", "dtype": "float16"}  # noqa: RUF012 - declared as ClassVar in Backbone
+    batch_rows = 16_000 * 30  # samples
+    row_bytes = 900
+
+    _SHORTEST = 465
+    """Samples that give one frame."""
+
+    _model: Wav2VecModel | None = None
+
+    def __init__(self, parameters: Mapping[str, Value] | None = None, device: str = "cpu") -> None:
+        super().__init__(parameters, device)
+        self.layer = self.choice("layer", "z", "c")
+
+    def weights(self) -> str:
+        """The sha256 of `wav2vec_large.pt`.
+
+        Raises:
+            MissingWeightsError: it is not on this machine.
+        """
+        return digest(locate(WAV2VEC))
+
+    def load(self) -> None:
+        """Read the checkpoint and move the model to the device.
+
+        Raises:
+            MissingWeightsError: the checkpoint is not on this machine.
+            SerError: it is damaged or something else.
+            InputError: there is no such device.
+        """
+        from ..weights.wav2vec_checkpoint import read_wav2vec
+
+        device = torch_device(self.device)
+        path = locate(WAV2VEC)
+        model = read_wav2vec(path)
+        if (model.dim, model.hop, model.shortest) != (self.dim, 160, self._SHORTEST):
+            raise SerError(
+                f"{path}: a wav2vec of another size: {model.dim} channels, a frame every "
+                f"{model.hop} samples; expected {self.dim} and 160"
+            )
+        self._model = model.to(device)
+
+    def prepare(self, samples: Array) -> Array:
+        """Return the samples as they are, shape (samples,): this model takes them raw."""
+        if len(samples) < self._SHORTEST:
+            raise AudioError(f"too short: {len(samples)} samples, and {self._SHORTEST} are needed")
+        return samples
+
+    def forward(self, batch: Sequence[Array]) -> list[Array]:
+        """Compute the frames of utterances of shape (samples,): (frames, 512) for each."""
+        import torch
+
+        if self._model is None:
+            self.load()
+        model = self._model
+        assert model is not None
+        device = next(model.parameters()).device
+        with inference(device):
+            return [self._frames(model, torch.from_numpy(samples).to(device)) for samples in batch]
+
+    def _frames(self, model: Wav2VecModel, samples: torch.Tensor) -> Array:
+        """The frames of one utterance."""
+        frames: Array = model(samples[None], context=self.layer == "c")[0].cpu().numpy()
+        return np.ascontiguousarray(frames)

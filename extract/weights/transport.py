@@ -1,0 +1,185 @@
+"""Connections over http(s) that cannot be led elsewhere, and that give up what only trickles."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import ssl
+import string
+import time
+import urllib.error
+import urllib.request
+from email.message import Message
+from functools import partial
+from typing import IO, Any
+from urllib.parse import quote, urljoin, urlsplit
+
+from ...errors import SerError
+
+TIMEOUT = 30.0
+"""Seconds without a byte after which a connection is given up."""
+WINDOW = 60.0
+LEAST = 50_000
+"""Seconds in which so many bytes must come, headers counted; a slower one is given up."""
+REDIRECTS = 5
+"""Addresses that one request may be sent on to."""
+
+BROKEN = (http.client.HTTPException, OSError, EOFError)
+"""What a connection that fails raises."""
+
+
+class TooSlowError(ConnectionError):
+    """A connection that brings next to nothing."""
+
+
+def open_url(url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
+    """Ask for a file.
+
+    Raises:
+        SerError: the server leads to where this must not go.
+        urllib.error.URLError, or one of `BROKEN`: as `urllib.request.urlopen`.
+    """
+    pace = _Pace()
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.UnknownHandler(),
+        _Http(pace),
+        _Https(pace),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        _Redirects(headers),
+    ):
+        opener.add_handler(handler)
+    request = urllib.request.Request(url, headers=headers)
+    response: http.client.HTTPResponse = opener.open(request, timeout=TIMEOUT)
+    return response
+
+
+def next_address(url: str, location: str | None) -> str:
+    """Where a redirect leads.
+
+    Raises:
+        SerError: nowhere, to something else than http(s), or from https to http.
+    """
+    if not location:
+        raise SerError(f"{url}: cannot be fetched: it leads on to nowhere")
+    try:
+        address = urljoin(url, quote(location, safe=string.punctuation, encoding="iso-8859-1"))
+        before, after = urlsplit(url), urlsplit(address)
+    except ValueError:
+        raise SerError(f"{url}: cannot be fetched: it leads on to {location[:200]!r}") from None
+    schemes = {"https"} if before.scheme == "https" else {"http", "https"}
+    if after.scheme not in schemes or not after.hostname or after.username is not None:
+        raise SerError(
+            f"{url}: cannot be fetched: it leads on to {address[:200]}, and only "
+            f"{' and '.join(sorted(schemes))} addresses are followed from there"
+        )
+    return address
+
+
+class _Redirects(urllib.request.BaseHandler):
+    """Follows a few redirects, and says nothing to the next host that it was not to know."""
+
+    def __init__(self, headers: dict[str, str]) -> None:
+        self._headers = headers
+        self._followed = 0
+
+    def _follow(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message
+    ) -> Any:
+        fp.close()  # what is in the answer is not read: it may never end
+        self._followed += 1
+        if self._followed > REDIRECTS:
+            raise SerError(f"{req.full_url}: cannot be fetched: more than {REDIRECTS} redirects")
+        address = next_address(req.full_url, headers.get("Location"))
+        # Of the headers, our own alone: a proxy's password is among those of the request.
+        request = urllib.request.Request(address, headers=self._headers, unverifiable=True)
+        return self.parent.open(request, timeout=TIMEOUT)
+
+    http_error_301 = http_error_302 = http_error_303 = http_error_307 = http_error_308 = _follow
+
+
+class _Pace:
+    """Counts what arrives, and complains where that is too little."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+        self._bytes = 0
+
+    def add(self, count: int) -> None:
+        """Count bytes.
+
+        Raises:
+            TooSlowError: fewer than `LEAST` came in `WINDOW` seconds.
+        """
+        self._bytes += count
+        now = time.monotonic()
+        if now - self._since < WINDOW:
+            return
+        if self._bytes < LEAST:
+            raise TooSlowError(f"too slow: {self._bytes} bytes in {WINDOW:.0f} s")
+        self._since, self._bytes = now, 0
+
+
+class _PacedFile(io.RawIOBase):
+    """What comes from a socket, counted."""
+
+    def __init__(self, raw: Any, pace: _Pace) -> None:
+        self._raw = raw
+        self._pace = pace
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        count: int | None = self._raw.readinto(buffer)
+        if count:  # the end is no stall
+            self._pace.add(count)
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _PacedSocket:
+    """A socket as `http.client` reads from it."""
+
+    def __init__(self, sock: socket.socket, pace: _Pace) -> None:
+        self._sock = sock
+        self._pace = pace
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        raw: Any = self._sock.makefile("rb", buffering=0)
+        return io.BufferedReader(_PacedFile(raw, self._pace))
+
+
+class _PacedResponse(http.client.HTTPResponse):
+    def __init__(self, sock: Any, *args: Any, pace: _Pace, **kwargs: Any) -> None:
+        super().__init__(_PacedSocket(sock, pace), *args, **kwargs)  # type: ignore[arg-type]
+
+
+def _connect(kind: Any, pace: _Pace, host: str, **kwargs: Any) -> Any:
+    connection = kind(host, **kwargs)
+    connection.response_class = partial(_PacedResponse, pace=pace)
+    return connection
+
+
+class _Http(urllib.request.HTTPHandler):
+    def __init__(self, pace: _Pace) -> None:
+        super().__init__()
+        self._make: Any = partial(_connect, http.client.HTTPConnection, pace)
+
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self._make, req)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def __init__(self, pace: _Pace) -> None:
+        super().__init__()
+        self._make: Any = partial(_connect, http.client.HTTPSConnection, pace)
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self._make, req, context=ssl.create_default_context())

@@ -1,0 +1,1 @@
+"""The network, in torch alone: encoders, fusion, search, towers, losses."""

@@ -1,0 +1,1 @@
+"""Many trainings: asked for, run side by side, kept, and read again."""

@@ -1,0 +1,300 @@
+"""A request against a cache: which utterances, features and splits it means, and which jobs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from ...cache import Cache, FeatureKey
+from ...errors import InputError, MissingFeaturesError
+from ...machine import torch_device
+from ...manifests import (
+    Manifest,
+    Split,
+    check_leaks,
+    check_leaks_between,
+    make_splits,
+    read_splits,
+    shared_speakers,
+)
+from ..methods import GE2E_MEL, VECTOR_ENCODERS, features_read, shares
+from ..network.spec import ModelSpec
+from ..svm import SETTINGS as SVM_SETTINGS
+from .folds import check_folds, heard_together, trained_together
+from .request import Request, check_request
+from .run_folder import FORMAT, split_file
+
+if TYPE_CHECKING:
+    import torch
+
+    from .jobs import Domains, Job
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A request, resolved.
+
+    Attributes:
+        manifests: by corpus, of the utterances that are used.
+        keys: of all features that the model reads, by the names they were asked for.
+        splits: by corpus, all repeats and folds; corpora have the same repeats, and each its own
+            number of folds.
+        skipped: by corpus, ids that were left out, if that was asked for.
+    """
+
+    request: Request
+    manifests: Mapping[str, Manifest]
+    keys: Mapping[str, FeatureKey]
+    splits: Mapping[str, Sequence[Split]]
+    skipped: Mapping[str, Sequence[str]]
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where it is trained; raises InputError where there is no such device."""
+        return torch_device(self.request.device if self.request.network else "cpu")
+
+    def jobs(self) -> list[Job]:
+        """One for every repeat and fold, see `trained_together`."""
+        from .jobs import Job
+
+        config = self.request.config if self.request.network else None
+        features = tuple(self.request.features)
+        return [
+            Job(self.request.model, features, each, config)
+            for each in trained_together(self.splits)
+        ]
+
+    @property
+    def encoding(self) -> str:
+        """What becomes of sequence features before training: see `as_encoded`."""
+        return self.request.config.model.encoder if self.request.network else "pooled"
+
+    @property
+    def finetunes(self) -> bool:
+        """Whether GE2E is trained too."""
+        return self.request.network and self.request.config.train.finetune_ge2e
+
+    def spec(self, domains: Domains) -> ModelSpec:
+        """Of the model that is trained on encoded domains."""
+        chosen = [domains[corpus] for corpus in self.manifests]
+        return ModelSpec.of(self.request.model, self.request.features, chosen, self.request.config)
+
+    def overlap(self, corpus: str) -> int | None:
+        """Most test speakers of a split that are in its training part too; None if not known."""
+        manifest = self.manifests[corpus]
+        if not all(manifest.table["speaker"]):
+            return None
+        return max(shared_speakers(manifest, split) for split in self.splits[corpus])
+
+    def describe(self) -> dict[str, Any]:
+        """What `config.json` says of everything that the numbers depend on, but for the model."""
+        request = self.request
+        splits = next(iter(self.splits.values()))
+        return {
+            "format": FORMAT,
+            "setting": request.setting,
+            "method": request.model,
+            "corpora": {
+                corpus: {
+                    "manifest": manifest.id,
+                    "labels_hash": digest(sorted(_labels(manifest))),
+                    "language": manifest.language,
+                    "labels": list(manifest.labels),
+                    "utterances": len(manifest),
+                    "skipped": list(self.skipped.get(corpus, [])),
+                    "split_hash": digest(
+                        [(each.seed, each.fold, each.parts()) for each in self.splits[corpus]]
+                    ),
+                }
+                for corpus, manifest in self.manifests.items()
+            },
+            "fused": list(request.features),
+            "features": {
+                name: {"key": key.hash, "version": key.version, "weights": key.weights}
+                for name, key in self.keys.items()
+            },
+            "protocol": request.protocol,
+            "seeds": sorted({split.seed for split in splits}),
+            "preset": request.preset if request.network else None,
+            "config": request.config.to_dict() if request.network else dict(SVM_SETTINGS),
+            "device": self.device.type,
+        }
+
+
+def resolve(
+    request: Request, cache: Cache, left_out: Mapping[str, Collection[str]] | None = None
+) -> Experiment:
+    """Find out what a request means; torch is not imported for that.
+
+    Args:
+        left_out: by corpus, the utterances that `skip_missing` leaves out; None: those `lacking`.
+
+    Raises:
+        InputError: wrong usage, or corpora that do not go together.
+        MissingFeaturesError: a feature is not cached; the message has the command to run.
+        LeakError: a split leaks.
+    """
+    check_request(request)
+    manifests = {corpus: cache.manifest(corpus) for corpus in request.corpora}
+    check_labels(request, manifests)
+    keys = feature_keys(request, cache, manifests)
+    skipped: dict[str, Sequence[str]] = {}
+    if request.skip_missing:
+        if left_out is None:
+            left_out = _lacking(cache, manifests, keys)
+        for corpus, manifest in manifests.items():
+            kept = [id for id in manifest.ids if id not in left_out[corpus]]
+            if not kept:
+                raise MissingFeaturesError(
+                    f"{corpus}: no utterance has all features ({', '.join(keys)})"
+                )
+            manifests[corpus] = manifest.select(kept)
+            skipped[corpus] = sorted(left_out[corpus])
+    splits = {corpus: resolve_splits(request, each) for corpus, each in manifests.items()}
+    check_folds(splits, made=request.splits is None)
+    check_leaks_between(manifests, heard_together(splits))
+    return Experiment(request, manifests, keys, splits, skipped)
+
+
+def resolve_all(requests: Mapping[str, Request], cache: Cache) -> dict[str, Experiment]:
+    """Find out what requests over the same corpora mean, by their names.
+
+    Where utterances are left out, they are those that lack what any of the requests reads, so that
+    all train and test on the same ones.
+
+    Raises as `resolve`.
+    """
+    left_out: dict[str, set[str]] = {}
+    for request in requests.values():
+        if request.skip_missing:
+            for corpus, ids in lacking(request, cache).items():
+                left_out.setdefault(corpus, set()).update(ids)
+    return {name: resolve(each, cache, left_out) for name, each in requests.items()}
+
+
+def lacking(request: Request, cache: Cache) -> dict[str, set[str]]:
+    """By corpus, the utterances that lack a feature which the request reads.
+
+    Raises as `resolve`.
+    """
+    check_request(request)
+    manifests = {corpus: cache.manifest(corpus) for corpus in request.corpora}
+    return _lacking(cache, manifests, feature_keys(request, cache, manifests))
+
+
+def _lacking(
+    cache: Cache, manifests: Mapping[str, Manifest], keys: Mapping[str, FeatureKey]
+) -> dict[str, set[str]]:
+    return {
+        corpus: {id for key in keys.values() for id in cache.missing(key, manifest)}
+        for corpus, manifest in manifests.items()
+    }
+
+
+def check_labels(request: Request, manifests: Mapping[str, Manifest]) -> None:
+    """Raise InputError if corpora that would share a tower have no emotion in common.
+
+    One tower over labels of which each corpus has its own learns to tell corpora apart.
+    """
+    if request.setting != "multidomain":
+        return
+    shared = shares(request.method).shared_tower
+    for one, other in combinations(manifests.values(), 2):
+        together = shared or one.language == other.language
+        if together and not set(one.labels) & set(other.labels):
+            raise InputError(
+                f"{one.corpus} and {other.corpus} would share a classifier "
+                f"({'--method base' if shared else f'both are {one.language}'}), but have no "
+                f"emotion in common ({', '.join(one.labels)}; {', '.join(other.labels)}), so their "
+                "label sets cannot be united"
+            )
+
+
+def feature_keys(
+    request: Request, cache: Cache, manifests: Mapping[str, Manifest]
+) -> dict[str, FeatureKey]:
+    """The keys of all features that the model reads, the same for every corpus.
+
+    Raises:
+        MissingFeaturesError: one is not cached for a corpus.
+        InputError: one is named twice, is another in two corpora, or cannot be the selector.
+    """
+    config = request.config if request.network else None
+    read = features_read(request.model, request.features, config)
+    selector = request.config.gate.selector
+    found: dict[str, FeatureKey] = {}
+    for corpus, manifest in manifests.items():
+        keys = cache.resolve_all(request.features, manifest)
+        for name in read:
+            if name not in keys:
+                keys[name] = _extra_key(name, cache, manifest)
+        for name, key in keys.items():
+            if found.setdefault(name, key).hash != key.hash:
+                raise InputError(
+                    f"{name} of {corpus} is another version than that of "
+                    f"{next(iter(manifests))}: {key.feature}@{key.hash[:8]} and "
+                    f"{found[name].feature}@{found[name].hash[:8]}; extract the same for both"
+                )
+    if len({found[name].hash for name in request.features}) < len(request.features):
+        raise InputError(f"--features {','.join(request.features)}: a feature is named twice")
+    vectors = request.config.model.encoder in VECTOR_ENCODERS
+    if shares(request.model).gate and not vectors and found[selector].kind != "vector":
+        raise InputError(
+            f"gate.selector={selector}: is a sequence; the gates look at one vector for every "
+            "utterance, such as ge2e"
+        )
+    return found
+
+
+def _extra_key(name: str, cache: Cache, manifest: Manifest) -> FeatureKey:
+    """The key of a feature that was not asked for by --features."""
+    try:
+        return cache.resolve(name, manifest)
+    except MissingFeaturesError as error:
+        if name == GE2E_MEL:
+            raise MissingFeaturesError(f"train.finetune_ge2e=true needs frames: {error}") from None
+        raise MissingFeaturesError(
+            f"the gates look at {name} (gate.selector): {error}\n"
+            "Or let them look at another: --set gate.selector=FEATURE"
+        ) from None
+
+
+def resolve_splits(request: Request, manifest: Manifest) -> list[Split]:
+    """The splits of all repeats, from the file that was named or from the protocol; none leaks."""
+    if request.splits is not None:
+        path = split_file(request.splits, manifest.corpus, len(request.corpora))
+        splits = read_splits(path, manifest)
+        if any(split.protocol != request.protocol for split in splits):
+            raise InputError(
+                f"--split {path}: made for --protocol {splits[0].protocol}, not {request.protocol}"
+            )
+    else:
+        splits = [
+            split
+            for seed in range(request.repeats)
+            for split in make_splits(manifest, request.protocol, seed)
+        ]
+    emotion = dict(zip(manifest.ids, manifest.table["emotion"], strict=True))
+    for split in splits:
+        check_leaks(manifest, split)
+        if len({emotion[id] for id in split.train}) < 2:
+            raise InputError(
+                f"{manifest.corpus}: the training part of seed {split.seed}, fold {split.fold} has "
+                "one emotion only; training needs at least two"
+            )
+    return splits
+
+
+def digest(value: Any) -> str:
+    """16 hex digits of the SHA-256 of a plain value, written as JSON."""
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
+
+
+def _labels(manifest: Manifest) -> list[tuple[str, str, str]]:
+    rows = manifest.table[["id", "speaker", "emotion"]].itertuples(index=False, name=None)
+    return [(str(id), str(speaker), str(emotion)) for id, speaker, emotion in rows]

@@ -1,0 +1,77 @@
+"""The features of experiments: read once, and encoded as their jobs take them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...cache import Cache, FeatureKey
+from ...machine import free_memory
+from ...manifests import Manifest
+from ...progress import Progress
+from ..data import Domain, read_domain
+from ..functionals import as_encoded
+from ..methods import GE2E_MEL
+from .experiment import Experiment
+from .jobs import Domains
+
+ROOM = 0.8
+"""Of the memory that is free, what features may take."""
+
+
+def load_domains(
+    cache: Cache, experiments: Sequence[Experiment], progress: Progress | None = None
+) -> dict[str, Domain]:
+    """All features of all corpora of some experiments, each read once.
+
+    Where they do not fit into memory, or not into what the request allows, they are mapped.
+    The experiments agree about the utterances of a corpus and the memory.
+    """
+    manifests: dict[str, Manifest] = {}
+    keys: dict[str, dict[str, FeatureKey]] = {}
+    for experiment in experiments:
+        for corpus, manifest in experiment.manifests.items():
+            manifests[corpus] = manifest
+            keys.setdefault(corpus, {}).update(experiment.keys)
+    if progress:
+        progress.show(
+            f"reading features of {', '.join(manifests)}: {sum(map(len, manifests.values()))} "
+            "utterances"
+        )
+    stored = {
+        corpus: {name: cache.open(key, manifests[corpus]) for name, key in own.items()}
+        for corpus, own in keys.items()
+    }
+    size = sum(each.nbytes for own in stored.values() for each in own.values())
+    memory = experiments[0].request.memory
+    if memory is None:
+        room = ROOM * min(free_memory(device) for device in {each.device for each in experiments})
+    else:
+        room = memory * 1e9
+    mapped = size > room
+    if mapped and progress:
+        progress.say(
+            f"features of {size / 1e9:.3g} GB do not fit into {room / 1e9:.3g} GB of memory: read "
+            "from the disk as they are needed, by one run at a time"
+        )
+    return {
+        corpus: read_domain(manifest, stored[corpus], mapped)
+        for corpus, manifest in manifests.items()
+    }
+
+
+def encode(domains: Domains, experiments: Sequence[Experiment]) -> Domains:
+    """The domains as the jobs of some experiments take them, with all features that they read.
+
+    The experiments have the same encoding.
+    """
+    keep = [GE2E_MEL] if any(each.finetunes for each in experiments) else []
+    names: dict[str, list[str]] = {}
+    for experiment in experiments:
+        for corpus in experiment.manifests:
+            names.setdefault(corpus, []).extend(experiment.keys)
+    return {
+        corpus: as_encoded(
+            domains[corpus].only(list(dict.fromkeys(each))), experiments[0].encoding, keep
+        )
+        for corpus, each in names.items()
+    }

@@ -1,0 +1,74 @@
+"""What the numbers of a corpus rest on, where that is little: plain sentences."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from ...manifests import Manifest, Split, confounded_speakers, two_genders
+from ...manifests.names import listing
+
+FEWEST = 3
+"""Test utterances of a class in a repeat, from which its recall is no longer an accident."""
+
+
+def notes_on_splits(manifest: Manifest, splits: Sequence[Split]) -> list[str]:
+    """Everything that is to be known of a corpus and its splits beside the numbers."""
+    people = [*manifest.notes, *two_genders(manifest), *confounded_speakers(manifest)]
+    about = [f"{each[:1].upper()}{each[1:]}." for each in people]
+    return [*about, *_training(manifest, splits), *_testing(manifest, splits)]
+
+
+def left_out(used: int, skipped: int) -> list[str]:
+    """That utterances lacked a feature, where some did."""
+    if not skipped:
+        return []
+    return [f"{skipped} of {used + skipped} utterances lack a feature and were left out."]
+
+
+def _training(manifest: Manifest, splits: Sequence[Split]) -> list[str]:
+    """Classes that some training parts do not have."""
+    parts = [_classes(manifest, split.train) for split in splits]
+    never = [label for label in manifest.labels if not any(part[label] for part in parts)]
+    notes = []
+    if never:
+        notes.append(
+            f"{listing(never)}: in no training part of this corpus, so that it cannot be learned "
+            "from it; where it is tested, UA counts its recall all the same."
+        )
+    sometimes = {
+        label: missing
+        for label in manifest.labels
+        if label not in never and (missing := sum(not part[label] for part in parts))
+    }
+    if sometimes:
+        said = listing(f"{label} ({missing})" for label, missing in sometimes.items())
+        notes.append(f"Missing from some of the {len(parts)} training parts: {said}.")
+    return notes
+
+
+def _testing(manifest: Manifest, splits: Sequence[Split]) -> list[str]:
+    """Classes of which a repeat, all its folds together, tests few utterances or none."""
+    repeats: dict[int, Counter[str]] = defaultdict(Counter)
+    for split in splits:
+        repeats[split.seed] += _classes(manifest, split.test)
+    fewest = {label: min(each[label] for each in repeats.values()) for label in manifest.labels}
+    notes = []
+    few = [f"{label} ({count})" for label, count in fewest.items() if 0 < count < FEWEST]
+    if few:
+        notes.append(
+            f"Fewer than {FEWEST} test utterances in some repeat, so that the recall rests on "
+            f"these: {listing(few)}."
+        )
+    none = [label for label, count in fewest.items() if not count]
+    if none:
+        notes.append(
+            f"Without test utterances in some repeat, whose UA is the mean over the other classes: "
+            f"{listing(none)}."
+        )
+    return notes
+
+
+def _classes(manifest: Manifest, ids: Sequence[str]) -> Counter[str]:
+    emotion = dict(zip(manifest.ids, manifest.table["emotion"], strict=True))
+    return Counter(str(emotion[id]) for id in ids)

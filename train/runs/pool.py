@@ -1,0 +1,124 @@
+"""Jobs side by side: one process each on a CPU, one core each."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+
+import torch
+
+from ...errors import SerError
+from ...machine import cores, one_torch_thread
+from .jobs import Domains, EpochDone, Job, Outcome, run_job
+from .processes import worker_context
+
+
+def run_jobs(
+    domains: Domains,
+    jobs: Sequence[Job],
+    workers: int | None,
+    device: torch.device,
+    epoch_done: EpochDone = lambda: None,
+) -> Iterator[tuple[Job, Outcome]]:
+    """Run jobs and yield each with its outcome as it ends.
+
+    On a CPU every job has one thread, whatever the number of workers, so that the numbers do not
+    depend on it. On a GPU every worker holds a copy of the features there. The baseline, which
+    takes less time than a process takes to start, runs in this process, and so do all jobs where
+    features are mapped: several would compete for the disk.
+
+    Args:
+        domains: on the host.
+        workers: None: as many as `side_by_side`.
+
+    Raises:
+        SerError: a job failed, or its process ended.
+    """
+    if any(each.mapped for each in domains.values()):
+        workers = 1
+    workers = workers or side_by_side(domains, device)
+    workers = min(workers, sum(job.config is not None for job in jobs))
+    if workers <= 1:
+        there = {corpus: domain.to(device) for corpus, domain in domains.items()}
+        with one_torch_thread():
+            yield from ((job, run_job(there, job, epoch_done)) for job in jobs)
+        return
+    context = worker_context()
+    epochs = context.Queue()
+    executor = ProcessPoolExecutor(
+        workers,
+        mp_context=context,
+        initializer=_start_worker,
+        initargs=({name: each.share() for name, each in domains.items()}, device, epochs),
+    )
+    others = set(multiprocessing.active_children())
+    try:
+        submitted = {executor.submit(_run_in_worker, job): job for job in jobs}
+        waiting = set(submitted)
+        while waiting:
+            done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+            while not epochs.empty():
+                epochs.get()
+                epoch_done()
+            # What is finished is handed over before a failure ends everything.
+            for future in sorted(done, key=lambda each: each.exception() is not None):
+                yield submitted[future], future.result()
+    except BrokenProcessPool as error:
+        raise SerError(
+            "a training process ended without a word, most often for want of memory; try again "
+            "with --workers 1. (A script of your own must call this below "
+            '`if __name__ == "__main__":`)'
+        ) from error
+    except BaseException:  # Ctrl-C, or a job that failed: nobody waits for the others
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+        raise
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+SPARE = 1.5e9
+"""Bytes of a GPU that a run is reckoned to need beside the features."""
+
+
+def side_by_side(domains: Domains, device: torch.device) -> int:
+    """How many jobs run at once: one per core, and on a GPU no more than its memory holds."""
+    if device.type != "cuda":
+        return cores()
+    free, _ = torch.cuda.mem_get_info(device)
+    features = sum(each.bytes for each in domains.values())
+    return max(1, min(cores(), int(free / (features + SPARE))))
+
+
+_work: tuple[Domains, EpochDone] | None = None
+
+
+def _start_worker(
+    domains: Domains, device: torch.device, epochs: multiprocessing.Queue[None]
+) -> None:
+    global _work
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # Ctrl-C reaches every process of the terminal; the main one alone acts on it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    _work = {name: each.to(device) for name, each in domains.items()}, partial(epochs.put, None)
+
+
+def _end_with_parent() -> None:
+    """End this process when the main one is gone, killed for instance."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _run_in_worker(job: Job) -> Outcome:
+    assert _work is not None
+    domains, epoch_done = _work
+    return run_job(domains, job, epoch_done)

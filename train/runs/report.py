@@ -1,0 +1,165 @@
+"""The numbers of runs as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...manifests.names import listing
+from ..config import TRAIN_PRESET
+from .results import no_interval
+
+SHORTEST = 5
+"""Letters of a label in the head of a confusion matrix, at least."""
+
+
+def describe_run(metrics: Mapping[str, Any]) -> str:
+    """UA, WA, recall per class and the confusion matrix of every corpus of a run."""
+    parts = []
+    for corpus, domain in metrics["domains"].items():
+        head = (
+            f"{corpus} ({domain['language']}): {model_name(metrics)} on "
+            f"{' + '.join(metrics['features'])}, protocol {metrics['protocol']}, "
+            f"{metrics['repeats']} repeat{'s' if metrics['repeats'] > 1 else ''}, "
+            f"{domain['n_test']} test utterances each"
+        )
+        lines = [head, ""]
+        lines += [f"  {name}  {rate(domain, name.lower())}" for name in ("UA", "WA")]
+        lines += ["", *confusion_table(domain), ""]
+        lines += [f"  {speaker_note(metrics['protocol'], domain)}", f"  {interval_note(domain)}"]
+        lines += [f"  Note: {note}" for note in domain["notes"]]
+        parts.append("\n".join(lines))
+    return "\n\n".join([*parts, *preset_notes(metrics), *namesake_notes(metrics)])
+
+
+def preset_notes(metrics: Mapping[str, Any], default: str = TRAIN_PRESET) -> list[str]:
+    """Which settings a network was trained with, and whether they are those that nobody chose.
+
+    Args:
+        default: the preset of the command.
+    """
+    preset = metrics["preset"]
+    if preset is None:
+        return []
+    usual = ", the default" if preset == default else ""
+    changes = f", with {', '.join(metrics['changes'])}" if metrics["changes"] else ""
+    return [f"Settings: preset {preset}{usual}{changes}."]
+
+
+def rate(domain: Mapping[str, Any], name: str) -> str:
+    """`.871 (95 % interval .842 to .900)` with the deviation over repeats, if there is one."""
+    summary = domain[name]
+    spread = f", deviation {decimal(summary['std'])}" if summary["std"] is not None else ""
+    if summary["ci95"] is None:
+        interval = f"none: {no_interval(domain['interval'], domain['n_test'])}"
+    else:
+        interval = " to ".join(map(decimal, summary["ci95"]))
+    return f"{decimal(summary['mean'])}  (95 % interval {interval}{spread})"
+
+
+def bounds(summary: Mapping[str, Any]) -> str:
+    """`.842-.900`, an interval for a table; `-` where there is none."""
+    return "-".join(map(decimal, summary["ci95"])) if summary["ci95"] is not None else "-"
+
+
+def decimal(value: float) -> str:
+    """Three decimals, as rates are printed: `.871`, `1.000`."""
+    return f"{value:.3f}".removeprefix("0") if value >= 0 else f"{value:.3f}"
+
+
+def confusion_table(domain: Mapping[str, Any]) -> list[str]:
+    """Lines: per true emotion its recall and how it was recognised, counts over all repeats."""
+    labels: Sequence[str] = domain["labels"]
+    counts: Sequence[Sequence[int]] = domain["confusion"]
+    widest = max(len(label) for label in labels)
+    cell = max(SHORTEST, *(len(str(count)) for row in counts for count in row)) + 1
+    heads = "".join(f"{label[: cell - 1]:>{cell}}" for label in labels)
+    lines = [f"  {'':{widest}}  recall {heads}   (recognised as)"]
+    for label, row in zip(labels, counts, strict=True):
+        recall = domain["recall"][label]
+        shown = decimal(recall) if recall is not None else "-"
+        cells = "".join(f"{count:>{cell}}" for count in row)
+        lines.append(f"  {label:{widest}}  {shown:>6} {cells}")
+    return lines
+
+
+def model_name(metrics: Mapping[str, Any]) -> str:
+    """`baseline`, or the method with the preset: `single (strong)`, `ours (paper)`."""
+    if metrics["setting"] == "baseline":
+        return "baseline"
+    return f"{metrics['method']} ({metrics['preset']})"
+
+
+def speaker_note(protocol: str, domain: Mapping[str, Any]) -> str:
+    """What the protocol means for the numbers."""
+    known = _speakers(protocol, domain)
+    if protocol == "authors":
+        return f"70/10/20 at random, as in the released code of the paper's authors. {known}"
+    return known
+
+
+def _speakers(protocol: str, domain: Mapping[str, Any]) -> str:
+    if protocol == "speaker":
+        return "No speaker is in two parts: these are numbers for unknown speakers."
+    if domain["speakers_shared"] is None:
+        return "The speakers are not known; they may overlap between training and test."
+    if domain["speakers_shared"]:
+        return "Speakers overlap between training and test: these are numbers for known speakers."
+    return "The split is random, but no test speaker happens to be in training."
+
+
+def namesake_notes(metrics: Mapping[str, Any]) -> list[str]:
+    """What a doubt about who the speakers are means for the numbers, if there is one."""
+    names = metrics["namesakes"]
+    if not names:
+        return []
+    return [
+        f"Corpora of one language both have speakers named {listing(names, 5)}: if they are the "
+        "same people, these are numbers for known speakers."
+    ]
+
+
+INTERVALS = {
+    "repeats": "Student's t over repeats, corrected for what their training parts share",
+    "speakers": "jackknife over speakers",
+    "utterances": "bootstrap over the test utterances of the one repeat",
+}
+
+
+def interval_note(domain: Mapping[str, Any]) -> str:
+    """Which interval it is."""
+    return f"Intervals: {INTERVALS[domain['interval']]}."
+
+
+def comparison_table(runs: Sequence[Mapping[str, Any]]) -> str:
+    """One line per run and corpus: UA and WA with intervals."""
+    rows = [("corpus", "language", "model", "features", "protocol", "UA", "95 %", "WA")]
+    for metrics in runs:
+        for corpus, domain in metrics["domains"].items():
+            rows.append(
+                (
+                    corpus,
+                    domain["language"],
+                    model_name(metrics),
+                    "+".join(metrics["features"]),
+                    metrics["protocol"],
+                    decimal(domain["ua"]["mean"]),
+                    bounds(domain["ua"]),
+                    decimal(domain["wa"]["mean"]),
+                )
+            )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(f"{value:{width}}" for value, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    domains = [(run["protocol"], each) for run in runs for each in run["domains"].values()]
+    notes = [speaker_note(protocol, each) for protocol, each in domains]
+    notes += [interval_note(each) for _, each in domains]
+    notes += [
+        f"{corpus}: {note}"
+        for run in runs
+        for corpus, each in run["domains"].items()
+        for note in each["notes"]
+    ]
+    return "\n".join([*lines, "", *dict.fromkeys(notes)])

@@ -1,0 +1,141 @@
+"""What `ser train` can be asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import InputError
+from ...manifests import PROTOCOLS
+from ...manifests.names import did_you_mean
+from ..config import Config
+from ..methods import GE2E, GE2E_MEL, METHODS, SINGLE, SVM, shares
+
+SETTINGS: Mapping[str, tuple[str, ...]] = {
+    "single": (SINGLE,),
+    "baseline": (SVM,),
+    "multidomain": tuple(METHODS),
+}
+"""The methods of every setting."""
+
+DEFAULT_METHOD = "ours"
+
+MOST_REPEATS, MOST_WORKERS, MOST_MEMORY = 1000, 1024, 1_000_000
+"""What may be asked for: more is a slip of the finger. Memory is in GB."""
+
+
+def default_repeats(protocol: str) -> int:
+    """Five, but for `speaker`, where one repeat tests every utterance already."""
+    return 1 if protocol == "speaker" else 5
+
+
+@dataclass(frozen=True)
+class Request:
+    """One method, its corpora, features and settings.
+
+    Attributes:
+        method: of the setting `multidomain`.
+        config: the resolved settings; not used by the baseline.
+        preset: where they came from, for the record.
+        splits: a file of splits to use instead of making them; for several corpora the folder of a
+            run that has them.
+        workers: runs side by side; None: as many as cores and memory allow.
+        memory: what features may take, in GB; None: what is free.
+        skip_missing: leave out utterances that lack a feature, instead of refusing.
+    """
+
+    setting: str
+    corpora: Sequence[str]
+    features: Sequence[str]
+    config: Config
+    method: str = ""
+    preset: str = "paper"
+    protocol: str = "paper"
+    repeats: int = 5
+    splits: Path | None = None
+    device: str = "auto"
+    workers: int | None = None
+    memory: float | None = None
+    skip_missing: bool = False
+    overwrite: bool = False
+
+    @property
+    def network(self) -> bool:
+        """Whether a network is trained, not the baseline."""
+        return self.setting != "baseline"
+
+    @property
+    def model(self) -> str:
+        """The method, whatever the setting."""
+        return self.method if self.setting == "multidomain" else SETTINGS[self.setting][0]
+
+
+def check_request(request: Request) -> None:
+    """Raise InputError for what does not go together."""
+    _check_setting(request)
+    check_limits(request.repeats, request.workers, request.memory)
+    if request.protocol not in PROTOCOLS:
+        hint = did_you_mean(request.protocol, PROTOCOLS)
+        raise InputError(f"--protocol {request.protocol}{hint}: one of {', '.join(PROTOCOLS)}")
+    names = list(request.features)
+    if not names or not all(names):
+        raise InputError("--features: expected names with commas between, such as mfcc,ge2e")
+    settings = request.config
+    if settings.train.batch_size < 3 and settings.model.normalisation == "batch":
+        raise InputError(
+            f"train.batch_size={settings.train.batch_size}: batch normalisation needs at least 2 "
+            "utterances in every batch, which 3 a batch ensure"
+        )
+    if shares(request.model).gate and len(names) < 2:
+        raise InputError(
+            f"--method {request.model}: its gates choose between features, so it needs at least "
+            f"two, not {names[0]} alone; name more with --features, or use --method sb"
+        )
+    if shares(request.model).gate and not settings.gate.selector:
+        raise InputError("gate.selector: expected the name of a feature, such as ge2e")
+    if request.network and settings.train.finetune_ge2e:
+        if GE2E not in names:
+            raise InputError(f"train.finetune_ge2e=true: {GE2E} is not among the --features")
+        if GE2E_MEL in names:
+            raise InputError(f"train.finetune_ge2e=true: leave {GE2E_MEL} out of the --features")
+
+
+def check_limits(repeats: int, workers: int | None, memory: float | None) -> None:
+    """Raise InputError for numbers that nobody can mean."""
+    if not 1 <= repeats <= MOST_REPEATS:
+        raise InputError(f"--repeats {repeats}: expected 1 to {MOST_REPEATS}")
+    if workers is not None and not 1 <= workers <= MOST_WORKERS:
+        raise InputError(f"--workers {workers}: expected 1 to {MOST_WORKERS} runs side by side")
+    if memory is not None and not 0 <= memory <= MOST_MEMORY:
+        raise InputError(f"--memory {memory}: expected 0 to {MOST_MEMORY} GB")
+
+
+def _check_setting(request: Request) -> None:
+    if request.setting not in SETTINGS:
+        hint = did_you_mean(request.setting, SETTINGS)
+        raise InputError(f"--setting {request.setting}{hint}: expected {' or '.join(SETTINGS)}")
+    corpora = list(request.corpora)
+    if not corpora or not all(corpora):
+        raise InputError("--corpus: expected a name, or names with commas between")
+    if len(set(corpora)) < len(corpora):
+        raise InputError(f"--corpus {','.join(corpora)}: a corpus is named twice")
+    if request.setting != "multidomain":
+        if request.method:
+            raise InputError(f"--method {request.method}: is for --setting multidomain")
+        if len(corpora) > 1:
+            raise InputError(
+                f"--setting {request.setting}: takes one corpus, not {','.join(corpora)}; one "
+                "model for all of them is --setting multidomain"
+            )
+        return
+    if request.method not in METHODS:
+        hint = did_you_mean(request.method, METHODS)
+        raise InputError(
+            f"unknown method {request.method!r}{hint}; --method is one of {', '.join(METHODS)}"
+        )
+    if len(corpora) < 2:
+        raise InputError(
+            f"--setting multidomain: needs at least two corpora, not {corpora[0]} alone; for one "
+            "use --setting single"
+        )

@@ -1,0 +1,51 @@
+"""What is shown while jobs run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from ...progress import Progress
+from .jobs import Job, Outcome
+
+
+class Ticker:
+    """Shows epochs as they pass, and says what came of every job."""
+
+    def __init__(self, progress: Progress, jobs: Sequence[Job]) -> None:
+        self.progress = progress
+        self.jobs, self.done, self.passed = len(jobs), 0, 0
+        settings = [job.config.train for job in jobs if job.config is not None]
+        self.epochs = sum(each.epochs * each.members for each in settings)
+        self.each = ""
+        if settings:
+            runs, members = len(settings), settings[0].members
+            factors = [f"{runs} runs"] * (runs > 1) + [f"{members} members"] * (members > 1)
+            if factors:
+                self.each = f" ({' x '.join(factors)} x {settings[0].epochs})"
+        progress.show(f"starting {self.jobs} runs")
+
+    def epoch_done(self) -> None:
+        """One epoch of some job. What is left is reckoned from the first on, as what comes before
+        it does not come again."""
+        self.passed += 1
+        if self.passed == 1:
+            self.progress.started = time.monotonic()
+        left = self.progress.left(self.passed - 1, self.epochs - 1)
+        self.progress.show(
+            f"{self.done} of {self.jobs} runs done, {self.passed} of {self.epochs} epochs"
+            f"{self.each}{left}"
+        )
+
+    def job_done(self, job: Job, outcome: Outcome) -> None:
+        """One job; the validation UA is of the epoch that was kept, the mean over corpora."""
+        self.done += 1
+        scores = []
+        for member in outcome.history:
+            kept = [curve[member["epoch"] - 1] for curve in member["validation_ua"].values()]
+            scores.append(f"{sum(kept) / len(kept):.3f}")
+        validation = f"validation UA {', '.join(scores)}, " if scores else ""
+        self.progress.say(
+            f"{self.done}/{self.jobs} {'+'.join(job.splits)} {job.method}: repeat {outcome.seed}, "
+            f"fold {outcome.fold}: {validation}{outcome.seconds:.1f} s"
+        )
