@@ -11,7 +11,7 @@ import pytest
 import ser
 
 ROOT = Path(ser.__file__).parent
-FOUNDATION = {"checkpoints", "errors", "files", "machine", "progress", "signals"}
+FOUNDATION = {"checkpoints", "errors", "files", "machine", "progress", "registry", "signals"}
 GE2E = {"ge2e"}
 MAY_IMPORT = {
     "manifests": FOUNDATION,

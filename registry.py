@@ -1,0 +1,103 @@
+"""What is known by a name: what comes with the package, what a user adds, what others install.
+
+A package of somebody's own brings an item by an entry point, `[project.entry-points."ser.corpora"]`
+`mine = "my_package:MINE"`, and needs no line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from functools import cached_property
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from .errors import InputError, SerError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+T = TypeVar("T")
+
+
+class Registry(Mapping[str, T], Generic[T]):
+    """Items by name: built-in ones, then those that were added, then those of entry points.
+
+    Entry points are looked for where a name is not known otherwise, and loaded when they are asked
+    for: importing a table of these costs nothing.
+
+    >>> letters = Registry("letter", "ser.letters", {"alpha": "a", "beta": "b"})
+    >>> letters.add("gamma", "c")
+    >>> list(letters), letters["gamma"]
+    (['alpha', 'beta', 'gamma'], 'c')
+
+    Args:
+        what: what an item is, for messages.
+        group: of the entry points, such as `ser.corpora`.
+        known: what is built in.
+    """
+
+    def __init__(self, what: str, group: str, known: Mapping[str, T]) -> None:
+        self.what, self.group = what, group
+        self._items = dict(known)
+        self._loaded: dict[str, T] = {}
+
+    def add(self, name: str, item: T) -> None:
+        """Make an item known under a name; one that is there already stays as it is.
+
+        Raises:
+            InputError: the name stands for another item.
+            SerError: that item is an entry point's, and cannot be loaded.
+        """
+        if name not in self:
+            self._items[name] = item
+        elif self[name] != item:
+            raise InputError(f"there is another {self.what} {name!r}; choose another name")
+
+    def find(self, name: str) -> T:
+        """The item of that name, as a user typed it.
+
+        Raises:
+            InputError: there is none; the message says what may have been meant.
+            SerError: it is an entry point's, and cannot be loaded.
+        """
+        if name in self:
+            return self[name]
+        near = get_close_matches(name, list(self), n=3, cutoff=0.6)
+        meant = f"did you mean {' or '.join(near)}? " if near else ""
+        raise InputError(f"unknown {self.what} {name!r}; {meant}known: {', '.join(self)}")
+
+    def __getitem__(self, name: str) -> T:
+        if name in self._items:
+            return self._items[name]
+        if name not in self._loaded:
+            self._loaded[name] = self._load(self._entry_points[name])
+        return self._loaded[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._items or name in self._entry_points
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items | self._entry_points)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    @cached_property
+    def _entry_points(self) -> dict[str, EntryPoint]:
+        from importlib.metadata import entry_points
+
+        found: dict[str, EntryPoint] = {}
+        for point in entry_points(group=self.group):
+            found.setdefault(point.name, point)  # the first on sys.path, as with modules
+        return found
+
+    def _load(self, point: EntryPoint) -> T:
+        try:
+            item: T = point.load()
+        except Exception as error:
+            package = point.dist.name if point.dist else "a package without a name"
+            raise SerError(
+                f"{package} brings the {self.what} {point.name!r} ({point.value}), which cannot be "
+                f"loaded: {type(error).__name__}: {error}; repair or uninstall {package}"
+            ) from error
+        return item
