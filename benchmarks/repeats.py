@@ -26,7 +26,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from ser.cache import Cache
 from ser.train.config import load_config
-from ser.train.loop import Part, Training
+from ser.train.loop import DomainSplit, Training
 from ser.train.network.encoders import BiLSTM
 from ser.train.runs.experiment import resolve
 from ser.train.runs.load import encode, load_domains
@@ -65,13 +65,13 @@ def _training(folder: Path, corpus: str, features: str, preset: str) -> Training
     domains = encode(load_domains(Cache(folder), [experiment]), [experiment])
     split = experiment.splits[corpus][0]
     domain = domains[corpus]
-    part = Part(domain, domain.rows(split.train), domain.rows(split.validation))
-    return Training([part], experiment.spec(domains), config, 0)
+    part = DomainSplit(domain, domain.rows(split.train), domain.rows(split.validation))
+    return Training([part], experiment.spec, config, 0)
 
 
 def _ready(training: Training, count: int) -> list[tuple[Mapping[str, Any], Tensor]]:
     """Batches of 32 utterances, all padded to the same length, standardised; their targets."""
-    part = training.parts[0]
+    part = training.splits[0]
     longest = {name: int(f.lengths.max()) for name, f in part.domain.features.items()}
     ready = []
     for number in range(count):

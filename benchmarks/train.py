@@ -30,7 +30,7 @@ from ser.benchmarks.usual import UsualLoop, write_utterances
 from ser.cache import Cache
 from ser.train.config import load_config
 from ser.train.data import Domain
-from ser.train.loop import Part, Training, mixed_batches, training_loss
+from ser.train.loop import DomainSplit, Training, mixed_batches, training_loss
 from ser.train.network.spec import ModelSpec
 from ser.train.runs.experiment import resolve
 from ser.train.runs.load import encode, load_domains
@@ -136,7 +136,7 @@ def _hold(cores: int) -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
 
 
-def load(case: Case) -> tuple[list[Part], ModelSpec]:
+def load(case: Case) -> tuple[list[DomainSplit], ModelSpec]:
     """The domains of a case, split, and the model for them."""
     single = case.method == "single"
     request = Request(
@@ -150,16 +150,16 @@ def load(case: Case) -> tuple[list[Part], ModelSpec]:
     experiment = resolve(request, Cache(Path(case.cache)))
     encoded = encode(load_domains(Cache(Path(case.cache)), [experiment]), [experiment])
     parts = [
-        Part(encoded[c], encoded[c].rows(s.train), encoded[c].rows(s.validation))
+        DomainSplit(encoded[c], encoded[c].rows(s.train), encoded[c].rows(s.validation))
         for c, s in experiment.jobs()[0].splits.items()
     ]
-    return parts, experiment.spec(encoded)
+    return parts, experiment.spec
 
 
 def batches_of(training: Training, steps: int) -> Iterator[tuple[int, torch.Tensor]]:
     """The batches of as many epochs as it takes."""
     while True:
-        for each in mixed_batches(training.parts, training.lengths, 32, training.order):
+        for each in mixed_batches(training.splits, training.lengths, 32, training.order):
             yield each
             steps -= 1
             if steps == 0:
@@ -172,7 +172,7 @@ def side_by_side(case: Case, work: Callable[..., None]) -> dict[str, float]:
     barrier, results = context.Barrier(case.cores), context.Queue()
     with Memory() as memory:
         parts, spec = load(case)
-        shared = [Part(each.domain.share(), each.train, each.validation) for each in parts]
+        shared = [DomainSplit(each.domain.share(), each.train, each.validation) for each in parts]
         processes = [
             context.Process(target=work, args=(case, shared, spec, barrier, results))
             for _ in range(case.cores)
@@ -186,7 +186,9 @@ def side_by_side(case: Case, work: Callable[..., None]) -> dict[str, float]:
     return {"steps_per_s": sum(rates), "memory_mb": memory.peak, "features_mb": size}
 
 
-def _ours(case: Case, parts: list[Part], spec: ModelSpec, barrier: Any, results: Any) -> None:
+def _ours(
+    case: Case, parts: list[DomainSplit], spec: ModelSpec, barrier: Any, results: Any
+) -> None:
     """Training as `fit` does it: gathering, augmentation, both passes, the optimiser."""
     torch.set_num_threads(1)
     training = Training(parts, spec, load_config(case.preset), 0)
@@ -200,7 +202,9 @@ def _ours(case: Case, parts: list[Part], spec: ModelSpec, barrier: Any, results:
     results.put(case.steps / (time.perf_counter() - started))
 
 
-def _bare(case: Case, parts: list[Part], spec: ModelSpec, barrier: Any, results: Any) -> None:
+def _bare(
+    case: Case, parts: list[DomainSplit], spec: ModelSpec, barrier: Any, results: Any
+) -> None:
     """Forward and backward pass alone, over batches that are padded and standardised."""
     torch.set_num_threads(1)
     config = load_config(case.preset, ["augment.noise=0"])
@@ -215,7 +219,8 @@ def _bare(case: Case, parts: list[Part], spec: ModelSpec, barrier: Any, results:
     def passes(chosen: Sequence[Any]) -> None:
         for domain, batch, rows, number in chosen:
             there = ReadyDomain(domain, batch)
-            loss = training_loss(model, there, rows, training.targets[number][rows], config)  # type: ignore[arg-type]
+            targets = training.targets[number][rows]
+            loss = training_loss(model, training.auxiliary, there, rows, targets, config)  # type: ignore[arg-type]
             model.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
 

@@ -14,9 +14,9 @@ from torch.nn import functional as F  # noqa: N812
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
-from ser.train.loop import Part
+from ser.train.loop import DomainSplit
+from ser.train.model import build
 from ser.train.network.encoders import Attention, BiLSTM
-from ser.train.network.recogniser import Recogniser
 from ser.train.network.spec import ModelSpec
 
 
@@ -39,7 +39,7 @@ class Utterances(Dataset[tuple[dict[str, Tensor], int]]):
         return values, self.labels[index]
 
 
-def write_utterances(part: Part, folder: Path) -> Utterances:
+def write_utterances(part: DomainSplit, folder: Path) -> Utterances:
     """Write the training utterances of a part as files."""
     folder.mkdir(parents=True)
     domain = part.domain
@@ -47,7 +47,7 @@ def write_utterances(part: Part, folder: Path) -> Utterances:
         for index, row in enumerate(part.train.tolist()):
             start, end = packed.offsets[row], packed.offsets[row + 1]
             np.save(folder / f"{index}.{name}.npy", packed.frames[start:end].numpy())
-    labels = domain.targets[part.train].tolist()
+    labels = domain.truth(part.train).tolist()
     return Utterances(folder, domain.corpus, labels, list(domain.features))
 
 
@@ -88,7 +88,7 @@ class UsualLoop:
     """Trains the same model, batches shuffled without regard to length."""
 
     def __init__(self, spec: ModelSpec, datasets: Sequence[Utterances], workers: int) -> None:
-        self.model = Recogniser(spec)
+        self.model = build(spec)
         for encoder in self.model.encoders:
             if isinstance(getattr(encoder, "attention", None), Attention):
                 encoder.lstm = PackedBiLSTM(encoder.lstm)  # type: ignore[arg-type]

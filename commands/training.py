@@ -137,18 +137,19 @@ def train(
     from ..progress import Progress
     from ..train.config import load_config
     from ..train.runs.processes import prepare_workers
-    from ..train.runs.request import DEFAULT_METHOD, Request, check_request
+    from ..train.runs.request import Request, check_request
 
     if setting == "baseline" and overrides:
         raise InputError("--set: the baseline has no settings")
     if splits and options["repeats"]:
         raise InputError("--repeats: the file of --split says how many there are")
     cache = open_cache(cache_folder)
+    config = load_config(options.pop("preset"), overrides)
     request = Request(
         setting=setting,
         corpora=split_names("--corpus", corpus),
-        method=method or (DEFAULT_METHOD if setting == "multidomain" else ""),
-        config=load_config(options["preset"], overrides),
+        method=method or "",
+        config=config,
         splits=splits,
         **training_values(cache, **options),
     )

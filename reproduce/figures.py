@@ -42,7 +42,7 @@ def figure3(order: Order, work: Sweep, results: Mapping[str, Result]) -> dict[st
             model = load_model(work.folder(f"{name}-{corpus}"), split.seed, split.fold)
             rows = domain.rows(split.test)
             found = representations(model, domain, rows).numpy()
-            labels = [domain.labels[label] for label in domain.targets[rows]]
+            labels = [domain.labels[label] for label in domain.truth(rows)]
             perplexity = min(30.0, (len(found) - 1) / 3)
             points = TSNE(perplexity=perplexity, random_state=0, init="pca").fit_transform(found)
             distinct = 1 < len(set(labels)) < len(labels)

@@ -12,7 +12,7 @@ from ..cache import Cache
 from ..errors import InputError
 from ..manifests.names import did_you_mean
 from ..train.config import Config, load_config
-from ..train.methods import METHODS
+from ..train.methods import methods_of
 from ..train.runs.request import Request, check_limits, check_request
 from .published import CORPORA
 
@@ -51,7 +51,6 @@ class Order:
             features=self.features,
             config=self.config,
             method=method,
-            preset=self.preset,
             protocol=self.protocol,
             repeats=self.repeats,
             device=self.device,
@@ -108,7 +107,7 @@ def table3(order: Order) -> dict[str, Request]:
     for corpus in order.corpora:
         requests[f"svm-{corpus}"] = order.request("baseline", [corpus])
         requests[f"single-{corpus}"] = order.request("single", [corpus])
-    for method in METHODS:
+    for method in methods_of("multidomain"):
         requests[method] = order.request("multidomain", order.corpora, method)
     return requests
 
@@ -178,8 +177,7 @@ def default_out(order: Order) -> Path:
 
 
 def _with_alpha(request: Request, alpha: float) -> Request:
-    train = dataclasses.replace(request.config.train, alpha=alpha)
-    return dataclasses.replace(request, config=dataclasses.replace(request.config, train=train))
+    return dataclasses.replace(request, config=request.config.changed(f"train.alpha={alpha}"))
 
 
 def rows_of(requests: Mapping[str, Request]) -> dict[str, dict[str, str]]:

@@ -13,6 +13,7 @@ from ..cache import Cache
 from ..errors import InputError
 from ..files import PARTIAL
 from ..progress import Progress
+from ..train.encoding import Encoding
 from ..train.runs.experiment import Experiment, digest
 from ..train.runs.jobs import Job, Outcome
 from ..train.runs.load import encode, load_domains
@@ -92,14 +93,11 @@ class Sweep:
         _check_sizes(self.experiments)
         check_writable(self.out / RUNS)
         loaded = load_domains(cache, list(self.experiments.values()), progress)
-        groups: dict[str, list[Experiment]] = defaultdict(list)
+        groups: dict[Encoding, list[Experiment]] = defaultdict(list)
         for each in self.experiments.values():
             groups[each.encoding].append(each)
         self.domains = {encoding: encode(loaded, group) for encoding, group in groups.items()}
-        self.configs = {
-            name: describe(each, self.domains[each.encoding])
-            for name, each in self.experiments.items()
-        }
+        self.configs = {name: describe(each) for name, each in self.experiments.items()}
         self.workers = {each.request.workers for each in experiments.values()}.pop()
         self.outcomes: dict[str, list[Outcome]] = defaultdict(list)
         self.notes: list[str] = []
@@ -129,7 +127,7 @@ class Sweep:
             self.clear(name)
             return 0
         domains = self.domains[experiment.encoding]
-        spec = experiment.spec(domains) if experiment.request.network else None
+        spec = experiment.spec if experiment.request.network else None
         labels = {corpus: domains[corpus].labels for corpus in experiment.manifests}
         damaged = 0
         for job in jobs:

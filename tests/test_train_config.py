@@ -1,7 +1,10 @@
+import json
+import pickle
+
 import pytest
 
 from ser.errors import InputError
-from ser.train.config import config_from_dict, load_config, presets
+from ser.train.config import Config, load_config, presets
 
 
 def test_the_paper_preset_is_the_paper():
@@ -16,7 +19,7 @@ def test_the_paper_preset_is_the_paper():
 @pytest.mark.parametrize("name", presets())
 def test_presets_survive_the_run_folder(name):
     config = load_config(name)
-    assert config_from_dict(config.to_dict()) == config
+    assert Config.from_dict(config.to_dict()) == config
 
 
 def test_overrides_take_the_type_of_the_setting():
@@ -78,3 +81,54 @@ def test_presets_that_go_in_a_circle_are_refused(tmp_path):
     mine.write_text(f"base = '{mine}'\n", encoding="utf-8")
     with pytest.raises(InputError, match="circle"):
         load_config(str(mine))
+
+
+def test_a_config_says_what_it_is():
+    assert load_config("strong").label == "strong"
+    config = load_config("strong", ["train.epochs=7", "train.lr=5e-4", "train.members=3"])
+    assert config.changes == ("train.lr=0.0005", "train.epochs=7"), "three members are the preset's"
+    assert config.label == "strong with train.lr=0.0005, train.epochs=7"
+
+
+def test_what_was_changed_is_known_when_the_preset_is_gone(tmp_path):
+    mine = tmp_path / "mine.toml"
+    mine.write_text('base = "paper"\n', encoding="utf-8")
+    config = load_config(str(mine), ["train.finetune_ge2e=TRUE"])
+    mine.unlink()
+    config = Config.from_dict(config.to_dict()).changed("train.epochs=7", "train.lr=0.001")
+    assert config.changes == ("train.epochs=7", "train.finetune_ge2e=true")
+    assert config.train.epochs == 7
+    assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    assert pickle.loads(pickle.dumps(config)) == config
+
+
+def test_a_setting_can_be_changed_twice():
+    changed = load_config("strong").changed("train.alpha=-1.0")
+    assert changed.changes == ("train.alpha=-1.0",)
+    assert changed.changed("train.alpha=0.5").changes == ("train.alpha=0.5",)
+    assert load_config("strong", ["train.alpha=1", "train.alpha=0"]) == load_config("strong")
+    with pytest.raises(InputError, match=r"did you mean train\.alpha"):
+        changed.changed("train.alpa=1")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda values: values["train"].pop("lr"), r"missing required field `lr`.*train"),
+        (lambda values: values.pop("gate"), "missing required field `gate`"),
+        (lambda values: values["train"].update(lrr=1), r"unknown field `lrr`.*train"),
+        (lambda values: values["train"].update(epochs=0), r">= 1 - at `\$.train.epochs`"),
+        (lambda values: values["train"].update(lr=float("nan")), r"at `\$.train.lr`"),
+        (lambda values: values["train"].update(schedule="linear"), r"'linear' - at `\$.train.sch"),
+        (lambda values: values.update(changes=["train.lr=1"]), "'train.lr=1' is among the changes"),
+        (lambda values: values.update(changes=["lr"]), "'lr' is among the changes"),
+        (lambda values: values.update(preset="a\nb"), "not valid text"),
+    ],
+)
+def test_a_config_of_a_stranger_is_checked(spoil, says):
+    values = load_config().to_dict()
+    spoil(values)
+    with pytest.raises(InputError, match=f"^config.json: .*{says}"):
+        Config.from_dict(values, "config.json")
+    with pytest.raises(InputError, match=r"^config: Expected `object`"):
+        Config.from_dict([])

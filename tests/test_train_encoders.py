@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from ser.train.config import load_config
 from ser.train.network.encoders import Attention, BiLSTM, SequenceEncoder, VectorEncoder, flip
 from ser.train.network.recogniser import make_encoder
 from ser.train.network.spec import FeatureShape
@@ -99,7 +98,7 @@ def test_the_two_convolutions_are_added():
 @pytest.mark.parametrize("name", ["mfcc", "wav2vec"])
 def test_padding_and_neighbours_change_no_output(name):
     torch.manual_seed(0)
-    encoder = make_encoder(FeatureShape(name, name, 24, True), load_config().model).eval()
+    encoder = make_encoder(FeatureShape(name, name, 24, True)).eval()
     utterances = [torch.randn(length, 24) for length in (1, 2, 40, 7, 123)]
     padded = nn.utils.rnn.pad_sequence(utterances, batch_first=True)
     padded = nn.functional.pad(padded, (0, 0, 0, 30))
@@ -110,17 +109,16 @@ def test_padding_and_neighbours_change_no_output(name):
 
 
 def test_sizes_are_the_paper_s():
-    settings_ = load_config().model
-    mfcc = make_encoder(FeatureShape("mfcc@3f2a", "mfcc", 24, True), settings_)
+    mfcc = make_encoder(FeatureShape("mfcc@3f2a", "mfcc", 24, True))
     assert isinstance(mfcc, SequenceEncoder)
     assert mfcc.narrow.weight.shape == (32, 24, 3)
     assert mfcc.wide.weight.shape == (32, 24, 5)
     assert [layer.hidden_size for layer in mfcc.lstm.ahead] == [64, 64]
-    wav2vec = make_encoder(FeatureShape("wav2vec", "wav2vec", 512, True), settings_)
+    wav2vec = make_encoder(FeatureShape("wav2vec", "wav2vec", 512, True))
     assert isinstance(wav2vec, SequenceEncoder)
     assert wav2vec.narrow.weight.shape == (64, 512, 3)
     assert [layer.hidden_size for layer in wav2vec.lstm.back] == [128]
     assert wav2vec.attention.value.weight.shape == (256, 256)
-    byol = make_encoder(FeatureShape("byol", "byol", 2048, False), settings_)
+    byol = make_encoder(FeatureShape("byol", "byol", 2048, False))
     assert isinstance(byol, VectorEncoder)
     assert [m.out_features for m in byol.layers if isinstance(m, nn.Linear)] == [512, 256]

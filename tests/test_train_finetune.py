@@ -11,8 +11,10 @@ from ser.ge2e.encoder import published
 from ser.ge2e.weights import weights_file
 from ser.train.config import load_config
 from ser.train.evaluate import probabilities
-from ser.train.loop import GE2E_RATE, Part, fit, make_optimiser
-from ser.train.network.recogniser import Recogniser
+from ser.train.loop import DomainSplit, fit, fit_inputs, make_optimiser
+from ser.train.model import build
+from ser.train.network.losses import AuxiliaryLoss
+from ser.train.network.recogniser import GE2E_RATE
 from ser.train.runs.experiment import resolve
 from ser.train.runs.inputs import load_inputs
 from ser.train.runs.load import encode, load_domains
@@ -65,15 +67,15 @@ def prepared(cache):
     domains = encode(load_domains(cache, [experiment]), [experiment])
     split = experiment.jobs()[0].splits["toy"]
     domain = domains["toy"]
-    part = Part(domain, domain.rows(split.train), domain.rows(split.validation))
-    return experiment.spec(domains), part
+    part = DomainSplit(domain, domain.rows(split.train), domain.rows(split.validation))
+    return experiment.spec, part
 
 
 def test_it_starts_where_the_published_weights_are(prepared):
     spec, part = prepared
-    model = Recogniser(spec).eval()
+    model = build(spec).eval()
     model.speaker = published(weights_file())
-    model.fit_inputs([(part.domain, part.train)])
+    fit_inputs(model, [(part.domain, part.train)])
     tuned = model.standardised(part.domain.batch(part.train), "toy")["ge2e"][0]
     frozen = model.inputs[1](part.domain.features["ge2e"].frames[part.train])
     torch.testing.assert_close(tuned, frozen, atol=1e-3, rtol=1e-3)
@@ -90,12 +92,13 @@ def test_the_weights_move_and_the_loss_falls(prepared):
 
 
 def test_its_rate_is_a_hundredth_of_the_others(prepared):
-    model = Recogniser(prepared[0])
-    groups = make_optimiser(model, request().config, 1).groups
+    model, config = build(prepared[0]), request().config
+    auxiliary = AuxiliaryLoss(config.auxiliary)
+    groups = make_optimiser(model, auxiliary, config, 1).groups
     assert set(groups) == {1.0, GE2E_RATE}
     count = len(list(model.speaker.parameters()))
     assert len(groups[GE2E_RATE]) == count
-    assert len(groups[1.0]) == len(list(model.parameters())) - count
+    assert len(groups[1.0]) == len(list(model.parameters())) - count + 2  # of the loss
 
 
 def test_a_tuned_model_is_rebuilt_from_its_run_folder(cache, tmp_path):

@@ -90,7 +90,6 @@ def request(**changes):
         "corpora": ["toy", "tic"],
         "features": ["mfcc", "ge2e"],
         "config": load_config("strong", ["train.epochs=2", "train.members=1"]),
-        "preset": "strong",
         "method": "ours",
         "protocol": "speaker",
         "repeats": 2,

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ser.train import functionals as module
 from ser.train.data import Packed, load_domain
+from ser.train.encoding import Encoding
 from ser.train.functionals import as_encoded, functionals, pooled
 
 
@@ -73,9 +74,9 @@ def test_a_domain_keeps_its_sequences_unless_functionals_are_asked_for(toy_cache
     manifest = toy_cache.manifest("toy")
     keys = {name: toy_cache.resolve(name, manifest) for name in ("mfcc", "ge2e")}
     domain = load_domain(toy_cache, manifest, keys)
-    assert as_encoded(domain, "attention") is domain
-    assert as_encoded(domain, "functionals", ["mfcc"]).features["mfcc"].sequence
-    encoded = as_encoded(domain, "functionals")
+    assert as_encoded(domain, Encoding("attention")) is domain
+    assert as_encoded(domain, Encoding("functionals", ("mfcc",))).features["mfcc"].sequence
+    encoded = as_encoded(domain, Encoding("functionals"))
     assert encoded.features["ge2e"] is domain.features["ge2e"]
     mfcc = encoded.features["mfcc"]
     assert (mfcc.sequence, mfcc.dim, mfcc.backbone) == (False, 9 * 5, "mfcc")

@@ -9,14 +9,24 @@ from torch.nn import functional as F  # noqa: N812
 from ser.errors import SerError
 from ser.manifests import make_splits
 from ser.train import loop
-from ser.train.augment import augment, mix, stretch
+from ser.train.augment import augment, mix
 from ser.train.config import load_config
 from ser.train.data import load_domain, ordered_batches, statistics
+from ser.train.encoding import POOLED
 from ser.train.evaluate import probabilities
 from ser.train.functionals import as_encoded
-from ser.train.loop import Part, Training, fit, lr_factor, make_optimiser, training_loss
-from ser.train.network.recogniser import Recogniser
-from ser.train.network.spec import ModelSpec
+from ser.train.loop import (
+    DomainSplit,
+    Training,
+    fit,
+    fit_inputs,
+    lr_factor,
+    make_optimiser,
+    training_loss,
+)
+from ser.train.methods import METHODS
+from ser.train.model import build, make_spec
+from ser.train.network.losses import AuxiliaryLoss
 from ser.train.network.towers import make_tower, shape_of
 from ser.train.svm import fit_predict
 
@@ -37,29 +47,25 @@ def parts(toy_cache, domain):
 
 
 def spec_of(domain, config):
-    return ModelSpec.of("single", list(domain.features), [domain], config)
+    features = list(domain.features)
+    return make_spec(METHODS["single"], features, domain.shapes, [domain], config)
 
 
 def fit_one(domain, train, validation, config, seed, *more):
-    part = Part(domain, train, validation)
-    return fit([part], spec_of(domain, config), config, seed, *more)
+    split = DomainSplit(domain, train, validation)
+    return fit([split], spec_of(domain, config), config, seed, *more)
 
 
-CHANGES = [
-    "augment.mixup=0.2",
-    "augment.noise=0.3",
-    "augment.time_mask=0.2",
-    "model.encoder_dropout=0.2",
-]
+CHANGES = ["augment.mixup=0.2", "augment.noise=0.3"]
 
 
 @pytest.mark.parametrize(
     ("preset", "changes", "losses"),
     [
         ("paper", [], [0.910955, 0.363199, 0.084763]),
-        ("paper", CHANGES, [0.974593, 0.492176, 0.247983]),
+        ("paper", CHANGES, [0.947462, 0.521442, 0.239967]),
         ("strong", [], [1.106919, 0.980790, 0.942647]),
-        ("strong", CHANGES, [1.094213, 1.011895, 0.996332]),
+        ("strong", CHANGES, [1.098601, 1.001182, 0.971634]),
     ],
 )
 def test_a_seed_gives_the_loss_curve_that_it_gave_before(domain, parts, preset, changes, losses):
@@ -103,8 +109,7 @@ def test_a_seed_gives_the_same_numbers_and_another_seed_others(domain, parts, pr
 @pytest.mark.parametrize("preset", ["paper", "strong"])
 def test_the_validation_and_test_parts_do_not_touch_the_model(domain, parts, preset):
     train, validation, test = parts
-    overrides = [*QUICK, "train.select=last", "model.normalisation=batch"]
-    config = load_config(preset, overrides)
+    config = load_config(preset, [*QUICK, "train.select=last"])
     with_validation = fit_one(domain, train, validation, config, seed=0).model.state_dict()
     with_test = fit_one(domain, train, test, config, seed=0).model.state_dict()
     for name, value in with_validation.items():
@@ -112,11 +117,11 @@ def test_the_validation_and_test_parts_do_not_touch_the_model(domain, parts, pre
 
 
 def test_inputs_are_standardised_by_the_training_part_alone(domain, parts):
-    model = Recogniser(spec_of(domain, load_config()))
-    model.fit_inputs([(domain, parts[0])])
-    mean, deviation = statistics([(domain.features["mfcc"], parts[0])])
+    model = build(spec_of(domain, load_config()))
+    fit_inputs(model, [(domain, parts[0])])
+    mean, std = statistics([(domain.features["mfcc"], parts[0])])
     torch.testing.assert_close(model.inputs[0].mean[0], mean)
-    torch.testing.assert_close(model.inputs[0].deviation[0], deviation)
+    torch.testing.assert_close(model.inputs[0].std[0], std)
     values, lengths = model.standardised(domain.batch(parts[0]), "toy")["mfcc"]
     inside = torch.arange(values.shape[1]) < lengths[:, None]
     assert values[~inside].abs().max() == 0
@@ -135,18 +140,20 @@ def test_batch_composition_changes_no_output(domain, parts, preset):
 
 def test_the_loss_is_cross_entropy_plus_alpha_times_the_auxiliary_loss(domain, parts):
     config = load_config("paper", ["model.dropout=0"])
-    model = Recogniser(spec_of(domain, config))
-    model.fit_inputs([(domain, parts[0])])
+    model = build(spec_of(domain, config))
+    auxiliary = AuxiliaryLoss(config.auxiliary)
+    fit_inputs(model, [(domain, parts[0])])
     targets = domain.targets[parts[0]]
     batch = model.standardised(domain.batch(parts[0]), "toy")
     fused = model.represent(batch, "toy")
     expected = F.cross_entropy(model.classify(fused, "toy"), targets)
-    expected = expected + 0.01 * model.auxiliary(fused, targets, 3)  # German: alpha .01
-    found = training_loss(model, domain, parts[0], targets, config)
+    expected = expected + 0.01 * auxiliary(fused, targets, 3)  # German: alpha .01
+    found = training_loss(model, auxiliary, domain, parts[0], targets, config)
     torch.testing.assert_close(found, expected)
     without = load_config("paper", ["model.dropout=0", "train.alpha=0"])
     plain = F.cross_entropy(model.classify(fused, "toy"), targets)
-    torch.testing.assert_close(training_loss(model, domain, parts[0], targets, without), plain)
+    found = training_loss(model, auxiliary, domain, parts[0], targets, without)
+    torch.testing.assert_close(found, plain)
 
 
 def test_towers_are_the_paper_s():
@@ -164,18 +171,17 @@ def test_towers_are_the_paper_s():
     assert alphas == [0.1, 0.01, 0.015, 0.01]
 
 
-def test_the_cosine_schedule_warms_up_and_ends_near_zero():
-    config = load_config("paper", ["train.schedule=cosine", "train.warmup=0.1"])
-    factor = lr_factor(config, 100)
-    assert factor(0) < factor(5) < factor(10) == pytest.approx(1)
-    assert factor(55) == pytest.approx(0.5)
+def test_the_cosine_schedule_ends_near_zero():
+    factor = lr_factor(load_config("paper", ["train.schedule=cosine"]), 100)
+    assert factor(0) == 1
+    assert factor(50) == pytest.approx(0.5)
     assert factor(99) < 0.001
     constant = lr_factor(load_config(), 100)
     assert {constant(step) for step in range(100)} == {1.0}
 
 
-def test_noise_and_hidden_stretches_leave_padding_at_zero():
-    settings = dataclasses.replace(load_config().augment, noise=1.0, time_mask=0.5)
+def test_noise_leaves_padding_at_zero():
+    settings = load_config("paper", ["augment.noise=1"]).augment
     values, lengths = torch.ones(4, 40, 3), torch.tensor([40, 10, 1, 25])
     values = values * (torch.arange(40) < lengths[:, None])[..., None]
     changed, _ = augment({"mfcc": (values, lengths)}, settings)["mfcc"]
@@ -190,16 +196,6 @@ def test_no_augmentation_changes_nothing():
     assert torch.equal(found, values)
 
 
-def test_a_hidden_stretch_is_one_piece_of_at_most_its_share():
-    torch.manual_seed(0)
-    lengths = torch.randint(1, 200, (500,))
-    hidden = stretch(lengths, 200, 0.3)
-    assert (hidden.sum(1) <= 0.3 * lengths + 1).all()
-    assert hidden.any()
-    edges = torch.diff(torch.nn.functional.pad(hidden.int(), (1, 1)), dim=1).abs().sum(1)
-    assert set(edges.tolist()) <= {0, 2}
-
-
 def test_mixing_keeps_to_the_line_between_two_rows():
     torch.manual_seed(0)
     x = torch.randn(16, 3)
@@ -210,7 +206,7 @@ def test_mixing_keeps_to_the_line_between_two_rows():
 
 
 def test_the_baseline_sees_vectors_and_the_moments_of_sequences(domain, parts, toy_cache):
-    pooled = as_encoded(domain, "pooled")
+    pooled = as_encoded(domain, POOLED)
     features = toy_cache.read(
         toy_cache.resolve("mfcc", toy_cache.manifest("toy")), toy_cache.manifest("toy")
     )
@@ -227,8 +223,8 @@ def test_the_baseline_sees_vectors_and_the_moments_of_sequences(domain, parts, t
 def test_a_gpu_is_not_waited_for_within_an_epoch(domain, parts, preset):
     config = load_config(preset, CHANGES)
     there = domain.to(torch.device("cuda"))
-    part = Part(there, *parts[:2])
-    training = Training([part], spec_of(there, config), config, 0)
+    split = DomainSplit(there, *parts[:2])
+    training = Training([split], spec_of(there, config), config, 0)
     training.epoch()
     torch.cuda.set_sync_debug_mode("error")
     try:
@@ -245,16 +241,17 @@ def test_no_value_is_read_within_an_epoch(domain, parts, preset, method, monkeyp
     domains = [domain]
     if method == "ours":
         domains.append(dataclasses.replace(domain, corpus="other", language="fr"))
-    spec = ModelSpec.of(method, list(domain.features), domains, config)
-    training = Training([Part(each, *parts[:2]) for each in domains], spec, config, 0)
+    spec = make_spec(METHODS[method], list(domain.features), domain.shapes, domains, config)
+    training = Training([DomainSplit(each, *parts[:2]) for each in domains], spec, config, 0)
 
     nowhere = torch.device("meta")
     monkeypatch.setattr(loop, "precision", lambda *_: contextlib.nullcontext())
     training.device = nowhere
     training.model.to(nowhere)
-    training.optimiser = make_optimiser(training.model, config, steps=10)
+    training.auxiliary.to(nowhere)
+    training.optimiser = make_optimiser(training.model, training.auxiliary, config, steps=10)
     training.targets = [each.to(nowhere) for each in training.targets]
-    training.parts = [Part(without_values(each), *parts[:2]) for each in domains]
+    training.splits = [DomainSplit(without_values(each), *parts[:2]) for each in domains]
     assert training.epoch().is_meta
 
 

@@ -410,9 +410,13 @@ def test_two_runs_of_one_second_have_a_folder_each(toy_cache, tmp_path, monkeypa
 
 def test_folders_are_named_after_corpora_method_preset_and_protocol(tmp_path, monkeypatch):
     monkeypatch.setattr("time.strftime", lambda *_: "now")
-    single = request(preset="my presets/Über 9000.toml")
+    preset = tmp_path / "my presets" / "Über 9000.toml"
+    preset.parent.mkdir()
+    preset.write_text('base = "paper"', encoding="utf-8")
+    single = request(config=load_config(str(preset)))
     assert default_out(single) == Path("runs/toy-single-ber-9000-paper-now")
-    ours = request(setting="multidomain", corpora=["a", "b"], method="ours", preset="strong")
+    strong = load_config("strong")
+    ours = request(setting="multidomain", corpora=["a", "b"], method="ours", config=strong)
     assert default_out(ours) == Path("runs/a+b-ours-strong-paper-now")
     many = request(setting="multidomain", corpora=[f"c{n}" for n in range(60)], method="sb")
     assert default_out(many) == Path("runs/c0+59-more-sb-paper-paper-now")
@@ -439,7 +443,7 @@ def test_a_colleague_can_read_all_of_a_run(toy_cache, tmp_path):
 def test_another_seed_begins_elsewhere_on_the_same_splits(toy_cache, tmp_path):
     def run(name, *changes):
         config = load_config("strong", ["train.epochs=2", "train.members=2", *changes])
-        return train(request(config=config, preset="strong"), toy_cache, tmp_path / name)
+        return train(request(config=config), toy_cache, tmp_path / name)
 
     usual, shifted = run("usual"), run("shifted", "train.seed=7")
     same = [(tmp_path / name / "split.csv").read_bytes() for name in ("usual", "shifted")]

@@ -6,31 +6,20 @@ import torch
 from torch import Tensor
 
 from .config import AugmentSettings
-from .data import Batch
 from .network.encoders import valid
+from .network.recogniser import Batch
 
 
 def augment(batch: Batch, settings: AugmentSettings) -> Batch:
-    """Add Gaussian noise to every value and hide one stretch of frames of every sequence."""
+    """Add Gaussian noise to every value."""
     result = {}
     for name, (values, lengths) in batch.items():
         if settings.noise > 0:
             values = values + settings.noise * torch.randn_like(values)
         if values.dim() == 3:
-            keep = valid(lengths, values.shape[1])
-            if settings.time_mask > 0:
-                keep = keep & ~stretch(lengths, values.shape[1], settings.time_mask)
-            values = values * keep[..., None]
+            values = values * valid(lengths, values.shape[1])[..., None]
         result[name] = (values, lengths)
     return result
-
-
-def stretch(lengths: Tensor, longest: int, share: float) -> Tensor:
-    """One random stretch of up to `share` of each sequence: (B, longest), bool."""
-    width = torch.rand(len(lengths), device=lengths.device) * share * lengths
-    start = torch.rand(len(lengths), device=lengths.device) * (lengths - width)
-    steps = torch.arange(longest, device=lengths.device)
-    return (steps >= start[:, None]) & (steps < (start + width)[:, None])
 
 
 def mix(x: Tensor, alpha: float) -> tuple[Tensor, Tensor, Tensor]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
 
 from ..errors import InputError
 from ..files import read_regular
+from .network.settings import AuxiliarySettings, GateSettings, ModelSettings, SearchSettings
 
 PRESETS = Path(__file__).parent / "presets"
 TRAIN_PRESET, REPRODUCE_PRESET = "strong", "paper"
@@ -19,83 +23,46 @@ TRAIN_PRESET, REPRODUCE_PRESET = "strong", "paper"
 MOST_BYTES = 1 << 20
 """Of a preset: a longer file is none."""
 
+MOST_BASES = 8
+"""Presets that are based on one another."""
 
-@dataclass(frozen=True)
-class TrainSettings:
+Values = dict[str, dict[str, Any]]
+"""Settings as plain values: section -> name -> value."""
+
+
+class TrainSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Optimisation. `alpha` below 0 means: the paper's value for the language."""
 
-    seed: int
-
-    lr: float
-    weight_decay: float
-    batch_size: int
-    epochs: int
-    schedule: str
-    warmup: float
-    select: str
-    alpha: float
-    label_smoothing: float
-    members: int
+    seed: Annotated[int, Meta(ge=0, le=30_000)]  # no two members begin alike: `member_seed`
+    lr: Annotated[float, Meta(ge=0.0, le=10.0)]
+    weight_decay: Annotated[float, Meta(ge=0.0, le=10.0)]
+    batch_size: Annotated[int, Meta(ge=1, le=1_000_000)]
+    epochs: Annotated[int, Meta(ge=1, le=1_000_000)]
+    schedule: Literal["constant", "cosine"]
+    select: Literal["best", "last"]
+    alpha: Annotated[float, Meta(ge=-1.0, le=1000.0)]
+    members: Annotated[int, Meta(ge=1, le=100)]
     finetune_ge2e: bool
-    precision: str
+    precision: Literal["float32", "bfloat16"]
 
 
-@dataclass(frozen=True)
-class ModelSettings:
-    """The network, as far as it is not fixed by the features and the language."""
-
-    standardise: str
-    encoder: str
-    tower: str
-    tower_init: str
-    dropout: float
-    encoder_dropout: float
-    normalisation: str
-    conv_activation: str
-
-
-@dataclass(frozen=True)
-class GateSettings:
-    """The gates of several languages in one model (eq. 7)."""
-
-    selector: str
-    scale: str
-    init: str
-    lr: float
-
-
-@dataclass(frozen=True)
-class SearchSettings:
-    """The architecture search (eq. 8-9)."""
-
-    share_transitions: bool
-    l0: float
-    kappa: float
-    init: str
-    lr: float
-
-
-@dataclass(frozen=True)
-class AuxiliarySettings:
-    """The contrastive loss (eq. 3-6)."""
-
-    reduction: str
-    exclude_self: bool
-
-
-@dataclass(frozen=True)
-class AugmentSettings:
+class AugmentSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Augmentation of cached features, in training only."""
 
-    noise: float
-    mixup: float
-    time_mask: float
+    noise: Annotated[float, Meta(ge=0.0, le=10.0)]
+    mixup: Annotated[float, Meta(ge=0.0, le=10.0)]
 
 
-@dataclass(frozen=True)
-class Config:
-    """All settings of a run, resolved."""
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings of a run, resolved, and where they came from: see `load_config`.
 
+    Attributes:
+        preset: its name, or the path of its file.
+        changes: what is not as the preset had it when it was read, such as `train.lr=0.0005`.
+    """
+
+    preset: str
+    changes: tuple[str, ...]
     train: TrainSettings
     model: ModelSettings
     gate: GateSettings
@@ -103,47 +70,62 @@ class Config:
     auxiliary: AuxiliarySettings
     augment: AugmentSettings
 
-    def to_dict(self) -> dict[str, dict[str, Any]]:
-        """Nested plain values, as `config_from_dict` takes them."""
-        return asdict(self)
+    def __post_init__(self) -> None:
+        if not self.preset.isprintable():
+            raise ValueError("the name of its preset is not valid text")
+        for change in self.changes:
+            section, _, name = change.partition("=")[0].partition(".")
+            value = getattr(getattr(self, section, None), name, None)
+            if change != _written(section, name, value):
+                raise ValueError(f"{change!r} is among the changes, but not a setting")
 
+    @property
+    def label(self) -> str:
+        """What to call these settings: `strong`, or `strong with train.lr=0.0005`."""
+        return f"{self.preset} with {', '.join(self.changes)}" if self.changes else self.preset
 
-CHOICES: Mapping[str, tuple[str, ...]] = {
-    "train.schedule": ("constant", "cosine"),
-    "train.select": ("best", "last"),
-    "train.precision": ("float32", "bfloat16"),
-    "model.standardise": ("shared", "corpus"),
-    "model.encoder": ("attention", "functionals"),
-    "model.tower": ("deep", "linear"),
-    "model.tower_init": ("own", "alike"),
-    "model.normalisation": ("none", "batch", "layer"),
-    "model.conv_activation": ("none", "relu"),
-    "gate.scale": ("one", "features"),
-    "gate.init": ("linear", "even"),
-    "search.init": ("linear", "identity"),
-    "auxiliary.reduction": ("sum", "mean"),
-}
+    def changed(self, *overrides: str) -> Config:
+        """The same settings but for some, each given as `section.name=value`.
 
-_BOUNDS: Mapping[str, tuple[Any, Any]] = {
-    "train.seed": (0, 30_000),  # so that no two members begin alike: `member_seed`
-    "train.lr": (0.0, 10.0),
-    "train.weight_decay": (0.0, 10.0),
-    "train.batch_size": (1, 1_000_000),
-    "train.epochs": (1, 1_000_000),
-    "train.warmup": (0.0, 0.9),
-    "train.alpha": (-1.0, 1000.0),
-    "train.label_smoothing": (0.0, 0.9),
-    "train.members": (1, 100),
-    "model.dropout": (0.0, 0.95),
-    "model.encoder_dropout": (0.0, 0.95),
-    "gate.lr": (0.0, 100.0),
-    "search.lr": (0.0, 100.0),
-    "search.l0": (0.0, 1000.0),
-    "search.kappa": (1e-6, 1e6),
-    "augment.noise": (0.0, 10.0),
-    "augment.mixup": (0.0, 10.0),
-    "augment.time_mask": (0.0, 0.9),
-}
+        Raises:
+            InputError: there is no such setting (with near misses), or not with that value.
+        """
+        values, usual = self._values(), self._values()
+        for override in overrides:
+            name, equals, text = (part.strip() for part in override.partition("="))
+            if not equals:
+                raise InputError(
+                    f"--set {override}: expected section.name=value, e.g. train.lr=5e-4"
+                )
+            _assign(values, name, _parse(name, text), f"--set {override}")
+        before = {change.partition("=")[0] for change in self.changes}
+        changes = [
+            _written(section, name, value)
+            for section, settings in values.items()
+            for name, value in settings.items()
+            if value != usual[section][name] or f"{section}.{name}" in before
+        ]
+        return Config.from_dict({"preset": self.preset, "changes": changes, **values})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for a JSON file: the preset, the changes, and all settings by section."""
+        return {"preset": self.preset, "changes": list(self.changes), **self._values()}
+
+    @classmethod
+    def from_dict(cls, values: Any, source: str = "config") -> Config:
+        """The inverse of `to_dict`, of values that a stranger may have written.
+
+        Raises:
+            InputError: a setting is missing, unknown or out of range; the message begins with
+                `source`.
+        """
+        try:
+            return msgspec.convert(values, cls)
+        except msgspec.ValidationError as error:
+            raise InputError(f"{source}: {error}") from error
+
+    def _values(self) -> Values:
+        return {name: msgspec.structs.asdict(getattr(self, name)) for name in _sections()}
 
 
 def presets() -> list[str]:
@@ -156,65 +138,26 @@ def load_config(preset: str = "paper", overrides: Sequence[str] = ()) -> Config:
 
     A preset file may begin with `base = "paper"`, or a file beside it, and then holds only its
     departures.
-    Raises InputError for an unknown preset or setting (with near misses) or a value out of range.
+
+    Raises:
+        InputError: an unknown preset or setting (with near misses), or a value out of range.
     """
     if not preset.isprintable():  # nor could it be recorded
         raise InputError(f"--preset {preset!r}: its name is not valid text")
     values = _read_preset(preset, Path())
-    for override in overrides:
-        name, equals, text = override.partition("=")
-        if not equals:
-            raise InputError(f"--set {override}: expected section.name=value, e.g. train.lr=5e-4")
-        _assign(values, name.strip(), _parse(name.strip(), text.strip()), f"--set {override}")
-    return config_from_dict(values, source=f"preset {preset}")
-
-
-def config_from_dict(values: Mapping[str, Mapping[str, Any]], source: str = "config") -> Config:
-    """Build a Config from nested plain values; every setting must be there, and no other."""
-    for section, each in values.items():
-        for name, value in each.items():
-            _check(f"{section}.{name}", value, source)
-    sections = get_type_hints(Config)
-    return Config(**{name: settings(name, values.get(name, {}), source) for name in sections})
-
-
-def settings(section: str, values: Mapping[str, Any], source: str = "config") -> Any:
-    """One section of a Config, such as its ModelSettings, from plain values: all of it, no more.
-
-    Raises:
-        InputError: a setting is missing, unknown, or has a value out of range.
-    """
-    kind = get_type_hints(Config)[section]
-    types = get_type_hints(kind)
-    for name, value in values.items():
-        _check(f"{section}.{name}", value, source)
-    missing = [f"{section}.{name}" for name in types if name not in values]
+    missing = [name for name in _settings() if not _has(values, name)]
     if missing:
-        raise InputError(f"{source}: these settings are missing: {', '.join(missing)}")
-    return kind(**{n: float(values[n]) if types[n] is float else values[n] for n in types})
+        raise InputError(f"preset {preset}: these settings are missing: {', '.join(missing)}")
+    return Config.from_dict({"preset": preset, "changes": [], **values}).changed(*overrides)
 
 
-def departures(config: Config, preset: str) -> list[str]:
-    """The settings that are not as a preset has them, such as `train.lr=0.0005`."""
-    try:
-        usual = load_config(preset).to_dict()
-    except InputError:  # a file that is not there any more
-        return []
-    return [
-        f"{section}.{name}={value}"
-        for section, each in config.to_dict().items()
-        for name, value in each.items()
-        if usual[section][name] != value
-    ]
-
-
-def _read_preset(preset: str, folder: Path, depth: int = 0) -> dict[str, dict[str, Any]]:
+def _read_preset(preset: str, folder: Path, depth: int = 0) -> Values:
     path = folder / preset if preset.endswith(".toml") else PRESETS / f"{preset}.toml"
     if not (preset.endswith(".toml") or preset in presets()) or not path.is_file():
         raise InputError(
             f"no preset {preset!r}: expected one of {', '.join(presets())}, or a .toml file"
         )
-    if depth > 8:
+    if depth > MOST_BASES:
         raise InputError(f"{path}: presets that are based on one another in a circle")
     try:
         content = tomllib.loads(read_regular(path, MOST_BYTES).decode("utf-8"))
@@ -232,45 +175,73 @@ def _read_preset(preset: str, folder: Path, depth: int = 0) -> dict[str, dict[st
     return values
 
 
-def _assign(values: dict[str, dict[str, Any]], name: str, value: Any, source: str) -> None:
-    _check(name, value, source)
-    section, _, setting = name.partition(".")
-    kind = _types()[name]
-    values.setdefault(section, {})[setting] = float(value) if kind is float else value
-
-
-def _types() -> dict[str, type]:
+@cache
+def _sections() -> dict[str, dict[str, Any]]:
+    """Section -> name -> type of every setting, its bounds with it."""
+    hints = get_type_hints(Config)
     return {
-        f"{section.name}.{name}": kind
-        for section in fields(Config)
-        for name, kind in get_type_hints(get_type_hints(Config)[section.name]).items()
+        section: get_type_hints(kind, include_extras=True)
+        for section, kind in hints.items()
+        if isinstance(kind, type) and issubclass(kind, Struct)
     }
 
 
-def _check(name: str, value: Any, source: str) -> None:
-    types = _types()
-    if name not in types:
-        near = difflib.get_close_matches(name, types, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(types)}"
+@cache
+def _settings() -> dict[str, Any]:
+    """The types of all settings, by `section.name`."""
+    return {f"{s}.{name}": kind for s, kinds in _sections().items() for name, kind in kinds.items()}
+
+
+def _has(values: Values, name: str) -> bool:
+    section, _, setting = name.partition(".")
+    return setting in values.get(section, {})
+
+
+def _assign(values: Values, name: str, value: Any, source: str) -> None:
+    """Set one setting; raises InputError unless there is such a one and it can be that."""
+    known = _settings()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
         raise InputError(f"{source}: there is no setting {name!r}; {hint}")
-    kind = types[name]
-    accepted = (int, float) if kind is float else (kind,)
-    if not isinstance(value, accepted) or (kind is not bool and isinstance(value, bool)):
-        raise InputError(f"{source}: {name} is {value!r}, expected {kind.__name__}")
-    if name in CHOICES and value not in CHOICES[name]:
-        raise InputError(f"{source}: {name} is {value!r}, expected {' or '.join(CHOICES[name])}")
-    low, high = _BOUNDS.get(name, (None, None))
-    if low is not None and not low <= value <= high:
-        raise InputError(f"{source}: {name} is {value}, expected {low} to {high}")
+    section, _, setting = name.partition(".")
+    try:
+        values.setdefault(section, {})[setting] = msgspec.convert(value, known[name])
+    except msgspec.ValidationError:
+        expected = _expected(known[name], value)
+        raise InputError(f"{source}: {name} is {value!r}, expected {expected}") from None
+
+
+def _expected(kind: Any, value: Any) -> str:
+    """What a setting can be: its words; its type, and where the value has that, its range."""
+    words, plain = get_args(kind), _plain(kind)
+    if plain is str and words:
+        return " or ".join(words)
+    numbers = (int, float) if plain is float else (plain,)
+    if plain in (int, float) and isinstance(value, numbers) and not isinstance(value, bool):
+        bounds = kind.__metadata__[0]
+        return f"{bounds.ge} to {bounds.le}"
+    return plain.__name__
+
+
+def _plain(kind: Any) -> type:
+    """The Python type of a setting's values."""
+    if hasattr(kind, "__metadata__"):
+        return kind.__origin__  # type: ignore[no-any-return]
+    return str if get_args(kind) else kind
 
 
 def _parse(name: str, text: str) -> Any:
-    kind = _types().get(name)
-    if kind is bool and text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    if kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            return text
-    return text
+    """The value that a user typed; what is no such value stays text, and is refused then."""
+    plain = _plain(_settings().get(name, str))
+    if plain is bool:
+        return {"true": True, "false": False}.get(text.lower(), text)
+    try:
+        return plain(text)
+    except ValueError:
+        return text
+
+
+def _written(section: str, name: str, value: Any) -> str:
+    """A setting as it can be typed."""
+    return f"{section}.{name}={str(value).lower() if isinstance(value, bool) else value}"

@@ -7,14 +7,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..cache import Cache, FeatureKey, StoredFeatures
+from ..errors import InputError
 from ..manifests import Manifest
+from .network.recogniser import Batch
+from .network.spec import FeatureShape
 
-Batch = Mapping[str, tuple[Tensor, Tensor]]
-"""Feature name -> (values, lengths): (B, L, dim) padded with zeros, or (B, dim) for a vector."""
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,14 @@ class Packed:
             stored.read_into(frames.numpy())
         offsets = torch.from_numpy(stored.offsets)
         return cls(frames, offsets, key.kind == "sequence", key.backbone, mapped)
+
+    @classmethod
+    def of(cls, arrays: Sequence[NDArray[np.floating]], backbone: str = "") -> Packed:
+        """Features in memory, an array per utterance: all (frames, dim), or all (dim,)."""
+        sequence = arrays[0].ndim == 2
+        lengths = [len(array) if sequence else 1 for array in arrays]
+        offsets = torch.tensor([0, *lengths]).cumsum(0)
+        return cls(torch.from_numpy(np.vstack(arrays)), offsets, sequence, backbone)
 
     @property
     def dim(self) -> int:
@@ -96,13 +108,13 @@ SPAN = 1 << 15
 
 
 def statistics(parts: Sequence[tuple[Packed, Tensor]]) -> tuple[Tensor, Tensor]:
-    """Mean and deviation over all frames of utterances of one feature, in double precision inside.
+    """Mean and standard deviation over all frames of one feature, in double precision inside.
 
     Args:
         parts: features and the rows of their utterances, on the host.
 
     Returns:
-        Two (dim,) tensors, float32; a deviation of zero is given as 1.
+        Two (dim,) tensors, float32; a standard deviation of zero is given as 1.
     """
     count = sum(int(packed.lengths[rows].sum()) for packed, rows in parts)
 
@@ -111,8 +123,8 @@ def statistics(parts: Sequence[tuple[Packed, Tensor]]) -> tuple[Tensor, Tensor]:
         return torch.stack(sums).sum(0) / count
 
     mean = over_all(lambda span: span)
-    deviation = over_all(lambda span: (span - mean).square()).sqrt()
-    return mean.float(), torch.where(deviation > 1e-6, deviation, 1.0).float()
+    std = over_all(lambda span: (span - mean).square()).sqrt()
+    return mean.float(), torch.where(std > 1e-6, std, 1.0).float()
 
 
 @dataclass(frozen=True)
@@ -121,7 +133,9 @@ class Domain:
 
     Attributes:
         speakers: of every utterance; blank where it is not known.
-        targets: (n,), int64: position in `labels` of each utterance's emotion.
+        targets: (n,), int64: position in `labels` of each utterance's emotion; None where that is
+            not known, see `truth`.
+        device: where batches are made; features that are mapped stay on the host.
     """
 
     corpus: str
@@ -129,13 +143,15 @@ class Domain:
     labels: tuple[str, ...]
     ids: tuple[str, ...]
     speakers: tuple[str, ...]
-    targets: Tensor
     features: Mapping[str, Packed]
+    targets: Tensor | None = None
+    device: torch.device = CPU
 
     def to(self, device: torch.device) -> Domain:
         """The same domain on another device."""
         moved = {name: packed.to(device) for name, packed in self.features.items()}
-        return replace(self, targets=self.targets.to(device), features=moved)
+        targets = None if self.targets is None else self.targets.to(device)
+        return replace(self, targets=targets, features=moved, device=device)
 
     def only(self, names: Sequence[str]) -> Domain:
         """The same domain with these features alone, in this order."""
@@ -144,7 +160,26 @@ class Domain:
     def share(self) -> Domain:
         """The same domain in shared memory."""
         shared = {name: packed.share() for name, packed in self.features.items()}
-        return replace(self, targets=_shared(self.targets), features=shared)
+        targets = None if self.targets is None else _shared(self.targets)
+        return replace(self, targets=targets, features=shared)
+
+    def truth(self, rows: Tensor) -> Tensor:
+        """The targets of the utterances `rows`, (len(rows),), on the host.
+
+        Raises:
+            InputError: they are not known.
+        """
+        if self.targets is None:
+            raise InputError(f"{self.corpus}: the emotions of its utterances are not known")
+        return self.targets.cpu()[rows]
+
+    @property
+    def shapes(self) -> dict[str, FeatureShape]:
+        """What a model must know of the features."""
+        return {
+            name: FeatureShape(name, packed.backbone, packed.dim, packed.sequence)
+            for name, packed in self.features.items()
+        }
 
     def rows(self, ids: Sequence[str]) -> Tensor:
         """Positions of utterance ids, (len(ids),)."""
@@ -163,17 +198,15 @@ class Domain:
 
     def lengths(self) -> Tensor:
         """What a batch costs, per utterance: the frames of its longest sequence feature."""
-        each = [packed.lengths for packed in self.features.values()]
-        return torch.stack(each).amax(0)
+        return torch.stack([packed.lengths for packed in self.features.values()]).amax(0)
 
     def batch(self, rows: Tensor) -> Batch:
         """Features of the utterances `rows`, a tensor on the host, padded on the device."""
-        device = self.targets.device
         batch = {}
         for name, packed in self.features.items():
-            there = send(rows, packed.frames.device)
-            values, lengths = packed.gather(there, int(packed.lengths[rows].max()))
-            batch[name] = values.to(device), lengths.to(device)
+            longest = int(packed.lengths[rows].max())
+            values, lengths = packed.gather(send(rows, packed.frames.device), longest)
+            batch[name] = values.to(self.device), lengths.to(self.device)
         return batch
 
 
@@ -213,8 +246,8 @@ def read_domain(
         labels=manifest.labels,
         ids=tuple(table["id"]),
         speakers=tuple(table["speaker"]),
+        features={name: Packed.read(feature, mapped) for name, feature in stored.items()},
         targets=torch.tensor([position[emotion] for emotion in table["emotion"]]),
-        features={name: Packed.read(each, mapped) for name, each in stored.items()},
     )
 
 

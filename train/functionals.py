@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .data import Domain, Packed
+from .encoding import Encoding
 from .network.encoders import valid
 
 PERCENTILES = (0.1, 0.5, 0.9)
@@ -22,9 +23,9 @@ Summary = Callable[[Tensor, Tensor], Tensor]
 def functionals(frames: Tensor, lengths: Tensor) -> Tensor:
     """What is said of sequences on the host: (B, L, D), zeros as padding, -> (B, 9 D).
 
-    Mean and deviation, root mean square of the differences between frames, 10th, 50th and 90th
-    percentile, and the means of the first, second and last third. A sequence of fewer than three
-    frames is taken as if every frame were there three times.
+    Mean and standard deviation, root mean square of the differences between frames, 10th, 50th and
+    90th percentile, and the means of the first, second and last third. A sequence of fewer than
+    three frames is taken as if every frame were there three times.
     """
     short = lengths < STRETCHES
     if short.any():
@@ -37,11 +38,11 @@ def functionals(frames: Tensor, lengths: Tensor) -> Tensor:
     inside = valid(lengths, frames.shape[1])
     count = lengths[:, None].to(frames.dtype)
     mean = frames.sum(1) / count
-    deviation = (((frames - mean[:, None]) * inside[..., None]).square().sum(1) / count).sqrt()
+    std = (((frames - mean[:, None]) * inside[..., None]).square().sum(1) / count).sqrt()
     change = frames.diff(dim=1).square() * inside[:, 1:, None]
     rms = (change.sum(1) / (count - 1)).sqrt()
     percentiles = _percentiles(frames, lengths, inside)
-    parts = [mean, deviation, rms, *percentiles, *_thirds(frames, lengths)]
+    parts = [mean, std, rms, *percentiles, *_thirds(frames, lengths)]
     return torch.cat(parts, dim=1)
 
 
@@ -49,7 +50,7 @@ def _percentiles(frames: Tensor, lengths: Tensor, inside: Tensor) -> list[Tensor
     """Each (B, D), with linear interpolation between frames."""
     padded = torch.where(inside[..., None], frames, torch.inf).transpose(1, 2).contiguous()
     ranked = torch.from_numpy(np.sort(padded.numpy(), axis=-1))  # several times torch's speed
-    found = []
+    percentiles = []
     for share in PERCENTILES:
         place = share * (lengths - 1).double()
         below = place.floor().long()
@@ -58,8 +59,8 @@ def _percentiles(frames: Tensor, lengths: Tensor, inside: Tensor) -> list[Tensor
             ranked.gather(2, at[:, None, None].expand(-1, ranked.shape[1], 1))[..., 0]
             for at in (below, above)
         )
-        found.append(torch.lerp(low, high, (place - below)[:, None].to(low.dtype)))
-    return found
+        percentiles.append(torch.lerp(low, high, (place - below)[:, None].to(low.dtype)))
+    return percentiles
 
 
 def _thirds(frames: Tensor, lengths: Tensor) -> Iterator[Tensor]:
@@ -75,7 +76,7 @@ def _thirds(frames: Tensor, lengths: Tensor) -> Iterator[Tensor]:
 
 
 def pooled(frames: Tensor, lengths: Tensor) -> Tensor:
-    """Mean and deviation over time, all that the baseline sees: (B, L, D) -> (B, 2 D), double."""
+    """Mean and standard deviation over time, for the baseline: (B, L, D) -> (B, 2 D), double."""
     frames = frames.double()
     inside = valid(lengths, frames.shape[1])[..., None]
     mean = frames.sum(1) / lengths[:, None]
@@ -84,28 +85,24 @@ def pooled(frames: Tensor, lengths: Tensor) -> Tensor:
 
 
 VECTORS: Mapping[str, Summary] = {"functionals": functionals, "pooled": pooled}
-"""What makes a vector of a sequence, by encoding: those of `VECTOR_ENCODERS`."""
+"""What makes a vector of a sequence, by the names of `SUMMARIES`."""
 
 AT_ONCE = 1 << 21
 """Values that are padded and summarised together."""
 
 
-def as_encoded(domain: Domain, encoding: str, keep: Sequence[str] = ()) -> Domain:
-    """The domain as a model with `model.encoder = encoding` takes it, or the baseline (`pooled`):
-    sequence features become vectors, once and for all epochs, but for those named in `keep`.
+def as_encoded(domain: Domain, encoding: Encoding) -> Domain:
+    """The domain as a model takes it.
 
     Args:
         domain: on the host.
     """
-    if encoding not in VECTORS:
-        return domain
-    features = {
-        name: _as_vectors(packed, VECTORS[encoding])
-        if packed.sequence and name not in keep
-        else packed
+    vectors = {
+        name: _as_vectors(packed, VECTORS[encoding.name])
         for name, packed in domain.features.items()
+        if encoding.summarises(name, packed.sequence)
     }
-    return replace(domain, features=features)
+    return replace(domain, features={**domain.features, **vectors}) if vectors else domain
 
 
 def _as_vectors(packed: Packed, summarise: Summary) -> Packed:

@@ -4,65 +4,93 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
 
+from ..registry import Registry
 from .config import Config
+from .network.spec import GE2E_MEL
 
-SINGLE = "single"
-"""The method of the single-domain model."""
-
-SVM = "svm"
-"""The method of the baseline."""
-
-GE2E, GE2E_MEL = "ge2e", "ge2e_mel"
-"""The feature that can be fine-tuned, and the frames that it is computed from."""
-
-SHARED = "all_languages"
-"""Name of a module that serves all languages."""
-
-VECTOR_ENCODERS = ("functionals", "pooled")
-"""Encodings that make a vector of a sequence; any other leaves it as it is."""
-
-
-def module_name(language: str) -> str:
-    """Name of a language's module; the bare code may be a name that torch uses, such as `to`."""
-    return f"language_{language}"
+if TYPE_CHECKING:
+    from .network.fusion import Fusion
 
 
 @dataclass(frozen=True)
 class Method:
-    """What a method of the paper (section 5.2.2) is made of.
+    """A way to recognise emotions (section 5.2.2 has the paper's).
 
     Attributes:
+        name: as it is typed, and as run folders have it.
+        fusion: the class that fuses the features in its network, or where that is, as
+            `module:Class`; None: it is no network, but the SVM.
+        several: one model for several corpora, not a model each.
         shared_tower: one tower over the union of labels, instead of one per language.
-        gate: "" for none, "shared" for one, "language" for one per language.
-        search: an architecture search per language, in front of the gate.
+        gated: its fusion looks at the feature `gate.selector`, and chooses between at least two.
     """
 
+    name: str
+    fusion: type[Fusion] | str | None
+    several: bool = False
     shared_tower: bool = False
-    gate: str = ""
-    search: bool = False
+    gated: bool = False
+
+    @property
+    def setting(self) -> str:
+        """The setting of `ser train` that it is a method of."""
+        if self.several:
+            return "multidomain"
+        return "single" if self.network else "baseline"
+
+    @property
+    def network(self) -> bool:
+        """Whether a network is trained."""
+        return self.fusion is not None
+
+    def fusion_class(self) -> type[Fusion]:
+        """The class of its fusion; imports torch."""
+        assert self.fusion is not None
+        if isinstance(self.fusion, type):
+            return self.fusion
+        module, _, name = self.fusion.partition(":")
+        found: type[Fusion] = getattr(import_module(module), name)
+        return found
 
 
-METHODS: Mapping[str, Method] = {
-    "base": Method(shared_tower=True),
-    "sb": Method(),
-    "omoe": Method(gate="shared"),
-    "mmoe": Method(gate="language"),
-    "ours": Method(gate="language", search=True),
-}
-"""The methods for several corpora, by their names on the command line."""
+_FUSION = f"{__package__}.network.fusion"
+
+METHODS = Registry(
+    "method",
+    "ser.methods",
+    {
+        method.name: method
+        for method in (
+            Method("svm", None),
+            Method("single", f"{_FUSION}:Concatenation"),
+            Method("base", f"{_FUSION}:Sum", several=True, shared_tower=True),
+            Method("sb", f"{_FUSION}:Sum", several=True),
+            Method("omoe", f"{_FUSION}:GatedTogether", several=True, gated=True),
+            Method("mmoe", f"{_FUSION}:Gated", several=True, gated=True),
+            Method("ours", f"{_FUSION}:Searched", several=True, gated=True),
+        )
+    },
+)
+
+DEFAULT_METHODS: Mapping[str, str] = {"single": "single", "baseline": "svm", "multidomain": "ours"}
+"""The method of every setting where nobody names one."""
 
 
-def shares(method: str) -> Method:
-    """What a method is made of; the single-domain model and the baseline share nothing."""
-    return METHODS.get(method, Method())
+def methods_of(setting: str) -> list[str]:
+    """Names of the methods of a setting."""
+    return [name for name in METHODS if METHODS[name].setting == setting]
 
 
-def features_read(method: str, features: Sequence[str], config: Config | None) -> tuple[str, ...]:
+def features_read(
+    method: Method, features: Sequence[str], config: Config | None
+) -> tuple[str, ...]:
     """Names of all features that a model reads: those asked for, the selector of its gates, and
     the frames of GE2E where that is fine-tuned."""
     names = list(features)
-    if config is not None and shares(method).gate:
+    if config is not None and method.gated:
         names.append(config.gate.selector)
     if config is not None and config.train.finetune_ge2e:
         names.append(GE2E_MEL)

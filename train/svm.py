@@ -21,14 +21,14 @@ def fit_predict(domain: Domain, train: Tensor, test: Tensor) -> NDArray[np.int64
     """Train on the rows `train`; the predicted label positions of the rows `test`.
 
     Args:
-        domain: on the host, every feature a vector: sequences `pooled` to mean and deviation.
+        domain: on the host, every feature a vector: sequences `pooled`.
     """
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
 
     vectors = [packed.frames.double().numpy() for packed in domain.features.values()]
-    inputs, targets = np.concatenate(vectors, axis=1), domain.targets.numpy()
+    inputs = np.concatenate(vectors, axis=1)
     classifier = make_pipeline(StandardScaler(), SVC(**SETTINGS))
-    classifier.fit(inputs[train.numpy()], targets[train.numpy()])
+    classifier.fit(inputs[train.numpy()], domain.truth(train).numpy())
     return np.asarray(classifier.predict(inputs[test.numpy()]), dtype=np.int64)

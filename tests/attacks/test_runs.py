@@ -41,7 +41,6 @@ def request(method="", **changes):
         "corpora": ["toy", "tic"] if method else ["toy"],
         "features": ["mfcc", "ge2e"],
         "config": load_config("strong", QUICK),
-        "preset": "strong",
         "method": method,
         "repeats": 1,
         "workers": 1,
@@ -416,7 +415,7 @@ def test_results_of_spoiled_runs(attack, outcome, made, tmp_path):
 def test_finished_jobs_that_were_spoiled(attack, outcome, made, tmp_path):
     experiment = resolve(request("omoe"), made[1])
     domains = encode(load_domains(made[1], [experiment]), [experiment])
-    job, spec = experiment.jobs()[0], experiment.spec(domains)
+    job, spec = experiment.jobs()[0], experiment.spec
     labels = {corpus: each.labels for corpus, each in domains.items()}
     path = tmp_path / "job"
     save_outcome(path, run_job(domains, job))

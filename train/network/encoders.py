@@ -13,7 +13,7 @@ SIZE = 256
 
 
 class Standardise(nn.Module):
-    """Shift and scale inputs by the mean and deviation of the training part.
+    """Shift and scale inputs by mean and standard deviation of the training part.
 
     Args:
         dim: of the input.
@@ -21,20 +21,20 @@ class Standardise(nn.Module):
     """
 
     mean: Tensor
-    deviation: Tensor
+    std: Tensor
 
     def __init__(self, dim: int, groups: int = 1) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(groups, dim))
-        self.register_buffer("deviation", torch.ones(groups, dim))
+        self.register_buffer("std", torch.ones(groups, dim))
 
-    def fit(self, group: int, mean: Tensor, deviation: Tensor) -> None:
+    def fit(self, group: int, mean: Tensor, std: Tensor) -> None:
         """Take over the statistics of a group, two (dim,) tensors."""
         self.mean[group] = mean
-        self.deviation[group] = deviation
+        self.std[group] = std
 
     def forward(self, x: Tensor, group: int = 0) -> Tensor:
-        return (x - self.mean[group]) / self.deviation[group]
+        return (x - self.mean[group]) / self.std[group]
 
 
 def valid(lengths: Tensor, longest: int) -> Tensor:
@@ -117,13 +117,10 @@ class Attention(nn.Module):
 class SequenceEncoder(nn.Module):
     """Convolutions of kernel 3 and 5, added; BiLSTM; attention with its last state as query."""
 
-    def __init__(
-        self, dim: int, filters: int, hidden: int, layers: int, activation: str = "none"
-    ) -> None:
+    def __init__(self, dim: int, filters: int, hidden: int, layers: int) -> None:
         super().__init__()
         self.narrow = nn.Conv1d(dim, filters, 3, padding=1)
         self.wide = nn.Conv1d(dim, filters, 5, padding=2)
-        self.activation = nn.ReLU() if activation == "relu" else nn.Identity()
         self.lstm = BiLSTM(filters, hidden, layers)
         self.attention = Attention(2 * hidden, SIZE)
 
@@ -134,7 +131,7 @@ class SequenceEncoder(nn.Module):
         assert self.wide.bias is not None
         assert self.narrow.bias is not None
         bias = self.wide.bias + self.narrow.bias
-        h = self.activation(F.conv1d(x.transpose(1, 2), kernel, bias, padding=2)).transpose(1, 2)
+        h = F.conv1d(x.transpose(1, 2), kernel, bias, padding=2).transpose(1, 2)
         outputs, state = self.lstm(h, lengths)
         z: Tensor = self.attention(state, outputs, valid(lengths, x.shape[1]))
         return z

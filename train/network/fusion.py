@@ -1,20 +1,83 @@
-"""How the representations of an utterance become the one vector that enters its tower.
-
-The ways differ in what the languages of a model share: see `METHODS`.
-"""
+"""How the representations of an utterance become the one vector that enters its tower."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..config import GateSettings, SearchSettings
-from ..methods import SHARED, Method, module_name
 from .encoders import SIZE
 from .search import HardConcrete, Transitions
+from .settings import GateSettings
+from .spec import SHARED, ModelSpec, module_name
+
+
+class Fusion(nn.Module):
+    """What a method is: a subclass with a `size` and a `forward`.
+
+    What else is here does nothing unless a subclass has it otherwise.
+
+    Args:
+        spec: of the model; a fusion takes from it what it needs.
+
+    Attributes:
+        size: of the vector.
+    """
+
+    size: int
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__()
+
+    def forward(self, encoded: Tensor, language: str, selector: Tensor | None) -> Tensor:
+        """Fuse M representations of utterances of one language.
+
+        Args:
+            encoded: (B, M, 256).
+            selector: (B, d), the standardised feature that gates look at, if the method has any.
+
+        Returns:
+            (B, size).
+        """
+        raise NotImplementedError
+
+    def parameter_groups(self) -> list[tuple[float, Iterable[nn.Parameter]]]:
+        """All parameters, each group with its share of the learning rate."""
+        return [(1.0, self.parameters())]
+
+    def penalty(self, language: str) -> Tensor | None:
+        """What a batch of a language adds to the loss, a scalar."""
+        return None
+
+    def weights(self, language: str, selector: Tensor) -> Tensor:
+        """How much each representation counts, (B, M); (B, 0): it does not say."""
+        return selector.new_empty(len(selector), 0)
+
+    def structure(self, language: str) -> dict[str, Any]:
+        """What was learned that is the same for all utterances of a language, as plain values."""
+        return {}
+
+
+class Concatenation(Fusion):
+    """(B, M, 256) -> (B, 256 M): the single-domain model."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__(spec)
+        self.size = SIZE * len(spec.features)
+
+    def forward(self, encoded: Tensor, language: str, selector: Tensor | None) -> Tensor:
+        return encoded.flatten(1)
+
+
+class Sum(Fusion):
+    """The sum of the representations: the methods `base` and `sb`."""
+
+    size = SIZE
+
+    def forward(self, encoded: Tensor, language: str, selector: Tensor | None) -> Tensor:
+        return encoded.sum(1)
 
 
 class Gate(nn.Module):
@@ -33,75 +96,87 @@ class Gate(nn.Module):
         return weights
 
 
-class Concatenation(nn.Module):
-    """(B, M, 256) -> (B, 256 M): the single-domain model."""
-
-    def __init__(self, features: int) -> None:
-        super().__init__()
-        self.size = SIZE * features
-
-    def forward(self, encoded: Tensor, language: str, selector: Tensor | None) -> Tensor:
-        return encoded.flatten(1)
-
-
-class Mixture(nn.Module):
-    """(B, M, 256) -> (B, 256): the sum of the representations, gated and searched if asked for."""
+class Gated(Fusion):
+    """The sum of the representations, weighted by a gate per language: `mmoe`."""
 
     size = SIZE
+    shared = False
+    """Whether one gate serves all languages."""
 
-    def __init__(
-        self,
-        method: Method,
-        languages: Sequence[str],
-        features: int,
-        selector: int,
-        gate: GateSettings,
-        search: SearchSettings,
-    ) -> None:
-        super().__init__()
-        self.method = method
-        own = [module_name(language) for language in languages]
-        gated: Mapping[str, Sequence[str]] = {"": [], "shared": [SHARED], "language": own}
-        searched = own if method.search else []
-        self.gates = nn.ModuleDict(
-            {name: Gate(selector, features, gate) for name in gated[method.gate]}
-        )
-        self.connections = nn.ModuleDict(
-            {name: HardConcrete(features, features, search.kappa) for name in searched}
-        )
-        moving = [SHARED] if search.share_transitions and searched else searched
-        self.transitions = nn.ModuleDict(
-            {name: Transitions(features, features, SIZE, search.init) for name in moving}
-        )
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__(spec)
+        assert spec.selector is not None
+        self.lr, dim, features = spec.gate.lr, spec.selector.dim, len(spec.features)
+        names = [SHARED] if self.shared else map(module_name, spec.languages)
+        self.gates = nn.ModuleDict({name: Gate(dim, features, spec.gate) for name in names})
 
-    def gate(self, language: str) -> Gate | None:
-        """The gate that serves a language, if the method has one."""
-        return find(self.gates, language, Gate)
-
-    def connection(self, language: str) -> HardConcrete | None:
-        """The gates xi of a language's search, if the method has one."""
-        return find(self.connections, language, HardConcrete)
+    def gate(self, language: str) -> Gate:
+        """The gate that serves a language."""
+        gate = _serving(self.gates, language)
+        assert isinstance(gate, Gate)
+        return gate
 
     def forward(self, encoded: Tensor, language: str, selector: Tensor | None) -> Tensor:
-        connection = self.connection(language)
-        if connection is not None:
-            transitions = find(self.transitions, language, Transitions)
-            assert transitions is not None
-            encoded = transitions(encoded, connection())
         gate = self.gate(language)
-        if gate is None:
-            return encoded.sum(1)
         return torch.einsum("bm,bmd->bd", gate.scale * gate(selector), encoded)
 
+    def parameter_groups(self) -> list[tuple[float, Iterable[nn.Parameter]]]:
+        return [(self.lr, self.gates.parameters())]
 
-M = TypeVar("M", bound=nn.Module)
+    def weights(self, language: str, selector: Tensor) -> Tensor:
+        weights: Tensor = self.gate(language)(selector)
+        return weights
 
 
-def find(modules: nn.ModuleDict, language: str, kind: type[M]) -> M | None:
-    """The module that serves a language: the shared one, its own, or none."""
-    name = SHARED if SHARED in modules else module_name(language)
-    if name not in modules:
-        return None
-    module = modules[name]
-    assert isinstance(module, kind)
-    return module
+class GatedTogether(Gated):
+    """The same with one gate for all languages: `omoe`."""
+
+    shared = True
+
+
+class Searched(Gated):
+    """The same as `Gated`, with an architecture search per language in front (eq. 8-9): `ours`."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__(spec)
+        self.search, features = spec.search, len(spec.features)
+        names = [module_name(language) for language in spec.languages]
+        self.connections = nn.ModuleDict(
+            {name: HardConcrete(features, features, spec.search.kappa) for name in names}
+        )
+        self.transitions = nn.ModuleDict(
+            {
+                name: Transitions(features, features, SIZE, spec.search.init)
+                for name in ([SHARED] if spec.search.share_transitions else names)
+            }
+        )
+
+    def connection(self, language: str) -> HardConcrete:
+        """The gates xi of a language's search."""
+        connection = _serving(self.connections, language)
+        assert isinstance(connection, HardConcrete)
+        return connection
+
+    def forward(self, encoded: Tensor, language: str, selector: Tensor | None) -> Tensor:
+        transitions = _serving(self.transitions, language)
+        encoded = transitions(encoded, self.connection(language)())
+        return super().forward(encoded, language, selector)
+
+    def parameter_groups(self) -> list[tuple[float, Iterable[nn.Parameter]]]:
+        searched = [*self.connections.parameters(), *self.transitions.parameters()]
+        return [*super().parameter_groups(), (self.search.lr, searched)]
+
+    def penalty(self, language: str) -> Tensor | None:
+        """`search.l0` times the expected number of open connections."""
+        if self.search.l0 == 0:
+            return None
+        return self.search.l0 * self.connection(language).expected_l0()
+
+    def structure(self, language: str) -> dict[str, Any]:
+        """The matrix xi: row i has the inputs of the i-th gated representation."""
+        return {"connections": self.connection(language).settled().tolist()}
+
+
+def _serving(modules: nn.ModuleDict, language: str) -> nn.Module:
+    """The module that serves a language: the shared one, or its own."""
+    return modules[SHARED if SHARED in modules else module_name(language)]

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from .settings import AuxiliarySettings
+
 FEWEST = 6
 """An emotion counts in a batch from this many samples on: more than five."""
 
@@ -17,15 +19,13 @@ class AuxiliaryLoss(nn.Module):
     emotion (eq. 4), and the cross-entropy of S over the centroids (eq. 5). Emotions with five
     samples or fewer in the batch are left out; with fewer than two emotions left the loss is 0.
 
-    Args:
-        reduction: "sum" over the samples, as eq. 6 has it, or "mean".
-        exclude_self: take a sample out of its own centroid, as GE2E does.
+    `reduction`: "sum" over the samples, as eq. 6 has it, or "mean". `exclude_self`: take a sample
+    out of its own centroid, as GE2E does.
     """
 
-    def __init__(self, reduction: str = "sum", exclude_self: bool = False) -> None:
+    def __init__(self, settings: AuxiliarySettings) -> None:
         super().__init__()
-        self.reduction = reduction
-        self.exclude_self = exclude_self
+        self.settings = settings
         self.w = nn.Parameter(torch.tensor(10.0))
         self.b = nn.Parameter(torch.tensor(-5.0))
 
@@ -36,10 +36,10 @@ class AuxiliaryLoss(nn.Module):
         counts = member.sum(0)
         sums = member.T @ x
         cosine = x @ F.normalize(sums, dim=-1).T
-        if self.exclude_self:
+        if self.settings.exclude_self:
             others = F.normalize(sums[targets] - x, dim=-1)
-            own = (x * others).sum(-1, keepdim=True)
-            cosine = torch.where(member.bool(), own, cosine)
+            to_others = (x * others).sum(-1, keepdim=True)
+            cosine = torch.where(member.bool(), to_others, cosine)
         return self.w.clamp_min(1e-6) * cosine + self.b, counts >= FEWEST
 
     def forward(self, x: Tensor, targets: Tensor, classes: int) -> Tensor:
@@ -50,4 +50,4 @@ class AuxiliaryLoss(nn.Module):
         counted = kept[targets] & (kept.sum() >= 2)
         losses = F.cross_entropy(scores, targets, reduction="none")
         total = torch.where(counted, losses, 0.0).sum()
-        return total if self.reduction == "sum" else total / counted.sum().clamp_min(1)
+        return total if self.settings.reduction == "sum" else total / counted.sum().clamp_min(1)

@@ -2,110 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ...ge2e.encoder import SpeakerEncoder
-from ..config import ModelSettings
-from ..data import Batch, Domain, statistics
-from ..methods import GE2E, GE2E_MEL, METHODS, SHARED, SINGLE
 from .encoders import SequenceEncoder, Standardise, VectorEncoder, valid
-from .fusion import Concatenation, Mixture
-from .losses import AuxiliaryLoss
-from .spec import FeatureShape, ModelSpec
-from .towers import begin_alike, make_tower
+from .fusion import Fusion
+from .spec import GE2E, GE2E_MEL, FeatureShape, ModelSpec
+from .towers import make_towers
+
+Batch = Mapping[str, tuple[Tensor, Tensor]]
+"""Feature name -> (values, lengths): (B, L, dim) padded with zeros, or (B, dim) for a vector."""
+
+GE2E_RATE = 0.01
+"""Learning rate of GE2E when it is fine-tuned, as a share of that of the rest (section 5.1)."""
 
 
-def make_encoder(shape: FeatureShape, settings: ModelSettings) -> nn.Module:
+def make_encoder(shape: FeatureShape) -> nn.Module:
     """The encoder of a feature: MFCC gets the paper's smaller, deeper LSTM."""
     if not shape.sequence:
         return VectorEncoder(shape.dim)
     filters, hidden, layers = (32, 64, 2) if shape.backbone == "mfcc" else (64, 128, 1)
-    return SequenceEncoder(shape.dim, filters, hidden, layers, settings.conv_activation)
-
-
-NORMALISATIONS = {"none": nn.Identity, "batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
+    return SequenceEncoder(shape.dim, filters, hidden, layers)
 
 
 class Recogniser(nn.Module):
-    """Features of an utterance of a corpus -> representation -> emotion."""
+    """Features of an utterance of a corpus -> representation -> emotion.
 
-    def __init__(self, spec: ModelSpec) -> None:
+    Args:
+        fusion: makes what fuses the features.
+        speaker: makes what computes GE2E of its frames, (B, L, 40) and lengths (B,) to (B, 256) by
+            `embed_padded`; None where it is not fine-tuned.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        fusion: Callable[[ModelSpec], Fusion],
+        speaker: Callable[[], nn.Module] | None = None,
+    ) -> None:
         super().__init__()
         self.spec = spec
+        own = spec.model.standardise == "corpus"
         self.groups = {
-            each.corpus: number if spec.model.standardise == "corpus" else 0
-            for number, each in enumerate(spec.domains)
+            domain.corpus: number if own else 0 for number, domain in enumerate(spec.domains)
         }
         groups = max(self.groups.values()) + 1
         self.inputs = nn.ModuleList(Standardise(shape.dim, groups) for shape in spec.inputs)
-        self.encoders = nn.ModuleList(make_encoder(shape, spec.model) for shape in spec.features)
-        languages = list(dict.fromkeys(each.language for each in spec.domains))
-        self.fusion: Concatenation | Mixture
-        if spec.method == SINGLE:
-            self.fusion = Concatenation(len(spec.features))
-        else:
-            selector = spec.selector.dim if spec.selector else 0
-            self.fusion = Mixture(
-                METHODS[spec.method],
-                languages,
-                len(spec.features),
-                selector,
-                spec.gate,
-                spec.search,
-            )
-        size = self.fusion.size
-        languages_of = {spec.tower(each.corpus): each.language for each in spec.domains}
-        if SHARED in languages_of:
-            languages_of[SHARED] = ""
-        normalisation = NORMALISATIONS[spec.model.normalisation]
-        self.norms = nn.ModuleDict({name: normalisation(size) for name in languages_of})
-        self.dropout = nn.Dropout(spec.model.encoder_dropout)
-        self.towers = nn.ModuleDict(
-            {
-                name: make_tower(
-                    size,
-                    len(spec.tower_labels(name)),
-                    language,
-                    spec.model.dropout,
-                    spec.model.tower,
-                )
-                for name, language in languages_of.items()
-            }
-        )
-        if spec.model.tower_init == "alike":
-            begin_alike(self.towers, {name: spec.tower_labels(name) for name in self.towers})
-        self.auxiliary = AuxiliaryLoss(spec.auxiliary.reduction, spec.auxiliary.exclude_self)
-        self.speaker = SpeakerEncoder() if spec.finetune_ge2e else None
+        # The order in which parts draw their initial weights is part of every number.
+        self.encoders = nn.ModuleList(make_encoder(shape) for shape in spec.features)
+        self.fusion = fusion(spec)
+        self.towers = make_towers(spec, self.fusion.size)
+        self.speaker: Any = speaker() if speaker else None
 
-    def expected_l0(self, corpus: str) -> Tensor | float:
-        """Expected number of open connections of the corpus' architecture search; 0 without one."""
-        if not isinstance(self.fusion, Mixture):
-            return 0.0
-        connection = self.fusion.connection(self.spec.domain(corpus).language)
-        return 0.0 if connection is None else connection.expected_l0()
+    def parameter_groups(self) -> dict[float, list[nn.Parameter]]:
+        """All parameters, by the share of the learning rate at which they learn."""
+        groups = {1.0: [*self.encoders.parameters(), *self.towers.parameters()]}
+        for rate, parameters in self.fusion.parameter_groups():
+            groups.setdefault(rate, []).extend(parameters)
+        if self.speaker is not None:
+            groups.setdefault(GE2E_RATE, []).extend(self.speaker.parameters())
+        grouped = [id(parameter) for group in groups.values() for parameter in group]
+        if sorted(grouped) != sorted(map(id, self.parameters())):
+            raise ValueError("parameter_groups: a parameter is left over, or in two groups")
+        return groups
+
+    def penalty(self, corpus: str) -> Tensor | None:
+        """What the fusion adds to the loss of a batch of the corpus, a scalar."""
+        return self.fusion.penalty(self.spec.domain(corpus).language)
 
     def columns(self, corpus: str) -> Tensor:
         """Where the labels of a corpus stand in the outputs of its tower: (labels,), int64."""
-        outputs = self.spec.tower_labels(self.spec.tower(corpus))
-        return torch.tensor([outputs.index(label) for label in self.spec.domain(corpus).labels])
-
-    def fit_inputs(self, parts: Sequence[tuple[Domain, Tensor]]) -> None:
-        """Set the standardisation of every input from utterances of the domains.
-
-        Args:
-            parts: of every domain the rows, on the host, that are for training.
-        """
-        by_group: dict[int, list[tuple[Domain, Tensor]]] = {}
-        for domain, rows in parts:
-            by_group.setdefault(self.groups[domain.corpus], []).append((domain, rows))
-        for shape, standardise in zip(self.spec.inputs, self.inputs, strict=True):
-            assert isinstance(standardise, Standardise)
-            for group, members in by_group.items():
-                frames = [(domain.features[shape.name], rows) for domain, rows in members]
-                standardise.fit(group, *statistics(frames))
+        domain = self.spec.domain(corpus)
+        outputs = self.spec.tower_labels(domain.tower)
+        return torch.tensor([outputs.index(label) for label in domain.labels])
 
     def standardised(self, batch: Batch, corpus: str) -> Batch:
         """The inputs of a batch, every one shifted and scaled, padding zero again."""
@@ -132,18 +104,27 @@ class Recogniser(nn.Module):
 
     def represent(self, batch: Batch, corpus: str) -> Tensor:
         """A standardised batch -> what enters the tower (B, 256), or (B, 256 M) for one domain."""
-        domain = self.spec.domain(corpus)
         selector = batch[self.spec.selector.name][0] if self.spec.selector else None
-        fused: Tensor = self.fusion(self.encode(batch), domain.language, selector)
-        normalised: Tensor = self.dropout(self.norms[self.spec.tower(corpus)](fused))
-        return normalised
+        language = self.spec.domain(corpus).language
+        fused: Tensor = self.fusion(self.encode(batch), language, selector)
+        return fused
+
+    def weights(self, batch: Batch, corpus: str) -> Tensor:
+        """A batch, of a model with a selector -> `Fusion.weights` of the features, (B, M)."""
+        assert self.spec.selector is not None
+        selector, _ = self.standardised(batch, corpus)[self.spec.selector.name]
+        return self.fusion.weights(self.spec.domain(corpus).language, selector)
 
     def classify(self, fused: Tensor, corpus: str) -> Tensor:
         """What enters the tower -> logits over all labels of the tower."""
-        logits: Tensor = self.towers[self.spec.tower(corpus)](fused)
+        logits: Tensor = self.towers[self.spec.domain(corpus).tower](fused)
         return logits
 
     def forward(self, batch: Batch, corpus: str) -> Tensor:
         """A batch of cached features of a corpus -> logits (B, labels of the corpus)."""
         fused = self.represent(self.standardised(batch, corpus), corpus)
         return self.classify(fused, corpus)[:, self.columns(corpus).to(fused.device)]
+
+    def probabilities(self, batch: Batch, corpus: str) -> Tensor:
+        """A batch of cached features of a corpus -> probabilities (B, labels of the corpus)."""
+        return self.forward(batch, corpus).softmax(-1)

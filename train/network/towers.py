@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from .spec import ModelSpec
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -51,6 +53,20 @@ def make_tower(
         nn.Dropout(dropout),
         nn.Linear(shape.units, classes),
     )
+
+
+def make_towers(spec: ModelSpec, size: int) -> nn.ModuleDict:
+    """The classifiers of a model by name, (B, size) -> (B, labels of the tower)."""
+    settings, labels = spec.model, {name: spec.tower_labels(name) for name in spec.towers}
+    towers = nn.ModuleDict(
+        {
+            name: make_tower(size, len(labels[name]), language, settings.dropout, settings.tower)
+            for name, language in spec.towers.items()
+        }
+    )
+    if settings.tower_init == "alike":
+        begin_alike(towers, labels)
+    return towers
 
 
 def begin_alike(towers: nn.ModuleDict, labels: Mapping[str, Sequence[str]]) -> None:

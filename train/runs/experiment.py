@@ -22,8 +22,10 @@ from ...manifests import (
     read_splits,
     shared_speakers,
 )
-from ..methods import GE2E_MEL, VECTOR_ENCODERS, features_read, shares
-from ..network.spec import ModelSpec
+from ..encoding import Encoding
+from ..methods import METHODS, features_read
+from ..model import make_spec
+from ..network.spec import GE2E_MEL, ModelSpec
 from ..svm import SETTINGS as SVM_SETTINGS
 from .folds import check_folds, heard_together, trained_together
 from .request import Request, check_request
@@ -32,7 +34,7 @@ from .run_folder import FORMAT, split_file
 if TYPE_CHECKING:
     import torch
 
-    from .jobs import Domains, Job
+    from .jobs import Job
 
 
 @dataclass(frozen=True)
@@ -70,19 +72,17 @@ class Experiment:
         ]
 
     @property
-    def encoding(self) -> str:
-        """What becomes of sequence features before training: see `as_encoded`."""
-        return self.request.config.model.encoder if self.request.network else "pooled"
+    def encoding(self) -> Encoding:
+        """What becomes of sequence features before training."""
+        return self.request.encoding
 
     @property
-    def finetunes(self) -> bool:
-        """Whether GE2E is trained too."""
-        return self.request.network and self.request.config.train.finetune_ge2e
-
-    def spec(self, domains: Domains) -> ModelSpec:
-        """Of the model that is trained on encoded domains."""
-        chosen = [domains[corpus] for corpus in self.manifests]
-        return ModelSpec.of(self.request.model, self.request.features, chosen, self.request.config)
+    def spec(self) -> ModelSpec:
+        """Of the model that is trained."""
+        request = self.request
+        shapes = {name: self.encoding.shape(name, key) for name, key in self.keys.items()}
+        corpora = list(self.manifests.values())
+        return make_spec(METHODS[request.model], request.features, shapes, corpora, request.config)
 
     def overlap(self, corpus: str) -> int | None:
         """Most test speakers of a split that are in its training part too; None if not known."""
@@ -120,7 +120,7 @@ class Experiment:
             },
             "protocol": request.protocol,
             "seeds": sorted({split.seed for split in splits}),
-            "preset": request.preset if request.network else None,
+            "preset": request.config.preset if request.network else None,
             "config": request.config.to_dict() if request.network else dict(SVM_SETTINGS),
             "device": self.device.type,
         }
@@ -203,7 +203,7 @@ def check_labels(request: Request, manifests: Mapping[str, Manifest]) -> None:
     """
     if request.setting != "multidomain":
         return
-    shared = shares(request.method).shared_tower
+    shared = METHODS[request.model].shared_tower
     for one, other in combinations(manifests.values(), 2):
         together = shared or one.language == other.language
         if together and not set(one.labels) & set(other.labels):
@@ -225,7 +225,8 @@ def feature_keys(
         InputError: one is named twice, is another in two corpora, or cannot be the selector.
     """
     config = request.config if request.network else None
-    read = features_read(request.model, request.features, config)
+    method = METHODS[request.model]
+    read = features_read(method, request.features, config)
     selector = request.config.gate.selector
     found: dict[str, FeatureKey] = {}
     for corpus, manifest in manifests.items():
@@ -242,8 +243,7 @@ def feature_keys(
                 )
     if len({found[name].hash for name in request.features}) < len(request.features):
         raise InputError(f"--features {','.join(request.features)}: a feature is named twice")
-    vectors = request.config.model.encoder in VECTOR_ENCODERS
-    if shares(request.model).gate and not vectors and found[selector].kind != "vector":
+    if method.gated and request.encoding.shape(selector, found[selector]).sequence:
         raise InputError(
             f"gate.selector={selector}: is a sequence; the gates look at one vector for every "
             "utterance, such as ge2e"

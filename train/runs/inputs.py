@@ -7,8 +7,9 @@ from pathlib import Path
 from ...cache import Cache
 from ...errors import InputError, MissingFeaturesError
 from ..data import Domain, load_domain
+from ..encoding import Encoding
 from ..functionals import as_encoded
-from ..methods import GE2E_MEL
+from ..network.spec import GE2E_MEL
 from .run_folder import read_config
 
 
@@ -43,7 +44,10 @@ def load_inputs(folder: Path, cache: Cache, corpus: str) -> Domain:
                 f"trained on, {hashes[name]}"
             )
         keys[name] = there[hashes[name]]
-    domain = as_encoded(load_domain(cache, manifest, keys), spec.model.encoder, keep)
+    domain = as_encoded(
+        load_domain(cache, manifest, keys),
+        Encoding.of_network(spec.model.encoder, spec.finetune_ge2e),
+    )
     for each in spec.inputs:
         found = domain.features[each.name]
         if (found.dim, found.sequence) != (each.dim, each.sequence):

@@ -16,9 +16,9 @@ from ...manifests import Split
 from ..config import Config
 from ..data import Domain
 from ..evaluate import probabilities, structure
-from ..loop import Part, fit
-from ..methods import features_read
-from ..network.spec import ModelSpec
+from ..loop import DomainSplit, fit
+from ..methods import METHODS, features_read
+from ..model import make_spec
 from ..svm import fit_predict
 from .folds import corpora_tested
 from .software import processor
@@ -103,8 +103,9 @@ def run_job(domains: Domains, job: Job, epoch_done: EpochDone = lambda: None) ->
         domains: with the features in the encoding that the job takes.
     """
     started = time.perf_counter()
-    computed_on = processor(next(iter(domains.values())).targets.device)
-    names = features_read(job.method, job.features, job.config)
+    computed_on = processor(next(iter(domains.values())).device)
+    method = METHODS.find(job.method)
+    names = features_read(method, job.features, job.config)
     chosen = {corpus: domains[corpus].only(names) for corpus in job.splits}
     seed, fold = job.place
     if job.config is None:
@@ -117,14 +118,15 @@ def run_job(domains: Domains, job: Job, epoch_done: EpochDone = lambda: None) ->
         return Outcome(seed, fold, predictions, seconds=seconds, processor=computed_on)
 
     parts = [
-        Part(domain, domain.rows(split.train), domain.rows(split.validation))
+        DomainSplit(domain, domain.rows(split.train), domain.rows(split.validation))
         for domain, split in zip(chosen.values(), job.splits.values(), strict=True)
     ]
     tests = {
         corpus: chosen[corpus].rows(job.splits[corpus].test)
         for corpus in corpora_tested(job.splits)
     }
-    spec = ModelSpec.of(job.method, job.features, list(chosen.values()), job.config)
+    domain = next(iter(chosen.values()))
+    spec = make_spec(method, job.features, domain.shapes, list(chosen.values()), job.config)
     means = {
         corpus: torch.zeros(len(rows), len(chosen[corpus].labels)) for corpus, rows in tests.items()
     }

@@ -10,7 +10,6 @@ from ...manifests import Manifest
 from ...progress import Progress
 from ..data import Domain, read_domain
 from ..functionals import as_encoded
-from ..methods import GE2E_MEL
 from .experiment import Experiment
 from .jobs import Domains
 
@@ -64,14 +63,11 @@ def encode(domains: Domains, experiments: Sequence[Experiment]) -> Domains:
 
     The experiments have the same encoding.
     """
-    keep = [GE2E_MEL] if any(each.finetunes for each in experiments) else []
     names: dict[str, list[str]] = {}
     for experiment in experiments:
         for corpus in experiment.manifests:
             names.setdefault(corpus, []).extend(experiment.keys)
     return {
-        corpus: as_encoded(
-            domains[corpus].only(list(dict.fromkeys(each))), experiments[0].encoding, keep
-        )
+        corpus: as_encoded(domains[corpus].only(list(dict.fromkeys(each))), experiments[0].encoding)
         for corpus, each in names.items()
     }

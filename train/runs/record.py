@@ -115,7 +115,7 @@ def predictions(domains: Domains, outcomes: Sequence[Outcome]) -> pd.DataFrame:
     for outcome in outcomes:
         for corpus, each in outcome.predictions.items():
             domain = domains[corpus]
-            truth = domain.targets[domain.rows(each.split.test)].cpu().numpy()
+            truth = domain.truth(domain.rows(each.split.test)).numpy()
             frame = pd.DataFrame(
                 {
                     "corpus": corpus,

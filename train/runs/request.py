@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,16 +10,9 @@ from ...errors import InputError
 from ...manifests import PROTOCOLS
 from ...manifests.names import did_you_mean
 from ..config import Config
-from ..methods import GE2E, GE2E_MEL, METHODS, SINGLE, SVM, shares
-
-SETTINGS: Mapping[str, tuple[str, ...]] = {
-    "single": (SINGLE,),
-    "baseline": (SVM,),
-    "multidomain": tuple(METHODS),
-}
-"""The methods of every setting."""
-
-DEFAULT_METHOD = "ours"
+from ..encoding import POOLED, Encoding
+from ..methods import DEFAULT_METHODS, METHODS, methods_of
+from ..network.spec import GE2E, GE2E_MEL
 
 MOST_REPEATS, MOST_WORKERS, MOST_MEMORY = 1000, 1024, 1_000_000
 """What may be asked for: more is a slip of the finger. Memory is in GB."""
@@ -35,9 +28,8 @@ class Request:
     """One method, its corpora, features and settings.
 
     Attributes:
-        method: of the setting `multidomain`.
+        method: of the setting; blank: its default.
         config: the resolved settings; not used by the baseline.
-        preset: where they came from, for the record.
         splits: a file of splits to use instead of making them; for several corpora the folder of a
             run that has them.
         workers: runs side by side; None: as many as cores and memory allow.
@@ -50,7 +42,6 @@ class Request:
     features: Sequence[str]
     config: Config
     method: str = ""
-    preset: str = "paper"
     protocol: str = "paper"
     repeats: int = 5
     splits: Path | None = None
@@ -66,9 +57,17 @@ class Request:
         return self.setting != "baseline"
 
     @property
+    def encoding(self) -> Encoding:
+        """What becomes of sequence features before training."""
+        if not self.network:
+            return POOLED
+        settings = self.config
+        return Encoding.of_network(settings.model.encoder, settings.train.finetune_ge2e)
+
+    @property
     def model(self) -> str:
         """The method, whatever the setting."""
-        return self.method if self.setting == "multidomain" else SETTINGS[self.setting][0]
+        return self.method or DEFAULT_METHODS[self.setting]
 
 
 def check_request(request: Request) -> None:
@@ -82,17 +81,13 @@ def check_request(request: Request) -> None:
     if not names or not all(names):
         raise InputError("--features: expected names with commas between, such as mfcc,ge2e")
     settings = request.config
-    if settings.train.batch_size < 3 and settings.model.normalisation == "batch":
-        raise InputError(
-            f"train.batch_size={settings.train.batch_size}: batch normalisation needs at least 2 "
-            "utterances in every batch, which 3 a batch ensure"
-        )
-    if shares(request.model).gate and len(names) < 2:
+    gated = METHODS[request.model].gated
+    if gated and len(names) < 2:
         raise InputError(
             f"--method {request.model}: its gates choose between features, so it needs at least "
             f"two, not {names[0]} alone; name more with --features, or use --method sb"
         )
-    if shares(request.model).gate and not settings.gate.selector:
+    if gated and not settings.gate.selector:
         raise InputError("gate.selector: expected the name of a feature, such as ge2e")
     if request.network and settings.train.finetune_ge2e:
         if GE2E not in names:
@@ -112,30 +107,39 @@ def check_limits(repeats: int, workers: int | None, memory: float | None) -> Non
 
 
 def _check_setting(request: Request) -> None:
-    if request.setting not in SETTINGS:
-        hint = did_you_mean(request.setting, SETTINGS)
-        raise InputError(f"--setting {request.setting}{hint}: expected {' or '.join(SETTINGS)}")
+    if request.setting not in DEFAULT_METHODS:
+        hint = did_you_mean(request.setting, DEFAULT_METHODS)
+        known = " or ".join(DEFAULT_METHODS)
+        raise InputError(f"--setting {request.setting}{hint}: expected {known}")
     corpora = list(request.corpora)
     if not corpora or not all(corpora):
         raise InputError("--corpus: expected a name, or names with commas between")
     if len(set(corpora)) < len(corpora):
         raise InputError(f"--corpus {','.join(corpora)}: a corpus is named twice")
+    _check_method(request)
     if request.setting != "multidomain":
-        if request.method:
-            raise InputError(f"--method {request.method}: is for --setting multidomain")
         if len(corpora) > 1:
             raise InputError(
                 f"--setting {request.setting}: takes one corpus, not {','.join(corpora)}; one "
                 "model for all of them is --setting multidomain"
             )
         return
-    if request.method not in METHODS:
-        hint = did_you_mean(request.method, METHODS)
-        raise InputError(
-            f"unknown method {request.method!r}{hint}; --method is one of {', '.join(METHODS)}"
-        )
     if len(corpora) < 2:
         raise InputError(
             f"--setting multidomain: needs at least two corpora, not {corpora[0]} alone; for one "
             "use --setting single"
         )
+
+
+def _check_method(request: Request) -> None:
+    known = request.model in METHODS
+    if known and METHODS[request.model].setting == request.setting:
+        return
+    if known:
+        setting = METHODS[request.model].setting
+        raise InputError(f"--method {request.model}: is for --setting {setting}")
+    methods = methods_of(request.setting)
+    hint = did_you_mean(request.model, methods)
+    raise InputError(
+        f"unknown method {request.model!r}{hint}; --method is one of {', '.join(methods)}"
+    )

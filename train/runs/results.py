@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ..data import Domain
@@ -136,4 +137,4 @@ def _pooled(domain: Domain, folds: Sequence[Prediction]) -> Repeat:
     rows = np.concatenate([domain.rows(each.split.test).numpy() for each in folds])
     predicted = np.concatenate([each.predicted for each in folds])
     order = np.argsort(rows)
-    return rows[order], domain.targets.cpu().numpy()[rows[order]], predicted[order]
+    return rows[order], domain.truth(torch.from_numpy(rows[order])).numpy(), predicted[order]

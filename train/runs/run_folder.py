@@ -25,7 +25,7 @@ CONFIG, METRICS, MODEL = "config.json", "metrics.json", "model.safetensors"
 PREDICTIONS, SPLIT, HISTORY = "predictions.csv", "split.csv", "history.json"
 VERSIONS, STRUCTURE = "versions.json", "structure.json"
 
-FORMAT = 2
+FORMAT = 3
 """Of the run folder; others are not read."""
 
 MOST_JSON, MOST_BYTES = 64 << 20, 1 << 30

@@ -10,6 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from ..model import build
 from ..network.recogniser import Recogniser
 from ..network.spec import ModelSpec
 
@@ -57,7 +58,7 @@ def check_state(spec: ModelSpec, state: Mapping[str, Tensor]) -> Recogniser:
     """
     try:
         with torch.device("meta"):
-            model = Recogniser(spec)
+            model = build(spec)
     except (RuntimeError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"its model cannot be built: {error}") from None
     expected = model.state_dict()

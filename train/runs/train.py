@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from ...cache import Cache
 from ...manifests import namesakes
 from ...progress import Progress
-from ..config import departures
 from .experiment import Experiment, resolve
 from .notes import left_out, notes_on_splits
 from .request import Request
@@ -60,7 +59,7 @@ def train(
     wanted = Path(os.path.realpath(out or default_out(request)))
     with claimed(wanted, progress.say, new=out is None) as target:
         domains = encode(load_domains(cache, [experiment], progress), [experiment])
-        config = describe(experiment, domains)
+        config = describe(experiment)
 
         def still_right() -> None:
             check_target(target, config, request.overwrite)
@@ -85,9 +84,9 @@ def train(
     return Run(target, metrics, [id for ids in experiment.skipped.values() for id in ids])
 
 
-def describe(experiment: Experiment, domains: Domains) -> dict[str, Any]:
+def describe(experiment: Experiment) -> dict[str, Any]:
     """The content of `config.json`: everything that the numbers depend on, resolved."""
-    model = experiment.spec(domains).to_dict() if experiment.request.network else None
+    model = experiment.spec.to_dict() if experiment.request.network else None
     return {**experiment.describe(), "model": model}
 
 
@@ -134,8 +133,8 @@ def experiment_metrics(
         "method": request.model,
         "features": list(request.features),
         "protocol": request.protocol,
-        "preset": request.preset if request.network else None,
-        "changes": departures(request.config, request.preset) if request.network else [],
+        "preset": request.config.preset if request.network else None,
+        "changes": list(request.config.changes) if request.network else [],
         "repeats": len({each.seed for each in next(iter(experiment.splits.values()))}),
         "namesakes": namesakes(experiment.manifests.values()),
         "domains": {
@@ -157,8 +156,8 @@ def default_out(request: Request) -> Path:
     """A folder named after what is trained and when."""
     first, *others = request.corpora
     corpora = "+".join(request.corpora) if len(others) < 8 else f"{first}+{len(others)}-more"
-    what = request.setting if request.setting != "multidomain" else request.method
-    preset = [_plain(Path(request.preset).stem)] if request.network else []
+    what = request.setting if request.setting != "multidomain" else request.model
+    preset = [_plain(Path(request.config.preset).stem)] if request.network else []
     when = time.strftime("%Y%m%d-%H%M%S")
     return Path("runs") / "-".join([corpora, what, *preset, request.protocol, when])
 

@@ -1,0 +1,45 @@
+"""What becomes of sequence features before training. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..cache import FeatureKey
+from .network.spec import GE2E_MEL, FeatureShape
+
+SUMMARIES: Mapping[str, int] = {"functionals": 9, "pooled": 2}
+"""Encodings that make a vector of a sequence, and how many values of each value of a frame."""
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Whether sequence features become vectors, once and for all epochs.
+
+    Attributes:
+        name: one of `SUMMARIES`; any other leaves sequences as they are.
+        keep: names of features that stay as they are all the same.
+    """
+
+    name: str
+    keep: tuple[str, ...] = ()
+
+    @classmethod
+    def of_network(cls, encoder: str, finetune_ge2e: bool) -> Encoding:
+        """What a network is trained on; the frames of GE2E are for GE2E itself."""
+        return cls(encoder, (GE2E_MEL,) if finetune_ge2e else ())
+
+    def summarises(self, feature: str, sequence: bool) -> bool:
+        """Whether it makes a vector of a feature."""
+        return sequence and self.name in SUMMARIES and feature not in self.keep
+
+    def shape(self, feature: str, key: FeatureKey) -> FeatureShape:
+        """What a model reads of a cached feature."""
+        sequence = key.kind == "sequence"
+        if self.summarises(feature, sequence):
+            return FeatureShape(feature, key.backbone, key.dim * SUMMARIES[self.name], False)
+        return FeatureShape(feature, key.backbone, key.dim, sequence)
+
+
+POOLED = Encoding("pooled")
+"""What the baseline is trained on: mean and standard deviation over time."""

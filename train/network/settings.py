@@ -1,0 +1,43 @@
+"""Settings of the network's parts. Imports no torch, so that they are checked at once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+
+class ModelSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The network, as far as it is not fixed by the features and the language."""
+
+    standardise: Literal["shared", "corpus"]
+    encoder: Literal["attention", "functionals"]
+    tower: Literal["deep", "linear"]
+    tower_init: Literal["own", "alike"]
+    dropout: Annotated[float, Meta(ge=0.0, le=0.95)]
+
+
+class GateSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The gates of several languages in one model (eq. 7)."""
+
+    selector: str
+    scale: Literal["one", "features"]
+    init: Literal["linear", "even"]
+    lr: Annotated[float, Meta(ge=0.0, le=100.0)]
+
+
+class SearchSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The architecture search (eq. 8-9)."""
+
+    share_transitions: bool
+    l0: Annotated[float, Meta(ge=0.0, le=1000.0)]
+    kappa: Annotated[float, Meta(ge=1e-6, le=1e6)]
+    init: Literal["linear", "identity"]
+    lr: Annotated[float, Meta(ge=0.0, le=100.0)]
+
+
+class AuxiliarySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The contrastive loss (eq. 3-6)."""
+
+    reduction: Literal["sum", "mean"]
+    exclude_self: bool
