@@ -15,8 +15,10 @@ import click
 from . import __version__
 from .commands.cache import cache_group
 from .commands.corpora import corpora, extract, manifest
+from .commands.demo import demo
 from .commands.printing import complain
-from .commands.training import demo, reproduce, train
+from .commands.reproduce import reproduce
+from .commands.train import train
 from .commands.weights import weights_group
 from .errors import SerError
 from .progress import message
@@ -81,8 +83,8 @@ class Commands(click.Group):
                 return super().invoke(ctx)
         except KeyboardInterrupt as stop:
             complain(
-                "ser: interrupted; finished features are in the cache, finished runs of a table in "
-                "its folder; a single run is not kept"
+                "ser: interrupted; finished features are in the cache, finished repeats beside the "
+                "run folder: type the command again to go on"
             )
             ctx.exit(stop.status if isinstance(stop, Stopped) else 130)
         except (click.ClickException, click.exceptions.Exit, click.Abort):

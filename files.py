@@ -8,8 +8,9 @@ import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -17,7 +18,7 @@ PARTIAL = ".partial-"
 """Prefix of files being written; no reader looks at them."""
 
 
-def open_regular(path: Path, below: Path | None = None) -> BinaryIO:
+def open_regular(path: Path, below: Path | None = None) -> BufferedReader:
     """Open a file that may come from a stranger, to read its bytes.
 
     A named pipe or a device is refused, not waited for.

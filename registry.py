@@ -39,16 +39,19 @@ class Registry(Mapping[str, T], Generic[T]):
     def __init__(self, what: str, group: str, known: Mapping[str, T]) -> None:
         self.what, self.group = what, group
         self._items = dict(known)
+        self._added: set[str] = set()
         self._loaded: dict[str, T] = {}
 
     def add(self, name: str, item: T) -> None:
-        """Make an item known under a name; one that is there already stays as it is.
+        """Make an item known under a name; one that was added before is replaced, as where a cell
+        of a notebook is run again.
 
         Raises:
-            InputError: the name stands for another item.
+            InputError: the name stands for another item, which is built in or installed.
             SerError: that item is an entry point's, and cannot be loaded.
         """
-        if name not in self:
+        if name in self._added or name not in self:
+            self._added.add(name)
             self._items[name] = item
         elif self[name] != item:
             raise InputError(f"there is another {self.what} {name!r}; choose another name")

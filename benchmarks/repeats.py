@@ -66,6 +66,7 @@ def _training(folder: Path, corpus: str, features: str, preset: str) -> Training
     split = experiment.splits[corpus][0]
     domain = domains[corpus]
     part = DomainSplit(domain, domain.rows(split.train), domain.rows(split.validation))
+    assert experiment.spec is not None
     return Training([part], experiment.spec, config, 0)
 
 

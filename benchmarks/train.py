@@ -153,6 +153,7 @@ def load(case: Case) -> tuple[list[DomainSplit], ModelSpec]:
         DomainSplit(encoded[c], encoded[c].rows(s.train), encoded[c].rows(s.validation))
         for c, s in experiment.jobs()[0].splits.items()
     ]
+    assert experiment.spec is not None
     return parts, experiment.spec
 
 

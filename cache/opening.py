@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import cast
 
 from ..errors import SerError
 from ..files import open_regular
@@ -33,7 +32,7 @@ def open_file(path: Path, cache: Path) -> BufferedReader:
         SerError: it cannot be opened, is no regular file, or is a link that leads elsewhere.
     """
     try:
-        return cast(BufferedReader, open_regular(path, cache))
+        return open_regular(path, cache)
     except OSError as error:
         raise read_error(path, error) from error
 

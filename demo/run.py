@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..progress import Progress
+
+if TYPE_CHECKING:
+    from ..train.runs.results import Metrics
 
 FEATURES = ("mfcc", "ge2e")
 REPEATS = 5
@@ -15,7 +18,7 @@ NOTICE = (
 )
 
 
-def run_demo(out: Path, progress: Progress) -> list[dict[str, Any]]:
+def run_demo(out: Path, progress: Progress) -> list[Metrics]:
     """Do everything in the folder `out`; return the metrics of every run, baseline first.
 
     What is in `out` from an earlier demo is used again.
@@ -23,8 +26,6 @@ def run_demo(out: Path, progress: Progress) -> list[dict[str, Any]]:
     from ..cache import Cache, store_manifest
     from ..extract import extract
     from ..manifests import build_manifest
-    from ..train.config import load_config
-    from ..train.runs.request import Request
     from ..train.runs.train import train
     from . import DEMO_CORPORA, synthesise
 
@@ -44,14 +45,16 @@ def run_demo(out: Path, progress: Progress) -> list[dict[str, Any]]:
         extract(manifest, root, FEATURES, cache, progress=extracted)
         progress.say(f"{corpus}: {len(manifest)} utterances, {manifest.hours * 60:.1f} minutes")
         for setting in ("baseline", "single"):
-            request = Request(
-                setting=setting,
-                corpora=[corpus],
+            run = train(
+                setting,
+                corpus,
                 features=FEATURES,
-                config=load_config(),
+                preset="paper",
                 repeats=REPEATS,
+                cache=cache,
+                out=out / "runs" / f"{corpus}-{setting}",
                 overwrite=True,
+                progress=progress,
             )
-            folder = out / "runs" / f"{corpus}-{setting}"
-            runs.append(train(request, cache, folder, progress).metrics)
+            runs.append(run.metrics)
     return runs

@@ -1,56 +1,83 @@
-"""What made a table or figure: settings, processors, software."""
+"""What made a table or figure, and what its numbers rest on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..manifests.names import listing
 from ..train.config import REPRODUCE_PRESET
+from ..train.runs.report import interval_note, namesake_notes, speaker_note
+from ..train.runs.software import other_software
+from .plan import Results
 
 SHOWN = ("ser", "torch", "numpy", "scikit-learn")
 """The software that a table names; the run folders name all."""
 
 
-def preset_of(about: Mapping[str, Any]) -> str:
-    """The preset of a table, whether nobody chose it, and what was changed."""
-    usual = " (the default)" if about["preset"] == REPRODUCE_PRESET else ""
-    changes = f" with {', '.join(about['overrides'])}" if about["overrides"] else ""
-    return f"preset `{about['preset']}`{usual}{changes}"
+def settings_of(values: Mapping[str, Any]) -> str:
+    """Preset, whether nobody chose it, what was changed, protocol and repeats."""
+    usual = " (the default)" if values["preset"] == REPRODUCE_PRESET else ""
+    changes = f" with {', '.join(values['changes'])}" if values["changes"] else ""
+    repeats = f"{values['repeats']} repeat{'s' if values['repeats'] > 1 else ''}"
+    return (
+        f"preset `{values['preset']}`{usual}{changes}, protocol `{values['protocol']}`, {repeats}."
+    )
 
 
-def made_by(abouts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def made_by(results: Results) -> dict[str, Any]:
     """What made some runs.
 
-    Args:
-        abouts: by experiment, what `versions.json` says.
-
     Returns:
-        "processors": the experiments by the processors that trained them; and all versions of
-        every software in `SHOWN`.
+        "processors": the experiments by the processors that trained them; "versions": all of every
+        software in `SHOWN`.
     """
     processors: dict[str, list[str]] = {}
-    for name, about in abouts.items():
-        processors.setdefault(" and ".join(map(str, about["processors"])), []).append(name)
+    for name, result in results.items():
+        processors.setdefault(" and ".join(result.run.processors), []).append(name)
     versions = {
-        name: list(dict.fromkeys(str(about.get(name)) for about in abouts.values()))
+        name: list(dict.fromkeys(str(result.run.about.get(name)) for result in results.values()))
         for name in SHOWN
     }
     return {"processors": processors, "versions": versions}
 
 
-def made_note(made: Mapping[str, Any]) -> str:
-    """One line of it."""
+def notes_of(results: Results, named: Sequence[str] = ()) -> list[str]:
+    """What is to be known beside the numbers, each said once.
+
+    Args:
+        named: the experiments whose protocol, intervals and corpora are told; none: those are told
+            elsewhere.
+    """
+    notes = []
+    for name in named:
+        metrics = results[name].metrics
+        for corpus, domain in metrics["domains"].items():
+            notes += [speaker_note(metrics["protocol"], domain), interval_note(domain)]
+            notes += [f"{corpus}: {note}" for note in domain["notes"]]
+    for result in results.values():
+        notes += namesake_notes(result.metrics)
+    for name, result in results.items():
+        if other := other_software(result.run.about):
+            notes.append(f"{name} was trained with {', '.join(other)}, unlike the others.")
+    processors = made_by(results)["processors"]
+    if len(processors) > 1:
+        where = "; ".join(f"{listing(names)} on {name}" for name, names in processors.items())
+        notes.append(
+            f"The runs were computed on different processors ({where}): single cells may differ by "
+            "some .002 from those of a single machine."
+        )
+    return list(dict.fromkeys(notes))
+
+
+def footer(values: Mapping[str, Any]) -> list[str]:
+    """The lines below a table or figure: notes, what computed it, and the command."""
+    made = values["made"]
     versions = ", ".join(f"{name} {' and '.join(each)}" for name, each in made["versions"].items())
-    return f"Computed on {' and '.join(made['processors'])}; {versions}."
+    computed = f"Computed on {' and '.join(made['processors'])}; {versions}."
+    return ["", *values["notes"], computed, "", "```", values["command"], "```"]
 
 
-def processor_notes(made: Mapping[str, Any]) -> list[str]:
-    """That processors differ, where they do."""
-    if len(made["processors"]) < 2:
-        return []
-    said = "; ".join(f"{listing(names)} on {name}" for name, names in made["processors"].items())
-    return [
-        f"The runs were computed on different processors ({said}): single cells may differ by some "
-        ".002 from those of a single machine."
-    ]
+def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table in Markdown."""
+    return [f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *rows]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-CORPORA = ("iemocap", "emodb", "cafe")
+PAPER_CORPORA = ("iemocap", "emodb", "cafe")
 """The paper's corpora, in the order of its columns English, German, French."""
 
 Printed = Mapping[str, tuple[tuple[float, float], ...]]
@@ -24,7 +24,7 @@ TABLE4: Printed = {
 
 def printed(table: Printed, row: str, corpus: str) -> dict[str, float] | None:
     """UA and WA of a row of a table for a corpus; None where the paper has none."""
-    if row not in table or corpus not in CORPORA:
+    if row not in table or corpus not in PAPER_CORPORA:
         return None
-    ua, wa = table[row][CORPORA.index(corpus)]
+    ua, wa = table[row][PAPER_CORPORA.index(corpus)]
     return {"ua": ua, "wa": wa}

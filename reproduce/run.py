@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,12 +13,21 @@ from typing import Any
 
 from ..cache import Cache
 from ..errors import InputError, MissingPackageError, install_command
-from ..files import atomic_text
+from ..files import atomic_text, read_json
 from ..progress import Progress
-from ..train.runs.experiment import resolve_all
-from ..train.runs.run_folder import read_json
+from ..train.runs.experiment import Experiment, resolve_all
+from ..train.runs.processes import prepare_workers
+from ..train.runs.request import Request, check_limits, check_request
+from ..train.runs.results import Metrics
+from ..train.runs.run import Run
 from ..train.runs.target import claimed
-from .plans import PLANS, Order, check_order, choose_corpora, describe
+from .figures import Figure3, Figure4
+from .plan import Plan, Result, choose_corpora, default_out, describe
+from .tables import Table3, Table4
+
+PLANS: Mapping[str, Plan] = {plan.name: plan for plan in (Table3(), Table4(), Figure3(), Figure4())}
+
+RUNS = "runs"
 
 
 @dataclass(frozen=True)
@@ -30,14 +40,21 @@ class Reproduced:
 
 
 def reproduce(
-    order: Order, cache: Cache, out: Path, command: str, progress: Progress
+    plan: Plan,
+    common: Request,
+    cache: Cache,
+    out: Path | None,
+    command: str,
+    progress: Progress,
 ) -> Reproduced:
     """Run all experiments of a table or figure that `out` does not hold yet, and write it there.
 
-    Writes `<what>.json`, `<what>.md`, for a figure `<what>.png`, and a run folder for every
+    Writes `<name>.json`, `<name>.md`, for a figure `<name>.png`, and a run folder for every
     experiment in `runs`.
 
     Args:
+        common: what the experiments have in common; without corpora, those of the paper.
+        out: None: a folder in `reproduced`, the same for all tables and figures of a preset.
         command: what was typed, for the record.
 
     Raises:
@@ -45,39 +62,102 @@ def reproduce(
         MissingPackageError: a figure cannot be drawn.
         and as `train`.
     """
-    check_order(order)
-    if order.what.startswith("fig"):
+    check_plan(plan, common)
+    if plan.drawn:
         check_matplotlib()
+    progress.show("starting")
+    prepare_workers()
     progress.show("looking up corpora in the cache")
-    order = choose_corpora(order, cache)
-    out = Path(os.path.realpath(out))
-    files = [out / f"{order.what}.{suffix}" for suffix in ("json", "md")]
-    if not order.overwrite:
-        _check_files(files, describe(order, command))
-    experiments = resolve_all(PLANS[order.what](order), cache)
+    common = choose_corpora(plan, common, cache)
+    out = Path(os.path.realpath(out or default_out(common)))
+    about = describe(plan, common, command)
+    files = [out / f"{plan.name}.{suffix}" for suffix in ("json", "md")]
+    if not common.overwrite:
+        _check_files(files, about)
+    experiments = resolve_all(plan.requests(common), cache)
+    _check_sizes(experiments)
     progress.show("loading torch")
-    from .figures import draw3, draw4, figure3, figure4, markdown3, markdown4
-    from .sweep import RUNS, sweep
-    from .tables import build_table, markdown
+    from ..train.runs.engine import run_experiments
 
-    with claimed(out / RUNS, progress.say):
-        work = sweep(experiments, cache, out, progress)
-        about, results = describe(order, command), work.results()
-        if order.what == "fig3":
-            values = about | figure3(order, work, results)
-            text = markdown3(values)
-        elif order.what == "fig4":
-            values = about | figure4(order, work, results)
-            text = markdown4(values)
-        else:
-            values = about | build_table(order, work.experiments, results, work.notes)
-            text = markdown(values)
+    with ExitStack() as stack:
+        stack.enter_context(claimed(out / RUNS, progress.say))
+        places = {
+            stack.enter_context(claimed(out / RUNS / name, progress.say)): experiment
+            for name, experiment in experiments.items()
+        }
+        runs = run_experiments(places, cache, progress, share=True)
+        results = {
+            folder.name: Result(places[folder], run, measured(places[folder], run))
+            for folder, run in runs.items()
+        }
+        values = about | plan.values(common, cache, results)
+        text = plan.markdown(values)
         atomic_text(files[0], json.dumps(values, indent=2, ensure_ascii=False) + "\n")
         atomic_text(files[1], text)
-        if order.what.startswith("fig"):
-            files.append(out / f"{order.what}.png")
-            (draw3 if order.what == "fig3" else draw4)(values, files[-1])
+        if plan.drawn:
+            files.append(out / f"{plan.name}.png")
+            plan.draw(values, files[-1])
     return Reproduced(tuple(files), text, values)
+
+
+def check_plan(plan: Plan, common: Request) -> None:
+    """Raise InputError for what no cache could make right: numbers out of range, corpora that do
+    not go together, a setting that the table sets itself."""
+    check_limits(common.repeats, common.workers, common.memory)
+    if len(set(common.corpora)) < len(common.corpora):
+        raise InputError(f"--corpus {','.join(common.corpora)}: a corpus is named twice")
+    for request in plan.requests(common).values():
+        if common.corpora:
+            check_request(request)
+
+
+def measured(experiment: Experiment, run: Run) -> Metrics:
+    """The metrics of a run from its predictions, which are checked against the experiment.
+
+    Raises:
+        InputError: they are not of this experiment.
+    """
+    predictions = run.predictions
+    tested = 0
+    for corpus, manifest in experiment.manifests.items():
+        emotions = dict(zip(manifest.ids, manifest.table["emotion"], strict=True))
+        for split in experiment.splits[corpus]:
+            rows = predictions[
+                (predictions["corpus"] == corpus)
+                & (predictions["repeat"] == split.seed)
+                & (predictions["fold"] == split.fold)
+            ]
+            right = tuple(rows["id"]) == split.test
+            right = right and list(rows["truth"]) == [emotions[id] for id in split.test]
+            if not right or not set(rows["predicted"]) <= set(manifest.labels):
+                raise _another(run, f"its predictions for {corpus} are not of these utterances")
+            tested += len(rows)
+    if tested != len(predictions):
+        raise _another(run, f"it has {len(predictions)} predictions, expected {tested}")
+    return experiment.metrics(predictions, {})
+
+
+def _another(run: Run, reason: str) -> InputError:
+    return InputError(
+        f"{run.folder}: is not the run that belongs there: {reason}; remove it, or say "
+        "--overwrite, to have it trained anew"
+    )
+
+
+FEWEST = 4
+"""Test utterances of a corpus that tests and figures can be made of."""
+
+
+def _check_sizes(experiments: Mapping[str, Experiment]) -> None:
+    """Raise InputError where a test part is too small to say anything of."""
+    for experiment in experiments.values():
+        for corpus, splits in experiment.splits.items():
+            count = min(len(split.test) for split in splits)
+            if count < FEWEST:
+                raise InputError(
+                    f"{corpus}: its test part has {count} utterances; a table or figure needs "
+                    f"{FEWEST} at least. Leave it out of --corpus"
+                )
 
 
 def check_matplotlib() -> None:
@@ -94,7 +174,7 @@ def _check_files(files: Sequence[Path], about: Mapping[str, Any]) -> None:
     if not there:
         return
     try:
-        found = read_json(files[0])
+        found = read_json(files[0], dict[str, Any])
         same = all(found[name] == value for name, value in about.items() if name != "command")
     except (OSError, ValueError, KeyError, TypeError):
         same = False

@@ -42,14 +42,15 @@ def test_a_table_is_a_mapping():
         table["gamma"]
 
 
-def test_an_item_can_be_added_once():
+def test_an_item_that_was_added_can_be_replaced_and_no_other():
     table = letters()
     table.add("gamma", "c")
     table.add("gamma", "c")
     assert dict(table) == {"alpha": "a", "beta": "b", "gamma": "c"}
-    with pytest.raises(InputError, match="there is another letter 'gamma'; choose another name"):
-        table.add("gamma", "g")
-    with pytest.raises(InputError, match="there is another letter 'alpha'"):
+    table.add("gamma", "g")
+    assert table["gamma"] == "g"
+    table.add("alpha", "a")
+    with pytest.raises(InputError, match="there is another letter 'alpha'; choose another name"):
         table.add("alpha", "A")
     assert dict(letters()) == {"alpha": "a", "beta": "b"}, "tables share nothing"
 

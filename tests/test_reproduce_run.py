@@ -14,50 +14,52 @@ from torch.nn import functional as F  # noqa: N812
 
 from ser.errors import InputError, MissingFeaturesError, SerError
 from ser.progress import Progress
-from ser.reproduce import sweep
-from ser.reproduce.plans import Order, default_out, fig4, path_name, table4
-from ser.reproduce.run import reproduce
+from ser.reproduce.plan import default_out, path_name
+from ser.reproduce.run import PLANS, reproduce
+from ser.train.config import load_config
 from ser.train.data import load_domain
 from ser.train.encoding import Encoding
 from ser.train.evaluate import representations
 from ser.train.functionals import as_encoded
 from ser.train.methods import methods_of
-from ser.train.runs.run_folder import checksum, load_model
+from ser.train.runs import engine
+from ser.train.runs.request import Request
+from ser.train.runs.run import Run, checksum
 from ser.train.runs.target import claimed
 
 from .conftest import make_toy_cache, toy_manifest
 
 QUICK = ("train.epochs=1",)
 
+METHODS = methods_of("multidomain")
 
-def order(what="table3", **changes):
+
+def common(preset="strong", changes=(*QUICK, "train.members=1"), **others):
     values = {
-        "what": what,
+        "setting": "single",
         "corpora": ["toy", "tic"],
         "features": ["mfcc", "ge2e"],
-        "preset": "strong",
-        "overrides": (*QUICK, "train.members=1"),
+        "config": load_config(preset, changes),
         "repeats": 2,
         "workers": 1,
     }
-    return Order(**{**values, **changes})
+    return Request(**{**values, **others})
 
 
 def run(cache, out, what="table3", **changes):
-    return reproduce(order(what, **changes), cache, out, "ser reproduce", Progress())
+    return reproduce(PLANS[what], common(**changes), cache, out, "ser reproduce", Progress())
 
 
 def test_table3_has_all_methods_the_single_models_and_the_svm(two_corpora, tmp_path):
     found = run(two_corpora, tmp_path / "out")
     values = json.loads((tmp_path / "out" / "table3.json").read_text())
-    assert [row["row"] for row in values["rows"]] == ["svm", "single", *methods_of("multidomain")]
+    assert [row["row"] for row in values["rows"]] == ["svm", "single", *METHODS]
     assert (tmp_path / "out" / "table3.md").read_text() == found.markdown
     for row in values["rows"]:
         runs = tmp_path / "out" / "runs"
         means = []
         for corpus in ("toy", "tic"):
-            several = row["row"] in methods_of("multidomain")
-            name = row["row"] if several else f"{row['row']}-{corpus}"
+            name = row["row"] if row["row"] in METHODS else f"{row['row']}-{corpus}"
             metrics = json.loads((runs / name / "metrics.json").read_text())["domains"][corpus]
             assert row["domains"][corpus]["ua"] == metrics["ua"]
             means.append(metrics["ua"]["mean"])
@@ -71,7 +73,7 @@ def test_table3_has_all_methods_the_single_models_and_the_svm(two_corpora, tmp_p
     )
     assert test["difference"] == pytest.approx(ours - base)
     assert "Speakers overlap" in found.markdown
-    assert not (tmp_path / "out" / "unfinished").exists()
+    assert not unfinished(tmp_path / "out").exists()
 
 
 def test_what_is_finished_is_not_done_again(two_corpora, tmp_path, monkeypatch):
@@ -80,13 +82,13 @@ def test_what_is_finished_is_not_done_again(two_corpora, tmp_path, monkeypatch):
     def no_jobs(*_):
         raise AssertionError("a finished run was started again")
 
-    monkeypatch.setattr(sweep, "run_jobs", no_jobs)
+    monkeypatch.setattr(engine, "run_jobs", no_jobs)
     assert run(two_corpora, tmp_path / "out").values == first.values
 
 
 def test_a_damaged_finished_run_is_done_again(two_corpora, tmp_path, monkeypatch):
     whole = run(two_corpora, tmp_path / "whole")
-    real = sweep.run_jobs
+    real = engine.run_jobs
 
     def some(*arguments):
         for number, each in enumerate(real(*arguments)):
@@ -94,10 +96,10 @@ def test_a_damaged_finished_run_is_done_again(two_corpora, tmp_path, monkeypatch
                 raise KeyboardInterrupt
             yield each
 
-    monkeypatch.setattr(sweep, "run_jobs", some)
+    monkeypatch.setattr(engine, "run_jobs", some)
     with pytest.raises(KeyboardInterrupt):
         run(two_corpora, tmp_path / "out")
-    kept = sorted((tmp_path / "out" / "unfinished").iterdir())
+    kept = sorted(unfinished(tmp_path / "out").iterdir())
     assert len(kept) == 1  # of five, two pairs became run folders
     kept[0].write_bytes(kept[0].read_bytes()[:100])
     monkeypatch.undo()
@@ -109,14 +111,15 @@ import sys
 from pathlib import Path
 from ser.cache import Cache
 from ser.progress import Progress
-from ser.reproduce.plans import Order
-from ser.reproduce.run import reproduce
+from ser.reproduce.run import PLANS, reproduce
+from ser.train.config import load_config
+from ser.train.runs.request import Request
 
 if __name__ == "__main__":
-    order = Order(what="table3", corpora=["toy", "tic"], features=["mfcc", "ge2e"],
-                  preset="strong", overrides=("train.epochs=1", "train.members=1"),
-                  repeats=2, workers=2)
-    reproduce(order, Cache(Path(sys.argv[1])), Path(sys.argv[2]), "ser reproduce", Progress())
+    config = load_config("strong", ["train.epochs=1", "train.members=1"])
+    common = Request("single", ["toy", "tic"], ["mfcc", "ge2e"], config, repeats=2, workers=2)
+    cache, out = Cache(Path(sys.argv[1])), Path(sys.argv[2])
+    reproduce(PLANS["table3"], common, cache, out, "ser reproduce", Progress())
 """
 
 
@@ -127,9 +130,8 @@ def test_a_table_that_was_killed_ends_as_one_that_was_not(two_corpora, tmp_path)
     command = [sys.executable, str(script), str(two_corpora.folder), str(out)]
 
     def finished():
-        whole = {path.name for path in out.glob("runs/[!.]*")}
-        waiting = [path.name.rsplit("-", 3)[0] for path in out.glob("unfinished/[!.]*")]
-        return 2 * len(whole) + sum(name not in whole for name in waiting)
+        whole = len(list(out.glob("runs/[!.]*")))
+        return 2 * whole + len(list(unfinished(out).glob("[!.]*")))
 
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     while process.poll() is None and finished() < 3:
@@ -188,7 +190,7 @@ def test_a_table_of_other_corpora_is_not_replaced(two_corpora, tmp_path):
 def test_what_cannot_be_told_or_written_is_refused_before_any_work(
     two_corpora, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(sweep, "load_domains", lambda *_: pytest.fail("work was begun"))
+    monkeypatch.setattr(engine, "load_domains", lambda *_: pytest.fail("work was begun"))
     (tmp_path / "file").write_text("")
     with pytest.raises(SerError, match="cannot be written"):
         run(two_corpora, tmp_path / "file")
@@ -206,13 +208,13 @@ def test_other_runs_in_the_folder_are_refused(two_corpora, tmp_path):
     for name in ("table4.json", "table4.md"):
         (tmp_path / "out" / name).unlink()
     with pytest.raises(InputError, match="holds a different run"):
-        run(two_corpora, tmp_path / "out", "table4", corpora=["toy"], overrides=("train.lr=0.1",))
-    changed = {"corpora": ["toy"], "overrides": ("train.epochs=2",), "overwrite": True}
+        run(two_corpora, tmp_path / "out", "table4", corpora=["toy"], changes=("train.lr=0.1",))
+    changed = {"corpora": ["toy"], "changes": ("train.epochs=2",), "overwrite": True}
     run(two_corpora, tmp_path / "out", "table4", **changed)
 
 
 def test_table4_differs_in_alpha_alone(two_corpora, tmp_path):
-    requests = table4(order("table4", corpora=["toy"]))
+    requests = PLANS["table4"].requests(common(corpora=["toy"]))
     alphas = {name: each.config.train.alpha for name, each in requests.items()}
     assert alphas == {"with-toy": -1.0, "without-toy": 0.0}
     values = run(two_corpora, tmp_path / "out", "table4", corpora=["toy"]).values
@@ -224,7 +226,7 @@ def test_what_tables_have_in_common_is_trained_once(two_corpora, tmp_path, capsy
     capsys.readouterr()
     run(two_corpora, tmp_path / "out", "table4")
     told = capsys.readouterr().err
-    assert "4 runs were finished before" in told
+    assert "4 of 8 runs were finished before" in told
     assert told.count(": repeat ") == 4
     assert (tmp_path / "out" / "table3.json").is_file()
     assert (tmp_path / "out" / "table4.json").is_file()
@@ -241,7 +243,7 @@ def test_a_run_that_somebody_put_things_into_is_taken_over(two_corpora, tmp_path
 
 
 def test_the_weight_of_the_auxiliary_loss_is_the_table_s(two_corpora, tmp_path):
-    changed = {"corpora": ["toy"], "overrides": ("train.alpha=0.3",)}
+    changed = {"corpora": ["toy"], "changes": ("train.alpha=0.3",)}
     with pytest.raises(InputError, match="table4 sets it itself"):
         run(two_corpora, tmp_path / "out", "table4", **changed)
 
@@ -275,7 +277,8 @@ def test_fig3_is_drawn_from_the_rebuilt_models(two_corpora, tmp_path):
     assert [panel["model"] for panel in values["panels"]] == ["without", "with"]
     for panel in values["panels"]:
         assert len(panel["points"]) == len(panel["labels"]) == 12
-        model = load_model(tmp_path / "out" / "runs" / f"{panel['model']}-toy")
+        ensemble = Run.open(tmp_path / "out" / "runs" / f"{panel['model']}-toy").ensemble()
+        (model,) = ensemble.members
         points = representations(model, domain, domain.rows(panel["ids"]))
         distances = 1 - F.cosine_similarity(points[:, None], points[None], dim=-1).numpy()
         np.fill_diagonal(distances, 0)
@@ -300,7 +303,7 @@ def test_fig4_sets_single_features_beside_the_gates(two_corpora, tmp_path):
         if values["alone"]["mfcc"]["mean"] != values["alone"]["ge2e"]["mean"]:
             assert values["rank_correlation"] == pytest.approx(1 if alike else -1)
     assert (tmp_path / "out" / "fig4.png").stat().st_size > 1000
-    features = [each.features for each in fig4(order("fig4")).values()]
+    features = [each.features for each in PLANS["fig4"].requests(common()).values()]
     assert features == [["mfcc"], ["mfcc"], ["ge2e"], ["ge2e"], ["mfcc", "ge2e"]]
 
 
@@ -318,23 +321,21 @@ def test_the_paper_s_corpora_are_the_default_and_their_printed_numbers_are_shown
 def test_too_few_corpora_are_told_with_those_that_are_there(two_corpora, tmp_path):
     with pytest.raises(InputError, match=r"has none; .* --corpus tic,toy"):
         run(two_corpora, tmp_path / "out", corpora=[])
-    with pytest.raises(InputError, match=r"'table5' \(did you mean"):
-        run(two_corpora, tmp_path / "out", "table5")
 
 
 def test_features_that_would_share_a_folder_are_refused():
     with pytest.raises(InputError, match="share a run folder's name"):
-        fig4(order("fig4", features=["hf:a/b", "hf:a-b"]))
+        PLANS["fig4"].requests(common(features=["hf:a/b", "hf:a-b"]))
 
 
 def test_folders_are_named_after_what_is_in_them():
-    assert default_out(order()) == Path("reproduced/strong-paper-mfcc+ge2e")
+    assert default_out(common()) == Path("reproduced/strong-paper-mfcc+ge2e")
     assert path_name("hf:microsoft/wavlm:layer=9") == "hf-microsoft-wavlm-layer-9"
 
 
 def interrupted(monkeypatch, cache, out, after=5):
     """Run a table and stop it when so many jobs are done; the results that wait for others."""
-    real = sweep.run_jobs
+    real = engine.run_jobs
 
     def some(*arguments):
         for number, each in enumerate(real(*arguments)):
@@ -343,10 +344,14 @@ def interrupted(monkeypatch, cache, out, after=5):
             yield each
 
     with monkeypatch.context() as patch:
-        patch.setattr(sweep, "run_jobs", some)
+        patch.setattr(engine, "run_jobs", some)
         with pytest.raises(KeyboardInterrupt):
             run(cache, out)
-    return sorted((out / "unfinished").iterdir())
+    return sorted(unfinished(out).iterdir())
+
+
+def unfinished(out):
+    return out / "runs" / engine.UNFINISHED
 
 
 @pytest.mark.parametrize("where", [0.02, 0.4, 0.6, 0.999])
@@ -369,7 +374,7 @@ def test_what_a_killed_command_was_writing_goes(two_corpora, tmp_path, monkeypat
     (kept,) = interrupted(monkeypatch, two_corpora, tmp_path / "out")
     kept.with_name(f".partial-{'0' * 32}-{kept.name}").write_bytes(b"half")
     run(two_corpora, tmp_path / "out")
-    assert not (tmp_path / "out" / "unfinished").exists()
+    assert not unfinished(tmp_path / "out").exists()
 
 
 def test_two_commands_over_one_folder_do_not_meet(two_corpora, tmp_path):
@@ -420,7 +425,7 @@ def test_runs_of_another_processor_are_noted(two_corpora, tmp_path):
 
 
 def test_the_preset_is_said_and_whether_anybody_chose_it(two_corpora, tmp_path):
-    changed = {"corpora": ["toy"], "overrides": QUICK}
+    changed = {"corpora": ["toy"], "changes": QUICK}
     paper = run(two_corpora, tmp_path / "a", "table4", preset="paper", **changed).markdown
     assert "preset `paper` (the default) with train.epochs=1, protocol" in paper
     strong = run(two_corpora, tmp_path / "b", "table4", preset="strong", **changed).markdown

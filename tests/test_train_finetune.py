@@ -16,11 +16,10 @@ from ser.train.model import build
 from ser.train.network.losses import AuxiliaryLoss
 from ser.train.network.recogniser import GE2E_RATE
 from ser.train.runs.experiment import resolve
-from ser.train.runs.inputs import load_inputs
 from ser.train.runs.load import encode, load_domains
 from ser.train.runs.request import Request
-from ser.train.runs.run_folder import load_model
-from ser.train.runs.train import train
+from ser.train.runs.run import Run
+from ser.train.runs.train import train_request
 
 from .conftest import EMOTIONS, make_toy_cache, toy_key, toy_manifest
 
@@ -102,11 +101,11 @@ def test_its_rate_is_a_hundredth_of_the_others(prepared):
 
 
 def test_a_tuned_model_is_rebuilt_from_its_run_folder(cache, tmp_path):
-    train(request(), cache, tmp_path / "run")
-    domain = load_inputs(tmp_path / "run", cache, "toy")
+    train_request(request(), cache, tmp_path / "run")
+    domain = Run.open(tmp_path / "run").domain("toy", cache)
     table = pd.read_csv(tmp_path / "run" / "predictions.csv")
     rows = domain.rows(table["id"].tolist())
-    found = probabilities(load_model(tmp_path / "run"), domain, rows)
+    found = probabilities(Run.open(tmp_path / "run").ensemble(), domain, rows)
     assert [domain.labels[label] for label in found.argmax(-1)] == table["predicted"].tolist()
 
 

@@ -12,11 +12,10 @@ from ser.train.evaluate import probabilities, representations
 from ser.train.loop import DomainSplit, fit
 from ser.train.methods import METHODS, methods_of
 from ser.train.runs.experiment import resolve
-from ser.train.runs.inputs import load_inputs
 from ser.train.runs.load import encode, load_domains
 from ser.train.runs.request import Request
-from ser.train.runs.run_folder import load_model
-from ser.train.runs.train import train
+from ser.train.runs.run import Run
+from ser.train.runs.train import train_request
 
 from .conftest import make_toy_cache, toy_key, toy_manifest
 
@@ -38,7 +37,7 @@ def request(**changes):
 
 @pytest.mark.parametrize("method", methods_of("multidomain"))
 def test_every_method_trains_and_reports_each_corpus(two_corpora, tmp_path, method):
-    run = train(request(method=method), two_corpora, tmp_path / "run")
+    run = train_request(request(method=method), two_corpora, tmp_path / "run")
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics == run.metrics
     assert (metrics["setting"], metrics["method"]) == ("multidomain", method)
@@ -57,7 +56,7 @@ def test_every_method_trains_and_reports_each_corpus(two_corpora, tmp_path, meth
 
 
 def test_gates_and_connections_are_in_the_run_folder(two_corpora, tmp_path):
-    train(request(), two_corpora, tmp_path / "run")
+    train_request(request(), two_corpora, tmp_path / "run")
     structure = json.loads((tmp_path / "run" / "structure.json").read_text())
     for corpus in ("toy", "tic"):
         gate = structure[corpus]["gate"]
@@ -76,44 +75,47 @@ def test_gates_and_connections_are_in_the_run_folder(two_corpora, tmp_path):
 )
 def test_models_are_rebuilt_from_the_run_folder_alone(two_corpora, tmp_path, preset, method):
     config = load_config(preset, ["train.epochs=2", "train.members=2"])
-    train(request(config=config, method=method), two_corpora, tmp_path / "run")
+    train_request(request(config=config, method=method), two_corpora, tmp_path / "run")
     table = pd.read_csv(tmp_path / "run" / "predictions.csv")
     for corpus in ("toy", "tic"):
-        domain = load_inputs(tmp_path / "run", two_corpora, corpus)
+        run = Run.open(tmp_path / "run")
+        domain = run.domain(corpus, two_corpora)
         tested = table[(table["corpus"] == corpus) & (table["repeat"] == 1)]
         rows = domain.rows(tested["id"].tolist())
-        models = [load_model(tmp_path / "run", repeat=1, member=m) for m in range(2)]
-        mean = sum(probabilities(model, domain, rows) for model in models) / 2
+        ensemble = run.ensemble(repeat=1)
+        mean = probabilities(ensemble, domain, rows)
         predicted = [domain.labels[label] for label in mean.argmax(-1)]
         assert predicted == tested["predicted"].tolist()
         columns = [f"p_{label}" for label in domain.labels]
         torch.testing.assert_close(
             mean, torch.tensor(tested[columns].to_numpy()).float(), atol=1e-6, rtol=0
         )
-        assert representations(models[0], domain, rows).shape == (len(rows), 256)
+        assert representations(next(iter(ensemble.members)), domain, rows).shape == (len(rows), 256)
 
 
 def test_workers_and_a_second_time_change_no_number(two_corpora, tmp_path):
     for name, workers in (("one", 1), ("two", 2)):
-        train(request(workers=workers), two_corpora, tmp_path / name)
+        train_request(request(workers=workers), two_corpora, tmp_path / name)
     for file in ("predictions.csv", "model.safetensors", "structure.json"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
 def test_a_split_can_be_used_again(two_corpora, tmp_path):
-    first = train(request(), two_corpora, tmp_path / "one")
-    again = train(request(splits=tmp_path / "one"), two_corpora, tmp_path / "two")
+    first = train_request(request(), two_corpora, tmp_path / "one")
+    again = train_request(request(splits=tmp_path / "one"), two_corpora, tmp_path / "two")
     assert first.metrics["domains"] == again.metrics["domains"]
     alone = Request("single", ["toy"], ["mfcc", "ge2e"], QUICK, splits=tmp_path / "one", workers=1)
-    train(alone, two_corpora, tmp_path / "three")
+    train_request(alone, two_corpora, tmp_path / "three")
     with pytest.raises(InputError, match="several corpora name the folder"):
-        train(request(splits=tmp_path / "one" / "split-toy.csv"), two_corpora, tmp_path / "four")
+        train_request(
+            request(splits=tmp_path / "one" / "split-toy.csv"), two_corpora, tmp_path / "four"
+        )
     with pytest.raises(InputError, match=r"has no split-toy\.csv"):
-        train(request(splits=tmp_path), two_corpora, tmp_path / "four")
+        train_request(request(splits=tmp_path), two_corpora, tmp_path / "four")
 
 
 def test_speakers_can_be_held_out_of_all_corpora(two_corpora, tmp_path):
-    run = train(request(protocol="speaker", repeats=1), two_corpora, tmp_path / "run")
+    run = train_request(request(protocol="speaker", repeats=1), two_corpora, tmp_path / "run")
     assert {c: d["n_test"] for c, d in run.metrics["domains"].items()} == {"toy": 60, "tic": 45}
 
 
@@ -149,7 +151,7 @@ def test_the_authors_split_is_70_10_20_and_says_so(two_corpora, tmp_path):
 )
 def test_wrong_use_is_told_clearly(two_corpora, tmp_path, changes, message):
     with pytest.raises(InputError, match=message):
-        train(request(**changes), two_corpora, tmp_path / "run")
+        train_request(request(**changes), two_corpora, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

@@ -1,35 +1,48 @@
-import numpy as np
-import torch
+import pandas as pd
 
-from ser.manifests import Split
-from ser.train.data import Domain
-from ser.train.runs.jobs import Prediction
+from ser.manifests import Manifest, Split
 from ser.train.runs.report import comparison_table, confusion_table, decimal, describe_run
-from ser.train.runs.results import domain_metrics
+from ser.train.runs.results import corpus_metrics
 
-DOMAIN = Domain(
-    corpus="toy",
-    language="de",
-    labels=("neutral", "anger"),
-    ids=tuple("abcdefgh"),
-    speakers=("s", "s", "t", "t", "s", "s", "t", "t"),
-    targets=torch.tensor([0, 0, 0, 0, 1, 1, 1, 1]),
-    features={},
-)
+LABELS = ("neutral", "anger")
 
 
-def outcome(seed, fold, test, predicted, protocol="paper"):
-    split = Split(protocol, seed, fold, ("x",) * 8, (), tuple(test))
-    return Prediction(split, np.array(predicted))
+def manifest(speakers="ssttsstt"):
+    rows = [
+        {
+            "id": id,
+            "corpus": "toy",
+            "language": "de",
+            "speaker": speaker.strip(),
+            "gender": "",
+            "emotion": LABELS[number // 4],
+            "path": f"{id}.wav",
+            "duration": 1.0,
+            "audio_hash": f"{number:032x}",
+        }
+        for number, (id, speaker) in enumerate(zip("abcdefgh", speakers, strict=True))
+    ]
+    return Manifest(pd.DataFrame(rows))
+
+
+def rates(*repeats, protocol="paper", speakers="ssttsstt"):
+    """The metrics of (seed, fold, test utterances, predicted label positions)."""
+    toy = manifest(speakers)
+    emotion = dict(zip(toy.ids, toy.table["emotion"], strict=True))
+    splits, rows = [], []
+    for seed, fold, test, predicted in repeats:
+        rest = tuple(id for id in toy.ids if id not in test)
+        splits.append(Split(protocol, seed, fold, rest, (), tuple(test)))
+        rows += [
+            {"repeat": seed, "fold": fold, "id": id, "truth": emotion[id], "predicted": LABELS[p]}
+            for id, p in zip(test, predicted, strict=True)
+        ]
+    return corpus_metrics(pd.DataFrame(rows), toy, splits)
 
 
 def test_folds_are_pooled_before_ua_is_taken():
     # Fold 0 has one anger, missed; fold 1 has three, found: pooled recall 3/4, mean of folds 1/2.
-    folds = [
-        outcome(0, 1, "dfgh", [0, 1, 1, 1], "speaker"),
-        outcome(0, 0, "abce", [0, 0, 1, 0], "speaker"),
-    ]
-    found = domain_metrics(DOMAIN, folds, 0)
+    found = rates((0, 1, "dfgh", [0, 1, 1, 1]), (0, 0, "abce", [0, 0, 1, 0]), protocol="speaker")
     assert found["recall"] == {"neutral": 0.75, "anger": 0.75}
     assert found["ua"]["values"] == [0.75]
     assert found["n_test"] == 8
@@ -37,28 +50,27 @@ def test_folds_are_pooled_before_ua_is_taken():
     # Without s: c missed, d g h right, UA 3/4. Without t: a b f right, e missed, UA 3/4.
     assert found["interval"] == "speakers"
     assert found["ua"]["ci95"] is None  # both alike: that says nothing of how speakers differ
-    assert found["notes"] == ["No interval of UA and WA: all speakers came out alike."]
+    assert found["notes"][-1] == "No interval of UA and WA: all speakers came out alike."
 
 
 def test_repeats_are_averaged_and_their_confusions_added():
-    repeats = [outcome(0, 0, "ae", [0, 1]), outcome(1, 0, "be", [1, 1])]
-    found = domain_metrics(DOMAIN, repeats, 2)
+    found = rates((0, 0, "ae", [0, 1]), (1, 0, "be", [1, 1]))
     assert found["ua"]["values"] == [1.0, 0.5]
     assert found["interval"] == "repeats"
-    assert found["speakers_shared"] == 2
+    assert found["speakers_shared"] == 1
     assert found["ua"]["mean"] == 0.75
     assert found["confusion"] == [[1, 1], [0, 2]]
     assert found["recall"] == {"neutral": 0.5, "anger": 1.0}
 
 
 def test_a_class_that_is_never_tested_has_no_recall():
-    found = domain_metrics(DOMAIN, [outcome(0, 0, "ab", [0, 1]), outcome(1, 0, "cd", [0, 0])], 0)
+    found = rates((0, 0, "ab", [0, 1]), (1, 0, "cd", [0, 0]))
     assert found["recall"]["anger"] is None
     assert "-" in confusion_table(found)[2]
 
 
-def metrics(protocol="paper", shared=3):
-    repeats = [outcome(0, 0, "ae", [0, 1]), outcome(1, 0, "be", [1, 1])]
+def metrics(protocol="paper", **changes):
+    toy = rates((0, 0, "ae", [0, 1]), (1, 0, "be", [1, 1]), protocol=protocol)
     return {
         "setting": "single",
         "method": "single",
@@ -68,17 +80,23 @@ def metrics(protocol="paper", shared=3):
         "protocol": protocol,
         "repeats": 2,
         "namesakes": [],
-        "domains": {"toy": domain_metrics(DOMAIN, repeats, shared)},
+        "domains": {"toy": toy | changes},
+        "seconds": {},
     }
 
 
 def test_overlapping_speakers_are_said_where_the_numbers_are():
     for text in (describe_run, lambda run: comparison_table([run])):
         assert "Speakers overlap" in text(metrics())
-        assert "not known" in text(metrics(shared=None))
-        assert "no test speaker happens" in text(metrics(shared=0))
+        assert "not known" in text(metrics(speakers_shared=None))
+        assert "no test speaker happens" in text(metrics(speakers_shared=0))
         assert "unknown speakers" in text(metrics("speaker"))
         assert "Student's t" in text(metrics())
+
+
+def test_speakers_that_are_not_known_are_not_counted():
+    found = rates((0, 0, "ae", [0, 1]), (1, 0, "be", [1, 1]), speakers="sstt stt")
+    assert found["speakers_shared"] is None
 
 
 def test_a_doubt_about_who_the_speakers_are_is_said():
@@ -94,6 +112,13 @@ def test_the_table_has_a_line_per_run():
     assert ".750" in lines[1]
     assert "speaker" in lines[2]
     assert lines[3] == ""
+
+
+def test_different_settings_of_one_preset_are_labelled_apart():
+    changed = metrics() | {"changes": ["train.lr=0.0005"]}
+    lines = comparison_table([metrics(), changed]).splitlines()
+    assert "single (strong) " in lines[1]
+    assert "single (strong with train.lr=0.0005)" in lines[2]
 
 
 def test_rates_are_printed_as_rates():

@@ -13,7 +13,7 @@ import pytest
 
 from ser.errors import InputError, SerError
 from ser.train.runs.locks import held
-from ser.train.runs.run_folder import SavedRun, checksum
+from ser.train.runs.run import Run, checksum
 from ser.train.runs.target import check_folder, claimed, new_folder
 
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -31,6 +31,11 @@ def lay_run(folder, word, *more):
     sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
     about = {"files": sums}
     (folder / "versions.json").write_text(json.dumps(about | {"sha256": checksum(about)}))
+
+
+def word(target):
+    with Run.open(target).file("config.json") as file:
+        return json.load(file)["word"]
 
 
 def replace(target, *more):
@@ -74,9 +79,9 @@ def lay_old(parent):
 
 def nothing_is_lost(target):
     with claimed(target, lambda _: None):
-        run = SavedRun.open(target)
+        run = Run.open(target)
         run.verify()
-        assert run.json("config.json")["word"] in ("old", "new")
+        assert word(target) in ("old", "new")
         assert (target / "notes.md").read_text() == "mine"
         assert (target / "split-mine.csv").read_text() == "mine too"
         assert (target / "figures" / "a.txt").read_text() == "a figure"
@@ -93,7 +98,7 @@ def test_a_run_that_is_replaced_can_be_killed_at_every_step(tmp_path):
         target = lay_old(tmp_path / str(stop_at))
         whole = in_child(lambda target=target: replace(target), stop_at)
         nothing_is_lost(target)
-        words.add(SavedRun.open(target).json("config.json")["word"])
+        words.add(word(target))
         if whole:
             break
     assert stop_at > 20
@@ -110,7 +115,7 @@ def test_so_can_the_command_that_brings_it_to_its_end(tmp_path):
             if in_child(lambda target=target: replace(target), 5 * again):
                 break
         nothing_is_lost(target)
-        assert SavedRun.open(target).json("config.json")["word"] == "new"
+        assert word(target) == "new"
         if whole:
             break
 
@@ -124,7 +129,7 @@ def test_a_first_run_can_be_killed_at_every_step(tmp_path):
             break
         with claimed(target, lambda _: None):
             if target.exists():
-                SavedRun.open(target).verify()
+                Run.open(target).verify()
         assert [path.name for path in target.parent.iterdir()] in ([], ["run"])
 
 
@@ -168,7 +173,7 @@ def test_a_run_that_was_moved_aside_is_not_emptied_for_one_that_is_not_whole(tmp
     with claimed(target, said.append):
         pass
     assert len(said) == 1
-    SavedRun.open(aside).verify()
+    Run.open(aside).verify()
     assert (aside / "notes.md").exists()
 
 
@@ -178,9 +183,9 @@ def test_a_linked_run_folder_is_not_emptied_through_its_link(tmp_path):
     target.rename(elsewhere)
     target.symlink_to(elsewhere)
     replace(target)
-    assert SavedRun.open(target).json("config.json")["word"] == "new"
+    assert word(target) == "new"
     assert (elsewhere / "notes.md").read_text() == "mine"
-    SavedRun.open(elsewhere).verify()
+    Run.open(elsewhere).verify()
 
 
 def test_a_folder_is_claimed_by_one_command_at_a_time(tmp_path):
@@ -218,7 +223,7 @@ def test_runs_of_one_name_at_one_time_all_get_their_place(tmp_path):
     found = sorted(path.name for path in (tmp_path / "runs").iterdir())
     assert len(found) == 12
     for name in found:
-        SavedRun.open(tmp_path / "runs" / name).verify()
+        Run.open(tmp_path / "runs" / name).verify()
 
 
 def test_a_place_that_was_taken_meanwhile_is_not_replaced(tmp_path):
@@ -237,7 +242,7 @@ def test_a_place_that_was_taken_meanwhile_is_not_replaced(tmp_path):
         train()
     assert (target / "thesis.txt").read_text() == "years of work"
     kept = tmp_path / str(caught.value).rpartition("/")[2]
-    SavedRun.open(kept).verify()
+    Run.open(kept).verify()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX has modes")

@@ -23,12 +23,13 @@ from ser.signals import handled
 from ser.train.config import load_config
 from ser.train.data import load_domain, ordered_batches
 from ser.train.evaluate import probabilities
+from ser.train.runs.engine import UNFINISHED
 from ser.train.runs.jobs import member_seed
 from ser.train.runs.report import describe_run
 from ser.train.runs.request import Request
-from ser.train.runs.run_folder import load_model
+from ser.train.runs.run import Run
 from ser.train.runs.target import claimed
-from ser.train.runs.train import default_out, train
+from ser.train.runs.train import default_out, train_request
 
 QUICK = load_config("paper", ["train.epochs=2"])
 
@@ -47,7 +48,7 @@ def request(**changes):
 
 def test_a_run_folder_holds_what_the_design_says(toy_cache, tmp_path):
     out = tmp_path / "run"
-    run = train(request(), toy_cache, out)
+    run = train_request(request(), toy_cache, out)
     assert sorted(path.name for path in out.iterdir()) == [
         "config.json",
         "history.json",
@@ -77,7 +78,7 @@ def test_a_run_folder_holds_what_the_design_says(toy_cache, tmp_path):
 
 
 def test_metrics_are_those_of_the_predictions(toy_cache, tmp_path):
-    metrics = train(request(), toy_cache, tmp_path / "run").metrics["domains"]["toy"]
+    metrics = train_request(request(), toy_cache, tmp_path / "run").metrics["domains"]["toy"]
     table = pd.read_csv(tmp_path / "run" / "predictions.csv")
     for repeat, group in table.groupby("repeat"):
         right = group["truth"] == group["predicted"]
@@ -91,42 +92,40 @@ def test_metrics_are_those_of_the_predictions(toy_cache, tmp_path):
 
 def test_a_model_is_rebuilt_from_the_run_folder_alone(toy_cache, tmp_path):
     config = load_config("paper", ["train.epochs=2", "train.members=2"])
-    train(request(config=config), toy_cache, tmp_path / "run")
+    train_request(request(config=config), toy_cache, tmp_path / "run")
     manifest = toy_cache.manifest("toy")
     keys = {name: toy_cache.resolve(name, manifest) for name in ("mfcc", "ge2e")}
     domain = load_domain(toy_cache, manifest, keys)
     table = pd.read_csv(tmp_path / "run" / "predictions.csv")
     rows = domain.rows(table[table["repeat"] == 1]["id"].tolist())
     batches = list(ordered_batches(rows, domain.lengths(), 5))
-    mean = sum(
-        probabilities(load_model(tmp_path / "run", repeat=1, member=m), domain, rows, batches)
-        for m in range(2)
-    )
+    run = Run.open(tmp_path / "run")
+    mean = probabilities(run.ensemble(repeat=1), domain, rows, batches)
     predicted = [domain.labels[label] for label in mean.argmax(-1)]
     assert predicted == table[table["repeat"] == 1]["predicted"].tolist()
     with pytest.raises(InputError, match="no model of repeat 5"):
-        load_model(tmp_path / "run", repeat=5)
+        run.ensemble(repeat=5)
 
 
 def test_the_number_of_workers_does_not_change_the_numbers(toy_cache, tmp_path):
-    one = train(request(workers=1), toy_cache, tmp_path / "one")
-    two = train(request(workers=2), toy_cache, tmp_path / "two")
+    one = train_request(request(workers=1), toy_cache, tmp_path / "one")
+    two = train_request(request(workers=2), toy_cache, tmp_path / "two")
     assert one.metrics["domains"] == two.metrics["domains"]
     first = (tmp_path / "one" / "predictions.csv").read_bytes()
     assert first == (tmp_path / "two" / "predictions.csv").read_bytes()
 
 
 def test_features_that_do_not_fit_into_memory_give_the_same_numbers(toy_cache, tmp_path, capsys):
-    train(request(), toy_cache, tmp_path / "loaded")
+    train_request(request(), toy_cache, tmp_path / "loaded")
     assert "memory" not in capsys.readouterr().err
-    train(request(memory=0.000001, workers=2), toy_cache, tmp_path / "mapped")
+    train_request(request(memory=0.000001, workers=2), toy_cache, tmp_path / "mapped")
     assert "do not fit into 1e-06 GB of memory" in capsys.readouterr().err
     first = (tmp_path / "loaded" / "predictions.csv").read_bytes()
     assert first == (tmp_path / "mapped" / "predictions.csv").read_bytes()
 
 
 def test_protocol_speaker_tests_every_utterance_once_in_a_repeat(toy_cache, tmp_path):
-    run = train(request(protocol="speaker", repeats=1), toy_cache, tmp_path / "run")
+    run = train_request(request(protocol="speaker", repeats=1), toy_cache, tmp_path / "run")
     table = pd.read_csv(tmp_path / "run" / "predictions.csv")
     assert sorted(table["id"]) == list(toy_cache.manifest("toy").table["id"])
     assert run.metrics["domains"]["toy"]["n_test"] == 60
@@ -138,8 +137,8 @@ def test_protocol_speaker_tests_every_utterance_once_in_a_repeat(toy_cache, tmp_
 
 
 def test_the_baseline_has_the_same_splits_and_the_same_shape(toy_cache, tmp_path):
-    network = train(request(), toy_cache, tmp_path / "single")
-    svm = train(request(setting="baseline"), toy_cache, tmp_path / "svm")
+    network = train_request(request(), toy_cache, tmp_path / "single")
+    svm = train_request(request(setting="baseline"), toy_cache, tmp_path / "svm")
     assert set(svm.metrics) == set(network.metrics)
     assert svm.metrics["domains"]["toy"]["ua"]["mean"] > 0.7
     splits = [(tmp_path / name / "split.csv").read_bytes() for name in ("single", "svm")]
@@ -148,17 +147,17 @@ def test_the_baseline_has_the_same_splits_and_the_same_shape(toy_cache, tmp_path
 
 
 def test_a_split_file_of_one_run_serves_another(toy_cache, tmp_path):
-    train(request(setting="baseline", repeats=3), toy_cache, tmp_path / "first")
+    train_request(request(setting="baseline", repeats=3), toy_cache, tmp_path / "first")
     shared = tmp_path / "first" / "split.csv"
-    train(request(setting="baseline", splits=shared), toy_cache, tmp_path / "second")
+    train_request(request(setting="baseline", splits=shared), toy_cache, tmp_path / "second")
     assert (tmp_path / "second" / "split.csv").read_bytes() == shared.read_bytes()
     with pytest.raises(InputError, match="made for --protocol paper"):
-        train(request(splits=shared, protocol="speaker"), toy_cache, tmp_path / "third")
+        train_request(request(splits=shared, protocol="speaker"), toy_cache, tmp_path / "third")
 
 
 def test_a_split_made_to_leak_stops_before_training(toy_cache, tmp_path):
     first = request(setting="baseline", protocol="speaker", repeats=1)
-    train(first, toy_cache, tmp_path / "run")
+    train_request(first, toy_cache, tmp_path / "run")
     lines = (tmp_path / "run" / "split.csv").read_text().splitlines()
     # One utterance goes from training to validation: its speaker is in both then.
     place = next(n for n, line in enumerate(lines) if line.endswith(",train"))
@@ -166,40 +165,40 @@ def test_a_split_made_to_leak_stops_before_training(toy_cache, tmp_path):
     leaking = tmp_path / "leak.csv"
     leaking.write_text("\n".join(lines) + "\n")
     with pytest.raises(LeakError, match="speaker"):
-        train(dataclasses.replace(first, splits=leaking), toy_cache, tmp_path / "no")
+        train_request(dataclasses.replace(first, splits=leaking), toy_cache, tmp_path / "no")
     assert not (tmp_path / "no").exists()
 
 
 def test_earlier_work_is_not_lost(toy_cache, tmp_path):
     out = tmp_path / "run"
-    train(request(setting="baseline"), toy_cache, out)
+    train_request(request(setting="baseline"), toy_cache, out)
     before = (out / "metrics.json").read_text()
-    train(request(setting="baseline"), toy_cache, out)  # the same run again is no loss
+    train_request(request(setting="baseline"), toy_cache, out)  # the same run again is no loss
     with pytest.raises(InputError, match="different run"):
-        train(request(setting="baseline", repeats=3), toy_cache, out)
+        train_request(request(setting="baseline", repeats=3), toy_cache, out)
     assert (
         json.loads(before)["domains"] == json.loads((out / "metrics.json").read_text())["domains"]
     )
-    train(request(setting="baseline", repeats=3, overwrite=True), toy_cache, out)
+    train_request(request(setting="baseline", repeats=3, overwrite=True), toy_cache, out)
     assert json.loads((out / "metrics.json").read_text())["repeats"] == 3
     relabelled = toy_cache.manifest("toy").table.copy()
     relabelled.loc[0, "emotion"] = "fear"
     toy_cache.save_manifest(Manifest(relabelled))
     with pytest.raises(InputError, match="different run"):
-        train(request(setting="baseline", repeats=3), toy_cache, out)
+        train_request(request(setting="baseline", repeats=3), toy_cache, out)
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.txt").write_text("years of work")
     with pytest.raises(InputError, match="not a run folder"):
-        train(request(overwrite=True), toy_cache, mine)
+        train_request(request(overwrite=True), toy_cache, mine)
     assert (mine / "thesis.txt").read_text() == "years of work"
 
 
 def test_missing_features_name_the_command(toy_cache, tmp_path):
     with pytest.raises(MissingFeaturesError, match=r"--root DIR --features wav2vec,byol"):
-        train(request(features=["wav2vec", "mfcc", "byol"]), toy_cache, tmp_path / "run")
+        train_request(request(features=["wav2vec", "mfcc", "byol"]), toy_cache, tmp_path / "run")
     with pytest.raises(MissingFeaturesError, match=r"ser extract --corpus other --csv FILE"):
-        train(request(corpora=["other"]), toy_cache, tmp_path / "run")
+        train_request(request(corpora=["other"]), toy_cache, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -213,9 +212,9 @@ def test_utterances_without_a_feature_are_left_out_only_on_request(toy_cache, tm
         for row, id in enumerate(features.ids[:50]):
             writer.add(id, features[row][0])
     with pytest.raises(MissingFeaturesError, match="10 of 60"):
-        train(request(setting="baseline"), toy_cache, tmp_path / "run")
-    run = train(request(setting="baseline", skip_missing=True), toy_cache, tmp_path / "run")
-    assert run.skipped == list(manifest.ids[50:])
+        train_request(request(setting="baseline"), toy_cache, tmp_path / "run")
+    run = train_request(request(setting="baseline", skip_missing=True), toy_cache, tmp_path / "run")
+    assert run.config.corpora["toy"].skipped == tuple(manifest.ids[50:])
     assert run.metrics["domains"]["toy"]["n_test"] == 10
 
 
@@ -223,7 +222,7 @@ def test_a_run_that_cannot_take_its_place_is_kept_and_so_is_the_old_one(
     toy_cache, tmp_path, monkeypatch
 ):
     out = tmp_path / "run"
-    train(request(setting="baseline"), toy_cache, out)
+    train_request(request(setting="baseline"), toy_cache, out)
     before = (out / "metrics.json").read_bytes()
     rename = Path.rename
 
@@ -234,7 +233,7 @@ def test_a_run_that_cannot_take_its_place_is_kept_and_so_is_the_old_one(
 
     monkeypatch.setattr(Path, "rename", refuse)
     with pytest.raises(SerError, match="it is whole in") as caught:
-        train(request(setting="baseline"), toy_cache, out)
+        train_request(request(setting="baseline", repeats=3, overwrite=True), toy_cache, out)
     assert (out / "metrics.json").read_bytes() == before
     kept = Path(str(caught.value).rpartition("it is whole in ")[2])
     assert (kept / "metrics.json").exists()
@@ -242,11 +241,11 @@ def test_a_run_that_cannot_take_its_place_is_kept_and_so_is_the_old_one(
 
 def test_what_others_put_into_a_run_folder_stays(toy_cache, tmp_path):
     out = tmp_path / "run"
-    train(request(setting="baseline"), toy_cache, out)
+    train_request(request(setting="baseline"), toy_cache, out)
     (out / "notes.md").write_text("mine")
     (out / "split-mine.csv").write_text("mine too, though runs write such names")
-    train(request(setting="baseline"), toy_cache, out)
-    train(request(setting="baseline", repeats=3, overwrite=True), toy_cache, out)
+    train_request(request(setting="baseline"), toy_cache, out)
+    train_request(request(setting="baseline", repeats=3, overwrite=True), toy_cache, out)
     assert (out / "notes.md").read_text() == "mine"
     assert (out / "split-mine.csv").read_text().startswith("mine too")
     assert [path.name for path in tmp_path.iterdir() if path.name != "cache"] == ["run"]
@@ -256,13 +255,13 @@ def test_a_folder_with_another_config_json_is_no_run(toy_cache, tmp_path):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text('{"architectures": ["WavLM"]}')
     with pytest.raises(InputError, match="not a run folder"):
-        train(request(setting="baseline", overwrite=True), toy_cache, tmp_path / "model")
+        train_request(request(setting="baseline", overwrite=True), toy_cache, tmp_path / "model")
 
 
 def test_the_working_folder_is_no_run_folder(toy_cache, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="name a folder in it"):
-        train(request(setting="baseline"), toy_cache, Path())
+        train_request(request(setting="baseline"), toy_cache, Path())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX has the limit")
@@ -273,12 +272,12 @@ def test_many_jobs_need_few_file_descriptors(toy_cache, tmp_path):
         "from ser.cache import Cache\n"
         "from ser.train.config import load_config\n"
         "from ser.train.runs.request import Request\n"
-        "from ser.train.runs.train import train\n"
+        "from ser.train.runs.train import train_request\n"
         "if __name__ == '__main__':\n"
         "    resource.setrlimit(resource.RLIMIT_NOFILE, (96, 96))\n"
         "    config = load_config('paper', ['train.epochs=1'])\n"
         "    request = Request('single', ['toy'], ['mfcc', 'ge2e'], config, repeats=6, workers=2)\n"
-        "    train(request, Cache(Path(sys.argv[1])), Path(sys.argv[2]))\n"
+        "    train_request(request, Cache(Path(sys.argv[1])), Path(sys.argv[2]))\n"
     )
     script = tmp_path / "script.py"
     script.write_text(code)
@@ -294,8 +293,9 @@ def test_a_run_that_cannot_be_written_says_so(toy_cache, tmp_path, monkeypatch):
 
     monkeypatch.setattr("ser.train.runs.record.save_file", full)
     with pytest.raises(SerError, match="No space left"):
-        train(request(), toy_cache, tmp_path / "run")
-    assert [path.name for path in tmp_path.iterdir() if path.name != "cache"] == []
+        train_request(request(), toy_cache, tmp_path / "run")
+    kept = [path.name for path in tmp_path.iterdir() if path.name != "cache"]
+    assert kept == [UNFINISHED]  # to be written when there is room
 
 
 def test_one_emotion_is_not_enough(cache_maker, tmp_path):
@@ -304,7 +304,7 @@ def test_one_emotion_is_not_enough(cache_maker, tmp_path):
     table["emotion"] = "anger"
     cache.save_manifest(Manifest(table))
     with pytest.raises(InputError, match="at least two"):
-        train(request(setting="baseline"), cache, tmp_path / "run")
+        train_request(request(setting="baseline"), cache, tmp_path / "run")
 
 
 @pytest.mark.skipif(shutil.which("ps") is None, reason="needs the program ps")
@@ -356,7 +356,7 @@ def children(group: int) -> list[int]:
 
 def test_an_unknown_setting_is_told(toy_cache, tmp_path):
     with pytest.raises(InputError, match="expected single or baseline"):
-        train(request(setting="sinlge"), toy_cache, tmp_path / "run")
+        train_request(request(setting="sinlge"), toy_cache, tmp_path / "run")
 
 
 @pytest.mark.parametrize("features", [[], [""], ["mfcc", "mfcc"], ["mfcc", "mfcc@{prefix}"]])
@@ -364,14 +364,14 @@ def test_a_wrong_list_of_features_is_told(toy_cache, tmp_path, features):
     prefix = toy_cache.resolve("mfcc", toy_cache.manifest("toy")).hash[:6]
     features = [name.format(prefix=prefix) for name in features]
     with pytest.raises(InputError, match="--features"):
-        train(request(features=features), toy_cache, tmp_path / "run")
+        train_request(request(features=features), toy_cache, tmp_path / "run")
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs POSIX permissions")
 def test_a_run_folder_that_cannot_be_written_is_told_before_training(toy_cache, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SerError, match="cannot be written"):
-        train(request(), toy_cache, tmp_path / "file" / "run")
+        train_request(request(), toy_cache, tmp_path / "file" / "run")
 
 
 def test_an_unknown_device_is_told():
@@ -425,7 +425,7 @@ def test_folders_are_named_after_corpora_method_preset_and_protocol(tmp_path, mo
 def test_a_second_command_into_the_same_folder_is_refused(toy_cache, tmp_path):
     with claimed(tmp_path / "run", print):  # noqa: SIM117
         with pytest.raises(InputError, match="another command is at work there"):
-            train(request(setting="baseline"), toy_cache, tmp_path / "run")
+            train_request(request(setting="baseline"), toy_cache, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -433,7 +433,7 @@ def test_a_second_command_into_the_same_folder_is_refused(toy_cache, tmp_path):
 def test_a_colleague_can_read_all_of_a_run(toy_cache, tmp_path):
     before = os.umask(0o022)
     try:
-        train(request(), toy_cache, tmp_path / "run")
+        train_request(request(), toy_cache, tmp_path / "run")
     finally:
         os.umask(before)
     modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "run").iterdir()}
@@ -443,7 +443,7 @@ def test_a_colleague_can_read_all_of_a_run(toy_cache, tmp_path):
 def test_another_seed_begins_elsewhere_on_the_same_splits(toy_cache, tmp_path):
     def run(name, *changes):
         config = load_config("strong", ["train.epochs=2", "train.members=2", *changes])
-        return train(request(config=config), toy_cache, tmp_path / name)
+        return train_request(request(config=config), toy_cache, tmp_path / name)
 
     usual, shifted = run("usual"), run("shifted", "train.seed=7")
     same = [(tmp_path / name / "split.csv").read_bytes() for name in ("usual", "shifted")]
@@ -473,7 +473,7 @@ def test_no_two_members_begin_alike():
 
 def test_what_the_numbers_rest_on_is_in_the_metrics(cache_maker, tmp_path):
     cache = cache_maker(utterances=21)
-    run = train(request(setting="baseline", repeats=1), cache, tmp_path / "run")
+    run = train_request(request(setting="baseline", repeats=1), cache, tmp_path / "run")
     toy = run.metrics["domains"]["toy"]
     assert toy["n_test"] == 4
     assert any("so that the recall rests on these" in note for note in toy["notes"])
@@ -484,7 +484,7 @@ def test_what_the_numbers_rest_on_is_in_the_metrics(cache_maker, tmp_path):
 
 
 def test_a_run_says_what_made_it(toy_cache, tmp_path):
-    train(request(), toy_cache, tmp_path / "run")
+    train_request(request(), toy_cache, tmp_path / "run")
     about = json.loads((tmp_path / "run" / "versions.json").read_text())
     (processor,) = about["processors"]
     assert processor.endswith(torch.backends.cpu.get_cpu_capability())
@@ -493,34 +493,34 @@ def test_a_run_says_what_made_it(toy_cache, tmp_path):
 
 
 def test_a_run_of_an_earlier_version_is_refused_with_a_word(toy_cache, tmp_path):
-    train(request(), toy_cache, tmp_path / "run")
+    train_request(request(), toy_cache, tmp_path / "run")
     path = tmp_path / "run" / "versions.json"
     about = json.loads(path.read_text())
     for name in ("sha256", "processors", "cores"):
         del about[name]
     path.write_text(json.dumps(about))
     with pytest.raises(InputError, match="of another version of ser"):
-        load_model(tmp_path / "run")
+        Run.open(tmp_path / "run")
     with pytest.raises(InputError, match="of another version of ser; choose another --out"):
-        train(request(), toy_cache, tmp_path / "run")
+        train_request(request(), toy_cache, tmp_path / "run")
 
 
 def test_one_flipped_bit_in_the_models_is_noticed(toy_cache, tmp_path):
-    train(request(), toy_cache, tmp_path / "run")
+    train_request(request(), toy_cache, tmp_path / "run")
     path = tmp_path / "run" / "model.safetensors"
     data = bytearray(path.read_bytes())
     data[-100] ^= 1
     path.write_bytes(data)
     with pytest.raises(InputError, match=r"model.safetensors is not as the run wrote it"):
-        load_model(tmp_path / "run")
+        Run.open(tmp_path / "run").ensemble()
 
 
 def test_progress_says_epochs_as_the_preset_has_them(toy_cache, tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr(Progress, "show", lambda _, text: shown.append(text))
     config = load_config("strong", ["train.epochs=3", "train.members=2"])
-    train(request(config=config), toy_cache, tmp_path / "run", Progress())
-    assert shown[0] == "looking up toy in the cache"
+    train_request(request(config=config), toy_cache, tmp_path / "run", Progress())
+    assert shown[:2] == ["starting", "looking up toy in the cache"]
     assert "loading torch" in shown
     assert "reading features of toy: 60 utterances" in shown
     assert shown[-1].startswith("1 of 2 runs done, 12 of 12 epochs (2 runs x 2 members x 3)")

@@ -1,1 +1,23 @@
-"""From the cache to a trained recogniser: tensors, model, runs. Never needs audio or backbones."""
+"""From the cache to a trained recogniser: data, network, runs. Never needs audio or backbones.
+
+The room can be called: `ser.train(...)` is `ser.train.runs.train.train`.
+"""
+
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .runs.run import Run
+
+
+class _Room(ModuleType):
+    """A package that is a function too: a package of one name stands where a function would."""
+
+    def __call__(self, *arguments: Any, **named: Any) -> "Run":
+        from .runs.train import train
+
+        return train(*arguments, **named)
+
+
+sys.modules[__name__].__class__ = _Room

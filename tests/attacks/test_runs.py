@@ -17,18 +17,17 @@ from safetensors.numpy import load_file, save_file
 from ser.errors import InputError, LeakError, SerError
 from ser.files import read_regular
 from ser.progress import Progress
-from ser.reproduce.plans import Order
-from ser.reproduce.results import read_result
-from ser.reproduce.run import reproduce
-from ser.reproduce.store import load_outcome, save_outcome
+from ser.reproduce.run import PLANS, measured, reproduce
 from ser.train.config import load_config
 from ser.train.runs.experiment import resolve
-from ser.train.runs.inputs import load_inputs
 from ser.train.runs.jobs import run_job
+from ser.train.runs.kept import load_outcome, save_outcome
 from ser.train.runs.load import encode, load_domains
 from ser.train.runs.request import Request
-from ser.train.runs.run_folder import checksum, is_run, load_model, read_config, split_file
-from ser.train.runs.train import train
+from ser.train.runs.run import Run, checksum
+from ser.train.runs.splits import split_file
+from ser.train.runs.target import holds_run
+from ser.train.runs.train import train_request
 
 from ..conftest import make_toy_cache, toy_manifest
 
@@ -57,7 +56,7 @@ def made(tmp_path_factory):
         folder / "cache", toy_manifest(utterances=45, language="it", corpus="tic")
     )
     for method in ("", "omoe"):
-        train(request(method), cache, folder / (method or "single"))
+        train_request(request(method), cache, folder / (method or "single"))
     return folder, cache
 
 
@@ -224,13 +223,14 @@ def spoiled(case, made, tmp_path, method=""):
 
 def test_models_of_spoiled_runs(attack, outcome, made, tmp_path):
     whole = {
-        method: load_model(made[0] / (method or "single")).state_dict() for method in ("", "omoe")
+        method: Run.open(made[0] / (method or "single")).ensemble().state_dict()
+        for method in ("", "omoe")
     }
     for case in attack(250):
         method = case.choice(["", "omoe"])
         folder, _ = spoiled(case, made, tmp_path, method)
         try:
-            state = load_model(folder).state_dict()
+            state = Run.open(folder).ensemble().state_dict()
         except InputError as error:
             plain(error, folder)
             outcome("refused")
@@ -241,12 +241,11 @@ def test_models_of_spoiled_runs(attack, outcome, made, tmp_path):
 
 
 def test_inputs_and_configs_of_spoiled_runs(attack, outcome, made, tmp_path):
-    whole = load_inputs(made[0] / "single", made[1], "toy")
+    whole = Run.open(made[0] / "single").domain("toy", made[1])
     for case in attack(120):
         folder, _ = spoiled(case, made, tmp_path)
         try:
-            read_config(folder)
-            found = load_inputs(folder, made[1], "toy")
+            found = Run.open(folder).domain("toy", made[1])
         except SerError as error:
             plain(error)
             outcome("refused")
@@ -292,8 +291,8 @@ def test_tensors_that_are_not_those_of_the_model(attack, outcome, made, tmp_path
             tensors[name] = value.reshape(-1)[:0]
         save_file(tensors, folder / "model.safetensors")
         seal(folder)
-        with pytest.raises(InputError, match="not the folder of a run with models") as error:
-            load_model(folder)
+        with pytest.raises(InputError) as error:
+            Run.open(folder).ensemble()
         plain(error.value)
         outcome(how)
 
@@ -311,7 +310,7 @@ def test_headers_of_tensors_that_claim_what_is_not_there(attack, outcome, made, 
         path.write_bytes(struct.pack("<Q", length) + text + data[8 + size :])
         seal(folder)
         try:
-            load_model(folder)
+            Run.open(folder).ensemble()
             outcome("read")
         except InputError as error:
             plain(error)
@@ -319,12 +318,12 @@ def test_headers_of_tensors_that_claim_what_is_not_there(attack, outcome, made, 
 
 
 def test_a_spoiled_run_is_not_the_run(attack, outcome, made, tmp_path):
-    config = json.loads((made[0] / "single" / "config.json").read_bytes())
-    assert is_run(made[0] / "single", config)
+    config = Run.open(made[0] / "single").config
+    assert holds_run(made[0] / "single", config)
     original = {path.name: path.read_bytes() for path in (made[0] / "single").iterdir()}
     for case in attack(120):
         folder, sealed = spoiled(case, made, tmp_path)
-        found = is_run(folder, config)
+        found = holds_run(folder, config)
         outcome("taken" if found else "not taken")
         if found and not sealed:
             for name, data in original.items():
@@ -352,17 +351,8 @@ def test_splits_of_spoiled_runs(attack, outcome, made, tmp_path):
 
 
 def test_a_table_over_spoiled_runs(attack, outcome, made, tmp_path):
-    order = Order(
-        what="table4",
-        corpora=["toy"],
-        features=["mfcc", "ge2e"],
-        preset="strong",
-        overrides=("train.epochs=1", "train.members=1"),
-        repeats=1,
-        workers=1,
-    )
     whole = tmp_path / "whole"
-    first = reproduce(order, made[1], whole, "ser reproduce", Progress())
+    first = reproduce(PLANS["table4"], request(), made[1], whole, "ser reproduce", Progress())
     outside = tmp_path / "secret"
     outside.write_text("{}")
     for case in attack(12):
@@ -378,7 +368,7 @@ def test_a_table_over_spoiled_runs(attack, outcome, made, tmp_path):
             if case.random() < 0.2:  # under another name it may serve the first
                 (out / "runs" / name).rename(out / "runs" / "other")
         try:
-            found = reproduce(order, made[1], out, "ser reproduce", Progress())
+            found = reproduce(PLANS["table4"], request(), made[1], out, "ser reproduce", Progress())
         except SerError as error:
             plain(error, out)
             outcome("refused")
@@ -390,8 +380,8 @@ def test_a_table_over_spoiled_runs(attack, outcome, made, tmp_path):
 
 def test_results_of_spoiled_runs(attack, outcome, made, tmp_path):
     experiment = resolve(request("omoe"), made[1])
-    domains = load_domains(made[1], [experiment])
-    whole = read_result(made[0] / "omoe", experiment, domains)
+    original = Run.open(made[0] / "omoe")
+    whole = measured(experiment, original)
     for case in attack(40):
         folder, _ = spoiled(case, made, tmp_path, "omoe")
         if case.random() < 0.4 and (folder / "structure.json").is_file():
@@ -401,26 +391,26 @@ def test_results_of_spoiled_runs(attack, outcome, made, tmp_path):
             with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
                 seal(folder)
         try:
-            found = read_result(folder, experiment, domains)
+            run = Run.open(folder)
+            found, structure = measured(experiment, run), run.structure
         except InputError as error:
             plain(error, folder)
             outcome("refused")
         else:
-            assert found.metrics == whole.metrics
-            for corpus in ("toy", "tic"):
-                assert found.structure is None or found.structure[corpus].keys() <= {"gate"}
+            assert found == whole
+            assert all(isinstance(said, dict) for said in structure.values())
             outcome("whole")
 
 
 def test_finished_jobs_that_were_spoiled(attack, outcome, made, tmp_path):
     experiment = resolve(request("omoe"), made[1])
     domains = encode(load_domains(made[1], [experiment]), [experiment])
-    job, spec = experiment.jobs()[0], experiment.spec
+    job = experiment.jobs()[0]
     labels = {corpus: each.labels for corpus, each in domains.items()}
     path = tmp_path / "job"
     save_outcome(path, run_job(domains, job))
     data = path.read_bytes()
-    assert load_outcome(path, job, spec, labels) is not None
+    assert load_outcome(path, job, labels) is not None
     whole = load_file_bytes(data[32:])
     about = json.loads(whole["about"].tobytes())
     for case in attack(150):
@@ -452,7 +442,7 @@ def test_finished_jobs_that_were_spoiled(attack, outcome, made, tmp_path):
             content = path.read_bytes()
             spoilt = hashlib.sha256(content).digest() + content
         path.write_bytes(spoilt)
-        found = load_outcome(path, job, spec, labels)
+        found = load_outcome(path, job, labels)
         outcome("not there" if found is None else "taken")
         if how != "about":
             assert found is None

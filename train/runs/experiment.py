@@ -10,28 +10,24 @@ from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from ...cache import Cache, FeatureKey
 from ...errors import InputError, MissingFeaturesError
 from ...machine import torch_device
-from ...manifests import (
-    Manifest,
-    Split,
-    check_leaks,
-    check_leaks_between,
-    make_splits,
-    read_splits,
-    shared_speakers,
-)
+from ...manifests import Manifest, Split, check_leaks_between, namesakes
 from ..encoding import Encoding
-from ..methods import METHODS, features_read
-from ..model import make_spec
+from ..methods import features_read
 from ..network.spec import GE2E_MEL, ModelSpec
 from ..svm import SETTINGS as SVM_SETTINGS
-from .folds import check_folds, heard_together, trained_together
 from .request import Request, check_request
-from .run_folder import FORMAT, split_file
+from .results import Metrics, corpus_metrics
+from .run import FORMAT, CorpusRecord, RunConfig
+from .software import code_of
+from .splits import check_folds, heard_together, resolve_splits, trained_together
 
 if TYPE_CHECKING:
+    import pandas as pd
     import torch
 
     from .jobs import Job
@@ -43,7 +39,8 @@ class Experiment:
 
     Attributes:
         manifests: by corpus, of the utterances that are used.
-        keys: of all features that the model reads, by the names they were asked for.
+        features: canonical names of those that are fused, or given to the baseline.
+        keys: of all features that the model reads, by their canonical names.
         splits: by corpus, all repeats and folds; corpora have the same repeats, and each its own
             number of folds.
         skipped: by corpus, ids that were left out, if that was asked for.
@@ -51,6 +48,7 @@ class Experiment:
 
     request: Request
     manifests: Mapping[str, Manifest]
+    features: tuple[str, ...]
     keys: Mapping[str, FeatureKey]
     splits: Mapping[str, Sequence[Split]]
     skipped: Mapping[str, Sequence[str]]
@@ -65,65 +63,93 @@ class Experiment:
         from .jobs import Job
 
         config = self.request.config if self.request.network else None
-        features = tuple(self.request.features)
         return [
-            Job(self.request.model, features, each, config)
-            for each in trained_together(self.splits)
+            Job(self.request.model, self.features, splits, self.spec, config)
+            for splits in trained_together(self.splits)
         ]
+
+    @cached_property
+    def spec(self) -> ModelSpec | None:
+        """Of the models that are trained; None of the baseline."""
+        return self.record().spec()
 
     @property
     def encoding(self) -> Encoding:
         """What becomes of sequence features before training."""
         return self.request.encoding
 
-    @property
-    def spec(self) -> ModelSpec:
-        """Of the model that is trained."""
-        request = self.request
-        shapes = {name: self.encoding.shape(name, key) for name, key in self.keys.items()}
-        corpora = list(self.manifests.values())
-        return make_spec(METHODS[request.model], request.features, shapes, corpora, request.config)
+    def metrics(self, predictions: pd.DataFrame, seconds: Mapping[str, Any]) -> Metrics:
+        """What `metrics.json` says.
 
-    def overlap(self, corpus: str) -> int | None:
-        """Most test speakers of a split that are in its training part too; None if not known."""
-        manifest = self.manifests[corpus]
-        if not all(manifest.table["speaker"]):
-            return None
-        return max(shared_speakers(manifest, split) for split in self.splits[corpus])
-
-    def describe(self) -> dict[str, Any]:
-        """What `config.json` says of everything that the numbers depend on, but for the model."""
-        request = self.request
-        splits = next(iter(self.splits.values()))
+        Args:
+            predictions: see `predictions_of`.
+        """
+        request, config = self.request, self.request.config
         return {
-            "format": FORMAT,
             "setting": request.setting,
-            "method": request.model,
-            "corpora": {
-                corpus: {
-                    "manifest": manifest.id,
-                    "labels_hash": digest(sorted(_labels(manifest))),
-                    "language": manifest.language,
-                    "labels": list(manifest.labels),
-                    "utterances": len(manifest),
-                    "skipped": list(self.skipped.get(corpus, [])),
-                    "split_hash": digest(
-                        [(each.seed, each.fold, each.parts()) for each in self.splits[corpus]]
-                    ),
-                }
+            "method": self.request.model.name,
+            "features": list(self.features),
+            "protocol": request.protocol,
+            "preset": config.preset if request.network else None,
+            "changes": list(config.changes) if request.network else [],
+            "repeats": len({split.seed for split in next(iter(self.splits.values()))}),
+            "namesakes": namesakes(self.manifests.values()),
+            "domains": {
+                corpus: corpus_metrics(
+                    predictions[predictions["corpus"] == corpus],
+                    manifest,
+                    self.splits[corpus],
+                    len(self.skipped.get(corpus, ())),
+                )
                 for corpus, manifest in self.manifests.items()
             },
-            "fused": list(request.features),
-            "features": {
-                name: {"key": key.hash, "version": key.version, "weights": key.weights}
-                for name, key in self.keys.items()
-            },
-            "protocol": request.protocol,
-            "seeds": sorted({split.seed for split in splits}),
-            "preset": request.config.preset if request.network else None,
-            "config": request.config.to_dict() if request.network else dict(SVM_SETTINGS),
-            "device": self.device.type,
+            "seconds": dict(seconds),
         }
+
+    def record(self) -> RunConfig:
+        """What `config.json` says: everything that the numbers depend on."""
+        request = self.request
+        return RunConfig(
+            format=FORMAT,
+            setting=request.setting,
+            method=self.request.model.name,
+            corpora={
+                corpus: CorpusRecord(
+                    manifest=manifest.id,
+                    labels_hash=digest(sorted(_labels(manifest))),
+                    language=manifest.language,
+                    labels=tuple(manifest.labels),
+                    utterances=len(manifest),
+                    skipped=tuple(self.skipped.get(corpus, ())),
+                    split_hash=digest(
+                        [(split.seed, split.fold, split.parts()) for split in self.splits[corpus]]
+                    ),
+                )
+                for corpus, manifest in self.manifests.items()
+            },
+            features=self.features,
+            keys={name: json.loads(key.canonical) for name, key in self.keys.items()},
+            protocol=request.protocol,
+            seeds=tuple(sorted({split.seed for split in next(iter(self.splits.values()))})),
+            settings=request.config.to_dict() if request.network else dict(SVM_SETTINGS),
+            device=self.device.type,
+        )
+
+    def about(self, job: Job) -> dict[str, Any]:
+        """Everything that the numbers of one job depend on, as plain values."""
+        values: dict[str, Any] = msgspec.to_builtins(self.record())
+        settings = {k: v for k, v in values["settings"].items() if k not in ("preset", "changes")}
+        corpora = {
+            corpus: [values["corpora"][corpus][name] for name in ("manifest", "labels_hash")]
+            for corpus in job.splits
+        }
+        splits = {
+            corpus: [split.seed, split.fold, split.parts()] for corpus, split in job.splits.items()
+        }
+        fusion = job.method.fusion
+        own = code_of(fusion) if isinstance(fusion, type) else ""
+        named = {name: values[name] for name in ("method", "features", "keys", "device")}
+        return {**named, "own": own, "settings": settings, "corpora": corpora, "splits": splits}
 
 
 def resolve(
@@ -142,23 +168,30 @@ def resolve(
     check_request(request)
     manifests = {corpus: cache.manifest(corpus) for corpus in request.corpora}
     check_labels(request, manifests)
-    keys = feature_keys(request, cache, manifests)
+    named = feature_keys(request, cache, manifests)
+    keys = {key.feature: key for key in named.values()}
+    if len(keys) < len({key.hash for key in named.values()}):
+        raise InputError(f"{', '.join(named)}: two versions of one feature; leave one of them out")
     skipped: dict[str, Sequence[str]] = {}
     if request.skip_missing:
         if left_out is None:
-            left_out = _lacking(cache, manifests, keys)
+            left_out = _lacking(cache, manifests, named)
         for corpus, manifest in manifests.items():
             kept = [id for id in manifest.ids if id not in left_out[corpus]]
             if not kept:
                 raise MissingFeaturesError(
-                    f"{corpus}: no utterance has all features ({', '.join(keys)})"
+                    f"{corpus}: no utterance has all features ({', '.join(named)})"
                 )
             manifests[corpus] = manifest.select(kept)
             skipped[corpus] = sorted(left_out[corpus])
     splits = {corpus: resolve_splits(request, each) for corpus, each in manifests.items()}
     check_folds(splits, made=request.splits is None)
     check_leaks_between(manifests, heard_together(splits))
-    return Experiment(request, manifests, keys, splits, skipped)
+    selector = request.config.gate.selector
+    if selector in named and named[selector].feature != selector:
+        request = request.changed(f"gate.selector={named[selector].feature}")
+    features = tuple(named[name].feature for name in request.features)
+    return Experiment(request, manifests, features, keys, splits, skipped)
 
 
 def resolve_all(requests: Mapping[str, Request], cache: Cache) -> dict[str, Experiment]:
@@ -203,7 +236,7 @@ def check_labels(request: Request, manifests: Mapping[str, Manifest]) -> None:
     """
     if request.setting != "multidomain":
         return
-    shared = METHODS[request.model].shared_tower
+    shared = request.model.shared_tower
     for one, other in combinations(manifests.values(), 2):
         together = shared or one.language == other.language
         if together and not set(one.labels) & set(other.labels):
@@ -218,15 +251,15 @@ def check_labels(request: Request, manifests: Mapping[str, Manifest]) -> None:
 def feature_keys(
     request: Request, cache: Cache, manifests: Mapping[str, Manifest]
 ) -> dict[str, FeatureKey]:
-    """The keys of all features that the model reads, the same for every corpus.
+    """The keys of all features that the model reads, by the names that they were asked for, the
+    same for every corpus.
 
     Raises:
         MissingFeaturesError: one is not cached for a corpus.
         InputError: one is named twice, is another in two corpora, or cannot be the selector.
     """
     config = request.config if request.network else None
-    method = METHODS[request.model]
-    read = features_read(method, request.features, config)
+    read = features_read(request.model, request.features, config)
     selector = request.config.gate.selector
     found: dict[str, FeatureKey] = {}
     for corpus, manifest in manifests.items():
@@ -243,7 +276,7 @@ def feature_keys(
                 )
     if len({found[name].hash for name in request.features}) < len(request.features):
         raise InputError(f"--features {','.join(request.features)}: a feature is named twice")
-    if method.gated and request.encoding.shape(selector, found[selector]).sequence:
+    if request.model.gated and request.encoding.shape(selector, found[selector]).sequence:
         raise InputError(
             f"gate.selector={selector}: is a sequence; the gates look at one vector for every "
             "utterance, such as ge2e"
@@ -262,32 +295,6 @@ def _extra_key(name: str, cache: Cache, manifest: Manifest) -> FeatureKey:
             f"the gates look at {name} (gate.selector): {error}\n"
             "Or let them look at another: --set gate.selector=FEATURE"
         ) from None
-
-
-def resolve_splits(request: Request, manifest: Manifest) -> list[Split]:
-    """The splits of all repeats, from the file that was named or from the protocol; none leaks."""
-    if request.splits is not None:
-        path = split_file(request.splits, manifest.corpus, len(request.corpora))
-        splits = read_splits(path, manifest)
-        if any(split.protocol != request.protocol for split in splits):
-            raise InputError(
-                f"--split {path}: made for --protocol {splits[0].protocol}, not {request.protocol}"
-            )
-    else:
-        splits = [
-            split
-            for seed in range(request.repeats)
-            for split in make_splits(manifest, request.protocol, seed)
-        ]
-    emotion = dict(zip(manifest.ids, manifest.table["emotion"], strict=True))
-    for split in splits:
-        check_leaks(manifest, split)
-        if len({emotion[id] for id in split.train}) < 2:
-            raise InputError(
-                f"{manifest.corpus}: the training part of seed {split.seed}, fold {split.fold} has "
-                "one emotion only; training needs at least two"
-            )
-    return splits
 
 
 def digest(value: Any) -> str:

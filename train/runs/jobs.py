@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ...machine import exact_float32
@@ -17,11 +17,12 @@ from ..config import Config
 from ..data import Domain
 from ..evaluate import probabilities, structure
 from ..loop import DomainSplit, fit
-from ..methods import METHODS, features_read
-from ..model import make_spec
+from ..methods import Method, features_read
+from ..network.ensemble import Ensemble
+from ..network.spec import ModelSpec
 from ..svm import fit_predict
-from .folds import corpora_tested
 from .software import processor
+from .splits import corpora_tested
 
 EpochDone = Callable[[], None]
 """Called after every epoch of any job."""
@@ -38,25 +39,58 @@ SHIFTS = 100 * MEMBER_SEEDS
 
 @dataclass(frozen=True)
 class Job:
-    """One model to train and test.
+    """One model to train and test, or an ensemble of such.
 
     Attributes:
-        method: `svm`, `single`, or a method for several corpora.
-        features: those of the domains that it uses.
+        features: those of the domains that are fused, or given to the baseline.
         splits: by corpus, all of the same seed; those of the highest fold are tested, see
             `trained_together`.
-        config: the settings of a network; None for the baseline.
+        spec, config: of a network; None for the baseline.
     """
 
-    method: str
+    method: Method
     features: tuple[str, ...]
     splits: Mapping[str, Split]
+    spec: ModelSpec | None
     config: Config | None
 
     @property
     def place(self) -> tuple[int, int]:
         """Seed and fold: which of the runs of a method it is."""
         return max((split.seed, split.fold) for split in self.splits.values())
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """All features of the domains that it reads."""
+        return features_read(self.method, self.features, self.config)
+
+    @property
+    def members(self) -> int:
+        """Networks that are trained."""
+        return self.config.train.members if self.config else 0
+
+    @property
+    def size(self) -> int:
+        """How much there is to do: utterances times epochs."""
+        epochs = self.config.train.epochs * self.members if self.config else 0
+        return epochs * sum(len(split.train) for split in self.splits.values())
+
+
+class Trained(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How one network was trained.
+
+    Attributes:
+        epoch: the one that was kept, from 1.
+        loss: the mean of every epoch.
+        validation_ua: by corpus, of every epoch.
+        structure: by corpus that is tested, what `structure` says.
+    """
+
+    seed: int
+    epoch: Annotated[int, msgspec.Meta(ge=1)]
+    loss: list[float]
+    validation_ua: dict[str, list[float]]
+    structure: dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -81,8 +115,7 @@ class Outcome:
         predictions: by corpus, of those that the job tests.
         weights: the state of every member; NumPy, because tensors that cross processes keep a file
             descriptor each.
-        history: of every member, plain values: seed, kept epoch, learning curves and what
-            `structure` says of every corpus that is tested.
+        history: of every member.
         processor: what it was computed on.
     """
 
@@ -90,7 +123,7 @@ class Outcome:
     fold: int
     predictions: Mapping[str, Prediction]
     weights: Sequence[Mapping[str, NDArray[Any]]] = ()
-    history: Sequence[Mapping[str, Any]] = ()
+    history: Sequence[Trained] = ()
     seconds: float = field(default=0.0, compare=False)
     processor: str = field(default="", compare=False)
 
@@ -103,59 +136,61 @@ def run_job(domains: Domains, job: Job, epoch_done: EpochDone = lambda: None) ->
         domains: with the features in the encoding that the job takes.
     """
     started = time.perf_counter()
-    computed_on = processor(next(iter(domains.values())).device)
-    method = METHODS.find(job.method)
-    names = features_read(method, job.features, job.config)
-    chosen = {corpus: domains[corpus].only(names) for corpus in job.splits}
-    seed, fold = job.place
-    if job.config is None:
-        predictions = {}
-        for corpus, split in job.splits.items():
-            domain = chosen[corpus]
-            predicted = fit_predict(domain, domain.rows(split.train), domain.rows(split.test))
-            predictions[corpus] = Prediction(split, predicted)
-        seconds = time.perf_counter() - started
-        return Outcome(seed, fold, predictions, seconds=seconds, processor=computed_on)
-
-    parts = [
-        DomainSplit(domain, domain.rows(split.train), domain.rows(split.validation))
-        for domain, split in zip(chosen.values(), job.splits.values(), strict=True)
-    ]
+    chosen = {corpus: domains[corpus].only(job.reads) for corpus in job.splits}
     tests = {
         corpus: chosen[corpus].rows(job.splits[corpus].test)
         for corpus in corpora_tested(job.splits)
     }
-    domain = next(iter(chosen.values()))
-    spec = make_spec(method, job.features, domain.shapes, list(chosen.values()), job.config)
-    means = {
-        corpus: torch.zeros(len(rows), len(chosen[corpus].labels)) for corpus, rows in tests.items()
-    }
-    weights, history = [], []
-    for member in range(job.config.train.members):
-        initial = member_seed(seed, member, job.config.train.seed)
-        fitted = fit(parts, spec, job.config, initial, epoch_done)
-        structures = {}
-        for corpus, rows in tests.items():
-            found = probabilities(fitted.model, chosen[corpus], rows)
-            means[corpus] += found / job.config.train.members
-            structures[corpus] = structure(fitted.model, chosen[corpus], rows)
-        state = fitted.model.state_dict()
-        weights.append({name: value.cpu().numpy() for name, value in state.items()})
-        history.append(
-            {
-                "seed": initial,
-                "epoch": fitted.epoch,
-                "loss": list(fitted.losses),
-                "validation_ua": {name: list(curve) for name, curve in fitted.validation.items()},
-                "structure": structures,
+    weights: list[Mapping[str, NDArray[Any]]] = []
+    history: list[Trained] = []
+    if job.config is None or job.spec is None:
+        predictions = {
+            corpus: Prediction(
+                job.splits[corpus],
+                fit_predict(domain, domain.rows(job.splits[corpus].train), tests[corpus]),
+            )
+            for corpus, domain in chosen.items()
+        }
+    else:
+        subsets = [
+            DomainSplit(domain, domain.rows(split.train), domain.rows(split.validation))
+            for domain, split in zip(chosen.values(), job.splits.values(), strict=True)
+        ]
+        models = []
+        for member in range(job.members):
+            seed = member_seed(job.place[0], member, job.config.train.seed)
+            fitted = fit(subsets, job.spec, job.config, seed, epoch_done, job.method)
+            models.append(fitted.model)
+            state = fitted.model.state_dict()
+            weights.append({name: value.cpu().numpy() for name, value in state.items()})
+            structures = {
+                corpus: structure(fitted.model, chosen[corpus], rows)
+                for corpus, rows in tests.items()
             }
-        )
-    predictions = {
-        corpus: Prediction(job.splits[corpus], mean.argmax(-1).numpy(), mean.numpy())
-        for corpus, mean in means.items()
-    }
-    seconds = time.perf_counter() - started
-    return Outcome(seed, fold, predictions, weights, history, seconds, computed_on)
+            history.append(
+                Trained(
+                    seed,
+                    fitted.epoch,
+                    list(fitted.losses),
+                    {corpus: list(curve) for corpus, curve in fitted.validation.items()},
+                    structures,
+                )
+            )
+        ensemble = Ensemble(models)
+        predictions = {}
+        for corpus, rows in tests.items():
+            mean = probabilities(ensemble, chosen[corpus], rows)
+            predictions[corpus] = Prediction(
+                job.splits[corpus], mean.argmax(-1).numpy(), mean.numpy()
+            )
+    return Outcome(
+        *job.place,
+        predictions,
+        weights,
+        history,
+        time.perf_counter() - started,
+        processor(next(iter(domains.values())).device),
+    )
 
 
 def member_seed(repeat: int, member: int, shift: int) -> int:

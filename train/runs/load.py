@@ -63,11 +63,11 @@ def encode(domains: Domains, experiments: Sequence[Experiment]) -> Domains:
 
     The experiments have the same encoding.
     """
-    names: dict[str, list[str]] = {}
+    names: dict[str, dict[str, None]] = {}
     for experiment in experiments:
         for corpus in experiment.manifests:
-            names.setdefault(corpus, []).extend(experiment.keys)
+            names.setdefault(corpus, {}).update(dict.fromkeys(experiment.keys))
     return {
-        corpus: as_encoded(domains[corpus].only(list(dict.fromkeys(each))), experiments[0].encoding)
-        for corpus, each in names.items()
+        corpus: as_encoded(domains[corpus].only(list(read)), experiments[0].encoding)
+        for corpus, read in names.items()
     }

@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
+import cloudpickle
 import torch
 
 from ...errors import SerError
@@ -59,7 +60,7 @@ def run_jobs(
     )
     others = set(multiprocessing.active_children())
     try:
-        submitted = {executor.submit(_run_in_worker, job): job for job in jobs}
+        submitted = {executor.submit(_run_in_worker, cloudpickle.dumps(job)): job for job in jobs}
         waiting = set(submitted)
         while waiting:
             done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
@@ -118,7 +119,8 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _run_in_worker(job: Job) -> Outcome:
+def _run_in_worker(job: bytes) -> Outcome:
+    """Run a job, which may be of a method of the user's own: of a notebook, for instance."""
     assert _work is not None
     domains, epoch_done = _work
-    return run_job(domains, job, epoch_done)
+    return run_job(domains, cloudpickle.loads(job), epoch_done)

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
 import pandas as pd
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
@@ -16,8 +18,9 @@ from safetensors.numpy import save_file
 from ...errors import SerError
 from ...machine import cores
 from ...manifests import Manifest, Split, write_splits
-from .jobs import Domains, Outcome
-from .run_folder import (
+from .jobs import Outcome
+from .results import Metrics
+from .run import (
     CONFIG,
     HISTORY,
     METRICS,
@@ -25,18 +28,19 @@ from .run_folder import (
     PREDICTIONS,
     STRUCTURE,
     VERSIONS,
+    RunConfig,
     checksum,
-    model_prefix,
     split_name,
 )
 from .software import software
+from .states import model_prefix
 
 
 def write_run(
     folder: Path,
-    config: Mapping[str, Any],
-    metrics: Mapping[str, Any],
-    domains: Domains,
+    config: RunConfig,
+    metrics: Metrics,
+    predictions: pd.DataFrame,
     outcomes: Sequence[Outcome],
     manifests: Mapping[str, Manifest],
     splits: Mapping[str, Sequence[Split]],
@@ -44,6 +48,7 @@ def write_run(
     """Write a run into `folder`, and last what made it and a hash of every file.
 
     Args:
+        predictions: as `predictions_of` the outcomes.
         outcomes: in the order of repeats and folds.
         manifests, splits: by corpus.
 
@@ -51,10 +56,11 @@ def write_run(
         SerError: it cannot be written.
     """
     try:
-        write_json(folder / CONFIG, config)
+        write_json(folder / CONFIG, msgspec.to_builtins(config))
         write_json(folder / METRICS, metrics)
-        frame = predictions(domains, outcomes)
-        frame.to_csv(folder / PREDICTIONS, index=False, lineterminator="\n", float_format="%.6f")
+        predictions.to_csv(
+            folder / PREDICTIONS, index=False, lineterminator="\n", float_format="%.6f"
+        )
         weights = {
             model_prefix(outcome.seed, outcome.fold, member) + name: value
             for outcome in outcomes
@@ -64,19 +70,23 @@ def write_run(
         if weights:
             save_file(weights, folder / MODEL)
             curves = [
-                {"repeat": each.seed, "fold": each.fold, "members": list(each.history)}
-                for each in outcomes
+                {
+                    "repeat": outcome.seed,
+                    "fold": outcome.fold,
+                    "members": msgspec.to_builtins(list(outcome.history)),
+                }
+                for outcome in outcomes
             ]
             write_json(folder / HISTORY, curves)
         structure = mean_structure(outcomes)
         if any(structure.values()):
             write_json(folder / STRUCTURE, structure)
-        for corpus, each in splits.items():
-            write_splits(folder / split_name(corpus, len(splits)), manifests[corpus], each)
+        for corpus, manifest in manifests.items():
+            write_splits(folder / split_name(corpus, len(splits)), manifest, splits[corpus])
         about = {
             **software(),
             "platform": platform.platform(),
-            "processors": sorted({each.processor for each in outcomes}),
+            "processors": sorted({outcome.processor for outcome in outcomes}),
             "cores": cores(),
             "files": {path.name: _sha256(path) for path in sorted(folder.iterdir())},
         }
@@ -93,10 +103,10 @@ def _sha256(path: Path) -> str:
 def mean_structure(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """By corpus, what `structure` says, averaged over the models that were tested on it; those of
     each are in history."""
-    models = [member["structure"] for each in outcomes for member in each.history]
+    structures = [trained.structure for outcome in outcomes for trained in outcome.history]
     return {
-        corpus: _mean([each[corpus] for each in models if corpus in each])
-        for corpus in dict.fromkeys(corpus for each in models for corpus in each)
+        corpus: _mean([structure[corpus] for structure in structures if corpus in structure])
+        for corpus in dict.fromkeys(corpus for structure in structures for corpus in structure)
     }
 
 
@@ -109,26 +119,28 @@ def _mean(values: Sequence[Any]) -> Any:
     return sum(values) / len(values)
 
 
-def predictions(domains: Domains, outcomes: Sequence[Outcome]) -> pd.DataFrame:
+def predictions_of(outcomes: Sequence[Outcome], manifests: Mapping[str, Manifest]) -> pd.DataFrame:
     """One row per corpus, repeat and test utterance, with the probability of every emotion."""
+    emotions = {
+        corpus: manifest.table.set_index("id")["emotion"] for corpus, manifest in manifests.items()
+    }
     frames = []
     for outcome in outcomes:
-        for corpus, each in outcome.predictions.items():
-            domain = domains[corpus]
-            truth = domain.truth(domain.rows(each.split.test)).numpy()
+        for corpus, prediction in outcome.predictions.items():
+            labels = np.array(manifests[corpus].labels)
             frame = pd.DataFrame(
                 {
                     "corpus": corpus,
                     "repeat": outcome.seed,
                     "fold": outcome.fold,
-                    "id": each.split.test,
-                    "truth": [domain.labels[label] for label in truth],
-                    "predicted": [domain.labels[label] for label in each.predicted],
+                    "id": prediction.split.test,
+                    "truth": emotions[corpus][list(prediction.split.test)].to_numpy(),
+                    "predicted": labels[prediction.predicted],
                 }
             )
-            if each.probabilities is not None:
-                for column, label in enumerate(domain.labels):
-                    frame[f"p_{label}"] = each.probabilities[:, column]
+            if prediction.probabilities is not None:
+                for column, label in enumerate(labels):
+                    frame[f"p_{label}"] = prediction.probabilities[:, column]
             frames.append(frame)
     return pd.concat(frames, ignore_index=True)
 

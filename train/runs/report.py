@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from ...manifests.names import listing
 from ..config import TRAIN_PRESET
-from .results import no_interval
+from .results import CorpusMetrics, Metrics, Rate, no_interval
 
 SHORTEST = 5
 """Letters of a label in the head of a confusion matrix, at least."""
 
 
-def describe_run(metrics: Mapping[str, Any]) -> str:
+def describe_run(metrics: Metrics) -> str:
     """UA, WA, recall per class and the confusion matrix of every corpus of a run."""
     parts = []
     for corpus, domain in metrics["domains"].items():
@@ -24,7 +23,7 @@ def describe_run(metrics: Mapping[str, Any]) -> str:
             f"{domain['n_test']} test utterances each"
         )
         lines = [head, ""]
-        lines += [f"  {name}  {rate(domain, name.lower())}" for name in ("UA", "WA")]
+        lines += [f"  UA  {rate(domain['ua'], domain)}", f"  WA  {rate(domain['wa'], domain)}"]
         lines += ["", *confusion_table(domain), ""]
         lines += [f"  {speaker_note(metrics['protocol'], domain)}", f"  {interval_note(domain)}"]
         lines += [f"  Note: {note}" for note in domain["notes"]]
@@ -32,7 +31,7 @@ def describe_run(metrics: Mapping[str, Any]) -> str:
     return "\n\n".join([*parts, *preset_notes(metrics), *namesake_notes(metrics)])
 
 
-def preset_notes(metrics: Mapping[str, Any], default: str = TRAIN_PRESET) -> list[str]:
+def preset_notes(metrics: Metrics, default: str = TRAIN_PRESET) -> list[str]:
     """Which settings a network was trained with, and whether they are those that nobody chose.
 
     Args:
@@ -46,9 +45,8 @@ def preset_notes(metrics: Mapping[str, Any], default: str = TRAIN_PRESET) -> lis
     return [f"Settings: preset {preset}{usual}{changes}."]
 
 
-def rate(domain: Mapping[str, Any], name: str) -> str:
+def rate(summary: Rate, domain: CorpusMetrics) -> str:
     """`.871 (95 % interval .842 to .900)` with the deviation over repeats, if there is one."""
-    summary = domain[name]
     spread = f", deviation {decimal(summary['std'])}" if summary["std"] is not None else ""
     if summary["ci95"] is None:
         interval = f"none: {no_interval(domain['interval'], domain['n_test'])}"
@@ -57,7 +55,7 @@ def rate(domain: Mapping[str, Any], name: str) -> str:
     return f"{decimal(summary['mean'])}  (95 % interval {interval}{spread})"
 
 
-def bounds(summary: Mapping[str, Any]) -> str:
+def bounds(summary: Rate) -> str:
     """`.842-.900`, an interval for a table; `-` where there is none."""
     return "-".join(map(decimal, summary["ci95"])) if summary["ci95"] is not None else "-"
 
@@ -67,7 +65,7 @@ def decimal(value: float) -> str:
     return f"{value:.3f}".removeprefix("0") if value >= 0 else f"{value:.3f}"
 
 
-def confusion_table(domain: Mapping[str, Any]) -> list[str]:
+def confusion_table(domain: CorpusMetrics) -> list[str]:
     """Lines: per true emotion its recall and how it was recognised, counts over all repeats."""
     labels: Sequence[str] = domain["labels"]
     counts: Sequence[Sequence[int]] = domain["confusion"]
@@ -83,14 +81,15 @@ def confusion_table(domain: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def model_name(metrics: Mapping[str, Any]) -> str:
-    """`baseline`, or the method with the preset: `single (strong)`, `ours (paper)`."""
-    if metrics["setting"] == "baseline":
+def model_name(metrics: Metrics) -> str:
+    """`baseline`, or the method with its settings: `ours (paper with train.lr=0.0005)`."""
+    if metrics["preset"] is None:
         return "baseline"
-    return f"{metrics['method']} ({metrics['preset']})"
+    changes = f" with {', '.join(metrics['changes'])}" if metrics["changes"] else ""
+    return f"{metrics['method']} ({metrics['preset']}{changes})"
 
 
-def speaker_note(protocol: str, domain: Mapping[str, Any]) -> str:
+def speaker_note(protocol: str, domain: CorpusMetrics) -> str:
     """What the protocol means for the numbers."""
     known = _speakers(protocol, domain)
     if protocol == "authors":
@@ -98,7 +97,7 @@ def speaker_note(protocol: str, domain: Mapping[str, Any]) -> str:
     return known
 
 
-def _speakers(protocol: str, domain: Mapping[str, Any]) -> str:
+def _speakers(protocol: str, domain: CorpusMetrics) -> str:
     if protocol == "speaker":
         return "No speaker is in two parts: these are numbers for unknown speakers."
     if domain["speakers_shared"] is None:
@@ -108,7 +107,7 @@ def _speakers(protocol: str, domain: Mapping[str, Any]) -> str:
     return "The split is random, but no test speaker happens to be in training."
 
 
-def namesake_notes(metrics: Mapping[str, Any]) -> list[str]:
+def namesake_notes(metrics: Metrics) -> list[str]:
     """What a doubt about who the speakers are means for the numbers, if there is one."""
     names = metrics["namesakes"]
     if not names:
@@ -126,12 +125,12 @@ INTERVALS = {
 }
 
 
-def interval_note(domain: Mapping[str, Any]) -> str:
+def interval_note(domain: CorpusMetrics) -> str:
     """Which interval it is."""
     return f"Intervals: {INTERVALS[domain['interval']]}."
 
 
-def comparison_table(runs: Sequence[Mapping[str, Any]]) -> str:
+def comparison_table(runs: Sequence[Metrics]) -> str:
     """One line per run and corpus: UA and WA with intervals."""
     rows = [("corpus", "language", "model", "features", "protocol", "UA", "95 %", "WA")]
     for metrics in runs:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...errors import InputError
@@ -11,7 +11,7 @@ from ...manifests import PROTOCOLS
 from ...manifests.names import did_you_mean
 from ..config import Config
 from ..encoding import POOLED, Encoding
-from ..methods import DEFAULT_METHODS, METHODS, methods_of
+from ..methods import DEFAULT_METHODS, METHODS, Method, methods_of
 from ..network.spec import GE2E, GE2E_MEL
 
 MOST_REPEATS, MOST_WORKERS, MOST_MEMORY = 1000, 1024, 1_000_000
@@ -28,7 +28,7 @@ class Request:
     """One method, its corpora, features and settings.
 
     Attributes:
-        method: of the setting; blank: its default.
+        method: of the setting, by name, or one of one's own; blank: the setting's default.
         config: the resolved settings; not used by the baseline.
         splits: a file of splits to use instead of making them; for several corpora the folder of a
             run that has them.
@@ -41,7 +41,7 @@ class Request:
     corpora: Sequence[str]
     features: Sequence[str]
     config: Config
-    method: str = ""
+    method: str | Method = ""
     protocol: str = "paper"
     repeats: int = 5
     splits: Path | None = None
@@ -52,9 +52,16 @@ class Request:
     overwrite: bool = False
 
     @property
+    def model(self) -> Method:
+        """The method, whatever the setting; raises InputError for an unknown one."""
+        if isinstance(self.method, Method):
+            return self.method
+        return METHODS.find(self.method or DEFAULT_METHODS[self.setting])
+
+    @property
     def network(self) -> bool:
         """Whether a network is trained, not the baseline."""
-        return self.setting != "baseline"
+        return self.model.network
 
     @property
     def encoding(self) -> Encoding:
@@ -64,10 +71,9 @@ class Request:
         settings = self.config
         return Encoding.of_network(settings.model.encoder, settings.train.finetune_ge2e)
 
-    @property
-    def model(self) -> str:
-        """The method, whatever the setting."""
-        return self.method or DEFAULT_METHODS[self.setting]
+    def changed(self, *changes: str) -> Request:
+        """The same with some settings changed, see `Config.changed`."""
+        return replace(self, config=self.config.changed(*changes))
 
 
 def check_request(request: Request) -> None:
@@ -81,11 +87,11 @@ def check_request(request: Request) -> None:
     if not names or not all(names):
         raise InputError("--features: expected names with commas between, such as mfcc,ge2e")
     settings = request.config
-    gated = METHODS[request.model].gated
+    gated = request.model.gated
     if gated and len(names) < 2:
         raise InputError(
-            f"--method {request.model}: its gates choose between features, so it needs at least "
-            f"two, not {names[0]} alone; name more with --features, or use --method sb"
+            f"--method {request.model.name}: its gates choose between features, so it needs at "
+            f"least two, not {names[0]} alone; name more with --features, or use --method sb"
         )
     if gated and not settings.gate.selector:
         raise InputError("gate.selector: expected the name of a feature, such as ge2e")
@@ -132,14 +138,11 @@ def _check_setting(request: Request) -> None:
 
 
 def _check_method(request: Request) -> None:
-    known = request.model in METHODS
-    if known and METHODS[request.model].setting == request.setting:
-        return
-    if known:
-        setting = METHODS[request.model].setting
-        raise InputError(f"--method {request.model}: is for --setting {setting}")
-    methods = methods_of(request.setting)
-    hint = did_you_mean(request.model, methods)
-    raise InputError(
-        f"unknown method {request.model!r}{hint}; --method is one of {', '.join(methods)}"
-    )
+    if isinstance(request.method, str) and request.method and request.method not in METHODS:
+        methods = methods_of(request.setting)
+        hint = did_you_mean(request.method, methods)
+        raise InputError(
+            f"unknown method {request.method!r}{hint}; --method is one of {', '.join(methods)}"
+        )
+    if request.model.setting != request.setting:
+        raise InputError(f"--method {request.model.name}: is for --setting {request.model.setting}")

@@ -1,17 +1,16 @@
-"""From the predictions of all splits to `metrics.json`."""
+"""From the table of predictions to `metrics.json`."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import numpy as np
-import torch
+import pandas as pd
 from numpy.typing import NDArray
 
-from ..data import Domain
+from ...manifests import Manifest, Split, shared_speakers
 from ..metrics import (
     confusion_matrix,
     interval_over_repeats,
@@ -21,7 +20,7 @@ from ..metrics import (
     unweighted_accuracy,
     weighted_accuracy,
 )
-from .jobs import Prediction
+from .notes import left_out, notes_on_splits
 
 LEAST_WIDTH = 1e-9
 """Of an interval: none at all says that what was sampled came out alike, not that it is sure."""
@@ -29,80 +28,132 @@ LEAST_WIDTH = 1e-9
 RATES = {"ua": unweighted_accuracy, "wa": weighted_accuracy}
 
 
-def domain_metrics(
-    domain: Domain,
-    predictions: Sequence[Prediction],
-    speakers_shared: int | None,
-    notes: Sequence[str] = (),
-) -> dict[str, Any]:
-    """The entry of one corpus in `metrics.json`; fractions, not per cent.
+Kind = Literal["speakers", "repeats", "utterances"]
+Labels = NDArray[np.int64]
+
+
+class Rate(TypedDict):
+    """A recognition rate over repeats; fractions, not per cent."""
+
+    mean: float
+    std: float | None
+    ci95: list[float] | None
+    values: list[float]
+
+
+class CorpusMetrics(TypedDict):
+    """The entry of one corpus in `metrics.json`.
+
+    `n_test` is of one repeat, `confusion` of all; `speakers_shared` are test speakers of a split
+    that are in its training part too, at most, None if the speakers are not known.
+    """
+
+    language: str
+    labels: list[str]
+    n_test: int
+    speakers_shared: int | None
+    ua: Rate
+    wa: Rate
+    interval: Kind
+    recall: dict[str, float | None]
+    confusion: list[list[int]]
+    notes: list[str]
+
+
+class Metrics(TypedDict):
+    """The content of `metrics.json`."""
+
+    setting: str
+    method: str
+    features: list[str]
+    protocol: str
+    preset: str | None
+    changes: list[str]
+    repeats: int
+    namesakes: list[str]
+    domains: dict[str, CorpusMetrics]
+    seconds: dict[str, Any]
+
+
+def corpus_metrics(
+    predictions: pd.DataFrame, manifest: Manifest, splits: Sequence[Split], skipped: int = 0
+) -> CorpusMetrics:
+    """What the predictions for one corpus come to.
 
     A repeat is all its folds: their predictions are pooled before UA is taken.
 
     Args:
-        predictions: of all repeats and folds.
-        speakers_shared: test speakers of a split that are in its training part too, at most; None
-            if the speakers are not known.
-        notes: what else the numbers rest on; what makes an interval impossible is added.
+        predictions: a row for each test utterance of each repeat, with the columns `repeat`, `id`,
+            `truth` and `predicted`.
+        manifest: of the utterances that were used.
+        splits: of all repeats and folds.
+        skipped: utterances that were left out.
     """
-    classes = len(domain.labels)
-    repeats = [_pooled(domain, folds) for folds in _by_repeat(predictions).values()]
-    confusions = [confusion_matrix(truth, predicted, classes) for _, truth, predicted in repeats]
-    values = {name: [rate(each) for each in confusions] for name, rate in RATES.items()}
-    kind, intervals = _intervals(domain, predictions, repeats, confusions, values)
-    recall = np.array([recalls(each) for each in confusions])
-    tested = len(repeats[0][0])
-    none = [name.upper() for name, (low, high) in intervals.items() if high - low < LEAST_WIDTH]
-    if none:
-        notes = [*notes, f"No interval of {' and '.join(none)}: {no_interval(kind, tested)}."]
+    position = {label: number for number, label in enumerate(manifest.labels)}
+    repeats = [rows.sort_values("id") for _, rows in predictions.groupby("repeat")]
+    pairs = [
+        (_places(rows["truth"], position), _places(rows["predicted"], position)) for rows in repeats
+    ]
+    confusions = [confusion_matrix(*pair, len(position)) for pair in pairs]
+    values = {name: [rate(counts) for counts in confusions] for name, rate in RATES.items()}
+    speaker = dict(zip(manifest.ids, manifest.table["speaker"], strict=True))
+    speakers = [str(speaker[id]) for id in repeats[0]["id"]]
+    kind, intervals = _intervals(speakers, splits[0], pairs, confusions, values)
+    tested = len(repeats[0])
+    notes = [*left_out(len(manifest), skipped), *notes_on_splits(manifest, splits)]
+    if none := [n.upper() for n, (low, high) in intervals.items() if high - low < LEAST_WIDTH]:
+        notes.append(f"No interval of {' and '.join(none)}: {no_interval(kind, tested)}.")
+    recall = np.array([recalls(counts) for counts in confusions])
+    rates = {name: _summary(values[name], intervals[name]) for name in RATES}
     return {
-        "language": domain.language,
-        "labels": list(domain.labels),
+        "language": manifest.language,
+        "labels": list(manifest.labels),
         "n_test": tested,
-        "speakers_shared": speakers_shared,
-        **{name: _summary(each, intervals[name]) for name, each in values.items()},
+        "speakers_shared": max(shared_speakers(manifest, split) for split in splits)
+        if all(manifest.table["speaker"])
+        else None,
+        "ua": rates["ua"],
+        "wa": rates["wa"],
         "interval": kind,
         "recall": {
             label: float(np.nanmean(column)) if not np.isnan(column).all() else None
-            for label, column in zip(domain.labels, recall.T, strict=True)
+            for label, column in zip(manifest.labels, recall.T, strict=True)
         },
         "confusion": np.sum(confusions, axis=0).tolist(),
-        "notes": list(notes),
+        "notes": notes,
     }
 
 
-Repeat = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
-"""Rows of the domain that were tested, their true labels, their predicted labels."""
+def _places(labels: pd.Series[str], position: Mapping[str, int]) -> Labels:
+    return np.asarray(labels.map(position), dtype=np.int64)
 
 
 def _intervals(
-    domain: Domain,
-    predictions: Sequence[Prediction],
-    repeats: Sequence[Repeat],
-    confusions: Sequence[NDArray[np.int64]],
+    speakers: Sequence[str],
+    split: Split,
+    pairs: Sequence[tuple[Labels, Labels]],
+    confusions: Sequence[Labels],
     values: Mapping[str, Sequence[float]],
-) -> tuple[str, dict[str, tuple[float, float]]]:
+) -> tuple[Kind, dict[str, tuple[float, float]]]:
     """How sure the rates are: over speakers where whole speakers were held out, else over repeats,
     or with a single repeat over its utterances."""
-    split = predictions[0].split
-    speakers = [domain.speakers[row] for row in repeats[0][0]]
     if split.protocol == "speaker" and len(set(speakers)) > 1:
 
         def mean_rate(name: str, chosen: NDArray[np.bool_]) -> float:
             # Every repeat tests every utterance, so one mask fits all of them.
-            found = [
-                confusion_matrix(truth[chosen], predicted[chosen], len(domain.labels))
-                for _, truth, predicted in repeats
+            counts = [
+                confusion_matrix(truth[chosen], predicted[chosen], len(confusions[0]))
+                for truth, predicted in pairs
             ]
-            return float(np.mean([RATES[name](each) for each in found]))
+            return float(np.mean([RATES[name](each) for each in counts]))
 
         return "speakers", {
             name: interval_over_speakers(speakers, partial(mean_rate, name)) for name in RATES
         }
-    if len(repeats) > 1:
+    if len(pairs) > 1:
         ratio = len(split.test) / len(split.train)
         return "repeats", {
-            name: interval_over_repeats(each, ratio) for name, each in values.items()
+            name: interval_over_repeats(rates, ratio) for name, rates in values.items()
         }
     return "utterances", {
         name: interval_over_utterances(confusions[0], rate) for name, rate in RATES.items()
@@ -116,25 +167,10 @@ def no_interval(kind: str, tested: int) -> str:
     return f"all {kind} came out alike"
 
 
-def _summary(values: Sequence[float], interval: tuple[float, float]) -> dict[str, Any]:
+def _summary(values: Sequence[float], interval: tuple[float, float]) -> Rate:
     return {
         "mean": float(np.mean(values)),
         "std": float(np.std(values, ddof=1)) if len(values) > 1 else None,
         "ci95": list(interval) if interval[1] - interval[0] >= LEAST_WIDTH else None,
         "values": list(values),
     }
-
-
-def _by_repeat(predictions: Sequence[Prediction]) -> Mapping[int, list[Prediction]]:
-    repeats: defaultdict[int, list[Prediction]] = defaultdict(list)
-    for each in sorted(predictions, key=lambda each: (each.split.seed, each.split.fold)):
-        repeats[each.split.seed].append(each)
-    return repeats
-
-
-def _pooled(domain: Domain, folds: Sequence[Prediction]) -> Repeat:
-    """The folds of one repeat, in the order of the domain's rows."""
-    rows = np.concatenate([domain.rows(each.split.test).numpy() for each in folds])
-    predicted = np.concatenate([each.predicted for each in folds])
-    order = np.argsort(rows)
-    return rows[order], domain.truth(torch.from_numpy(rows[order])).numpy(), predicted[order]

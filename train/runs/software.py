@@ -2,39 +2,88 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
+import inspect
 import platform
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import torch
+import cloudpickle
 
 from ... import __version__
+
+if TYPE_CHECKING:
+    import torch
 
 CPUINFO = Path("/proc/cpuinfo")
 """Where Linux says what the processor is called."""
 
 
+NUMBERS = (
+    "ge2e/encoder.py",
+    "train/network/*.py",
+    *(f"train/{name}.py" for name in ("augment", "data", "encoding", "evaluate", "functionals")),
+    *(f"train/{name}.py" for name in ("loop", "methods", "metrics", "model", "optimiser", "svm")),
+    "train/runs/jobs.py",
+)
+"""The code that can change a number."""
+
+
 def software() -> dict[str, str]:
     """The versions that the numbers may depend on beside the settings."""
-    packages = ("numpy", "pandas", "scikit-learn", "h5py", "safetensors")
+    packages = ("torch", "numpy", "pandas", "scikit-learn", "h5py", "safetensors")
     return {
         "ser": __version__,
-        "ser.train": source_hash(),
+        "ser.train": code_hash(),
         "python": platform.python_version(),
-        "torch": torch.__version__,
         **{name: metadata.version(name) for name in packages},
     }
 
 
+def other_software(about: Mapping[str, Any]) -> list[str]:
+    """What made a run, by its `versions.json`, and is not here: `torch 2.6.0`."""
+    here = software()
+    return [f"{name} {about.get(name)}" for name in here if about.get(name) != here[name]]
+
+
+def numbers_version() -> dict[str, str]:
+    """Of `software`, what makes a finished job worthless where it differs."""
+    return {name: software()[name] for name in ("ser.train", "torch", "numpy", "scikit-learn")}
+
+
 @cache
-def source_hash() -> str:
-    """8 hex digits of the SHA-256 of the code that trains, which people change between versions."""
-    folder = Path(__file__).parents[1]
-    text = "".join(path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.py")))
+def code_hash() -> str:
+    """8 hex digits of the SHA-256 of the code that can change a number, whatever is said beside it
+    in comments and docstrings."""
+    root = Path(__file__).parents[2]
+    files = [path for pattern in NUMBERS for path in sorted(root.glob(pattern))]
+    text = "".join(map(meaning, files))
     return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def code_of(kind: type) -> str:
+    """The same of a class of a user's own: of its file, or of itself where it was typed in."""
+    try:
+        data = meaning(Path(inspect.getfile(kind))).encode()
+    except (OSError, TypeError):
+        data = cloudpickle.dumps(kind)
+    return hashlib.sha256(data).hexdigest()[:8]
+
+
+def meaning(path: Path) -> str:
+    """What a file of code does: its syntax without comments and docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            said = [isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant) for s in body]
+            node.body = [s for s, comment in zip(body, said, strict=True) if not comment]  # type: ignore[attr-defined]
+    return ast.dump(tree)
 
 
 @cache
@@ -44,6 +93,8 @@ def processor(device: torch.device) -> str:
     Processors of other instructions add up in another order, so that a last digit differs, and
     after training now and then a prediction.
     """
+    import torch
+
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     name = platform.processor() or platform.machine()

@@ -1,9 +1,10 @@
-"""The weights of a model as named tensors in a file, which a stranger may have made."""
+"""The weights of models as named tensors in a file, which a stranger may have made."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -11,45 +12,56 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..model import build
+from ..network.ensemble import Ensemble
 from ..network.recogniser import Recogniser
 from ..network.spec import ModelSpec
 
-_NAME = re.compile(r"\d{1,9}/\d{1,9}/\d{1,9}/[A-Za-z0-9_.-]+")
+State = Mapping[str, Tensor]
+"""The weights of a model by name."""
+
+_NAME = re.compile(r"(\d{1,9})/(\d{1,9})/(\d{1,9})/([A-Za-z0-9_.-]+)")
 
 
-def load_state(path: Path, prefix: str) -> dict[str, Tensor]:
-    """The tensors of a safetensors file whose names begin so, without that; the others stay there.
+def model_prefix(repeat: int, fold: int, member: int) -> str:
+    """The names of a model's tensors begin with repeat, fold and member."""
+    return f"{repeat}/{fold}/{member}/"
+
+
+def read_states(path: Path, repeat: int, fold: int | None = None) -> list[State]:
+    """The weights of all models of a repeat, or of one of its folds; the others stay in the file.
 
     Raises:
         OSError, ValueError: it is no such file, or has other names than those of models.
     """
+    states: dict[tuple[int, int], dict[str, Tensor]] = defaultdict(dict)
     try:
         with safe_open(path, "pt") as file:
-            names = list(file.keys())
-            strange = [name for name in names if not _NAME.fullmatch(name)]
-            if strange:
-                raise ValueError(f"{path.name}: {strange[0][:80]!r} is not the name of a weight")
-            return {
-                name.removeprefix(prefix): file.get_tensor(name)
-                for name in names
-                if name.startswith(prefix)
-            }
+            for name in file.keys():  # noqa: SIM118 - it is no mapping
+                if not (match := _NAME.fullmatch(name)):
+                    raise ValueError(f"{path.name}: {name[:80]!r} is not the name of a weight")
+                place = tuple(map(int, match.groups()[:3]))
+                if place[0] == repeat and fold in (None, place[1]):
+                    states[place[1], place[2]][match[4]] = file.get_tensor(name)
     except (SafetensorError, RuntimeError, TypeError) as error:
         raise ValueError(f"{path.name}: {error}") from None
+    return [states[place] for place in sorted(states)]
 
 
-def model_of(spec: ModelSpec, state: Mapping[str, Tensor]) -> Recogniser:
-    """The model that has these weights, ready to predict.
+def ensemble_of(spec: ModelSpec, states: Sequence[State]) -> Ensemble:
+    """The models that have these weights, as one, ready to predict.
 
     Raises:
         ValueError: as `check_state`.
     """
-    model = check_state(spec, state)
-    model.load_state_dict(dict(state), assign=True)
-    return model.eval()
+    models = []
+    for state in states:
+        model = check_state(spec, state)
+        model.load_state_dict(dict(state), assign=True)
+        models.append(model)
+    return Ensemble(models).eval()
 
 
-def check_state(spec: ModelSpec, state: Mapping[str, Tensor]) -> Recogniser:
+def check_state(spec: ModelSpec, state: State) -> Recogniser:
     """Check weights against what the model has; it is returned without any, and took no memory.
 
     Raises:
@@ -68,11 +80,11 @@ def check_state(spec: ModelSpec, state: Mapping[str, Tensor]) -> Recogniser:
     for name, value in state.items():
         wanted = expected[name]
         if value.shape != wanted.shape or value.dtype != wanted.dtype:
-            raise ValueError(f"{name!r} is {_said(value)}, expected {_said(wanted)}")
+            raise ValueError(f"{name!r} is {_described(value)}, expected {_described(wanted)}")
         if not torch.isfinite(value).all():
             raise ValueError(f"{name!r} has values that are not finite")
     return model
 
 
-def _said(value: Tensor) -> str:
+def _described(value: Tensor) -> str:
     return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"

@@ -14,16 +14,27 @@ import shutil
 import stat
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from ...errors import InputError, SerError
-from ...files import PARTIAL, make_folder, sync, sync_folder
+from ...files import PARTIAL, make_folder, read_json, sync, sync_folder
 from .locks import held
-from .run_folder import VERSIONS, SavedRun, is_any_run, is_run, written_by_run
+from .run import (
+    CONFIG,
+    HISTORY,
+    METRICS,
+    MODEL,
+    PREDICTIONS,
+    SPLIT,
+    STRUCTURE,
+    VERSIONS,
+    Run,
+    RunConfig,
+)
 
 LOCK, REPLACED = ".ser-lock-", ".replaced-"
 
@@ -44,16 +55,43 @@ def check_folder(folder: Path) -> None:
         raise InputError(f"--out {folder}: is not empty and not a run folder; choose another --out")
 
 
-def check_target(folder: Path, config: Mapping[str, Any], overwrite: bool) -> None:
+def check_target(folder: Path, config: RunConfig, overwrite: bool) -> None:
     """Refuse a folder whose content would be lost: anything but the same run as `config`."""
     check_folder(folder)
-    if not folder.exists() or not any(folder.iterdir()) or is_run(folder, config):
+    if not folder.exists() or not any(folder.iterdir()) or holds_run(folder, config):
         return
     if not overwrite:
         raise InputError(
             f"--out {folder}: holds a different run, or not all of this one, or one of another "
             "version of ser; choose another --out, or say --overwrite"
         )
+
+
+def holds_run(folder: Path, config: RunConfig) -> bool:
+    """Whether a folder holds the run that `config` describes, all of it as it was written."""
+    try:
+        return Run.open(folder).is_of(config)
+    except InputError:
+        return False
+
+
+def is_any_run(folder: Path) -> bool:
+    """Whether a folder holds some run, of whatever version; others keep a `config.json` too."""
+    try:
+        config = read_json(folder / CONFIG, dict[str, Any], folder)
+        return {"setting", "method", "corpora"} <= config.keys()
+    except (OSError, ValueError):
+        return False
+
+
+def written_by_run(folder: Path) -> set[str]:
+    """Names of the files that the run in a folder wrote, whatever version of ser it is of."""
+    fixed = {CONFIG, METRICS, MODEL, PREDICTIONS, SPLIT, HISTORY, VERSIONS, STRUCTURE}
+    try:
+        listed = read_json(folder / VERSIONS, dict[str, Any], folder)["files"]
+        return fixed | {name for name in listed if re.fullmatch(r"split-[a-z0-9_-]+\.csv", name)}
+    except (OSError, ValueError, KeyError, TypeError):
+        return fixed
 
 
 def check_writable(target: Path) -> None:
@@ -225,7 +263,7 @@ def _empty(aside: Path, target: Path, say: Say) -> None:
     try:
         if aside.is_symlink():
             raise ValueError("it is a link")
-        SavedRun.open(target).verify()
+        Run.open(target).verify()
         written = written_by_run(aside)
         for path in sorted(aside.iterdir()):
             own = path.name in written and not path.is_dir()
@@ -237,5 +275,5 @@ def _empty(aside: Path, target: Path, say: Say) -> None:
             with suppress(FileNotFoundError, IsADirectoryError, PermissionError):
                 (aside / name).unlink()
         aside.rmdir()
-    except (OSError, ValueError):
+    except (OSError, ValueError, InputError):
         say(f"note: {aside} holds what was in {target} before and could not be moved into it")

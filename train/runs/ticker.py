@@ -42,10 +42,10 @@ class Ticker:
         self.done += 1
         scores = []
         for member in outcome.history:
-            kept = [curve[member["epoch"] - 1] for curve in member["validation_ua"].values()]
+            kept = [curve[member.epoch - 1] for curve in member.validation_ua.values()]
             scores.append(f"{sum(kept) / len(kept):.3f}")
         validation = f"validation UA {', '.join(scores)}, " if scores else ""
         self.progress.say(
-            f"{self.done}/{self.jobs} {'+'.join(job.splits)} {job.method}: repeat {outcome.seed}, "
-            f"fold {outcome.fold}: {validation}{outcome.seconds:.1f} s"
+            f"{self.done}/{self.jobs} {'+'.join(job.splits)} {job.method.name}: "
+            f"repeat {outcome.seed}, fold {outcome.fold}: {validation}{outcome.seconds:.1f} s"
         )

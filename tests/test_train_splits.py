@@ -9,14 +9,12 @@ from hypothesis import strategies as st
 from ser.errors import InputError, LeakError
 from ser.manifests import Manifest, Split
 from ser.progress import Progress
-from ser.reproduce.plans import Order
-from ser.reproduce.run import reproduce
+from ser.reproduce.run import PLANS, reproduce
 from ser.train.config import load_config
 from ser.train.runs.experiment import resolve
-from ser.train.runs.folds import check_folds, corpora_tested, heard_together, trained_together
 from ser.train.runs.request import Request
-from ser.train.runs.run_folder import load_model
-from ser.train.runs.train import train
+from ser.train.runs.splits import check_folds, corpora_tested, heard_together, trained_together
+from ser.train.runs.train import train_request
 
 from .conftest import make_toy_cache, toy_manifest
 
@@ -99,7 +97,7 @@ def request(**changes):
 
 
 def test_four_folds_beside_five(uneven, tmp_path):
-    run = train(request(), uneven, tmp_path / "run")
+    run = train_request(request(), uneven, tmp_path / "run")
     assert {name: each["n_test"] for name, each in run.metrics["domains"].items()} == {
         "toy": 60,
         "tic": 48,
@@ -109,9 +107,10 @@ def test_four_folds_beside_five(uneven, tmp_path):
     assert counts["size"].to_dict() == counts["nunique"].to_dict()
     assert sorted(set(table[table["corpus"] == "tic"]["fold"])) == [0, 1, 2, 3]
     assert set(json.loads((tmp_path / "run" / "structure.json").read_text())) == {"toy", "tic"}
-    assert load_model(tmp_path / "run", repeat=1, fold=4).spec.domain("tic")
+    assert run.ensemble(repeat=1, fold=4).spec.domain("tic")
+    assert len(run.ensemble(repeat=1).members) == 5
     # The models of the first four folds are those of a corpus that has four folds too.
-    single = train(
+    single = train_request(
         request(setting="single", corpora=["tic"], method=""), uneven, tmp_path / "single"
     )
     alone = pd.read_csv(tmp_path / "single" / "predictions.csv")
@@ -122,23 +121,15 @@ def test_four_folds_beside_five(uneven, tmp_path):
 
 
 def test_their_split_files_serve_another_run(uneven, tmp_path):
-    first = train(request(method="sb"), uneven, tmp_path / "first")
-    second = train(request(method="sb", splits=first.folder), uneven, tmp_path / "second")
+    first = train_request(request(method="sb"), uneven, tmp_path / "first")
+    second = train_request(request(method="sb", splits=first.folder), uneven, tmp_path / "second")
     assert first.metrics["domains"] == second.metrics["domains"]
 
 
 def test_a_table_pairs_their_rows(uneven, tmp_path):
-    order = Order(
-        what="table3",
-        corpora=["toy", "tic"],
-        features=["mfcc", "ge2e"],
-        preset="strong",
-        overrides=("train.epochs=1", "train.members=1"),
-        protocol="speaker",
-        repeats=1,
-        workers=1,
-    )
-    found = reproduce(order, uneven, tmp_path / "out", "ser reproduce", Progress())
+    common = request(setting="single", method="", protocol="speaker", repeats=1)
+    table3 = PLANS["table3"]
+    found = reproduce(table3, common, uneven, tmp_path / "out", "ser reproduce", Progress())
     means = [test for test in found.values["tests"] if test["over"] == "mean"]
     assert {test["units"] for test in means} == {10}
 

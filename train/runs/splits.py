@@ -1,14 +1,77 @@
-"""Which folds of several corpora are trained together, where their numbers of folds differ."""
+"""The splits of a run: made or read, and which folds of several corpora are trained together."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from ...errors import InputError
-from ...manifests import Split
+from ...files import open_regular
+from ...manifests import Manifest, Split, check_leaks, make_splits, read_splits
 from ...manifests.names import listing
+from .request import Request
+from .run import SPLIT, VERSIONS, Run, reason, split_name
+
+
+def resolve_splits(request: Request, manifest: Manifest) -> list[Split]:
+    """The splits of all repeats, from the file that was named or from the protocol; none leaks."""
+    if request.splits is not None:
+        path = split_file(request.splits, manifest.corpus, len(request.corpora))
+        splits = read_splits(path, manifest)
+        if any(split.protocol != request.protocol for split in splits):
+            raise InputError(
+                f"--split {path}: made for --protocol {splits[0].protocol}, not {request.protocol}"
+            )
+    else:
+        splits = [
+            split
+            for seed in range(request.repeats)
+            for split in make_splits(manifest, request.protocol, seed)
+        ]
+    emotion = dict(zip(manifest.ids, manifest.table["emotion"], strict=True))
+    for split in splits:
+        check_leaks(manifest, split)
+        if len({emotion[id] for id in split.train}) < 2:
+            raise InputError(
+                f"{manifest.corpus}: the training part of seed {split.seed}, fold {split.fold} has "
+                "one emotion only; training needs at least two"
+            )
+    return splits
+
+
+def split_file(path: Path, corpus: str, corpora: int) -> Path:
+    """The file of a corpus' splits that `--split` names: itself, or in the folder of a run.
+
+    Raises InputError if there is none, or it is not as the run wrote it.
+    """
+    if path.is_file() and corpora == 1:
+        return path
+    names = [split_name(corpus, 2), SPLIT][: 1 + (corpora == 1)]
+    for name in names:
+        if (path / name).is_file():
+            _check_split(path, name)
+            return path / name
+    if corpora > 1 and path.is_file():
+        raise InputError(
+            f"--split {path}: is one file; for several corpora name the folder of a run, in which "
+            f"{split_name(corpus, corpora)} and the like are"
+        )
+    raise InputError(f"--split {path}: has no {split_name(corpus, corpora)}")
+
+
+def _check_split(folder: Path, name: str) -> None:
+    try:
+        if (folder / VERSIONS).exists():
+            Run.open(folder).file(name).close()
+        else:
+            open_regular(folder / name, folder).close()
+    except (OSError, ValueError, InputError) as error:
+        raise InputError(
+            f"--split {folder}: {reason(error)}; to use a file as it is, copy it into a folder of "
+            "its own"
+        ) from None
 
 
 def trained_together(splits: Mapping[str, Sequence[Split]]) -> list[dict[str, Split]]:

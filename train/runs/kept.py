@@ -1,4 +1,4 @@
-"""Finished runs of experiments that are not finished: a file each, so that none is done twice.
+"""Finished jobs of runs that are not finished: a file each, so that none is done twice.
 
 A file is the SHA-256 of all that follows, then tensors in the format of safetensors.
 """
@@ -6,28 +6,35 @@ A file is the SHA-256 of all that follows, then tensors in the format of safeten
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from ..errors import InputError, SerError
-from ..files import atomic_path, read_regular
-from ..train.network.spec import ModelSpec
-from ..train.runs.folds import corpora_tested
-from ..train.runs.jobs import Job, Outcome, Prediction
-from ..train.runs.run_folder import parse_json
-from ..train.runs.states import check_state
-from .structures import check_structure
+from ...errors import SerError
+from ...files import atomic_path, parse_json, read_regular
+from .jobs import Job, Outcome, Prediction, Trained
+from .splits import corpora_tested
+from .states import check_state
 
 SUM = hashlib.sha256().digest_size
 MOST_BYTES = 8 << 30
+
+
+class _About(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is said of a job beside its tensors."""
+
+    seed: int
+    fold: int
+    history: list[Trained]
+    seconds: float
+    processor: str
 
 
 def save_outcome(path: Path, outcome: Outcome) -> None:
@@ -36,20 +43,16 @@ def save_outcome(path: Path, outcome: Outcome) -> None:
     Raises:
         SerError: it cannot be written.
     """
-    about = {
-        "seed": outcome.seed,
-        "fold": outcome.fold,
-        "history": list(outcome.history),
-        "seconds": outcome.seconds,
-        "processor": outcome.processor,
-    }
+    about = _About(
+        outcome.seed, outcome.fold, list(outcome.history), outcome.seconds, outcome.processor
+    )
     tensors: dict[str, NDArray[Any]] = {
-        "about": np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
+        "about": np.frombuffer(msgspec.json.encode(about), dtype=np.uint8)
     }
-    for corpus, each in outcome.predictions.items():
-        tensors[f"predicted/{corpus}"] = each.predicted
-        if each.probabilities is not None:
-            tensors[f"probabilities/{corpus}"] = each.probabilities
+    for corpus, prediction in outcome.predictions.items():
+        tensors[f"predicted/{corpus}"] = prediction.predicted
+        if prediction.probabilities is not None:
+            tensors[f"probabilities/{corpus}"] = prediction.probabilities
     for member, state in enumerate(outcome.weights):
         tensors |= {f"weights/{member}/{name}": value for name, value in state.items()}
     try:
@@ -61,13 +64,10 @@ def save_outcome(path: Path, outcome: Outcome) -> None:
         raise SerError(f"{path}: the finished run cannot be kept: {error}") from error
 
 
-def load_outcome(
-    path: Path, job: Job, spec: ModelSpec | None, labels: Mapping[str, Sequence[str]]
-) -> Outcome | None:
+def load_outcome(path: Path, job: Job, labels: Mapping[str, Sequence[str]]) -> Outcome | None:
     """The outcome of a job that was saved; None if there is none, or its file is damaged.
 
     Args:
-        spec: of the job's model, if it has one.
         labels: by corpus.
     """
     try:
@@ -75,22 +75,19 @@ def load_outcome(
         if hashlib.sha256(data[SUM:]).digest() != data[:SUM]:
             return None
         tensors = load(data[SUM:])
-        about = parse_json(tensors.pop("about").tobytes())
+        about = parse_json(tensors.pop("about").tobytes(), _About, path.name)
         predictions = {
             corpus: _prediction(tensors, job, corpus, len(labels[corpus]))
             for corpus in corpora_tested(job.splits)
         }
-        members = job.config.train.members if job.config else 0
-        weights = [_weights(tensors, member, spec) for member in range(members)]
-        history = about["history"]
-        if tensors or (about["seed"], about["fold"]) != job.place or len(history) != members:
+        weights = [_weights(tensors, member, job) for member in range(job.members)]
+        right = (about.seed, about.fold) == job.place and len(about.history) == job.members
+        if tensors or not right:
             return None
-        for member in history:
-            for corpus in predictions:
-                check_structure(member["structure"][corpus], job.features)
-        seconds, processor = float(about["seconds"]), str(about["processor"])
-        return Outcome(*job.place, predictions, weights, history, seconds, processor)
-    except (OSError, SafetensorError, InputError, ValueError, KeyError, TypeError, AttributeError):
+        return Outcome(
+            *job.place, predictions, weights, about.history, about.seconds, about.processor
+        )
+    except (OSError, SafetensorError, SerError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -111,12 +108,10 @@ def _prediction(tensors: dict[str, NDArray[Any]], job: Job, corpus: str, labels:
     return Prediction(split, predicted, probabilities)
 
 
-def _weights(
-    tensors: dict[str, NDArray[Any]], member: int, spec: ModelSpec | None
-) -> dict[str, NDArray[Any]]:
+def _weights(tensors: dict[str, NDArray[Any]], member: int, job: Job) -> dict[str, NDArray[Any]]:
     start = f"weights/{member}/"
     names = [name for name in tensors if name.startswith(start)]
     state = {name.removeprefix(start): tensors.pop(name) for name in names}
-    if spec is not None:
-        check_state(spec, {name: torch.from_numpy(value.copy()) for name, value in state.items()})
+    if job.spec is not None:
+        check_state(job.spec, {n: torch.from_numpy(value.copy()) for n, value in state.items()})
     return state

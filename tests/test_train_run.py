@@ -5,9 +5,9 @@ import torch
 
 from ser.errors import InputError, MissingFeaturesError
 from ser.train.config import load_config
-from ser.train.runs.inputs import load_inputs
 from ser.train.runs.request import Request
-from ser.train.runs.train import train
+from ser.train.runs.run import Run
+from ser.train.runs.train import train_request
 
 from .conftest import make_toy_cache, toy_key
 
@@ -16,11 +16,11 @@ from .conftest import make_toy_cache, toy_key
 def run(toy_cache, tmp_path):
     config = load_config("strong", ["train.epochs=1", "train.members=1"])
     request = Request("single", ["toy"], ["mfcc", "ge2e"], config, repeats=1)
-    return train(request, toy_cache, tmp_path / "run").folder
+    return train_request(request, toy_cache, tmp_path / "run").folder
 
 
 def test_all_utterances_come_as_the_model_reads_them(run, toy_cache):
-    domain = load_inputs(run, toy_cache, "toy")
+    domain = Run.open(run).domain("toy", toy_cache)
     assert domain.ids == tuple(toy_cache.manifest("toy").ids)
     assert {name: packed.dim for name, packed in domain.features.items()} == {
         "mfcc": 9 * 5,  # functionals
@@ -30,13 +30,13 @@ def test_all_utterances_come_as_the_model_reads_them(run, toy_cache):
 
 def test_another_version_of_a_feature_beside_it_is_not_mistaken_for_it(run, toy_cache):
     manifest = toy_cache.manifest("toy")
-    before = load_inputs(run, toy_cache, "toy")
+    before = Run.open(run).domain("toy", toy_cache)
     with toy_cache.write(
         dataclasses.replace(toy_key("ge2e", "vector", 7), version=2), manifest
     ) as out:
         for id in manifest.ids:
             out.add(id, torch.full((7,), 9.0).numpy())
-    after = load_inputs(run, toy_cache, "toy")
+    after = Run.open(run).domain("toy", toy_cache)
     assert torch.equal(before.features["ge2e"].frames, after.features["ge2e"].frames)
 
 
@@ -45,11 +45,15 @@ def test_a_cache_without_that_version_is_refused(run, tmp_path):
     for folder in (other.folder / "features").glob("ge2e-*"):
         folder.rename(tmp_path / "gone")
     with pytest.raises(MissingFeaturesError, match=r"ge2e: the cache .* does not have the version"):
-        load_inputs(run, other, "toy")
+        Run.open(run).domain("toy", other)
 
 
 def test_a_baseline_has_no_models(toy_cache, tmp_path):
     request = Request("baseline", ["toy"], ["mfcc"], load_config(), repeats=1)
-    folder = train(request, toy_cache, tmp_path / "svm").folder
-    with pytest.raises(InputError, match="not the folder of a run with models"):
-        load_inputs(folder, toy_cache, "toy")
+    folder = train_request(request, toy_cache, tmp_path / "svm").folder
+    run = Run.open(folder)
+    assert run.config.spec() is None
+    with pytest.raises(InputError, match="a baseline, whose models are not kept"):
+        run.domain("toy", toy_cache)
+    with pytest.raises(InputError, match="a baseline, whose models are not kept"):
+        run.ensemble()

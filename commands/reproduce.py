@@ -1,0 +1,59 @@
+"""`ser reproduce`: the tables and figures of the paper."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..train.config import REPRODUCE_PRESET
+from .options import GivenPath, cache_option, json_option, open_cache, split_names
+from .printing import echo, echo_json
+from .training_options import common_request, training_options
+
+
+@click.command()
+@click.argument("what", type=click.Choice(["table3", "table4", "fig3", "fig4"]))
+@click.option("--corpus", multiple=True, help="A,B,C  [default: the paper's that are cached]")
+@training_options(REPRODUCE_PRESET)
+@click.option("--out", type=GivenPath(path_type=Path), help="Folder [default: reproduced/...].")
+@json_option
+@cache_option
+def reproduce(
+    what: str,
+    corpus: tuple[str, ...],
+    out: Path | None,
+    as_json: bool,
+    cache_folder: Path | None,
+    **options: Any,
+) -> None:
+    """Run the paper's experiments; write its tables and figures.
+
+    \b
+    table3  the methods for several corpora, single-domain models, the SVM
+    table4  single-domain models with and without the auxiliary loss
+    fig3    t-SNE of their test representations
+    fig4    every feature alone, beside the weights of the gates
+
+    Ended at any moment and given again, the command goes on with what is missing.
+    """
+    from ..progress import Progress
+    from ..reproduce.run import PLANS, reproduce
+
+    cache = open_cache(cache_folder)
+    common = replace(
+        common_request(cache, **options),
+        corpora=split_names("--corpus", corpus) if corpus else [],
+    )
+    command = shlex.join(["ser", *sys.argv[1:]]).encode(errors="replace").decode()
+    with Progress() as bar:
+        found = reproduce(PLANS[what], common, cache, out, command, bar)
+    if as_json:
+        echo_json(found.values)
+    else:
+        echo(found.markdown)
+        echo(f"{found.files[0].parent}: {', '.join(path.name for path in found.files)}")

@@ -1,0 +1,148 @@
+"""A trained run and its backbones: sound in, emotions out, nothing in between on the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import AudioError, InputError
+from .train.runs.run import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .extract import Backbone
+
+Sound = str | Path | tuple[NDArray[Any], int]
+"""A file, or samples (frames,) or (frames, channels) of full scale 1 with their rate in Hz."""
+
+
+class Recognizer:
+    """Tells the emotions of sounds, by the models of one repeat of a run.
+
+        recognizer = Recognizer("runs/emodb-single-strong-paper-20261125-120000")
+        recognizer(["a.wav", "b.flac"])
+
+    Every sound goes through the same decoding and the same backbones as a corpus in extraction, so
+    that its features are those that a cache would hold.
+
+    Args:
+        run: an opened run, or its folder.
+        corpus: which of the corpora that the run was trained for the sounds are like: its language
+            has a classifier and its emotions are told. Not needed where there is one.
+        repeat: whose models; those of all its folds and members are averaged.
+        backbones: backbones of one's own that the run was trained on; others are found by name.
+        device: for the models, as torch names it, or "auto".
+
+    Raises:
+        InputError: the run has no models, or none for the corpus.
+        MissingPackageError, MissingWeightsError: a backbone is not on this machine.
+    """
+
+    def __init__(
+        self,
+        run: Run | Path | str,
+        corpus: str | None = None,
+        *,
+        repeat: int = 0,
+        backbones: Sequence[Backbone] = (),
+        device: str = "auto",
+    ) -> None:
+        from .machine import torch_device
+
+        self.run = run if isinstance(run, Run) else Run.open(run)
+        self._spec = self.run.spec
+        self.corpus = self._one_of_the_corpora(corpus)
+        self.labels = self._spec.domain(self.corpus).labels
+        self._backbones = self._make_backbones(backbones, device)
+        self._device = torch_device(device)
+        self._ensemble = self.run.ensemble(repeat).to(self._device)
+
+    def __call__(self, sounds: Iterable[Sound]) -> pd.DataFrame:
+        """A row for every sound: its `emotion`, and `p_<label>` for every emotion.
+
+        The index names the files; sounds from memory are numbered.
+
+        Raises:
+            AudioError: a sound cannot be used; the message begins with its name.
+        """
+        import pandas as pd
+
+        sounds = list(sounds)
+        names = [str(s) if isinstance(s, str | Path) else n for n, s in enumerate(sounds)]
+        vectors = [self.probabilities(sound) for sound in sounds]
+        table = pd.DataFrame(
+            np.reshape(vectors, (len(sounds), len(self.labels))),
+            index=pd.Index(names, name="sound"),
+            columns=[f"p_{label}" for label in self.labels],
+        )
+        best = [self.labels[place] for place in table.to_numpy().argmax(axis=1)]
+        table.insert(0, "emotion", best)
+        return table
+
+    def probabilities(self, sound: Sound) -> NDArray[np.float32]:
+        """The probability of each of `labels` for one sound: (labels,)."""
+        import torch
+
+        from .train.data import Domain, Packed
+        from .train.evaluate import probabilities
+        from .train.functionals import as_encoded
+
+        features = {
+            name: Packed.of([rows], self.run.keys[name].backbone)
+            for name, rows in self.features(sound).items()
+        }
+        domain = Domain(
+            self.corpus,
+            self._spec.domain(self.corpus).language,
+            self.labels,
+            ids=("sound",),
+            speakers=("",),
+            features=features,
+        )
+        domain = as_encoded(domain, self.run.config.encoding).to(self._device)
+        found = probabilities(self._ensemble, domain, torch.zeros(1, dtype=torch.long))
+        return np.asarray(found[0].numpy(), dtype=np.float32)
+
+    def features(self, sound: Sound) -> dict[str, NDArray[Any]]:
+        """The features of one sound as a cache would hold them, by name: (frames, dim) or (dim,).
+
+        Raises:
+            AudioError: it cannot be used; the message begins with its name.
+        """
+        from .extract.memory import features_of
+
+        name = f"{sound}: " if isinstance(sound, str | Path) else ""
+        try:
+            return features_of(self._backbones, sound)
+        except AudioError as error:
+            raise AudioError(f"{name}{error}") from error
+
+    def _one_of_the_corpora(self, corpus: str | None) -> str:
+        names = [domain.corpus for domain in self._spec.domains]
+        if corpus is None and len(names) > 1:
+            raise InputError(
+                f"{self.run.folder}: was trained for {', '.join(names)}; say which one the sounds "
+                "are like: corpus="
+            )
+        return self._spec.domain(corpus or names[0]).corpus
+
+    def _make_backbones(self, own: Sequence[Backbone], device: str) -> Mapping[str, Backbone]:
+        """By the names of the features; each computes what the run was trained on."""
+        from .extract import make_backbone
+
+        given = {backbone.feature: backbone for backbone in own}
+        backbones = {}
+        for name, key in self.run.keys.items():
+            backbone = given.get(name) or make_backbone(name, device)
+            if backbone.key() != key:
+                raise InputError(
+                    f"{name}: {self.run.folder} was trained on {key.hash}, but here it would be "
+                    f"{backbone.key().hash}: other weights, parameters or code"
+                )
+            backbones[name] = backbone
+        return backbones

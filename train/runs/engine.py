@@ -1,0 +1,192 @@
+"""Trainings that are kept as they finish, and taken up again: nothing is done twice.
+
+An experiment is one job for each repeat and fold. What a job leaves waits in a hidden folder beside
+the run folder, under a name made of all that its numbers depend on, until the last of its
+experiment is done and the run folder is written.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...cache import Cache
+from ...files import PARTIAL
+from ...progress import Progress
+from .experiment import Experiment, digest
+from .jobs import Job, Outcome
+from .kept import load_outcome, save_outcome
+from .load import encode, load_domains
+from .pool import run_jobs
+from .record import predictions_of, write_json, write_run
+from .run import VERSIONS, Run
+from .software import numbers_version, other_software
+from .target import check_target, check_writable, holds_run, new_folder
+from .ticker import Ticker
+
+UNFINISHED = ".ser-unfinished"
+
+Say = Callable[[str], None]
+
+
+def run_experiments(
+    experiments: Mapping[Path, Experiment], cache: Cache, progress: Progress, share: bool = False
+) -> dict[Path, Run]:
+    """Run all experiments, side by side as `run_jobs` has it, over features that are loaded once.
+
+    What was finished before, by a call that ended at any moment, is taken over.
+
+    Args:
+        experiments: by their run folders, which the caller has claimed.
+        share: copy the same run from another folder beside its own, where there is one.
+
+    Raises as `train`.
+    """
+    work = [_Work(folder, experiment, progress.say) for folder, experiment in experiments.items()]
+    for unit in work:
+        check_target(unit.folder, unit.config, unit.experiment.request.overwrite)
+    for parent in {folder.parent for folder in experiments}:
+        check_writable(parent / "run")
+    for unit in work:
+        unit.take_up(share)
+    before = sum(len(unit.jobs) - len(unit.pending) for unit in work)
+    if before:
+        progress.say(
+            f"{before} of {sum(len(unit.jobs) for unit in work)} runs were finished before"
+        )
+    waiting = [(unit, job) for unit in work for job in unit.pending]
+    if waiting:
+        _run(waiting, cache, progress)
+    return {unit.folder: Run.open(unit.folder) for unit in work}
+
+
+def _run(waiting: list[tuple[_Work, Job]], cache: Cache, progress: Progress) -> None:
+    """Do all jobs, the longest first, so that none is left alone at the end."""
+    waiting.sort(key=lambda pair: pair[1].size, reverse=True)
+    experiments = [unit.experiment for unit, _ in waiting]
+    loaded = load_domains(cache, experiments, progress)
+    ticker = Ticker(progress, [job for _, job in waiting])
+    for encoding in dict.fromkeys(experiment.encoding for experiment in experiments):
+        group = [(unit, job) for unit, job in waiting if unit.experiment.encoding == encoding]
+        unit_of = {id(job): unit for unit, job in group}
+        alike = list({id(unit): unit.experiment for unit, _ in group}.values())
+        jobs, workers = [job for _, job in group], alike[0].request.workers
+        domains = encode(loaded, alike)
+        for job, outcome in run_jobs(domains, jobs, workers, alike[0].device, ticker.epoch_done):
+            unit_of[id(job)].keep(job, outcome)
+            ticker.job_done(job, outcome)
+
+
+@dataclass
+class _Work:
+    """An experiment on the way to its run folder.
+
+    Attributes:
+        pending: its jobs that are not finished.
+    """
+
+    folder: Path
+    experiment: Experiment
+    say: Say
+    pending: list[Job] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.config = self.experiment.record()
+        self.jobs = self.experiment.jobs()
+        # Named after all that its numbers depend on: where a finished job waits for the others.
+        self.files = {
+            job.place: self.folder.parent
+            / UNFINISHED
+            / f"{digest([self.experiment.about(job), numbers_version()])}.safetensors"
+            for job in self.jobs
+        }
+
+    def take_up(self, share: bool) -> None:
+        """Find what was finished, and write the run folder if that was all."""
+        if share:
+            self._copy()
+        if holds_run(self.folder, self.config):
+            if other := other_software(Run.open(self.folder).about):
+                self.say(
+                    f"note: {self.folder} was trained with {', '.join(other)}, unlike what is "
+                    "here; remove it to train it anew"
+                )
+            self._clear()
+            return
+        labels = {corpus: manifest.labels for corpus, manifest in self.experiment.manifests.items()}
+        damaged = 0
+        for job in self.jobs:
+            outcome = load_outcome(self.files[job.place], job, labels)
+            if outcome is None:
+                damaged += os.path.lexists(self.files[job.place])
+                self.pending.append(job)
+            else:
+                self.outcomes.append(outcome)
+        if damaged:
+            self.say(
+                f"note: {damaged} finished runs in {self.folder.parent / UNFINISHED} are damaged "
+                "and are done again"
+            )
+        if not self.pending:
+            self._finish()
+
+    def keep(self, job: Job, outcome: Outcome) -> None:
+        """Keep what a job left; with the last, write the run folder."""
+        self.pending.remove(job)
+        self.outcomes.append(outcome)
+        save_outcome(self.files[job.place], outcome)
+        if not self.pending:
+            self._finish()
+
+    def _finish(self) -> None:
+        experiment = self.experiment
+        outcomes = sorted(self.outcomes, key=lambda outcome: (outcome.seed, outcome.fold))
+        self.outcomes.clear()
+        predictions = predictions_of(outcomes, experiment.manifests)
+        seconds = {"jobs": [round(outcome.seconds, 3) for outcome in outcomes]}
+        metrics = experiment.metrics(predictions, seconds)
+
+        def still_right() -> None:
+            check_target(self.folder, self.config, experiment.request.overwrite)
+
+        with new_folder(self.folder, self.say, still_right) as folder:
+            write_run(
+                folder,
+                self.config,
+                metrics,
+                predictions,
+                outcomes,
+                experiment.manifests,
+                experiment.splits,
+            )
+        self._clear()
+
+    def _copy(self) -> None:
+        """Copy the run of the same experiment from another folder, as of another table; one that
+        cannot be copied is trained anew."""
+        if holds_run(self.folder, self.config):
+            return
+        for other in sorted(self.folder.parent.glob("[!.]*")):
+            if holds_run(other, self.config):
+                run = Run.open(other)
+                with suppress(OSError, ValueError), new_folder(self.folder, self.say) as copy:
+                    for file in run.sums:
+                        with run.file(file) as source, (copy / file).open("wb") as target:
+                            shutil.copyfileobj(source, target)
+                    write_json(copy / VERSIONS, dict(run.about))
+                return
+
+    def _clear(self) -> None:
+        """Remove what was kept of the jobs, and what a killed command left of it half written."""
+        unfinished = self.folder.parent / UNFINISHED
+        for file in self.files.values():
+            for path in (file, *unfinished.glob(f"{PARTIAL}*-{file.name}")):
+                with suppress(IsADirectoryError, PermissionError):
+                    path.unlink(missing_ok=True)
+        with suppress(OSError):  # not empty, or gone
+            unfinished.rmdir()
