@@ -20,6 +20,22 @@ def packed(sequence=True):
     return Packed(frames, offsets, sequence)
 
 
+def test_features_can_be_made_of_arrays():
+    arrays = [
+        packed().frames[:2].numpy(),
+        packed().frames[2:3].numpy(),
+        packed().frames[3:].numpy(),
+    ]
+    made = Packed.of(arrays, "mfcc")
+    assert torch.equal(made.frames, packed().frames)
+    assert torch.equal(made.offsets, packed().offsets)
+    assert (made.sequence, made.backbone, made.dim) == (True, "mfcc", 2)
+    vectors = Packed.of([row.numpy() for row in packed().frames])
+    assert torch.equal(vectors.frames, packed().frames)
+    assert torch.equal(vectors.offsets, torch.arange(7))
+    assert not vectors.sequence
+
+
 def test_gather_pads_with_zeros():
     values, lengths = packed().gather(torch.tensor([2, 1]), longest=4)
     assert lengths.tolist() == [3, 1]

@@ -1,18 +1,19 @@
 import contextlib
 import dataclasses
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from ser.errors import SerError
+from ser.errors import InputError, SerError
 from ser.manifests import make_splits
 from ser.train import loop
 from ser.train.augment import augment, mix
 from ser.train.config import load_config
-from ser.train.data import load_domain, ordered_batches, statistics
-from ser.train.encoding import POOLED
+from ser.train.data import Domain, Packed, load_domain, ordered_batches, statistics
+from ser.train.encoding import POOLED, Encoding
 from ser.train.evaluate import probabilities
 from ser.train.functionals import as_encoded
 from ser.train.loop import (
@@ -26,6 +27,7 @@ from ser.train.loop import (
 )
 from ser.train.methods import METHODS
 from ser.train.model import build, make_spec
+from ser.train.network.ensemble import Ensemble
 from ser.train.network.losses import AuxiliaryLoss
 from ser.train.network.towers import make_tower, shape_of
 from ser.train.svm import fit_predict
@@ -282,3 +284,40 @@ def test_half_precision_learns_nearly_the_same(domain, parts):
     assert found.losses != full.losses
     assert found.losses == pytest.approx(full.losses, rel=0.1)
     assert {value.dtype for value in found.model.state_dict().values()} == {torch.float32}
+
+
+@pytest.mark.parametrize("preset", ["paper", "strong"])
+def test_utterances_without_emotions_can_be_recognised(domain, parts, preset):
+    domain = as_encoded(domain, Encoding.of_network(load_config(preset).model.encoder, False))
+    model = fit_one(domain, *parts[:2], load_config(preset, QUICK), seed=0).model
+    features = {
+        name: Packed.of(
+            [
+                packed.frames[start:end].numpy() if packed.sequence else packed.frames[row].numpy()
+                for row, (start, end) in enumerate(pairwise(packed.offsets.tolist()))
+            ],
+            packed.backbone,
+        )
+        for name, packed in domain.features.items()
+    }
+    unknown = Domain("toy", "de", domain.labels, domain.ids, domain.speakers, features)
+    found = probabilities(model, unknown, parts[2])
+    assert torch.equal(found, probabilities(model, domain, parts[2]))
+    with pytest.raises(InputError, match="toy: the emotions of its utterances are not known"):
+        fit_one(unknown, *parts[:2], load_config(preset, QUICK), seed=0)
+
+
+def test_an_ensemble_is_the_mean_of_its_members(domain, parts):
+    config = load_config("strong", QUICK)
+    models = [fit_one(domain, *parts[:2], config, seed=seed).model for seed in range(3)]
+    mean = torch.zeros(len(parts[2]), 3)
+    for model in models:
+        mean += probabilities(model, domain, parts[2]) / 3
+    assert torch.equal(probabilities(Ensemble(models), domain, parts[2]), mean)
+
+
+def test_training_leaves_torch_s_generator_as_it_was(domain, parts):
+    torch.manual_seed(9)
+    before = torch.get_rng_state()
+    fit_one(domain, *parts[:2], load_config("paper", QUICK), seed=0)
+    assert torch.equal(torch.get_rng_state(), before)

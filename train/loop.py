@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from ..errors import SerError
@@ -16,10 +16,9 @@ from .augment import augment, mix
 from .config import Config
 from .data import Domain, send, shuffled_batches, statistics
 from .evaluate import evaluation_batches, validation_ua
-from .methods import Method
+from .methods import METHODS, Method
 from .model import build
 from .network.encoders import Standardise
-from .network.losses import AuxiliaryLoss
 from .network.recogniser import Recogniser
 from .network.spec import ModelSpec
 from .network.towers import shape_of
@@ -123,6 +122,7 @@ class Training:
         self.device = splits[0].domain.device
         torch.manual_seed(seed)
         self.order = torch.Generator().manual_seed(seed)
+        method = method or METHODS.find(spec.method)
         model = build(spec, method)
         if model.speaker is not None:
             from ..ge2e.encoder import published
@@ -130,7 +130,7 @@ class Training:
             model.speaker = published(weights_file())
         fit_inputs(model, [(split.domain, split.train) for split in splits])
         self.model = model.to(self.device)
-        self.auxiliary = AuxiliaryLoss(config.auxiliary).to(self.device)
+        self.auxiliary = method.make_auxiliary(config.auxiliary).to(self.device)
         batch_size = config.train.batch_size
         steps = sum(math.ceil(len(split.train) / batch_size) for split in splits)
         self.optimiser = make_optimiser(model, self.auxiliary, config, steps * config.train.epochs)
@@ -185,9 +185,7 @@ def precision(device: torch.device, name: str) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=name == "bfloat16")
 
 
-def make_optimiser(
-    model: Recogniser, auxiliary: AuxiliaryLoss, config: Config, steps: int
-) -> AdamW:
+def make_optimiser(model: Recogniser, auxiliary: nn.Module, config: Config, steps: int) -> AdamW:
     """AdamW over all that is trained.
 
     Args:
@@ -222,7 +220,7 @@ def mixed_batches(
 
 def training_loss(
     model: Recogniser,
-    auxiliary: AuxiliaryLoss,
+    auxiliary: nn.Module,
     domain: Domain,
     rows: Tensor,
     targets: Tensor,

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..registry import Registry
 from .config import Config
 from .network.spec import GE2E_MEL
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from .network.fusion import Fusion
+    from .network.settings import AuxiliarySettings
+    from .network.spec import ModelSpec
+
+_NETWORK = f"{__package__}.network"
 
 
 @dataclass(frozen=True)
@@ -21,18 +27,21 @@ class Method:
 
     Attributes:
         name: as it is typed, and as run folders have it.
-        fusion: the class that fuses the features in its network, or where that is, as
+        fusion: the class that fuses the features in its network, or where that is, as text
             `module:Class`; None: it is no network, but the SVM.
         several: one model for several corpora, not a model each.
         shared_tower: one tower over the union of labels, instead of one per language.
         gated: its fusion looks at the feature `gate.selector`, and chooses between at least two.
+        auxiliary: the class of the loss beside the cross-entropy, or where that is; its `forward`
+            takes what `AuxiliaryLoss` takes, and `train.alpha` is its weight.
     """
 
     name: str
-    fusion: type[Fusion] | str | None
+    fusion: Callable[[ModelSpec], Fusion] | str | None
     several: bool = False
     shared_tower: bool = False
     gated: bool = False
+    auxiliary: Callable[[AuxiliarySettings], nn.Module] | str = f"{_NETWORK}.losses:AuxiliaryLoss"
 
     @property
     def setting(self) -> str:
@@ -46,17 +55,26 @@ class Method:
         """Whether a network is trained."""
         return self.fusion is not None
 
-    def fusion_class(self) -> type[Fusion]:
-        """The class of its fusion; imports torch."""
-        assert self.fusion is not None
-        if isinstance(self.fusion, type):
-            return self.fusion
-        module, _, name = self.fusion.partition(":")
-        found: type[Fusion] = getattr(import_module(module), name)
-        return found
+    def make_fusion(self, spec: ModelSpec) -> Fusion:
+        """A new one, of a method that is a network."""
+        fusion: Fusion = _imported(self.fusion)(spec)
+        return fusion
+
+    def make_auxiliary(self, settings: AuxiliarySettings) -> nn.Module:
+        """A new one."""
+        loss: nn.Module = _imported(self.auxiliary)(settings)
+        return loss
 
 
-_FUSION = f"{__package__}.network.fusion"
+def _imported(item: Any) -> Any:
+    """What stands at `module:name`, where it is named by such text; it may need torch."""
+    if not isinstance(item, str):
+        return item
+    module, _, name = item.partition(":")
+    return getattr(import_module(module), name)
+
+
+_FUSION = f"{_NETWORK}.fusion"
 
 METHODS = Registry(
     "method",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..manifests.vocabulary import ordered
@@ -12,25 +12,16 @@ from .methods import METHODS, Method
 from .network.spec import SHARED, DomainShape, FeatureShape, ModelSpec, module_name
 
 if TYPE_CHECKING:
+    from ..manifests import Manifest
+    from .data import Domain
     from .network.recogniser import Recogniser
-
-
-class Corpus(Protocol):
-    """What a model must know of a corpus: a manifest has it, and a `Domain`."""
-
-    @property
-    def corpus(self) -> str: ...
-    @property
-    def language(self) -> str: ...
-    @property
-    def labels(self) -> tuple[str, ...]: ...
 
 
 def make_spec(
     method: Method,
     features: Sequence[str],
     shapes: Mapping[str, FeatureShape],
-    corpora: Sequence[Corpus],
+    corpora: Sequence[Manifest | Domain],
     config: Config,
 ) -> ModelSpec:
     """What a model of a method is made of. Imports no torch.
@@ -75,7 +66,7 @@ def build(spec: ModelSpec, method: Method | None = None) -> Recogniser:
     if not method.network or method.gated != (spec.selector is not None):
         raise InputError(f"the method {method.name} does not go with its features and selector")
     if not spec.finetune_ge2e:
-        return Recogniser(spec, method.fusion_class())
+        return Recogniser(spec, method.make_fusion)
     from ..ge2e.encoder import SpeakerEncoder
 
-    return Recogniser(spec, method.fusion_class(), SpeakerEncoder)
+    return Recogniser(spec, method.make_fusion, SpeakerEncoder)
