@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..train.metrics import deviation_over_repeats, deviation_over_units, half_width
+from ..train.metrics import error_over_repeats, error_over_units, half_width
 from ..train.runs.results import LEAST_WIDTH
 
 DRAWS = 20_000
@@ -84,13 +84,13 @@ def compare(
     by_unit = pd.Series(share / repeats).groupby([both["corpus"].to_numpy(), names]).sum()
     p_units = flip_test(np.asarray(by_unit, dtype=np.float64))
     by_repeat = pd.Series(share).groupby(both["repeat"].to_numpy()).sum().tolist()
-    deviation = deviation_over_repeats(by_repeat, test_to_train) if repeats > 1 else 0.0
-    if units or deviation < 1e-12:
+    error = error_over_repeats(by_repeat, test_to_train) if repeats > 1 else 0.0
+    if units or error < 1e-12:
         half = _half_width(both.assign(gain=right - wrong, unit=names))
         p_repeats = None
     else:
-        half = half_width(deviation, repeats - 1)
-        p_repeats = _two_sided(difference / deviation, repeats - 1)
+        half = half_width(error, repeats - 1)
+        p_repeats = _two_sided(difference / error, repeats - 1)
     interval = (difference - half, difference + half) if half >= LEAST_WIDTH else None
     return Comparison(difference, interval, p_units, p_repeats, len(by_unit))
 
@@ -105,8 +105,8 @@ def _half_width(table: pd.DataFrame) -> float:
     halves = []
     for _, corpus in table.groupby("corpus"):
         units = corpus["unit"].tolist()
-        deviation = deviation_over_units(units, _mean_gain(corpus))
-        halves.append(half_width(deviation, len(set(units)) - 1))
+        error = error_over_units(units, _mean_gain(corpus))
+        halves.append(half_width(error, len(set(units)) - 1))
     return float(np.sqrt(np.square(halves).sum())) / len(halves)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
@@ -26,8 +28,8 @@ MOST_BYTES = 1 << 20
 MOST_BASES = 8
 """Presets that are based on one another."""
 
-Values = dict[str, dict[str, Any]]
-"""Settings as plain values: section -> name -> value."""
+Values = dict[str, Any]
+"""All settings, by `section.name`."""
 
 
 class TrainSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,9 +76,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         if not self.preset.isprintable():
             raise ValueError("the name of its preset is not valid text")
         for change in self.changes:
-            section, _, name = change.partition("=")[0].partition(".")
-            value = getattr(getattr(self, section, None), name, None)
-            if change != _written(section, name, value):
+            name = change.partition("=")[0]
+            if change != _written(name, self._values().get(name)):
                 raise ValueError(f"{change!r} is among the changes, but not a setting")
 
     @property
@@ -90,26 +91,22 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         Raises:
             InputError: there is no such setting (with near misses), or not with that value.
         """
-        values, usual = self._values(), self._values()
+        usual = self._values()
+        values = dict(usual)
         for override in overrides:
             name, equals, text = (part.strip() for part in override.partition("="))
             if not equals:
                 raise InputError(
                     f"--set {override}: expected section.name=value, e.g. train.lr=5e-4"
                 )
-            _assign(values, name, _parse(name, text), f"--set {override}")
+            values[name] = _checked(name, _parse(name, text), f"--set {override}")
         before = {change.partition("=")[0] for change in self.changes}
-        changes = [
-            _written(section, name, value)
-            for section, settings in values.items()
-            for name, value in settings.items()
-            if value != usual[section][name] or f"{section}.{name}" in before
-        ]
-        return Config.from_dict({"preset": self.preset, "changes": changes, **values})
+        names = [name for name in values if values[name] != usual[name] or name in before]
+        return _config(self.preset, [_written(name, values[name]) for name in names], values)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a JSON file: the preset, the changes, and all settings by section."""
-        return {"preset": self.preset, "changes": list(self.changes), **self._values()}
+        return dict(msgspec.to_builtins(self))
 
     @classmethod
     def from_dict(cls, values: Any, source: str = "config") -> Config:
@@ -125,7 +122,15 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
             raise InputError(f"{source}: {error}") from error
 
     def _values(self) -> Values:
-        return {name: msgspec.structs.asdict(getattr(self, name)) for name in _sections()}
+        return {name: attrgetter(name)(self) for name in _types()}
+
+
+def _config(preset: str, changes: Sequence[str], values: Values) -> Config:
+    nested: dict[str, Any] = {"preset": preset, "changes": changes}
+    for name, value in values.items():
+        section, _, setting = name.partition(".")
+        nested.setdefault(section, {})[setting] = value
+    return Config.from_dict(nested)
 
 
 def presets() -> list[str]:
@@ -145,10 +150,10 @@ def load_config(preset: str = "paper", overrides: Sequence[str] = ()) -> Config:
     if not preset.isprintable():  # nor could it be recorded
         raise InputError(f"--preset {preset!r}: its name is not valid text")
     values = _read_preset(preset, Path())
-    missing = [name for name in _settings() if not _has(values, name)]
+    missing = [name for name in _types() if name not in values]
     if missing:
         raise InputError(f"preset {preset}: these settings are missing: {', '.join(missing)}")
-    return Config.from_dict({"preset": preset, "changes": [], **values}).changed(*overrides)
+    return _config(preset, (), values).changed(*overrides)
 
 
 def _read_preset(preset: str, folder: Path, depth: int = 0) -> Values:
@@ -170,78 +175,58 @@ def _read_preset(preset: str, folder: Path, depth: int = 0) -> Values:
     for section, settings in content.items():
         if not isinstance(settings, dict):
             raise InputError(f"{path}: {section}: expected a [section] of settings")
-        for name, value in settings.items():
-            _assign(values, f"{section}.{name}", value, str(path))
+        for setting, value in settings.items():
+            name = f"{section}.{setting}"
+            values[name] = _checked(name, value, str(path))
     return values
 
 
 @cache
-def _sections() -> dict[str, dict[str, Any]]:
-    """Section -> name -> type of every setting, its bounds with it."""
-    hints = get_type_hints(Config)
+def _types() -> dict[str, Any]:
+    """The types of all settings, by `section.name`; those of numbers have their bounds."""
     return {
-        section: get_type_hints(kind, include_extras=True)
-        for section, kind in hints.items()
-        if isinstance(kind, type) and issubclass(kind, Struct)
+        f"{section}.{name}": kind
+        for section, settings in get_type_hints(Config).items()
+        if isinstance(settings, type) and issubclass(settings, Struct)
+        for name, kind in get_type_hints(settings, include_extras=True).items()
     }
 
 
-@cache
-def _settings() -> dict[str, Any]:
-    """The types of all settings, by `section.name`."""
-    return {f"{s}.{name}": kind for s, kinds in _sections().items() for name, kind in kinds.items()}
-
-
-def _has(values: Values, name: str) -> bool:
-    section, _, setting = name.partition(".")
-    return setting in values.get(section, {})
-
-
-def _assign(values: Values, name: str, value: Any, source: str) -> None:
-    """Set one setting; raises InputError unless there is such a one and it can be that."""
-    known = _settings()
+def _checked(name: str, value: Any, source: str) -> Any:
+    """The value of a setting; raises InputError unless there is such a one and it can be that."""
+    known = _types()
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
         raise InputError(f"{source}: there is no setting {name!r}; {hint}")
-    section, _, setting = name.partition(".")
     try:
-        values.setdefault(section, {})[setting] = msgspec.convert(value, known[name])
+        return msgspec.convert(value, known[name])
     except msgspec.ValidationError:
-        expected = _expected(known[name], value)
+        expected = _expected(known[name])
         raise InputError(f"{source}: {name} is {value!r}, expected {expected}") from None
 
 
-def _expected(kind: Any, value: Any) -> str:
-    """What a setting can be: its words; its type, and where the value has that, its range."""
-    words, plain = get_args(kind), _plain(kind)
-    if plain is str and words:
-        return " or ".join(words)
-    numbers = (int, float) if plain is float else (plain,)
-    if plain in (int, float) and isinstance(value, numbers) and not isinstance(value, bool):
-        bounds = kind.__metadata__[0]
-        return f"{bounds.ge} to {bounds.le}"
-    return plain.__name__
-
-
-def _plain(kind: Any) -> type:
-    """The Python type of a setting's values."""
-    if hasattr(kind, "__metadata__"):
-        return kind.__origin__  # type: ignore[no-any-return]
-    return str if get_args(kind) else kind
+def _expected(kind: Any) -> str:
+    """What a setting can be, for a message."""
+    if get_origin(kind) is Literal:
+        return " or ".join(get_args(kind))
+    if get_origin(kind) is Annotated:
+        number, bounds = get_args(kind)
+        return f"{number.__name__}, {bounds.ge} to {bounds.le}"
+    return str(kind.__name__)
 
 
 def _parse(name: str, text: str) -> Any:
     """The value that a user typed; what is no such value stays text, and is refused then."""
-    plain = _plain(_settings().get(name, str))
-    if plain is bool:
+    kind = _types().get(name)
+    if kind is bool:
         return {"true": True, "false": False}.get(text.lower(), text)
-    try:
-        return plain(text)
-    except ValueError:
-        return text
+    if get_origin(kind) is Annotated:
+        with suppress(ValueError):
+            return get_args(kind)[0](text)
+    return text
 
 
-def _written(section: str, name: str, value: Any) -> str:
+def _written(name: str, value: Any) -> str:
     """A setting as it can be typed."""
-    return f"{section}.{name}={str(value).lower() if isinstance(value, bool) else value}"
+    return f"{name}={str(value).lower() if isinstance(value, bool) else value}"

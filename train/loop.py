@@ -71,8 +71,7 @@ def fit(
     """
     gpus = [split.domain.device for split in splits[:1] if split.domain.device.type == "cuda"]
     with torch.random.fork_rng(gpus):
-        training = Training(splits, spec, config, seed, method)
-        return _fit(training, epoch_done)
+        return _fit(Training(splits, spec, config, seed, method), epoch_done)
 
 
 def _fit(training: Training, epoch_done: Callable[[], None]) -> Fitted:

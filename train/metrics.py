@@ -34,8 +34,8 @@ def weighted_accuracy(confusion: IntArray) -> float:
     return float(confusion.trace() / confusion.sum())
 
 
-def deviation_over_repeats(values: Sequence[float], test_to_train: float) -> float:
-    """Deviation of the mean of repeated random splits, by Nadeau and Bengio (2003).
+def error_over_repeats(values: Sequence[float], test_to_train: float) -> float:
+    """Standard error of the mean of repeated random splits, by Nadeau and Bengio (2003).
 
     Its square is s^2 (1/n + test/train): repeats share most of their training utterances, so
     s^2 / n alone would be too small.
@@ -47,10 +47,8 @@ def deviation_over_repeats(values: Sequence[float], test_to_train: float) -> flo
     return float(np.std(values, ddof=1) * np.sqrt(1 / len(values) + test_to_train))
 
 
-def deviation_over_units(
-    units: Sequence[str], value: Callable[[NDArray[np.bool_]], float]
-) -> float:
-    """Deviation of a value of many utterances: the jackknife over units, such as speakers.
+def error_over_units(units: Sequence[str], value: Callable[[NDArray[np.bool_]], float]) -> float:
+    """Standard error of a value of many utterances: the jackknife over units, such as speakers.
 
     Args:
         units: of every utterance (n,); those of one unit stand or fall together.
@@ -61,11 +59,11 @@ def deviation_over_units(
     return float(np.sqrt((len(without) - 1) * without.var()))
 
 
-def half_width(deviation: float, freedom: int) -> float:
+def half_width(error: float, freedom: int) -> float:
     """Of the 95 % interval by Student's t of so many degrees of freedom."""
     from scipy.special import stdtrit
 
-    return float(stdtrit(max(freedom, 1), 0.975)) * deviation
+    return float(stdtrit(max(freedom, 1), 0.975)) * error
 
 
 def rate_interval(rate: float, half: float) -> tuple[float, float]:
@@ -74,21 +72,21 @@ def rate_interval(rate: float, half: float) -> tuple[float, float]:
 
 
 def interval_over_repeats(values: Sequence[float], test_to_train: float) -> tuple[float, float]:
-    """95 % interval of the mean rate of repeated random splits: see `deviation_over_repeats`."""
-    half = half_width(deviation_over_repeats(values, test_to_train), len(values) - 1)
+    """95 % interval of the mean rate of repeated random splits: see `error_over_repeats`."""
+    half = half_width(error_over_repeats(values, test_to_train), len(values) - 1)
     return rate_interval(float(np.mean(values)), half)
 
 
 def interval_over_speakers(
     speakers: Sequence[str], rate: Callable[[NDArray[np.bool_]], float]
 ) -> tuple[float, float]:
-    """95 % interval of a rate over all utterances: see `deviation_over_units`.
+    """95 % interval of a rate over all utterances: see `error_over_units`.
 
     Args:
         speakers: of every utterance (n,), at least two different ones.
         rate: the rate of the utterances that a mask (n,) chooses.
     """
-    half = half_width(deviation_over_units(speakers, rate), len(set(speakers)) - 1)
+    half = half_width(error_over_units(speakers, rate), len(set(speakers)) - 1)
     return rate_interval(rate(np.ones(len(speakers), dtype=bool)), half)
 
 
