@@ -14,8 +14,10 @@ import click
 
 from . import __version__
 from .commands.cache import cache_group
-from .commands.corpora import corpora, extract, manifest
+from .commands.corpora import corpora
 from .commands.demo import demo
+from .commands.extract import extract
+from .commands.manifest import manifest
 from .commands.printing import complain
 from .commands.reproduce import reproduce
 from .commands.train import train

@@ -1,17 +1,16 @@
 """Which utterances exist: corpora, labels, splits. Needs pandas; decoding audio needs soundfile."""
 
 from .audio import Audio, read_audio
-from .bad_files import BadFileMemory
-from .build import BadFile, Build, build_manifest
-from .corpora import CORPORA, Corpus, find_root, root_variable
-from .entries import Entry, Scan
+from .build import Build, build_manifest
+from .corpora import CORPORA, Corpus, Entry, Scan, scan_names
 from .findings import confounded_speakers, two_genders
 from .fingerprint import FINGERPRINT
 from .leaks import check_leaks, check_leaks_between, namesakes, shared_speakers
 from .manifest import COLUMNS, Manifest
+from .memory import BadFile, BadFileMemory, ProbeCache
 from .names import check_corpus_name, id_from_form, id_from_path, is_corpus_name, is_utterance_id
 from .paths import audio_path, stored_path
-from .probes import ProbeCache
+from .roots import corpus_root, find_root, root_variable
 from .split_files import read_splits, write_splits
 from .splits import PROTOCOLS, Split, make_splits
 from .vocabulary import EMOTIONS
@@ -38,6 +37,7 @@ __all__ = [
     "check_leaks",
     "check_leaks_between",
     "confounded_speakers",
+    "corpus_root",
     "find_root",
     "id_from_form",
     "id_from_path",
@@ -48,6 +48,7 @@ __all__ = [
     "read_audio",
     "read_splits",
     "root_variable",
+    "scan_names",
     "shared_speakers",
     "stored_path",
     "two_genders",

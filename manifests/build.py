@@ -6,31 +6,22 @@ import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from ..errors import AudioError, InputError
+from ..errors import AudioError, InputError, SerError
 from .audio import blamed_on_the_file, read_audio
-from .corpora import CORPORA, find_root, root_variable
+from .corpora import CORPORA, Corpus, Entry, Scan
 from .csv_corpus import scan_csv
-from .entries import Entry, Scan
 from .findings import confounded_speakers, same_audio, two_genders, wrong_counts
 from .fingerprint import FINGERPRINT, fingerprint
 from .manifest import COLUMNS, Manifest
-from .names import check_corpus_name, check_language, did_you_mean, listing
+from .memory import BadFile, Probe, ProbeCache, stamp
+from .names import check_corpus_name, check_language, did_you_mean, language_tag, listing
 from .paths import audio_path, describe
-from .probes import Probe, ProbeCache, Stamp, stamp
-from .text import plain
+from .roots import corpus_root
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class BadFile:
-    """An utterance whose audio cannot be used, and why."""
-
-    id: str
-    path: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -43,7 +34,7 @@ class Build:
 
 
 def build_manifest(
-    corpus: str,
+    corpus: str | Corpus,
     root: Path | None,
     *,
     csv: Path | None = None,
@@ -53,10 +44,10 @@ def build_manifest(
     known: ProbeCache | None = None,
     progress: Progress | None = None,
 ) -> Build:
-    """Build the manifest of a known corpus, or of one's own from a CSV.
+    """Build the manifest of a corpus that has a scanner, or of one's own from a CSV.
 
     Args:
-        corpus: a name of `CORPORA`, or with `csv` any other name.
+        corpus: a name of `CORPORA`, a corpus of one's own, or with `csv` any other name.
         root: the folder that the paths are relative to; None: what `SER_<CORPUS>_ROOT` names, or
             the CSV's folder.
         csv: the CSV of a corpus of one's own; see `scan_csv`.
@@ -69,88 +60,78 @@ def build_manifest(
     Raises:
         InputError: unknown corpus or option, wrong root, or not one usable file.
     """
-    options = dict(options or {})
-    language = plain(language).lower().replace("_", "-") if language else None
+    language = language_tag(language) if language else None
     if language:
         check_language(language)
-    check_corpus_name(corpus)
-    folder = _root(corpus, root, csv)
-    scan = _scan(corpus, folder, csv, language, options)
+    source = _source(corpus, csv, language)
+    folder = corpus_root(source.name, root, csv)
+    scan = _scan(source, folder, options or {})
     probes, bad = _probe(folder, scan.entries, workers, known, progress)
     good = [entry for entry in scan.entries if entry.id in probes]
     if not good:
         reasons = listing((f"{file.path}: {file.reason}" for file in bad), 3)
-        raise InputError(f"{corpus}: none of {len(bad)} files in {folder} can be used: {reasons}")
-    manifest = _manifest(corpus, scan.language, good, probes)
-    warnings = [
-        *scan.notes,
-        *manifest.notes,
-        *same_audio(manifest),
-        *two_genders(manifest),
-    ]
-    if csv is not None:
+        raise InputError(
+            f"{source.name}: none of {len(bad)} files in {folder} can be used: {reasons}"
+        )
+    manifest = _manifest(source.name, scan.language or source.language, good, probes)
+    warnings = [*scan.notes, *manifest.notes, *same_audio(manifest), *two_genders(manifest)]
+    if source.counts:
+        warnings += wrong_counts(manifest, source.expected(options or {}))
+    else:
         warnings += confounded_speakers(manifest)
-    else:  # what a whole copy has is known
-        warnings += wrong_counts(manifest, CORPORA[corpus].expected(options))
     return Build(manifest, bad, warnings)
 
 
-def _root(corpus: str, root: Path | None, csv: Path | None) -> Path:
-    if csv is None and corpus not in CORPORA:
-        raise InputError(
-            f"unknown corpus {corpus!r}{did_you_mean(corpus, CORPORA)}; known are "
-            f"{', '.join(CORPORA)}; a corpus of your own needs --csv FILE"
-        )
-    if csv is not None and corpus in CORPORA:
-        raise InputError(
-            f"{corpus!r} has a scanner of its own; give the corpus of {csv} another name"
-        )
-    root = root or find_root(corpus) or (csv.parent if csv else None)
-    if root is None:
-        raise InputError(f"where is {corpus}? Give --root DIR, or set {root_variable(corpus)}")
-    if not root.is_dir():
-        raise InputError(
-            f"{root} is a file; the root of {corpus} is a folder"
-            if root.exists()
-            else f"no such folder: {root}; expected the root of {corpus}"
-        )
-    return root
+def _source(corpus: str | Corpus, csv: Path | None, language: str | None) -> Corpus:
+    """The corpus that is meant: one's own as given, that of a CSV, or one that is known by name."""
+    name = corpus if isinstance(corpus, str) else corpus.name
+    check_corpus_name(name)
+    if csv is not None:
+        if not isinstance(corpus, str) or name in CORPORA:
+            raise InputError(
+                f"{name!r} has a scanner of its own; give the corpus of {csv} another name"
+            )
+        scan = partial(scan_csv, csv, language)
+        return Corpus(name, language or "", scan, options={"emotions": ()})
+    if isinstance(corpus, str):
+        try:
+            corpus = CORPORA.find(name)
+        except InputError as unknown:
+            raise InputError(f"{unknown}; a corpus of your own needs --csv FILE") from None
+        if not isinstance(corpus, Corpus) or corpus.name != name:
+            raise SerError(f"the entry point {name!r} of ser.corpora is no Corpus of that name")
+    if language not in (None, corpus.language):
+        raise InputError(f"the language of {name} is {corpus.language!r}, not {language!r}")
+    return corpus
 
 
-def _scan(
-    corpus: str, root: Path, csv: Path | None, language: str | None, options: Mapping[str, str]
-) -> Scan:
-    allowed: Mapping[str, tuple[str, ...]] = (
-        {"emotions": ()} if csv is not None else CORPORA[corpus].options
-    )
+def _scan(corpus: Corpus, root: Path, options: Mapping[str, str]) -> Scan:
+    """Check the options, and find the utterances; no two have one id."""
+    allowed = corpus.options
     for name, value in options.items():
         if name not in allowed:
             raise InputError(
-                f"{corpus} has no option {name!r}{did_you_mean(name, allowed)}; "
+                f"{corpus.name} has no option {name!r}{did_you_mean(name, allowed)}; "
                 f"its options: {', '.join(allowed) or 'none'}"
             )
         if allowed[name] and value not in allowed[name]:
             raise InputError(f"{name}={value}: choose one of {', '.join(allowed[name])}")
-    if csv is not None:
-        return scan_csv(csv, root, language, options)
-    known = CORPORA[corpus]
-    if language not in (None, known.language):
-        raise InputError(f"the language of {corpus} is {known.language!r}, not {language!r}")
-    scan = known.scan(root, options)
+    scan = corpus.scan(root, options)
     if not scan.entries:
         raise InputError(
-            f"found no {known.title} in {root}: expected there {known.layout} "
-            f"(or .flac, .aiff); saw {describe(root)}. Where to get it: {known.url}"
+            f"found no {corpus.title or corpus.name} in {root}: expected there "
+            f"{corpus.layout or 'its audio'} (or .flac, .aiff); saw {describe(root)}."
+            + (f" Where to get it: {corpus.url}" if corpus.url else "")
         )
     first: dict[str, Entry] = {}
     for entry in scan.entries:
         twin = first.setdefault(entry.id, entry)
         if twin is not entry:
             raise InputError(
-                f"{corpus}: two files for the utterance {entry.id}: {twin.path} and {entry.path}; "
-                "give a root that holds one copy only"
+                f"{corpus.name}: two files for the utterance {entry.id}: {twin.path} and "
+                f"{entry.path}; give a root that holds one copy only"
             )
-    return Scan(scan.entries, known.language, scan.notes)
+    return scan
 
 
 def _probe(
@@ -163,51 +144,46 @@ def _probe(
     """Decode all files that are not known; give the probes by utterance id, and the bad files."""
     from threadpoolctl import threadpool_limits
 
-    remembered = cache.load(root) if cache else {}
-    known: dict[str, tuple[Stamp, Probe]] = {}
-    waiting: list[tuple[Entry, Path]] = []
-    probes: dict[str, Probe] = {}
-    for entry in entries:
-        record = remembered.get(entry.path)
-        if record and record[0] == stamp(audio_path(root, entry.path)):
-            probes[entry.id] = record[1]
-        else:
-            waiting.append((entry, audio_path(root, entry.path)))
+    known = cache.load(root) if cache else {}
+    paths = {entry.id: audio_path(root, entry.path) for entry in entries}
+    probes = {
+        entry.id: known[entry.path]
+        for entry in entries
+        if entry.path in known and known[entry.path].stamp == stamp(paths[entry.id])
+    }
+    waiting = [entry for entry in entries if entry.id not in probes]
     bad: dict[str, BadFile] = {}
-    done = len(probes)
-    if progress and done:
-        progress(done, len(entries))
+    if progress and probes:
+        progress(len(probes), len(entries))
     # libsndfile and sha256 release the interpreter, so threads do; each holds one file at a time.
     # Threads of linear algebra beside them would wait for each other.
     with (
         threadpool_limits(1, user_api="blas"),
         ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool,
     ):
-        tasks = {pool.submit(_decode, path): entry for entry, path in waiting}
+        tasks = {pool.submit(_decode, paths[entry.id]): entry for entry in waiting}
         try:
             for task in as_completed(tasks):
                 entry = tasks.pop(task)
                 try:
-                    before, probe = task.result()
+                    probes[entry.id], lasting = task.result()
                 except AudioError as error:
                     where = f" ({entry.where})" if entry.where else ""
                     bad[entry.id] = BadFile(entry.id, entry.path, f"{error}{where}")
                 else:
-                    probes[entry.id] = probe
-                    if before is not None:
-                        known[entry.path] = before, probe
-                done += 1
+                    if lasting:
+                        known[entry.path] = probes[entry.id]
                 if progress:
-                    progress(done, len(entries))
+                    progress(len(probes) + len(bad), len(entries))
         finally:
             pool.shutdown(cancel_futures=True)
             if cache and waiting:
-                cache.save(root, remembered | known)
+                cache.save(root, known)
     return probes, [bad[entry.id] for entry in entries if entry.id in bad]
 
 
-def _decode(path: Path) -> tuple[Stamp | None, Probe]:
-    """Probe a file; the stamp is None if the file changed meanwhile, and must not be remembered.
+def _decode(path: Path) -> tuple[Probe, bool]:
+    """Probe a file, and say whether it stayed the same meanwhile, so that it can be remembered.
 
     Raises:
         AudioError: it cannot be used, whatever the trouble is.
@@ -216,8 +192,8 @@ def _decode(path: Path) -> tuple[Stamp | None, Probe]:
         before = stamp(path)
         audio = read_audio(path)
         heard = fingerprint(audio.mono, audio.rate)
-        probe = Probe(round(audio.duration, 4), audio.sha, heard)
-        return (before if before == stamp(path) else None), probe
+        probe = Probe(*(before or (0, 0, 0)), round(audio.duration, 4), audio.sha, heard)
+        return probe, before == stamp(path)
 
 
 def _manifest(

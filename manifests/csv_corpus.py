@@ -9,12 +9,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import InputError
+from .corpora.corpus import Entry, Scan
 from .csv_paths import OutsideError, outside_root, path_in_root
-from .entries import Entry, Scan
 from .fingerprint import FINGERPRINT
 from .manifest import GENDERS
 from .missing import is_missing
-from .names import check_language, id_from_path, is_utterance_id, listing, problem_with_language
+from .names import (
+    check_language,
+    id_from_path,
+    is_utterance_id,
+    language_tag,
+    listing,
+    problem_with_language,
+)
 from .spellings import REMEDY, is_group, spelt_twice, tidy
 from .tables import Row, Table, read_table
 from .text import plain
@@ -53,7 +60,7 @@ class _Findings:
             self.remedies[remedy] = None
 
 
-def scan_csv(file: Path, root: Path, language: str | None, options: Mapping[str, str]) -> Scan:
+def scan_csv(file: Path, language: str | None, root: Path, options: Mapping[str, str]) -> Scan:
     """Read a corpus from a CSV file: `path` (below `root`) and `emotion`, one row per utterance.
 
     Optional columns: `id` (else made of the path), `speaker`, `gender`, `language`; others are
@@ -167,7 +174,7 @@ def _tidied(table: Table, rows: list[Row], found: _Findings) -> dict[int, dict[s
         if column == "gender":
             values = [_GENDERS.get(value.lower(), value.lower()) for value in values]
         if column == "language":
-            values = [_tag(value) for value in values]
+            values = [language_tag(value) for value in values]
         found.notes += notes
         for row, value in zip(rows, values, strict=True):
             cells[row.line][column] = value
@@ -236,11 +243,6 @@ def _ids(rows: list[Row], paths: Mapping[int, str], found: _Findings) -> dict[in
     if words:
         found.notes.append(f"id: made of the path where it is missing: {listing(words)}")
     return ids
-
-
-def _tag(code: str) -> str:
-    """A language code as a tag in lower case: `pt-br` for `pt_BR`."""
-    return plain(code).lower().replace("_", "-")
 
 
 def _language(table: Table, codes: Mapping[int, str], given: str | None, found: _Findings) -> str:

@@ -51,14 +51,16 @@ _STEP = 0.35
 _SPREADS = 2000, 20000
 """The spread as two bytes: 2000 steps to the natural logarithm, from exp(-10) seconds."""
 
-_TEXT = re.compile(r"[A-Za-z0-9_-]{63}")
+PATTERN = "[A-Za-z0-9_-]{63}"
+"""Of one that is not blank."""
+
 _BLOCK = 512
 _CANDIDATES = 1 << 16
 
 
 def is_fingerprint(text: str) -> bool:
     """Whether `text` is a fingerprint; blank is that of a sound in which nothing moves."""
-    return not text or bool(_TEXT.fullmatch(text))
+    return not text or bool(re.fullmatch(PATTERN, text))
 
 
 def fingerprint(mono: npt.NDArray[np.float32], rate: int) -> str:

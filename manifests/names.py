@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from ..errors import InputError
 from .missing import LANGUAGES, is_missing
+from .text import plain
 
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 """Names that Windows keeps for devices, whatever follows the first dot."""
@@ -47,6 +48,11 @@ def problem_with_language(code: str) -> str | None:
         f"{code!r} is what tables write where the language is not known; if the language of that "
         f"code is meant, add its country, as in {'nan-tw' if code == 'nan' else f'{code}-xx'!r}"
     )
+
+
+def language_tag(code: str) -> str:
+    """A language code as a tag in lower case: `pt-br` for `pt_BR`."""
+    return plain(code).lower().replace("_", "-")
 
 
 def check_corpus_name(name: str) -> None:

@@ -283,6 +283,8 @@ def test_labels_in_the_cache_stay_where_the_audio_is_not_found(tmp_path):
     part.write_bytes(b"\n".join(labels.splitlines()[:-2]) + b"\n")
     given = ("extract", "--corpus", "mine", "--manifest", part, "--features", "mfcc")
     refused(ser(*given, "--cache", cache), 2, "where is mine")
+    refused(ser(*given, "--cache", cache, "--root", tmp_path / "else"), 2, "no such folder")
+    (tmp_path / "else").mkdir()
     refused(ser(*given, "--cache", cache, "--root", tmp_path / "else"), 2, "has none of the files")
     assert (cache / "manifests" / "mine.csv").read_bytes() == labels
     other = [*("extract", "--corpus", "mine", "--csv", listing, "--features", "mfcc")]

@@ -2,13 +2,26 @@
 
 import json
 import os
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from ser.errors import InputError
-from ser.manifests import CORPORA, Manifest, ProbeCache, build, build_manifest, probes, read_audio
+from ser.errors import InputError, SerError
+from ser.manifests import (
+    CORPORA,
+    Corpus,
+    Entry,
+    Manifest,
+    ProbeCache,
+    Scan,
+    build,
+    build_manifest,
+    read_audio,
+)
+from ser.registry import Registry
 
 
 def speak(path, seed, seconds=0.12):
@@ -53,13 +66,11 @@ def test_short_classes_are_named(emodb):
     )
 
 
-def test_a_whole_copy_and_more_than_one(emodb, monkeypatch):
-    whole = {"neutral": 1, "happiness": 1, "anger": 1}
-    corpus = CORPORA["emodb"]
-    monkeypatch.setitem(CORPORA, "emodb", type(corpus)(**{**vars(corpus), "counts": whole}))
-    assert build_manifest("emodb", emodb).warnings == []
+def test_a_whole_copy_and_more_than_one(emodb):
+    small = replace(CORPORA["emodb"], counts={"neutral": 1, "happiness": 1, "anger": 1})
+    assert build_manifest(small, emodb).warnings == []
     speak(emodb / "wav" / "08a02Nb.wav", 99)
-    (warning,) = build_manifest("emodb", emodb).warnings
+    (warning,) = build_manifest(small, emodb).warnings
     assert "more than was published in 1 of 3 classes: neutral 2 of 1" in warning
 
 
@@ -141,7 +152,7 @@ def test_wrong_roots(tmp_path, emodb):
 
 
 def test_names_and_options(emodb, tmp_path, monkeypatch):
-    with pytest.raises(InputError, match=r"unknown corpus 'emod' \(did you mean 'emodb'"):
+    with pytest.raises(InputError, match=r"unknown corpus 'emod'; did you mean emodb.*--csv FILE"):
         build_manifest("emod", emodb)
     with pytest.raises(InputError, match="no option 'intensty'"):
         build_manifest("cafe", emodb, options={"intensty": "all"})
@@ -175,7 +186,53 @@ def test_a_garbled_folder_gives_a_file_that_is_valid_text(tmp_path):
     assert again.manifest.table.equals(made.manifest.table)
 
 
-# --- a corpus of one's own ---
+# --- a scanner of one's own ---
+
+
+def scan_texts(root, options):
+    """A label in a text file beside each recording."""
+    labels = sorted(root.glob("*.txt"))
+    return Scan([Entry(f.stem, f"{f.stem}.wav", f.read_text()) for f in labels], notes=["a note"])
+
+
+MINE = Corpus("mine", "pt", scan_texts, options={"depth": ("1", "2")})
+
+
+@pytest.fixture
+def texts(tmp_path):
+    for seed, emotion in enumerate(("fear", "awe")):
+        speak(tmp_path / "texts" / f"u{seed}.wav", seed).with_suffix(".txt").write_text(emotion)
+    return tmp_path / "texts"
+
+
+def test_a_corpus_of_ones_own_is_handed_over(texts):
+    made = build_manifest(MINE, texts, options={"depth": "1"})
+    assert made.manifest.counts() == {"fear": 1, "awe": 1}
+    assert (made.manifest.corpus, made.manifest.language) == ("mine", "pt")
+    assert made.warnings == ["a note"]
+    with pytest.raises(InputError, match="choose one of 1, 2"):
+        build_manifest(MINE, texts, options={"depth": "3"})
+    with pytest.raises(InputError, match="'pt', not 'de'"):
+        build_manifest(MINE, texts, language="de")
+    with pytest.raises(InputError, match=r"found no mine in .*: expected there its audio"):
+        build_manifest(MINE, texts.parent)
+    with pytest.raises(InputError, match=r"give the corpus of x\.csv another name"):
+        build_manifest(MINE, texts, csv=Path("x.csv"))
+    with pytest.raises(InputError, match="'Mine' cannot name a corpus"):
+        build_manifest(replace(MINE, name="Mine"), texts)
+
+
+def test_a_corpus_that_was_added_is_known_by_name(texts, monkeypatch):
+    monkeypatch.setattr(build, "CORPORA", Registry("corpus", "ser.corpora", dict(CORPORA)))
+    build.CORPORA.add("mine", MINE)
+    monkeypatch.setenv("SER_MINE_ROOT", str(texts))
+    assert len(build_manifest("mine", None).manifest) == 2
+    build.CORPORA.add("other", MINE)
+    with pytest.raises(SerError, match=r"'other' of ser\.corpora is no Corpus of that name"):
+        build_manifest("other", texts)
+
+
+# --- the CSV of a corpus of one's own ---
 
 
 @pytest.fixture
@@ -305,7 +362,8 @@ def test_the_root_of_a_csv_is_its_folder_unless_told(mine):
 
 @pytest.fixture
 def memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(probes, "_SETTLED", -3_000_000_000)  # files of this very moment count
+    """Of which files of this very moment count."""
+    monkeypatch.setattr("ser.manifests.memory._SETTLED", -3_000_000_000)
     return ProbeCache(tmp_path / "probes")
 
 
@@ -356,7 +414,7 @@ def test_corpora_that_are_used_no_longer_are_forgotten(emodb, memory):
 
 def test_files_of_this_moment_are_not_trusted(emodb, memory, decoded, monkeypatch):
     """A file could change once more without its times showing it."""
-    monkeypatch.setattr(probes, "_SETTLED", 3_000_000_000)
+    monkeypatch.setattr("ser.manifests.memory._SETTLED", 3_000_000_000)
     for _ in range(2):
         build_manifest("emodb", emodb, known=memory)
     assert len(decoded) == 6
@@ -383,8 +441,8 @@ def test_bad_files_are_looked_at_each_time(emodb, memory, decoded):
         lambda text: text[: len(text) // 2],
         lambda text: "[" * 100_000,
         lambda text: "[1, 2]",
-        lambda text: text.replace('"format": 2', '"format": 3'),
-        lambda text: text.replace('"root": "', '"root": "/other'),
+        lambda text: text.replace('"format":2', '"format":3'),
+        lambda text: text.replace('"root":"', '"root":"/other'),
         lambda text: json.dumps({**json.loads(text), "files": [1]}),
         lambda text: json.dumps(
             {**json.loads(text), "files": {"wav/03a01Fa.wav": [1, 2], "wav/03a01Wa.wav": None}}

@@ -28,7 +28,7 @@ from .test_manifests_build import speak
 def scan(folder, text, root=None, language="pt", **options):
     file = folder / "mine.csv"
     file.write_bytes(text.encode())
-    return scan_csv(file, root or folder, language, options)
+    return scan_csv(file, language, root or folder, options)
 
 
 def labelled(labels, **columns):

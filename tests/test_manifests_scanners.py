@@ -36,7 +36,7 @@ def test_the_registry_adds_up():
     assert CORPORA["cafe"].expected({"intensity": "strong"}) == CORPORA["cafe"].counts
     for name, corpus in CORPORA.items():
         assert corpus.name == name
-        assert set(corpus.labels) <= set(EMOTIONS)
+        assert set(corpus.counts) <= set(EMOTIONS)
         assert corpus.licence
         assert corpus.url.startswith("http")
 

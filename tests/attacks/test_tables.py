@@ -137,7 +137,7 @@ def damaged(data: bytes, case: random.Random) -> bytes:
 def scanned(file: Path, case: random.Random) -> Manifest:
     """The manifest of a user's table, as if every file were good."""
     language = case.choice(["pt", "pt", None])
-    scan = scan_csv(file, file.parent, language, {"emotions": case.choice(OPTIONS)})
+    scan = scan_csv(file, language, file.parent, {"emotions": case.choice(OPTIONS)})
     rows = [
         {
             **{"id": entry.id, "corpus": "mine", "language": scan.language},

@@ -1,0 +1,85 @@
+"""`ser manifest`: which utterances a corpus has, and their labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import InputError
+from .corpus_options import corpus_options, report_bad, scan
+from .options import GivenPath, json_option
+from .printing import complain, echo, echo_json
+
+if TYPE_CHECKING:
+    from ..manifests import Manifest
+
+
+@click.group()
+def manifest() -> None:
+    """Which utterances a corpus has, and their labels."""
+
+
+@manifest.command("build")
+@corpus_options
+@click.option("--out", type=GivenPath(path_type=Path, dir_okay=False), help="[default: CORPUS.csv]")
+@click.option("--overwrite", is_flag=True, help="Replace a file that is something else.")
+def manifest_build(corpus: str, out: Path | None, overwrite: bool, **source: Any) -> None:
+    """Scan a corpus and write its manifest, a CSV."""
+    from ..manifests import corpus_root
+
+    target = out or Path(f"{corpus}.csv")
+    listed = source["csv"]
+    if listed and target.exists() and target.samefile(listed):
+        raise InputError(f"{target}: would replace the file of --csv; choose another with --out")
+    build = scan(corpus, **source)
+    if target.exists() and not overwrite and not _holds(target, build.manifest):
+        raise InputError(
+            f"{target}: is there and would be replaced; choose another with --out, or say "
+            "--overwrite"
+        )
+    build.manifest.save(target)
+    echo(
+        f"{target}: {len(build.manifest)} utterances, {build.manifest.hours:.2f} h, "
+        f"manifest {build.manifest.id}"
+    )
+    echo("  " + ", ".join(f"{k} {v}" for k, v in build.manifest.counts().items()))
+    report_bad(build.bad, corpus_root(corpus, source["root"], listed))
+
+
+def _holds(file: Path, made: Manifest) -> bool:
+    """Whether a file is this manifest, with or without its fingerprints."""
+    from ..manifests import FINGERPRINT, Manifest
+
+    try:
+        there = Manifest.load(file)
+        one, other = (m.table.drop(columns=FINGERPRINT, errors="ignore") for m in (there, made))
+        return one.equals(other)
+    except InputError:
+        return False
+
+
+@manifest.command("check")
+@click.argument("file", type=GivenPath(path_type=Path, exists=True, dir_okay=False))
+@json_option
+def manifest_check(file: Path, as_json: bool) -> None:
+    """Check a manifest file line by line."""
+    from ..manifests import Manifest
+
+    found = Manifest.load(file)
+    for note in found.notes:
+        complain(f"warning: {note}")
+    if as_json:
+        summary = {
+            "corpus": found.corpus,
+            "language": found.language,
+            "utterances": len(found),
+            "hours": found.hours,
+            "id": found.id,
+            "emotions": found.counts(),
+        }
+        echo_json(summary)
+        return
+    echo(f"{file}: {found.corpus}, {len(found)} utterances, {found.hours:.2f} h: sound")
+    echo("  " + ", ".join(f"{k} {v}" for k, v in found.counts().items()))

@@ -1,0 +1,51 @@
+"""RAVDESS speech: `Actor_01/03-01-05-01-02-01-01.wav`; songs and video are left out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from .corpus import Corpus, Entry, Options, Scan
+from .file_names import scan_names
+
+_NAME = re.compile(r"03-01-(0[1-8])-(0[12])-(0[12])-(0[12])-(\d\d)")
+_EMOTIONS = {
+    "01": "neutral",
+    "02": "calm",
+    "03": "happiness",
+    "04": "sadness",
+    "05": "anger",
+    "06": "fear",
+    "07": "disgust",
+    "08": "surprise",
+}
+
+
+def scan(root: Path, options: Options) -> Scan:
+    """Find the utterances."""
+    return scan_names(root, _NAME, (2, 3), _entry)
+
+
+def _entry(name: re.Match[str], path: str) -> Entry:
+    actor = name[5]
+    intensity = "strong" if name[2] == "02" else "normal"
+    return Entry(
+        id=name[0],
+        path=path,
+        emotion=_EMOTIONS[name[1]],
+        speaker=actor,
+        gender="male" if int(actor) % 2 else "female",
+        extra={"intensity": intensity, "sentence": name[3], "take": name[4]},
+    )
+
+
+RAVDESS = Corpus(
+    name="ravdess",
+    language="en",
+    scan=scan,
+    title="Ryerson Audio-Visual Database of Emotional Speech and Song (RAVDESS), speech",
+    licence="CC BY-NC-SA 4.0",
+    url="https://zenodo.org/records/1188976",
+    layout="Actor_01/03-01-05-01-02-01-01.wav",
+    counts={**dict.fromkeys(_EMOTIONS.values(), 192), "neutral": 96},
+)
