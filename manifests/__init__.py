@@ -8,7 +8,7 @@ from .fingerprint import FINGERPRINT
 from .leaks import check_leaks, check_leaks_between, namesakes, shared_speakers
 from .manifest import COLUMNS, Manifest
 from .memory import BadFile, BadFileMemory, ProbeCache
-from .names import check_corpus_name, id_from_form, id_from_path, is_corpus_name, is_utterance_id
+from .names import check_corpus_name, id_from_form, id_from_path, is_corpus_name, problem_with_id
 from .paths import audio_path, stored_path
 from .roots import corpus_root, find_root, root_variable
 from .split_files import read_splits, write_splits
@@ -42,9 +42,9 @@ __all__ = [
     "id_from_form",
     "id_from_path",
     "is_corpus_name",
-    "is_utterance_id",
     "make_splits",
     "namesakes",
+    "problem_with_id",
     "read_audio",
     "read_splits",
     "root_variable",

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import InputError
 from .corpora.corpus import Entry, Scan
+from .csv_files import CsvFile, read_csv
 from .csv_paths import OutsideError, outside_root, path_in_root
 from .fingerprint import FINGERPRINT
-from .manifest import GENDERS
+from .manifest import problem_with_gender
 from .missing import is_missing
 from .names import (
     check_language,
+    duplicates,
     id_from_path,
-    is_utterance_id,
     language_tag,
     listing,
+    problem_with_id,
     problem_with_language,
 )
 from .spellings import REMEDY, is_group, spelt_twice, tidy
-from .tables import Row, Table, read_table
 from .text import plain
 from .vocabulary import (
     EMOTIONS,
@@ -35,6 +36,9 @@ from .vocabulary import (
     parse_declarations,
     read_emotion,
 )
+
+_Rows = Mapping[int, Mapping[str, str]]
+"""Cells by column, by line."""
 
 _COMPUTED = ("corpus", "duration", "audio_hash", FINGERPRINT)
 """Columns that a manifest has and a user need not give: they are always made anew."""
@@ -72,63 +76,62 @@ def scan_csv(file: Path, language: str | None, root: Path, options: Mapping[str,
     """
     given = options.get("emotions", "")
     declared = parse_declarations(given)
-    table = read_table(file, ("path", "emotion"), OPTIONAL, verbatim=("path",))
+    table = read_csv(file, ("path", "emotion"), OPTIONAL, verbatim=("path",))
     if not table.rows:
         raise InputError(f"{file} has a header but no utterances")
     found = _Findings(notes=list(table.notes))
-    emotions = _emotions(table, declared, given, found)
-    rows = [row for row in table.rows if emotions[row.line] != LEFT_OUT]
+    emotions = _emotions(table.rows, declared, given, found)
+    rows = {line: row for line, row in table.rows.items() if emotions[line] != LEFT_OUT}
     if not rows:
         raise InputError(f"{file}: emotions={given} leaves out all {len(table.rows)} rows")
-    cells = _tidied(table, rows, found)
-    paths = _paths(table, rows, root, found)
+    cells = _tidied(table.columns, rows, found)
+    paths = _paths(file, rows, root, found)
     ids = _ids(rows, paths, found)
-    for row in rows:
-        gender = cells[row.line].get("gender", "")
-        if gender not in GENDERS:
-            allowed = f"use {', '.join(GENDERS[:3])} or leave it blank"
-            found.wrong(row.line, f"gender {gender!r}; {allowed}")
+    for line, row in cells.items():
+        problem = problem_with_gender(row.get("gender", ""))
+        if problem:
+            found.wrong(line, problem)
     if found.problems:
         raise table.problem(found.problems, "\n".join(found.remedies))
-    left = {emotions[row.line] for row in rows}
+    left = {emotions[line] for line in rows}
     if len(left) == 1 and len(rows) < len(table.rows):
         raise InputError(
             f"{file}: emotions={given} leaves out all rows but those of {left.pop()!r}: there is "
             "nothing left to tell apart"
         )
+    codes = {line: row.pop("language", "") for line, row in cells.items()}
     entries = [
         Entry(
-            id=ids[row.line],
-            path=paths[row.line],
-            emotion=emotions[row.line],
-            speaker=cells[row.line].pop("speaker", ""),
-            gender=cells[row.line].pop("gender", ""),
-            extra={name: cell for name, cell in cells[row.line].items() if name != "language"},
-            where=f"{file.name}, line {row.line}",
+            id=ids[line],
+            path=paths[line],
+            emotion=emotions[line],
+            speaker=row.pop("speaker", ""),
+            gender=row.pop("gender", ""),
+            extra=row,
+            where=f"{file.name}, line {line}",
         )
-        for row in rows
+        for line, row in cells.items()
     ]
-    codes = {row.line: cells[row.line].get("language", "") for row in rows}
     return Scan(entries, _language(table, codes, language, found), found.notes)
 
 
 def _emotions(
-    table: Table, declared: Mapping[str, str], given: str, found: _Findings
+    rows: _Rows, declared: Mapping[str, str], given: str, found: _Findings
 ) -> dict[int, str]:
     """The emotion of each line. Nothing is replaced or left out without a note."""
     emotions: dict[int, str] = {}
     refused: dict[str, None] = {}
     read: Counter[tuple[str, str]] = Counter()
-    for row in table.rows:
-        word = normalise(row.cells["emotion"])
+    for line, row in rows.items():
+        word = normalise(row["emotion"])
         try:
-            emotions[row.line] = read_emotion(word, declared)
+            emotions[line] = read_emotion(word, declared)
         except ValueError as error:
-            emotions[row.line] = word or "missing"
-            found.wrong(row.line, str(error))
+            emotions[line] = word or "missing"
+            found.wrong(line, str(error))
             refused[word] = None
         else:
-            read[word, emotions[row.line]] += 1
+            read[word, emotions[line]] += 1
     if refused:
         found.remedies[_remedy(list(refused), declared, given)] = None
     for (word, meant), count in read.items():
@@ -136,8 +139,9 @@ def _emotions(
             found.notes.append(f"{count} rows were left out, whose emotion is {word!r}")
         elif word != meant and word not in EMOTIONS:
             found.notes.append(f"{word!r} was read as {meant!r} ({count} rows)")
-    words = [normalise(item.partition("=")[0]) for item in given.split(",")]
-    unseen = [word for word in words if word and word not in {seen for seen, _ in read}]
+    seen = {word for word, _ in read}
+    words = filter(None, (normalise(item.partition("=")[0]) for item in given.split(",")))
+    unseen = [word for word in words if word not in seen]
     unseen = [word for word in unseen if not (is_missing(word) and LEFT_OUT in declared)]
     if unseen and not refused:
         found.notes.append(f"no row has the emotion {listing(map(repr, unseen))} of --option")
@@ -164,110 +168,98 @@ def _remedy(refused: list[str], declared: Mapping[str, str], given: str) -> str:
     return "\n".join(lines)
 
 
-def _tidied(table: Table, rows: list[Row], found: _Findings) -> dict[int, dict[str, str]]:
+def _tidied(columns: Iterable[str], rows: _Rows, found: _Findings) -> dict[int, dict[str, str]]:
     """The cells of each line in one form; a name that is written in two ways is a problem."""
-    cells: dict[int, dict[str, str]] = {row.line: {} for row in rows}
-    for column in table.columns:
+    cells: dict[int, dict[str, str]] = {line: {} for line in rows}
+    for column in columns:
         if column in _APART:
             continue
-        values, notes = tidy(column, [row.cells[column] for row in rows])
+        values, notes = tidy(column, [row[column] for row in rows.values()])
         if column == "gender":
             values = [_GENDERS.get(value.lower(), value.lower()) for value in values]
         if column == "language":
-            values = [language_tag(value) for value in values]
+            values = list(map(language_tag, values))
         found.notes += notes
-        for row, value in zip(rows, values, strict=True):
-            cells[row.line][column] = value
+        for row, value in zip(cells.values(), values, strict=True):
+            row[column] = value
+        lines = list(rows)
         for place, reason in spelt_twice(column, values) if is_group(column) else ():
-            found.wrong(rows[place].line, reason, REMEDY)
+            found.wrong(lines[place], reason, REMEDY)
     return cells
 
 
-def _paths(table: Table, rows: list[Row], root: Path, found: _Findings) -> dict[int, str]:
+def _paths(file: Path, rows: _Rows, root: Path, found: _Findings) -> dict[int, str]:
     paths: dict[int, str] = {}
-    outside: list[Row] = []
-    for row in rows:
+    outside: dict[int, str] = {}
+    for line, row in rows.items():
         try:
-            paths[row.line] = path_in_root(row.cells["path"], root)
+            paths[line] = path_in_root(row["path"], root)
         except OutsideError:
-            outside.append(row)
+            outside[line] = row["path"]
         except ValueError as error:
-            found.wrong(row.line, str(error))
+            found.wrong(line, str(error))
     if outside:
-        count = (
-            "an absolute path does" if len(outside) == 1 else f"{len(outside)} absolute paths do"
-        )
+        line, path = next(iter(outside.items()))
+        one = len(outside) == 1
+        count = "an absolute path does" if one else f"{len(outside)} absolute paths do"
         raise InputError(
-            f"{table.file}: {count} not lie in the corpus root {root}, such as line "
-            f"{outside[0].line}: the path {outside[0].cells['path']!r}.\n"
-            f"{outside_root([row.cells['path'] for row in rows], root)}"
+            f"{file}: {count} not lie in the corpus root {root}, such as line {line}: the path "
+            f"{path!r}.\n{outside_root([row['path'] for row in rows.values()], root)}"
         )
     return paths
 
 
-def _ids(rows: list[Row], paths: Mapping[int, str], found: _Findings) -> dict[int, str]:
+def _ids(rows: _Rows, paths: Mapping[int, str], found: _Findings) -> dict[int, str]:
     """The id of each line: that of the table, else made of the path."""
+    given = {line: plain(rows[line].get("id", "")) for line in paths}
+    absent = {line: id for line, id in given.items() if is_missing(id)}
     ids: dict[int, str] = {}
-    first: dict[str, int] = {}
-    absent: Counter[str] = Counter()
-    for row in rows:
-        given = plain(row.cells.get("id", ""))
-        if row.line not in paths:
-            continue
-        if is_missing(given):
-            absent[given] += bool(given)
-            given, name = "", id_from_path(paths[row.line])
+    for line, path in paths.items():
+        name = id_from_path(path) if line in absent else given[line]
+        problem = problem_with_id(name)
+        if problem:
+            found.wrong(line, problem)
         else:
-            name = given
-        if not is_utterance_id(name):
-            reason = f"{name!r} is no id: use up to 128 letters, digits, '-', '_' and '.'"
-            found.wrong(row.line, reason)
-            continue
-        ids[row.line] = name
-        before = first.setdefault(name.lower(), row.line)
-        if before == row.line:
-            continue
-        if given:
-            found.wrong(row.line, f"duplicate id {name!r}, which line {before} has already")
+            ids[line] = name
+    lines = list(ids)
+    for line, before in ((lines[place], lines[first]) for place, first in duplicates(ids.values())):
+        if line not in absent:
+            found.wrong(line, f"duplicate id {ids[line]!r}, which line {before} has already")
         else:
-            same = paths[before] == paths[row.line]
-            found.wrong(
-                row.line,
-                f"the path gives the id {name!r}, which line {before} has already",
-                "One path stands in several rows: delete all but one."
-                if same
-                else "Different paths give one id: add a column 'id' with a name of its own for "
-                "each utterance.",
-            )
-    words = [f"{word!r} ({count})" for word, count in absent.items() if count]
+            reason = f"the path gives the id {ids[line]!r}, which line {before} has already"
+            found.wrong(line, reason, _SAME if paths[before] == paths[line] else _ALIKE)
+    words = Counter(filter(None, absent.values()))
     if words:
-        found.notes.append(f"id: made of the path where it is missing: {listing(words)}")
+        told = listing(f"{word!r} ({count})" for word, count in words.items())
+        found.notes.append(f"id: made of the path where it is missing: {told}")
     return ids
 
 
-def _language(table: Table, codes: Mapping[int, str], given: str | None, found: _Findings) -> str:
+_SAME = "One path stands in several rows: delete all but one."
+_ALIKE = "Different paths give one id: add a column 'id' with a name of its own for each utterance."
+
+
+def _language(table: CsvFile, codes: Mapping[int, str], given: str | None, found: _Findings) -> str:
     """The one language of a corpus: of its lines, or as it was given."""
     first: dict[str, int] = {}
     for line, code in codes.items():
         first.setdefault(code, line)
     spoken = [code for code in first if not is_missing(code)]
+    absent = [code for code in first if code and is_missing(code)]
     if len(spoken) > 1:
         raise table.problem(
             [(first[code], f"language {code!r}") for code in spoken],
             "A corpus has one language: make one corpus of each.",
         )
     if given and spoken and given != spoken[0]:
-        raise InputError(f"{table.file} says language {spoken[0]!r}, but {given!r} was asked for")
+        raise InputError(f"{table.path} says language {spoken[0]!r}, but {given!r} was asked for")
     language = given or next(iter(spoken), "")
-    absent = [code for code in first if code and is_missing(code)]
     if not language:
         hint = f" that says more than {listing(map(repr, absent))}" if absent else ""
-        more = "".join(
-            f"\n{problem}" for problem in map(problem_with_language, absent[:1]) if problem
-        )
+        problem = problem_with_language(absent[0]) if absent else None
         raise InputError(
-            f"which language is {table.file}? Give --language, such as --language pt, or a column "
-            f"'language'{hint}{more}"
+            f"which language is {table.path}? Give --language, such as --language pt, or a column "
+            f"'language'{hint}" + (f"\n{problem}" if problem else "")
         )
     check_language(language)
     if absent:

@@ -13,12 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from .csv_files import Problems, read_csv, summary, write_csv
 from .fingerprint import FINGERPRINT, is_fingerprint, recordings
 from .missing import is_missing
-from .names import id_from_path, is_corpus_name, is_utterance_id, problem_with_language
+from .names import (
+    duplicates,
+    id_from_path,
+    problem_with_corpus_name,
+    problem_with_id,
+    problem_with_language,
+)
 from .paths import is_inside
 from .spellings import REMEDY, is_group, spelt_twice, tidy
-from .tables import Problems, read_table, summary, write_table
 from .text import plain
 from .vocabulary import ordered, problem_with
 
@@ -181,22 +187,17 @@ class Manifest:
         """
         import pandas as pd
 
-        read = read_table(path, COLUMNS, verbatim=("path",))
-        frame = pd.DataFrame([row.cells for row in read.rows], columns=list(read.columns))
+        file = read_csv(path, COLUMNS, verbatim=("path",))
         try:
-            return cls(frame)
+            return cls(pd.DataFrame(list(file.rows.values()), columns=list(file.columns)))
         except ManifestError as invalid:
-            lines = [row.line for row in read.rows] or [1]
+            lines = list(file.rows) or [1]
             problems = [(lines[row], text) for row, text in invalid.problems]
-            raise read.problem(problems, invalid.remedy) from None
+            raise file.problem(problems, invalid.remedy) from None
 
     def save(self, path: Path) -> None:
         """Write the manifest as CSV: UTF-8, LF, sorted by id, so that versions can be compared."""
-        columns = [
-            [f"{value:.4f}" for value in values] if name == "duration" else list(values)
-            for name, values in self.table.items()
-        ]
-        write_table(path, [str(name) for name in self.table.columns], zip(*columns, strict=True))
+        write_csv(path, self.table)
 
 
 def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
@@ -212,16 +213,15 @@ def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
     twice = [name for name, count in Counter(names).items() if count > 1 or not name]
     if twice:
         raise InputError(f"the columns of a manifest need a name each, which {twice[0]!r} is not")
-    first = (*COLUMNS, *({FINGERPRINT} & set(names)))
-    columns: dict[str, list[Any]] = {name: [] for name in first}
+    columns: dict[str, list[Any]] = {}
     for place, name in enumerate(names):
         column = table.iloc[:, place]
         cells = column.astype(object).tolist()
         if name != "duration":
-            absent = column.isna().tolist()
-            cells = ["" if no else str(cell) for cell, no in zip(cells, absent, strict=True)]
+            cells = ["" if no else str(cell) for cell, no in zip(cells, column.isna(), strict=True)]
         columns[name] = cells
-    return columns
+    first = (*COLUMNS, *({FINGERPRINT} & columns.keys()))
+    return {name: columns[name] for name in (*first, *columns)}
 
 
 def _problems(columns: Mapping[str, list[Any]]) -> Iterator[tuple[int, str]]:
@@ -230,57 +230,49 @@ def _problems(columns: Mapping[str, list[Any]]) -> Iterator[tuple[int, str]]:
         yield 0, "there are no utterances"
         return
     checks: dict[str, Callable[[str], str | None]] = {
-        "id": lambda v: None if is_utterance_id(v) else f"{v!r} is no id: use letters, digits, -_.",
-        "corpus": lambda v: None if is_corpus_name(v) else f"{v!r} cannot name a corpus",
+        "id": problem_with_id,
+        "corpus": problem_with_corpus_name,
         "language": problem_with_language,
-        "gender": lambda v: None if v in GENDERS else f"gender {v!r}; use {', '.join(GENDERS[:3])}",
+        "gender": problem_with_gender,
         "emotion": problem_with,
-        "path": _path_problem,
-        "duration": _duration_problem,
-        "audio_hash": _hash_problem,
-        FINGERPRINT: _fingerprint_problem,
+        "path": _problem_with_path,
+        "duration": _problem_with_duration,
+        "audio_hash": _problem_with_hash,
+        FINGERPRINT: _problem_with_fingerprint,
     }
     for column, values in columns.items():
-        check = checks.get(column, _nothing)
+        check = checks.get(column, lambda text: None)
         # Most values of most columns repeat; each distinct one is judged once.
         texts = list(map(str, values))
-        reasons = {text: _text_problem(column, text) or check(text) for text in set(texts)}
-        for row, text in enumerate(texts):
-            reason = reasons[text]
-            if reason:
-                yield row, reason
+        reasons = {text: _problem_with_text(column, text) or check(text) for text in set(texts)}
+        yield from ((row, reason) for row, text in enumerate(texts) if (reason := reasons[text]))
     for row, (name, path) in enumerate(zip(columns["id"], columns["path"], strict=True)):
         if is_missing(name) and name != id_from_path(path):
             yield row, f"the id is missing ({name!r})"
     for column in ("corpus", "language"):
-        values = columns[column]
-        for row, value in enumerate(values):
-            if value != values[0]:
-                yield (
-                    row,
-                    f"{column} is {value!r}, but {values[0]!r} before: one file, one {column}",
-                )
-                break
-    seen: dict[str, int] = {}
-    for row, name in enumerate(columns["id"]):
-        first = seen.setdefault(name.lower(), row)
-        if first != row:
-            other = columns["id"][first]
-            yield row, f"duplicate id {name!r}" + ("" if other == name else f" (beside {other!r})")
+        one, *others = dict.fromkeys(columns[column])
+        for other in others[:1]:
+            reason = f"{column} is {other!r}, but {one!r} before: one file, one {column}"
+            yield columns[column].index(other), reason
+    for row, first in duplicates(columns["id"]):
+        name, other = columns["id"][row], columns["id"][first]
+        yield row, f"duplicate id {name!r}" + ("" if other == name else f" (beside {other!r})")
 
 
-def _nothing(text: str) -> str | None:
-    """No objection: columns of a user's own may hold anything."""
-    return None
+def problem_with_gender(gender: str) -> str | None:
+    """Say why `gender` cannot stand in a manifest; None if it can."""
+    if gender in GENDERS:
+        return None
+    return f"gender {gender!r}: use {', '.join(filter(None, GENDERS))}, or leave it blank"
 
 
-def _text_problem(column: str, text: str) -> str | None:
+def _problem_with_text(column: str, text: str) -> str | None:
     if len(text) > LONGEST_TEXT:
         return f"{column} has more than {LONGEST_TEXT} characters"
     return f"{column} {text!r} is no valid text" if _SURROGATE.search(text) else None
 
 
-def _path_problem(path: str) -> str | None:
+def _problem_with_path(path: str) -> str | None:
     if not is_inside(path):
         return f"the path {path!r} leaves the corpus root"
     if _CONTROL.search(path):
@@ -288,17 +280,16 @@ def _path_problem(path: str) -> str | None:
     return None
 
 
-def _duration_problem(text: str) -> str | None:
+def _problem_with_duration(text: str) -> str | None:
     try:
         seconds = float(text)
     except ValueError:
         return f"the duration {text!r} is no number of seconds"
-    if math.isfinite(seconds) and round(seconds, 4) > 0:
-        return None
-    return f"the duration {text!r} cannot be"
+    possible = math.isfinite(seconds) and round(seconds, 4) > 0
+    return None if possible else f"the duration {text!r} cannot be"
 
 
-def _hash_problem(text: str) -> str | None:
+def _problem_with_hash(text: str) -> str | None:
     if _HASH.fullmatch(text):
         return None
     return (
@@ -306,7 +297,7 @@ def _hash_problem(text: str) -> str | None:
     )
 
 
-def _fingerprint_problem(text: str) -> str | None:
+def _problem_with_fingerprint(text: str) -> str | None:
     if is_fingerprint(text):
         return None
     return f"{text!r} is no fingerprint; leave it blank, or build the manifest anew"

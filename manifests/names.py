@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ..errors import InputError
 from .missing import LANGUAGES, is_missing
@@ -20,55 +20,66 @@ _ID = re.compile(r"[A-Za-z0-9_-](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9_-])?")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")
 
 
-def is_corpus_name(name: str) -> bool:
-    """Whether `name` can name a corpus, and so its files in a cache."""
-    return bool(_CORPUS.fullmatch(name)) and not _DEVICE.fullmatch(name)
+def problem_with_corpus_name(name: str) -> str | None:
+    """Say why `name` cannot name a corpus, and so its files in a cache; None if it can."""
+    if _CORPUS.fullmatch(name) and not _DEVICE.fullmatch(name):
+        return None
+    return (
+        f"{name!r} cannot name a corpus: use up to 64 lower-case letters, digits, '-' and '_', "
+        "beginning with a letter or digit, and no Windows device name such as 'con'"
+    )
 
 
-def is_utterance_id(name: str) -> bool:
-    """Whether `name` has only letters, digits, `-`, `_`, `.` and is a file name on every system."""
-    return bool(_ID.fullmatch(name)) and not _DEVICE.fullmatch(name)
-
-
-def is_language(code: str) -> bool:
-    """Whether `code` looks like a language tag in lower case: `de`, `pt-br`, `yue`.
-
-    A code that tables write for "not known" (`nan`, `na`, `nil`, `und`) does not.
-    """
-    return bool(_LANGUAGE.fullmatch(code)) and not (code in LANGUAGES or is_missing(code))
+def problem_with_id(name: str) -> str | None:
+    """Say why `name` cannot be an utterance id, a file name on every system; None if it can."""
+    if _ID.fullmatch(name) and not _DEVICE.fullmatch(name):
+        return None
+    return f"{name!r} is no id: use up to 128 letters, digits, '-', '_' and '.'"
 
 
 def problem_with_language(code: str) -> str | None:
-    """Say why `code` is no language tag; None if it is one."""
-    if is_language(code):
-        return None
+    """Say why `code` is no language tag in lower case such as `de`, `pt-br`, `yue`.
+
+    A code that tables write for "not known" (`nan`, `na`, `nil`, `und`) is none.
+    """
     if not _LANGUAGE.fullmatch(code):
         return f"{code!r} is no language code: use one such as de, fr, pt or yue"
+    if code not in LANGUAGES and not is_missing(code):
+        return None
     return (
         f"{code!r} is what tables write where the language is not known; if the language of that "
         f"code is meant, add its country, as in {'nan-tw' if code == 'nan' else f'{code}-xx'!r}"
     )
 
 
-def language_tag(code: str) -> str:
-    """A language code as a tag in lower case: `pt-br` for `pt_BR`."""
-    return plain(code).lower().replace("_", "-")
+def is_corpus_name(name: str) -> bool:
+    """Whether `name` can name a corpus."""
+    return problem_with_corpus_name(name) is None
+
+
+def is_language(code: str) -> bool:
+    """Whether `code` is a language tag in lower case."""
+    return problem_with_language(code) is None
 
 
 def check_corpus_name(name: str) -> None:
     """Raise InputError unless `name` can name a corpus."""
-    if not is_corpus_name(name):
-        raise InputError(
-            f"{name!r} cannot name a corpus: use up to 64 lower-case letters, digits, '-' and '_', "
-            "beginning with a letter or digit, and no Windows device name such as 'con'"
-        )
+    _refuse(problem_with_corpus_name(name))
 
 
 def check_language(code: str) -> None:
     """Raise InputError unless `code` is a language tag in lower case."""
-    problem = problem_with_language(code)
+    _refuse(problem_with_language(code))
+
+
+def _refuse(problem: str | None) -> None:
     if problem:
         raise InputError(problem)
+
+
+def language_tag(code: str) -> str:
+    """A language code as a tag in lower case: `pt-br` for `pt_BR`."""
+    return plain(code).lower().replace("_", "-")
 
 
 def id_from_path(path: str) -> str:
@@ -85,10 +96,19 @@ def id_from_form(path: str) -> str:
     """The id that a path gave when its Unicode form made a difference; see `id_from_path`."""
     stem = path.rsplit(".", 1)[0] if "." in path.rsplit("/", 1)[-1][1:] else path
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", stem.replace("/", "-")).strip("-.")
-    if plain == stem.replace("/", "-") and is_utterance_id(plain):
+    if plain == stem.replace("/", "-") and problem_with_id(plain) is None:
         return plain
     digits = hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{plain[-100:].strip('-.') or 'utterance'}-{digits}"
+
+
+def duplicates(ids: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """Give the places of ids that stand before, and where: names of one file on some systems."""
+    first: dict[str, int] = {}
+    for place, name in enumerate(ids):
+        before = first.setdefault(name.lower(), place)
+        if before != place:
+            yield place, before
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import cast
 
 from ..errors import InputError
+from .csv_files import read_csv, write_csv
 from .leaks import check_leaks, check_tested_once
 from .manifest import Manifest
 from .names import did_you_mean, listing
 from .splits import PARTS, PROTOCOLS, Protocol, Split
-from .tables import Row, read_table, write_table
 
 COLUMNS = ("protocol", "seed", "fold", "id", "part")
 
@@ -26,13 +26,15 @@ def write_splits(path: Path, manifest: Manifest, splits: Iterable[Split]) -> Non
     Raises:
         LeakError, InputError: as `check_leaks`; nothing is written.
     """
-    rows: list[tuple[str, ...]] = []
+    import pandas as pd
+
+    rows: list[tuple[str | int, ...]] = []
     for split in splits:
         check_leaks(manifest, split)
         part_of = {name: part for part, ids in split.parts().items() for name in ids}
-        key = (split.protocol, str(split.seed), str(split.fold))
+        key = (split.protocol, split.seed, split.fold)
         rows += [(*key, name, part_of[name]) for name in sorted(part_of)]
-    write_table(path, COLUMNS, rows)
+    write_csv(path, pd.DataFrame(rows, columns=list(COLUMNS)))
 
 
 def read_splits(path: Path, manifest: Manifest) -> list[Split]:
@@ -42,24 +44,24 @@ def read_splits(path: Path, manifest: Manifest) -> list[Split]:
         InputError: not such a file (with line numbers), or not of exactly these utterances.
         LeakError: a split leaks, or the folds do not test every utterance once.
     """
-    table = read_table(path, COLUMNS)
+    table = read_csv(path, COLUMNS)
     if not table.rows:
         raise InputError(f"{path} has a header but no splits")
     known = set(manifest.ids)
     parts: dict[_Key, dict[str, list[str]]] = defaultdict(lambda: {part: [] for part in PARTS})
     lines: dict[tuple[_Key, str], int] = {}
     problems: list[tuple[int, str]] = []
-    for row in table.rows:
+    for line, row in table.rows.items():
         try:
-            key, name = _key(row), row.cells["id"]
+            key, name = _key(row), row["id"]
             if name not in known:
                 raise ValueError(f"the manifest of {manifest.corpus} has no utterance {name!r}")
-            first = lines.setdefault((key, name), row.line)
-            if first != row.line:
+            first = lines.setdefault((key, name), line)
+            if first != line:
                 raise ValueError(f"{name!r} stands in this split already, on line {first}")
-            parts[key][row.cells["part"]].append(name)
+            parts[key][row["part"]].append(name)
         except ValueError as error:
-            problems.append((row.line, str(error)))
+            problems.append((line, str(error)))
     if problems:
         raise table.problem(problems)
     splits = [_split(path, manifest, key, parts[key]) for key in sorted(parts)]
@@ -78,13 +80,13 @@ def read_splits(path: Path, manifest: Manifest) -> list[Split]:
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
 
-def _key(row: Row) -> _Key:
-    protocol, part = row.cells["protocol"], row.cells["part"]
+def _key(row: Mapping[str, str]) -> _Key:
+    protocol, part = row["protocol"], row["part"]
     if protocol not in PROTOCOLS:
         raise ValueError(f"unknown protocol {protocol!r}{did_you_mean(protocol, PROTOCOLS)}")
     if part not in PARTS:
         raise ValueError(f"unknown part {part!r}; use {', '.join(PARTS)}")
-    seed, fold = row.cells["seed"], row.cells["fold"]
+    seed, fold = row["seed"], row["fold"]
     if not (_NUMBER.fullmatch(seed) and _NUMBER.fullmatch(fold)):
         raise ValueError(f"seed {seed!r} and fold {fold!r} must be whole numbers from 0")
     return protocol, int(seed), int(fold)

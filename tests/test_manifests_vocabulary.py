@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ser.errors import InputError
-from ser.manifests import EMOTIONS, is_corpus_name, is_utterance_id
+from ser.manifests import EMOTIONS, is_corpus_name, problem_with_id
 from ser.manifests.names import check_corpus_name, did_you_mean, id_from_path, is_language, listing
 from ser.manifests.paths import is_inside, restored_path, stored_path
 from ser.manifests.vocabulary import ordered, parse_declarations, problem_with, read_emotion
@@ -70,14 +70,14 @@ def test_bad_corpus_names(name):
 
 @pytest.mark.parametrize("name", ["03a01Fa", "a.b", "-a", "_", "a" * 128])
 def test_good_ids(name):
-    assert is_utterance_id(name)
+    assert problem_with_id(name) is None
 
 
 @pytest.mark.parametrize(
     "name", ["", "a b", "a/b", ".a", "a.", "..", "ä", "a" * 129, "nul", "CON.x"]
 )
 def test_bad_ids(name):
-    assert not is_utterance_id(name)
+    assert problem_with_id(name)
 
 
 def test_ids_from_paths():
@@ -91,7 +91,7 @@ def test_ids_from_paths():
 
 @given(st.text(min_size=1, max_size=300))
 def test_ids_from_any_path_are_ids(path):
-    assert is_utterance_id(id_from_path(path))
+    assert problem_with_id(id_from_path(path)) is None
 
 
 ANY_NAME = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")) | st.binary(

@@ -9,11 +9,18 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..files import atomic_text, read_regular
 from .names import did_you_mean, listing
 from .text import alike, plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_BYTES = 256 << 20
+"""A manifest of a million utterances has less."""
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _HINT = re.compile(r'"?sep=(.)"?\r?\n?')
@@ -34,35 +41,39 @@ _BINARY = {
 Problems = Sequence[tuple[int, str]]
 """What is wrong where: a line or row, and the reason."""
 
-
-@dataclass(frozen=True)
-class Row:
-    """One row of a CSV file: where it begins (1 is the file's first line), and its cells."""
-
-    line: int
-    cells: dict[str, str]
+_Records = list[tuple[int, list[str]]]
+"""The cells of records, with the number of the line where each begins."""
 
 
 @dataclass(frozen=True)
-class Table:
-    """A CSV file as it was read: its columns and its rows, blank lines left out."""
+class CsvFile:
+    """A CSV file as it was read, blank lines left out.
 
-    file: Path
+    `rows` are the cells by column, by the number of the line where a row begins (the file's first
+    is 1).
+    """
+
+    path: Path
     columns: tuple[str, ...]
-    rows: list[Row]
+    rows: dict[int, dict[str, str]]
     notes: list[str] = field(default_factory=list)
 
     def problem(self, found: Problems, remedy: str = "") -> InputError:
-        """Make one error of problems `(line, text)`: five at most, and how many there are."""
-        count = "one problem" if len(found) == 1 else f"{len(found)} problems"
-        lines = [f"  {line}" for line in summary(found, "line")]
-        return InputError(
-            "\n".join([f"{self.file}: {count}", *lines, *([remedy] if remedy else [])])
-        )
+        """Make one error of problems `(line, text)`."""
+        return _error(self.path, found, remedy)
+
+
+def _error(path: Path, found: Problems, remedy: str) -> InputError:
+    count = "one problem" if len(found) == 1 else f"{len(found)} problems"
+    lines = [f"  {line}" for line in summary(found, "line")]
+    return InputError("\n".join(filter(None, [f"{path}: {count}", *lines, remedy])))
 
 
 def summary(found: Problems, word: str) -> list[str]:
-    """Tell each reason once, with the lines (or whatever `word` says) that it holds for."""
+    """Tell each reason once, with the lines (or whatever `word` says) that it holds for.
+
+    Five reasons at most, and how many more there are.
+    """
     places: dict[str, list[int]] = {}
     for place, reason in sorted(found):
         places.setdefault(reason, []).append(place)
@@ -73,9 +84,9 @@ def summary(found: Problems, word: str) -> list[str]:
     return told if len(told) <= 5 else [*told[:5], f"and {len(told) - 5} more"]
 
 
-def read_table(
-    file: Path, required: Iterable[str], known: Iterable[str] = (), verbatim: Iterable[str] = ()
-) -> Table:
+def read_csv(
+    path: Path, required: Sequence[str], known: Iterable[str] = (), verbatim: Iterable[str] = ()
+) -> CsvFile:
     """Read a CSV file: UTF-8 (a byte order mark is fine), one header line.
 
     Columns are separated by commas, or by semicolons or tabs where only so the required ones are
@@ -87,72 +98,66 @@ def read_table(
         InputError: not readable, not UTF-8, a column missing, without name or named twice, a row
             with too few or too many cells; with the line number.
     """
-    required = tuple(required)
-    text, line, separator = _opened(_text(file), required)
-    records = _records(file, text, line, separator)
+    text, line, separator = _opened(_text(path), required)
+    records = _records(path, text, line, separator)
     if not records:
-        raise InputError(f"{file} is empty; expected a header line and one row per utterance")
+        raise InputError(f"{path} is empty; expected a header line and one row per utterance")
     (line, header), *body = records
-    table = Table(file, _columns(file, line, header, separator, (required, tuple(known))), [])
+    forms = {alike(name): name for name in (*required, *known)}
+    columns = [forms.get(alike(name), plain(name)) for name in header]
+    while columns and not columns[-1]:
+        columns.pop()
+    where = f"{path}, line {line}"
+    _check_columns(where, columns, required, separator)
     ragged = [
         (at, f"{len(cells)} cells, but the header has {len(header)}")
         for at, cells in body
-        if len(cells) < len(table.columns) or any(map(plain, cells[len(header) :]))
+        if len(cells) < len(columns) or any(map(plain, cells[len(header) :]))
     ]
     if ragged:
-        raise table.problem(
-            ragged,
-            f"A cell that holds one of the {_SEPARATORS.get(separator, 'separators')} "
-            "must stand in double quotes.",
+        remedy = (
+            f"A cell that holds one of the {_SEPARATORS.get(separator, 'separators')} must stand "
+            "in double quotes."
         )
-    kept = _kept(table, line, header, body)
-    exact = set(verbatim)
-    table.rows.extend(
-        Row(
-            at,
-            {
-                name: cells[place] if name in exact else cells[place].strip()
-                for place, name in kept.items()
-            },
-        )
+        raise _error(path, ragged, remedy)
+    notes: list[str] = []
+    names = columns + [""] * (len(header) - len(columns))
+    kept = {
+        place: name for place, name in enumerate(names) if _is_kept(where, place, name, body, notes)
+    }
+    exact = {place for place, name in kept.items() if name in verbatim}
+    rows = {
+        at: {name: cells[n] if n in exact else cells[n].strip() for n, name in kept.items()}
         for at, cells in body
-    )
-    return Table(file, tuple(kept.values()), table.rows, table.notes)
+    }
+    return CsvFile(path, tuple(kept.values()), rows, notes)
 
 
-def write_table(file: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Write a CSV file whole or not at all: UTF-8, commas, LF."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    atomic_text(file, text.getvalue())
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a CSV file whole or not at all: UTF-8, commas, LF, four decimals."""
+    atomic_text(path, table.to_csv(index=False, lineterminator="\n", float_format="%.4f"))
 
 
-MOST_BYTES = 256 << 20
-"""A manifest of a million utterances has less."""
-
-
-def _text(file: Path) -> str:
+def _text(path: Path) -> str:
     try:
-        data = read_regular(file, MOST_BYTES)
+        data = read_regular(path, MOST_BYTES)
     except FileNotFoundError:
-        raise InputError(f"no such file: {file}") from None
+        raise InputError(f"no such file: {path}") from None
     except OSError as error:
-        raise InputError(f"cannot read {file}: {error.strerror}") from None
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
     for start, kind in _BINARY.items():
         if data.startswith(start):
-            raise InputError(f"{file} is {kind}; save it as 'CSV UTF-8 (comma delimited)'")
+            raise InputError(f"{path} is {kind}; save it as 'CSV UTF-8 (comma delimited)'")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise InputError(
-            f"{file}, line {line}: not UTF-8; save it as 'CSV UTF-8 (comma delimited)'"
+            f"{path}, line {line}: not UTF-8; save it as 'CSV UTF-8 (comma delimited)'"
         ) from None
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise InputError(f"{file}, line {line}: not a text file (it holds a zero byte)")
+        raise InputError(f"{path}, line {line}: not a text file (it holds a zero byte)")
     return text
 
 
@@ -182,9 +187,9 @@ def _header(text: str, separator: str) -> list[str]:
         return []
 
 
-def _records(file: Path, text: str, line: int, separator: str) -> list[tuple[int, list[str]]]:
-    """All records that are not blank, with the number of the line where each begins."""
-    found: list[tuple[int, list[str]]] = []
+def _records(path: Path, text: str, line: int, separator: str) -> _Records:
+    """All records that are not blank."""
+    found: _Records = []
     first = start = line
     try:
         lines = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
@@ -193,57 +198,40 @@ def _records(file: Path, text: str, line: int, separator: str) -> list[tuple[int
                 found.append((start, record))
             start = lines.line_num + first
     except (csv.Error, TypeError, ValueError) as error:  # the latter: no such separator can be
-        raise InputError(f"{file}, line {start}: this is no CSV: {error}") from None
+        raise InputError(f"{path}, line {start}: this is no CSV: {error}") from None
     return found
 
 
-def _columns(
-    file: Path,
-    line: int,
-    header: list[str],
-    separator: str,
-    names: tuple[tuple[str, ...], tuple[str, ...]],
-) -> tuple[str, ...]:
-    """The names of the columns, without empty ones at the end; required ones must be there."""
-    required = names[0]
-    known = {alike(name): name for each in names for name in each}
-    columns = [known.get(alike(name), plain(name)) for name in header]
-    while columns and not columns[-1]:
-        columns.pop()
+def _check_columns(
+    where: str, columns: Sequence[str], required: Sequence[str], separator: str
+) -> None:
+    """Refuse a header that lacks required columns, or names one twice."""
     missing = [name for name in required if name not in columns]
     if missing:
-        hints = "".join(did_you_mean(name, columns) for name in missing[:1])
-        quoted = len(columns) == 1 and any(each in columns[0] for each in _SEPARATORS)
+        hints = did_you_mean(missing[0], columns)
+        quoted = len(columns) == 1 and any(separator in columns[0] for separator in _SEPARATORS)
         parted = "" if separator == "," else f", separated by {_SEPARATORS.get(separator, '?')},"
         raise InputError(
-            f"{file}, line {line}: the column {' and the column '.join(map(repr, missing))} is "
+            f"{where}: the column {' and the column '.join(map(repr, missing))} is "
             f"missing{hints}; the columns there{parted} are {listing(map(repr, columns), 20)}"
             + ("; the whole line stands in quotes as one cell: save it anew" if quoted else "")
         )
     twice = sorted(name for name, count in Counter(columns).items() if name and count > 1)
     if twice:
-        raise InputError(f"{file}, line {line}: two columns are named {twice[0]!r}")
-    return tuple(columns)
+        raise InputError(f"{where}: two columns are named {twice[0]!r}")
 
 
-def _kept(
-    table: Table, line: int, header: list[str], body: list[tuple[int, list[str]]]
-) -> dict[int, str]:
-    """The columns to keep, by place: not those that are empty or number the rows, and unnamed."""
-    kept: dict[int, str] = {}
-    for place in range(len(header)):
-        name = table.columns[place] if place < len(table.columns) else ""
-        if not _INDEX.fullmatch(name):
-            kept[place] = name
-            continue
-        cells = [plain(cells[place]) for _, cells in body if place < len(cells)]
-        if not any(cells):
-            continue
-        if len(set(cells)) == len(cells) and all(cell.isdecimal() for cell in cells):
-            called = f" ({name!r})" if name else ""
-            table.notes.append(f"column {place + 1}{called} was left out: it numbers the rows")
-        elif name:
-            kept[place] = name
-        else:
-            raise InputError(f"{table.file}, line {line}: column {place + 1} has no name")
-    return kept
+def _is_kept(where: str, place: int, name: str, body: _Records, notes: list[str]) -> bool:
+    """Whether a column is one: not where it is empty or numbers the rows, and has no own name."""
+    if not _INDEX.fullmatch(name):
+        return True
+    cells = [plain(cells[place]) for _, cells in body if place < len(cells)]
+    if not any(cells):
+        return False
+    if len(set(cells)) == len(cells) and all(cell.isdecimal() for cell in cells):
+        called = f" ({name!r})" if name else ""
+        notes.append(f"column {place + 1}{called} was left out: it numbers the rows")
+        return False
+    if not name:
+        raise InputError(f"{where}: column {place + 1} has no name")
+    return True
