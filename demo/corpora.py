@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
 from random import Random
 
@@ -64,40 +65,12 @@ def synthesise(
     for size, value in (("speakers", speakers), ("sentences", sentences)):
         if value is not None and value < 1:
             raise InputError(f"{size} is {value}; a corpus needs at least 1")
-    productions = [
-        Production(Path(folder) / name, name, speakers, sentences, seed) for name in corpora
-    ]
-    total = sum(len(production.lines) for production in productions)
-    done = 0
-
-    def recorded() -> None:
-        nonlocal done
-        done += 1
-        if progress:
-            progress(done, total)
-
-    for production in productions:
-        production.make(recorded)
-    return {production.name: production.root for production in productions}
-
-
-class Production:
-    """One corpus in the making."""
-
-    def __init__(
-        self, root: Path, name: str, speakers: int | None, sentences: int | None, seed: int
-    ) -> None:
+    scripts: dict[str, list[Line]] = {}
+    marks: dict[str, str] = {}
+    for name in corpora:
         layout = LAYOUTS[name]
-        cast = layout.speakers[:speakers]
-        texts = layout.texts[: sentences or layout.sentences]
-        self.root = root
-        self.name = name
-        self.lines = layout.script(cast, texts)
-        self._layout = layout
-        self._seed = seed
-        self._habits = {
-            speaker.name: habits(Random(f"{seed}/{name}/{speaker.name}")) for speaker in cast
-        }
+        cast, texts = layout.speakers[:speakers], layout.texts[: sentences or layout.sentences]
+        scripts[name] = layout.script(cast, texts)
         facts = {
             "what": "synthetic speech by espeak-ng, for demonstrations and tests only",
             "layout": name,
@@ -106,45 +79,69 @@ class Production:
             "seed": seed,
             "recipe": RECIPE,
         }
-        self._mark = json.dumps(facts, indent=2) + "\n"
+        marks[name] = json.dumps(facts, indent=2) + "\n"
+    total = sum(map(len, scripts.values()))
+    counter = count(1)
 
-    def make(self, recorded: Callable[[], None]) -> None:
-        """Record the corpus beside its place, and move it there once it is whole."""
-        if self._finished():
-            for _ in self.lines:
+    def recorded() -> None:
+        done = next(counter)
+        if progress:
+            progress(done, total)
+
+    roots = {name: Path(folder) / name for name in corpora}
+    for name, lines in scripts.items():
+        if _finished(roots[name], marks[name]):
+            for _ in lines:
                 recorded()
-            return
-        try:
-            self.root.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=self.root.parent) as scratch:
-                draft = Path(scratch) / self.name
-                seconds = record([self._take(line, draft) for line in self.lines], recorded)
-                for path, text in self._layout.annotate(self.lines, seconds).items():
-                    atomic_text(draft / path, text)
-                atomic_text(draft / MARK, self._mark)
-                if self.root.exists():
-                    self.root.rmdir()  # it is empty; on Windows a rename would not replace it
-                draft.rename(self.root)
-        except OSError as error:
-            raise SerError(
-                f"Cannot write the synthetic corpus {self.root}: {error}\n"
-                "Make room there, or choose another folder"
-            ) from error
+        else:
+            _make(name, roots[name], lines, seed, marks[name], recorded)
+    return roots
 
-    def _finished(self) -> bool:
-        """Whether the corpus is there already; False where there is nothing."""
-        if not self.root.exists() or (self.root.is_dir() and not any(self.root.iterdir())):
-            return False
-        mark = self.root / MARK
-        if mark.is_file() and mark.read_bytes() == self._mark.encode():
-            return True
-        raise InputError(
-            f"{self.root} holds something else than the synthetic corpus asked for "
-            f"(see {MARK} in it, if any).\nRemove it, or choose another folder"
-        )
 
-    def _take(self, line: Line, root: Path) -> Take:
-        rng = Random(f"{self._seed}/{self.name}/{line.path}")
-        delivery = act(line.emotion, line.strength, self._habits[line.speaker.name], rng)
-        voice = f"{self._layout.language}+{line.speaker.variant}"
-        return Take(root / line.path, line.text, voice, delivery)
+def _finished(root: Path, mark: str) -> bool:
+    """Whether the corpus is there already; False where there is nothing.
+
+    Raises:
+        InputError: something else is there.
+    """
+    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
+        return False
+    file = root / MARK
+    if file.is_file() and file.read_bytes() == mark.encode():
+        return True
+    raise InputError(
+        f"{root} holds something else than the synthetic corpus asked for "
+        f"(see {MARK} in it, if any).\nRemove it, or choose another folder"
+    )
+
+
+def _make(
+    name: str, root: Path, lines: list[Line], seed: int, mark: str, recorded: Callable[[], None]
+) -> None:
+    """Record a corpus beside its place, and move it there once it is whole."""
+    layout = LAYOUTS[name]
+    speakers = {line.speaker for line in lines}
+    styles = {speaker: habits(Random(f"{seed}/{name}/{speaker.name}")) for speaker in speakers}
+
+    def take(line: Line, draft: Path) -> Take:
+        rng = Random(f"{seed}/{name}/{line.path}")
+        delivery = act(line.emotion, line.strength, styles[line.speaker], rng)
+        voice = f"{layout.language}+{line.speaker.variant}"
+        return Take(draft / line.path, line.text, voice, delivery)
+
+    try:
+        root.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=root.parent) as scratch:
+            draft = Path(scratch) / name
+            seconds = record([take(line, draft) for line in lines], recorded)
+            for path, text in layout.annotate(lines, seconds).items():
+                atomic_text(draft / path, text)
+            atomic_text(draft / MARK, mark)
+            if root.exists():
+                root.rmdir()  # it is empty; on Windows a rename would not replace it
+            draft.rename(root)
+    except OSError as error:
+        raise SerError(
+            f"Cannot write the synthetic corpus {root}: {error}\n"
+            "Make room there, or choose another folder"
+        ) from error

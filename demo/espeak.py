@@ -6,8 +6,8 @@ next, so that only a fresh process makes the same audio twice. Run by path, it n
 the standard library, wherever `ser` was imported from.
 
 Input: one JSON object, `library` and `data` (paths that espeakng-loader names) and `takes`, each
-with `path`, `voice`, `text` and the four parameters. Output: per take, one line with its seconds.
-Exit code 1: what went wrong is on standard error.
+with `path`, `text`, `voice` and `delivery`, the four parameters. Output: per take, one line with
+its seconds. Exit code 1: what went wrong is on standard error.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def main() -> None:
     job: dict[str, Any] = json.load(sys.stdin)
     espeak = Espeak(job["library"], job["data"])
     for take in job["takes"]:
-        samples = espeak.speak(take.pop("text"), take.pop("voice"), **take.pop("parameters"))
+        samples = espeak.speak(take["text"], take["voice"], **take["delivery"])
         with wave.open(take["path"], "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)

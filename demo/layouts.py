@@ -74,14 +74,9 @@ EMODB_TEXTS = (
 
 def emodb_script(speakers: Sequence[Speaker], texts: Sequence[str]) -> list[Line]:
     """Every speaker, emotion and text once, all in version a."""
+    folder = PurePosixPath("wav")
     return [
-        Line(
-            PurePosixPath("wav", f"{speaker.name}{code}{letter}a.wav"),
-            speaker,
-            emotion,
-            letter,
-            text,
-        )
+        Line(folder / f"{speaker.name}{code}{letter}a.wav", speaker, emotion, letter, text)
         for speaker in speakers
         for emotion, letter in EMODB_LETTERS.items()
         for code, text in zip(EMODB_CODES, texts, strict=False)

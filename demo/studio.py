@@ -52,27 +52,17 @@ def record(takes: Sequence[Take], recorded: Callable[[], None] | None = None) ->
     library, data = _espeak()
     for folder in {take.path.parent for take in takes}:
         folder.mkdir(parents=True, exist_ok=True)
-    job = {
-        "library": library,
-        "data": data,
-        "takes": [
-            {
-                "path": str(take.path.resolve()),  # the program works in another folder
-                "text": take.text,
-                "voice": take.voice,
-                "parameters": asdict(take.delivery),
-            }
-            for take in takes
-        ],
-    }
+    # Absolute paths: the program works in another folder.
+    orders = [asdict(take) | {"path": str(take.path.resolve())} for take in takes]
+    job = json.dumps({"library": library, "data": data, "takes": orders})
     seconds = []
-    with tempfile.TemporaryFile() as orders, tempfile.TemporaryFile() as complaints:
-        orders.write(json.dumps(job).encode())
-        orders.seek(0)
+    with tempfile.TemporaryFile() as jobs, tempfile.TemporaryFile() as complaints:
+        jobs.write(job.encode())
+        jobs.seek(0)
         with subprocess.Popen(
             # Isolated: no other module of this folder, or of the user's, gets in its way.
             [sys.executable, "-I", "-X", "utf8", str(PROGRAM)],
-            stdin=orders,
+            stdin=jobs,
             stdout=subprocess.PIPE,
             stderr=complaints,
         ) as process:
