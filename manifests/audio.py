@@ -9,16 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
 
 from ..errors import AudioError, SerError
 from ..files import open_regular
 from .containers import find_sound
 from .decode import MOST_SAMPLES, decode
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
 
 MINIMUM_SECONDS = 0.1
 """Shorter sound gives some backbones no frame at all."""
@@ -91,8 +89,6 @@ def mix(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     Raises:
         AudioError: the channels cancel each other out.
     """
-    import numpy as np
-
     if samples.shape[1] == 1:
         return samples[:, 0]
     # 53 bits hold the sum of a million equal numbers of 24, and round that of two but once.
@@ -154,8 +150,6 @@ def _read(path: Path) -> bytes:
 
 
 def _checked(samples: npt.NDArray[np.float32], rate: int) -> Audio:
-    import numpy as np
-
     seconds = len(samples) / rate
     if seconds < MINIMUM_SECONDS:
         raise AudioError(

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import io
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from ..errors import AudioError, MissingPackageError, install_command
 from .containers import Sound, flac
 from .containers.sound import TOLERANCE, too_much
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
 
 LONGEST = 3600
 """Seconds. No utterance is longer, and no header may make us decode more."""
@@ -55,8 +54,6 @@ def decode(sound: Sound) -> tuple[npt.NDArray[np.float32], int]:
         AudioError: not decodable, other than its container promises, or beyond the limits above.
         MissingPackageError: soundfile is not installed.
     """
-    import numpy as np
-
     soundfile, opened = _soundfile()
     try:
         with opened(io.BytesIO(sound.data)) as file:

@@ -48,46 +48,37 @@ def same_audio(manifest: Manifest) -> list[str]:
 def wrong_counts(manifest: Manifest, expected: Mapping[str, int]) -> list[str]:
     """Warn of classes that have fewer or more utterances than a whole copy."""
     found = Counter(manifest.counts())
-    fewer, more = (
-        [
+    warnings = []
+    for sign, what, consequence in (
+        (-1, "is incomplete:", "classes are short:"),
+        (1, "has more than was published in", "classes:"),
+    ):
+        wrong = [
             f"{label} {found[label]} of {expected[label]}"
             for label in ordered(expected)
             if sign * (found[label] - expected[label]) > 0
         ]
-        for sign in (-1, 1)
-    )
-    warnings = []
-    if fewer:
-        warnings.append(
-            f"this copy of {manifest.corpus} is incomplete: {len(fewer)} of {len(expected)} "
-            f"classes are short: {', '.join(fewer)}"
-        )
-    if more:
-        warnings.append(
-            f"this copy of {manifest.corpus} has more than was published in {len(more)} of "
-            f"{len(expected)} classes: {', '.join(more)}"
-        )
+        if wrong:
+            warnings.append(
+                f"this copy of {manifest.corpus} {what} {len(wrong)} of {len(expected)} "
+                f"{consequence} {', '.join(wrong)}"
+            )
     return warnings
 
 
 def two_genders(manifest: Manifest) -> list[str]:
     """Warn of speakers with more than one gender: perhaps several people under one name."""
-    genders: dict[str, set[str]] = defaultdict(set)
-    for speaker, gender in _pairs(manifest, "gender"):
-        genders[speaker].add(gender)
     both = [
-        f"{speaker} ({', '.join(sorted(found))})"
-        for speaker, found in sorted(genders.items())
-        if len(found) > 1
+        f"{speaker} ({', '.join(sorted(genders))})"
+        for speaker, genders in _by_speaker(manifest, "gender").items()
+        if len(genders) > 1
     ]
-    return (
-        [
-            "speakers with more than one gender, so that one name may stand for several people, or "
-            f"genders are wrong: {listing(both)}"
-        ]
-        if both
-        else []
-    )
+    if not both:
+        return []
+    return [
+        "speakers with more than one gender, so that one name may stand for several people, or "
+        f"genders are wrong: {listing(both)}"
+    ]
 
 
 def confounded_speakers(manifest: Manifest) -> list[str]:
@@ -95,16 +86,15 @@ def confounded_speakers(manifest: Manifest) -> list[str]:
 
     Emotions and speakers of a single utterance show nothing, and do not count.
     """
-    pairs = Counter(_pairs(manifest, "emotion"))
-    emotions: dict[str, Counter[str]] = defaultdict(Counter)
+    emotions = _by_speaker(manifest, "emotion")
     speakers: dict[str, Counter[str]] = defaultdict(Counter)
-    for (speaker, emotion), count in pairs.items():
-        emotions[speaker][emotion] += count
-        speakers[emotion][speaker] += count
-    told = [found for found in emotions.values() if found.total() > 1]
+    for speaker, counts in emotions.items():
+        for emotion, count in counts.items():
+            speakers[emotion][speaker] = count
     if len(emotions) < 2 or len(speakers) < 2:
         return []
-    if len(told) > 1 and all(len(found) == 1 for found in told):
+    told = [counts for counts in emotions.values() if counts.total() > 1]
+    if len(told) > 1 and all(len(counts) == 1 for counts in told):
         return [
             "every speaker has one emotion only: what is learned and measured here may be who "
             "speaks, and not how"
@@ -114,17 +104,19 @@ def confounded_speakers(manifest: Manifest) -> list[str]:
         for emotion in ordered(speakers)
         if len(speakers[emotion]) == 1 and speakers[emotion].total() > 1
     ]
-    return (
-        [
-            "emotions that one speaker alone has, so that they cannot be told from that speaker: "
-            f"{listing(alone)}"
-        ]
-        if alone
-        else []
-    )
+    if not alone:
+        return []
+    return [
+        "emotions that one speaker alone has, so that they cannot be told from that speaker: "
+        f"{listing(alone)}"
+    ]
 
 
-def _pairs(manifest: Manifest, column: str) -> list[tuple[str, str]]:
-    """Speaker and what `column` says, of each utterance where both are known."""
-    both = zip(map(str, manifest.table["speaker"]), map(str, manifest.table[column]), strict=True)
-    return [(speaker, value) for speaker, value in both if speaker and value]
+def _by_speaker(manifest: Manifest, column: str) -> dict[str, Counter[str]]:
+    """How often each speaker has what, where both are known; by name."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    pairs = zip(map(str, manifest.table["speaker"]), map(str, manifest.table[column]), strict=True)
+    for speaker, value in sorted(pairs):
+        if speaker and value:
+            counts[speaker][value] += 1
+    return counts

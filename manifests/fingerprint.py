@@ -16,9 +16,12 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
+
+from .unions import leaders
+
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     import pandas as pd
 
 FINGERPRINT = "fingerprint"
@@ -70,8 +73,6 @@ def fingerprint(mono: npt.NDArray[np.float32], rate: int) -> str:
         mono: shape (samples,).
         rate: samples per second.
     """
-    import numpy as np
-
     signs, rhythms = _projection()
     size, hop = max(round(WINDOW * rate), 1), max(round(HOP * rate), 1)
     signal = np.pad(mono - np.float32(mono.mean(dtype=np.float64)), (size, 2 * size))
@@ -102,7 +103,6 @@ def fingerprint(mono: npt.NDArray[np.float32], rate: int) -> str:
 
 def _magnitude(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """Give the magnitudes of BINS, shape (frames, bins); zero above half the rate."""
-    import numpy as np
     import scipy.fft
 
     found = np.abs(scipy.fft.rfft(frames, axis=1)[:, BINS.start : BINS.stop]).astype(np.float64)
@@ -112,8 +112,6 @@ def _magnitude(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
 @cache
 def _projection() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Give the signs, shape (bins, values), and the rhythms in radians a second; for good."""
-    import numpy as np
-
     count = len(BINS) * VALUES
     drawn = np.frombuffer(hashlib.shake_256(b"ser fingerprint").digest(count // 8 + 1), np.uint8)
     signs = np.unpackbits(drawn)[:count].reshape(len(BINS), VALUES).astype(np.float64) * 2 - 1
@@ -121,8 +119,6 @@ def _projection() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
 
 
 def _write(values: npt.NDArray[np.complex128], spread: float) -> str:
-    import numpy as np
-
     step = _STEP / np.sqrt(2 * VALUES)
     steps = np.clip(np.floor([values.real / step, values.imag / step]), -8, 7).astype(int) + 8
     slope, start = _SPREADS
@@ -131,12 +127,8 @@ def _write(values: npt.NDArray[np.complex128], spread: float) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def _read(
-    texts: Sequence[str],
-) -> tuple[npt.NDArray[np.complex64], npt.NDArray[np.float64]]:
+def read(texts: Sequence[str]) -> tuple[npt.NDArray[np.complex64], npt.NDArray[np.float64]]:
     """Give the unit vectors, shape (texts, VALUES), and the logarithms of the spreads."""
-    import numpy as np
-
     data = b"".join(base64.urlsafe_b64decode(text + "=") for text in texts)
     rows = np.frombuffer(data, np.uint8).reshape(len(texts), VALUES + 2).astype(np.float32)
     real, imaginary = np.divmod(rows[:, 2:], 16)
@@ -146,16 +138,10 @@ def _read(
     return values, (rows[:, :2] @ [256.0, 1.0] - start) / slope
 
 
-def distances(one: Sequence[str], other: Sequence[str]) -> npt.NDArray[np.float32]:
-    """Give the distance of each fingerprint of `one` from that of `other` in the same place."""
-    return _distances(_read(one)[0], _read(other)[0])
-
-
-def _distances(
+def distances(
     one: npt.NDArray[np.complex64], other: npt.NDArray[np.complex64]
 ) -> npt.NDArray[np.float32]:
-    import numpy as np
-
+    """Give the distance of each vector of `one` from that of `other` in the same place."""
     shifts = np.linspace(-SHIFT, SHIFT, 31)
     turns = np.exp(1j * np.outer(_projection()[1], shifts)).astype(np.complex64)
     cosine = ((one * other.conj()) @ turns).real.max(axis=1)
@@ -173,11 +159,9 @@ def alike(texts: Sequence[str], durations: Sequence[float]) -> npt.NDArray[np.in
     Returns:
         Shape (pairs, 2): places in `texts`, the smaller first.
     """
-    import numpy as np
-
     if len(texts) < 2:
         return np.zeros((0, 2), np.int64)
-    values, spreads = _read(texts)
+    values, spreads = read(texts)
     lengths = np.asarray(durations, np.float64)
     sizes = np.abs(values)  # which no shift changes: their distance is never the larger one
     found = [np.zeros((0, 2), np.int64)]
@@ -192,7 +176,7 @@ def alike(texts: Sequence[str], durations: Sequence[float]) -> npt.NDArray[np.in
             near &= (columns > rows[:, None]) & (columns < ends[rows, None])
             for places in np.array_split(np.argwhere(near), near.sum() // _CANDIDATES + 1):
                 pairs = order[first + places]
-                close = _distances(values[pairs[:, 0]], values[pairs[:, 1]]) <= ALIKE
+                close = distances(values[pairs[:, 0]], values[pairs[:, 1]]) <= ALIKE
                 found.append(np.sort(pairs[close], axis=1))
     return np.unique(np.concatenate(found), axis=0)
 
@@ -216,21 +200,5 @@ def recordings(tables: Sequence[pd.DataFrame]) -> list[tuple[str, ...]]:
             heard.update((audio, (text, seconds)) for audio, text, seconds in sounds if text)
     audios = sorted(heard)
     pairs = alike([heard[audio][0] for audio in audios], [heard[audio][1] for audio in audios])
-    name = _leaders(audios, pairs)
+    name = leaders((audios[one], audios[other]) for one, other in pairs.tolist())
     return [tuple(name.get(audio, audio) for audio in column) for column in hashes]
-
-
-def _leaders(nodes: Sequence[str], pairs: npt.NDArray[np.int64]) -> dict[str, str]:
-    """Give each node the first of those that pairs connect it with."""
-    leader = list(range(len(nodes)))
-
-    def find(node: int) -> int:
-        while leader[node] != node:
-            leader[node] = leader[leader[node]]
-            node = leader[node]
-        return node
-
-    for one, other in pairs.tolist():
-        low, high = sorted((find(one), find(other)))
-        leader[high] = low
-    return {node: nodes[find(place)] for place, node in enumerate(nodes)}

@@ -13,11 +13,11 @@ from .csv_files import read_csv, write_csv
 from .leaks import check_leaks, check_tested_once
 from .manifest import Manifest
 from .names import did_you_mean, listing
-from .splits import PARTS, PROTOCOLS, Protocol, Split
+from .splits import PARTS, PROTOCOLS, Protocol, Split, sorted_split
 
 COLUMNS = ("protocol", "seed", "fold", "id", "part")
 
-_Key = tuple[str, int, int]
+_Key = tuple[Protocol, int, int]
 
 
 def write_splits(path: Path, manifest: Manifest, splits: Iterable[Split]) -> None:
@@ -89,7 +89,7 @@ def _key(row: Mapping[str, str]) -> _Key:
     seed, fold = row["seed"], row["fold"]
     if not (_NUMBER.fullmatch(seed) and _NUMBER.fullmatch(fold)):
         raise ValueError(f"seed {seed!r} and fold {fold!r} must be whole numbers from 0")
-    return protocol, int(seed), int(fold)
+    return cast(Protocol, protocol), int(seed), int(fold)
 
 
 def _split(path: Path, manifest: Manifest, key: _Key, parts: dict[str, list[str]]) -> Split:
@@ -100,5 +100,4 @@ def _split(path: Path, manifest: Manifest, key: _Key, parts: dict[str, list[str]
             f"utterances of {manifest.corpus}: {listing(sorted(missing), 3)}; a split belongs to "
             "one manifest, with all its utterances"
         )
-    train, validation, test = (tuple(sorted(parts[part])) for part in PARTS)
-    return Split(cast(Protocol, key[0]), key[1], key[2], train, validation, test)
+    return sorted_split(*key, *(parts[part] for part in PARTS))

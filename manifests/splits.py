@@ -10,6 +10,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal, get_args
 
 from ..errors import InputError
@@ -17,6 +18,7 @@ from .corpora import CORPORA
 from .manifest import Manifest
 from .names import did_you_mean
 from .spellings import REMEDY, spelt_twice
+from .unions import leaders
 
 Protocol = Literal["paper", "speaker", "authors"]
 PROTOCOLS: tuple[str, ...] = get_args(Protocol)
@@ -100,7 +102,7 @@ def _random(manifest: Manifest, protocol: Protocol, seed: int, validation: float
             f"{manifest.corpus} has {len(manifest)} utterances ({len(units)} different ones): "
             "too few for a training, a validation and a test part"
         )
-    return _split(protocol, seed, 0, train, held, test)
+    return sorted_split(protocol, seed, 0, train, held, test)
 
 
 def _take(queue: Sequence[list[str]], count: int) -> tuple[list[str], list[list[str]]]:
@@ -131,15 +133,8 @@ def _speaker(manifest: Manifest, seed: int) -> list[Split]:
         # The smallest fold first: all folds get a group, and sizes stay near each other.
         min(folds, key=len).extend(groups[name])
     return [
-        _split(
-            "speaker",
-            seed,
-            k,
-            [name for j in range(2, number) for name in folds[(k + j) % number]],
-            folds[(k + 1) % number],
-            folds[k],
-        )
-        for k in range(number)
+        sorted_split("speaker", seed, k, chain(*turned[2:]), turned[1], turned[0])
+        for k, turned in enumerate(folds[k:] + folds[:k] for k in range(number))
     ]
 
 
@@ -162,36 +157,16 @@ def _connected(manifest: Manifest, column: str) -> dict[str, list[str]]:
     Usually these are the groups as they stand; a recording under two speakers joins them.
     Returns the utterance ids of each by its first group's name.
     """
-    leader: dict[tuple[str, str], tuple[str, str]] = {}
-
-    def find(node: tuple[str, str]) -> tuple[str, str]:
-        while leader.setdefault(node, node) != node:
-            leader[node] = leader[leader[node]]
-            node = leader[node]
-        return node
-
     table = manifest.table.assign(recording=manifest.recordings)
-    kinds = list(dict.fromkeys((column, "speaker", "recording")))
-    for values in table[kinds].itertuples(index=False, name=None):
-        nodes = list(zip(kinds, map(str, values), strict=True))
-        for node in nodes[1:]:
-            leader[find(node)] = find(nodes[0])
-    names: dict[tuple[str, str], str] = {}
-    members: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for group, name in zip(table[column], manifest.ids, strict=True):
-        root = find((column, str(group)))
-        names[root] = min(names.get(root, str(group)), str(group))
-        members[root].append(name)
-    return {names[root]: ids for root, ids in members.items()}
+    kinds = [table[kind] for kind in (column, "speaker", "recording")]
+    nodes = [list(enumerate(map(str, row))) for row in zip(*kinds, strict=True)]
+    leader = leaders((group, other) for group, *others in nodes for other in others)
+    members: dict[str, list[str]] = defaultdict(list)
+    for name, (group, *_) in zip(manifest.ids, nodes, strict=True):
+        members[leader[group][1]].append(name)  # the smallest of all is a group, since they are 0
+    return members
 
 
-def _split(
-    protocol: Protocol,
-    seed: int,
-    fold: int,
-    train: Iterable[str],
-    validation: Iterable[str],
-    test: Iterable[str],
-) -> Split:
-    parts = (tuple(sorted(part)) for part in (train, validation, test))
-    return Split(protocol, seed, fold, *parts)
+def sorted_split(protocol: Protocol, seed: int, fold: int, *parts: Iterable[str]) -> Split:
+    """Make a split of its three parts, in the order of PARTS."""
+    return Split(protocol, seed, fold, *(tuple(sorted(part)) for part in parts))
