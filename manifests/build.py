@@ -18,7 +18,7 @@ from .fingerprint import FINGERPRINT, fingerprint
 from .manifest import COLUMNS, Manifest
 from .memory import BadFile, Probe, ProbeCache, stamp
 from .names import check_corpus_name, check_language, did_you_mean, language_tag, listing
-from .paths import audio_path, describe
+from .paths import audio_path, content
 from .roots import corpus_root
 
 Progress = Callable[[int, int], None]
@@ -120,7 +120,7 @@ def _scan(corpus: Corpus, root: Path, options: Mapping[str, str]) -> Scan:
     if not scan.entries:
         raise InputError(
             f"found no {corpus.title or corpus.name} in {root}: expected there "
-            f"{corpus.layout or 'its audio'} (or .flac, .aiff); saw {describe(root)}."
+            f"{corpus.layout or 'its audio'} (or .flac, .aiff); saw {content(root)}."
             + (f" Where to get it: {corpus.url}" if corpus.url else "")
         )
     first: dict[str, Entry] = {}

@@ -26,7 +26,7 @@ from .names import (
 from .paths import is_inside
 from .spellings import REMEDY, is_group, spelt_twice, tidy
 from .text import plain
-from .vocabulary import ordered, problem_with
+from .vocabulary import ordered, problem_with_emotion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -229,19 +229,8 @@ def _problems(columns: Mapping[str, list[Any]]) -> Iterator[tuple[int, str]]:
     if not columns["id"]:
         yield 0, "there are no utterances"
         return
-    checks: dict[str, Callable[[str], str | None]] = {
-        "id": problem_with_id,
-        "corpus": problem_with_corpus_name,
-        "language": problem_with_language,
-        "gender": problem_with_gender,
-        "emotion": problem_with,
-        "path": _problem_with_path,
-        "duration": _problem_with_duration,
-        "audio_hash": _problem_with_hash,
-        FINGERPRINT: _problem_with_fingerprint,
-    }
     for column, values in columns.items():
-        check = checks.get(column, lambda text: None)
+        check = _CHECKS.get(column, lambda text: None)
         # Most values of most columns repeat; each distinct one is judged once.
         texts = list(map(str, values))
         reasons = {text: _problem_with_text(column, text) or check(text) for text in set(texts)}
@@ -261,9 +250,8 @@ def _problems(columns: Mapping[str, list[Any]]) -> Iterator[tuple[int, str]]:
 
 def problem_with_gender(gender: str) -> str | None:
     """Say why `gender` cannot stand in a manifest; None if it can."""
-    if gender in GENDERS:
-        return None
-    return f"gender {gender!r}: use {', '.join(filter(None, GENDERS))}, or leave it blank"
+    known = ", ".join(filter(None, GENDERS))
+    return None if gender in GENDERS else f"gender {gender!r}: use {known}, or leave it blank"
 
 
 def _problem_with_text(column: str, text: str) -> str | None:
@@ -290,14 +278,23 @@ def _problem_with_duration(text: str) -> str | None:
 
 
 def _problem_with_hash(text: str) -> str | None:
-    if _HASH.fullmatch(text):
-        return None
-    return (
-        f"{text!r} is no audio hash (a spreadsheet may have rewritten it); build the manifest anew"
-    )
+    reason = "is no audio hash (a spreadsheet may have rewritten it); build the manifest anew"
+    return None if _HASH.fullmatch(text) else f"{text!r} {reason}"
 
 
 def _problem_with_fingerprint(text: str) -> str | None:
-    if is_fingerprint(text):
-        return None
-    return f"{text!r} is no fingerprint; leave it blank, or build the manifest anew"
+    reason = "is no fingerprint; leave it blank, or build the manifest anew"
+    return None if is_fingerprint(text) else f"{text!r} {reason}"
+
+
+_CHECKS: dict[str, Callable[[str], str | None]] = {
+    "id": problem_with_id,
+    "corpus": problem_with_corpus_name,
+    "language": problem_with_language,
+    "gender": problem_with_gender,
+    "emotion": problem_with_emotion,
+    "path": _problem_with_path,
+    "duration": _problem_with_duration,
+    "audio_hash": _problem_with_hash,
+    FINGERPRINT: _problem_with_fingerprint,
+}

@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from ..errors import InputError
+from .names import listing
 
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".aiff", ".aif"})
 """Suffixes that the scanners take, in lower case."""
@@ -52,28 +53,23 @@ def audio_path(root: Path, stored: str) -> Path:
     that exists is taken. If none does, the path as stored is returned, for the caller to report.
     """
     restored = restored_path(stored)
-    forms = [restored, *(unicodedata.normalize(form, restored) for form in ("NFC", "NFD")), stored]
-    found = next((root / form for form in forms if exists(root / form)), None)
-    if found is None and not restored.isascii():
-        found = _in_other_form(root, restored)
-    return found or root / restored
+    for form in (restored, *(unicodedata.normalize(f, restored) for f in ("NFC", "NFD")), stored):
+        if exists(root / form):
+            return root / form
+    return (None if restored.isascii() else _in_other_form(root, restored)) or root / restored
 
 
 def _in_other_form(root: Path, restored: str) -> Path | None:
     """Find a file by the names of its folders and its own, each in any Unicode form."""
     here = root
     for part in PurePosixPath(restored).parts:
-        forms = (part, *(unicodedata.normalize(form, part) for form in ("NFC", "NFD")))
-        name = next((form for form in forms if exists(here / form)), None)
-        if name is None:
+        if not exists(here / part):
             try:
                 names = _by_composed_name(here, here.stat().st_mtime_ns)
-            except (OSError, ValueError):
+                part = names[unicodedata.normalize("NFC", part)]
+            except (OSError, ValueError, KeyError):
                 return None
-            name = names.get(unicodedata.normalize("NFC", part))
-        if name is None:
-            return None
-        here /= name
+        here /= part
     return here
 
 
@@ -163,18 +159,14 @@ def _children(folder: Path) -> list[os.DirEntry[str]]:
     """What lies in a folder, by name, without what is hidden."""
     try:
         with os.scandir(folder) as children:
-            found = [child for child in children if not child.name.startswith(".")]
+            found = sorted(children, key=lambda child: child.name)
     except OSError as error:
         raise InputError(f"cannot read the folder {folder}: {error.strerror}") from error
-    return sorted(
-        (child for child in found if child.name != "__MACOSX"), key=lambda child: child.name
-    )
+    return [child for child in found if child.name[0] != "." and child.name != "__MACOSX"]
 
 
-def describe(folder: Path, limit: int = 5) -> str:
+def content(folder: Path) -> str:
     """Say in a few words what a folder holds, for messages about a wrong root."""
-    names = sorted(child.name for child in folder.iterdir())
-    if not names:
-        return "nothing: the folder is empty"
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
+    return (
+        listing(sorted(child.name for child in folder.iterdir())) or "nothing: the folder is empty"
+    )

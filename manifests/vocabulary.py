@@ -63,7 +63,7 @@ def ordered(emotions: Iterable[str]) -> tuple[str, ...]:
     return known + tuple(sorted(present - set(EMOTIONS)))
 
 
-def problem_with(emotion: str) -> str | None:
+def problem_with_emotion(emotion: str) -> str | None:
     """Say why `emotion` cannot stand in a manifest; None if it can.
 
     The vocabulary's emotions can. So can another word in lower case, unless it means that the
@@ -164,7 +164,7 @@ def _problem_with_declaration(written: str, equals: str, meant: str) -> str | No
             f"{emotion!r} means that the emotion is not known, and is no emotion; to leave out "
             f"the rows that say so, write {written}="
         )
-    reason = problem_with(emotion)
+    reason = problem_with_emotion(emotion)
     return reason and (
         f"{reason}; to read a word of the corpus as an emotion of the vocabulary, write "
         f"word=emotion, such as {option_for([emotion], '')}; an emotion of its own needs a name of "
@@ -209,7 +209,7 @@ def advice(written: str) -> tuple[str, str] | None:
     if is_missing(word):
         return word or "missing", LEFT_OUT
     near = SYNONYMS.get(word) or _slip(word)
-    if near or problem_with(word) is None:
+    if near or problem_with_emotion(word) is None:
         return word, near or word
     name = "-".join(_parts(word))
     digits = "-".join(re.findall(r"\d+", word))

@@ -13,7 +13,7 @@ from ser.manifests.names import is_language
 from ser.manifests.paths import is_inside
 from ser.manifests.spellings import spelling
 from ser.manifests.text import plain
-from ser.manifests.vocabulary import problem_with
+from ser.manifests.vocabulary import problem_with_emotion
 
 
 def assert_sound(manifest: Manifest, folder: Path) -> None:
@@ -37,7 +37,7 @@ def assert_sound(manifest: Manifest, folder: Path) -> None:
     assert set(table["corpus"]) == {manifest.corpus}
     assert set(table["language"]) == {manifest.language}
     assert set(table["gender"]) <= set(GENDERS)
-    assert [problem_with(name) for name in manifest.labels] == [None] * len(manifest.labels)
+    assert [problem_with_emotion(name) for name in manifest.labels] == [None] * len(manifest.labels)
     assert all(math.isfinite(seconds) and seconds > 0 for seconds in table["duration"])
     assert all(re.fullmatch("[0-9a-f]{16,64}", audio) for audio in table["audio_hash"])
 

@@ -18,7 +18,7 @@ from ser.manifests.vocabulary import (
     SYNONYMS,
     option_for,
     parse_declarations,
-    problem_with,
+    problem_with_emotion,
     read_emotion,
 )
 
@@ -143,7 +143,7 @@ def test_any_words_that_are_refused_get_an_option_that_reads_them(words):
     for word in refused:
         if "," not in unicodedata.normalize("NFKC", word) and "=" not in word:
             read = read_emotion(word, declared)
-            assert read == LEFT_OUT or problem_with(read) is None
+            assert read == LEFT_OUT or problem_with_emotion(read) is None
 
 
 def test_rows_are_left_out_and_counted(tmp_path):

@@ -8,7 +8,7 @@ from ser.errors import InputError
 from ser.manifests import EMOTIONS, is_corpus_name, problem_with_id
 from ser.manifests.names import check_corpus_name, did_you_mean, id_from_path, is_language, listing
 from ser.manifests.paths import is_inside, restored_path, stored_path
-from ser.manifests.vocabulary import ordered, parse_declarations, problem_with, read_emotion
+from ser.manifests.vocabulary import ordered, parse_declarations, problem_with_emotion, read_emotion
 
 
 def test_words_that_are_read():
@@ -52,8 +52,10 @@ def test_order_of_labels():
 
 
 def test_what_may_stand_in_a_manifest():
-    assert all(problem_with(word) is None for word in (*EMOTIONS, "awe", "frustration"))
-    assert all(problem_with(word) for word in ("Anger", "happy", "boredome", "", "a b", "1st"))
+    assert all(problem_with_emotion(word) is None for word in (*EMOTIONS, "awe", "frustration"))
+    assert all(
+        problem_with_emotion(word) for word in ("Anger", "happy", "boredome", "", "a b", "1st")
+    )
 
 
 @pytest.mark.parametrize("name", ["emodb", "my-corpus_2", "a" * 64, "7"])
