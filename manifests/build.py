@@ -21,8 +21,6 @@ from .names import check_corpus_name, check_language, did_you_mean, language_tag
 from .paths import audio_path, content
 from .roots import corpus_root
 
-Progress = Callable[[int, int], None]
-
 
 @dataclass(frozen=True)
 class Build:
@@ -42,7 +40,7 @@ def build_manifest(
     options: Mapping[str, str] | None = None,
     workers: int | None = None,
     known: ProbeCache | None = None,
-    progress: Progress | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Build:
     """Build the manifest of a corpus that has a scanner, or of one's own from a CSV.
 
@@ -139,20 +137,21 @@ def _probe(
     entries: list[Entry],
     workers: int | None,
     cache: ProbeCache | None,
-    progress: Progress | None,
+    progress: Callable[[int, int], None] | None,
 ) -> tuple[dict[str, Probe], list[BadFile]]:
     """Decode all files that are not known; give the probes by utterance id, and the bad files."""
     from threadpoolctl import threadpool_limits
 
     known = cache.load(root) if cache else {}
-    paths = {entry.id: audio_path(root, entry.path) for entry in entries}
-    probes = {
-        entry.id: known[entry.path]
-        for entry in entries
-        if entry.path in known and known[entry.path].stamp == stamp(paths[entry.id])
-    }
-    waiting = [entry for entry in entries if entry.id not in probes]
+    probes: dict[str, Probe] = {}
     bad: dict[str, BadFile] = {}
+    waiting: list[tuple[Entry, Path]] = []
+    for entry in entries:
+        probe, path = known.get(entry.path), audio_path(root, entry.path)
+        if probe and probe.stamp == stamp(path):
+            probes[entry.id] = probe
+        else:
+            waiting.append((entry, path))
     if progress and probes:
         progress(len(probes), len(entries))
     # libsndfile and sha256 release the interpreter, so threads do; each holds one file at a time.
@@ -161,7 +160,7 @@ def _probe(
         threadpool_limits(1, user_api="blas"),
         ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool,
     ):
-        tasks = {pool.submit(_decode, paths[entry.id]): entry for entry in waiting}
+        tasks = {pool.submit(_decode, path): entry for entry, path in waiting}
         try:
             for task in as_completed(tasks):
                 entry = tasks.pop(task)
@@ -203,13 +202,9 @@ def _manifest(
 
     rows = [
         {
-            "id": entry.id,
+            **vars(entry),
             "corpus": corpus,
             "language": language,
-            "speaker": entry.speaker,
-            "gender": entry.gender,
-            "emotion": entry.emotion,
-            "path": entry.path,
             "duration": probes[entry.id].duration,
             "audio_hash": probes[entry.id].audio_hash,
             FINGERPRINT: probes[entry.id].fingerprint,
@@ -217,4 +212,5 @@ def _manifest(
         }
         for entry in entries
     ]
-    return Manifest(pd.DataFrame(rows, columns=[*COLUMNS, FINGERPRINT, *entries[0].extra]))
+    columns = dict.fromkeys((*COLUMNS, FINGERPRINT, *(n for entry in entries for n in entry.extra)))
+    return Manifest(pd.DataFrame(rows, columns=list(columns)))

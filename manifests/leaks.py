@@ -34,13 +34,18 @@ def check_leaks(manifest: Manifest, split: Split) -> None:
                 f"{_name(manifest, split)}: the {part} part has {len(unknown)} utterances that are "
                 f"not in the manifest: {listing(sorted(unknown), 3)}"
             )
-    leaks = _shared("utterance", split, {name: name for name in manifest.ids})
+    leaks = [
+        f"  utterance twice in {part}: {listing(twice, 3)}"
+        for part, ids in split.parts().items()
+        if (twice := [id for id, count in Counter(ids).items() if count > 1])
+    ]
+    leaks += _shared("utterance", split.parts(), {id: id for id in manifest.ids})
     columns = {"audio_hash": "audio"}
     if split.protocol == "speaker":
         columns |= {name: name for name in ("speaker", grouping(manifest))}
     for column, word in columns.items():
-        leaks += _shared(word, split, _values(manifest, column))
-    leaks += _shared(COPIES, split, _sounding_alike(manifest))
+        leaks += _shared(word, split.parts(), _values(manifest, column))
+    leaks += _shared(COPIES, split.parts(), _sounding_alike(manifest))
     if leaks:
         raise LeakError(f"{_name(manifest, split)} leaks:\n" + "\n".join(leaks))
 
@@ -58,22 +63,21 @@ def check_leaks_between(
     """
     names = recordings([manifest.table for manifest in manifests.values()])
     recording = {
-        corpus: dict(zip(manifest.ids, named, strict=True))
+        f"{id} of {corpus}": name
         for (corpus, manifest), named in zip(manifests.items(), names, strict=True)
+        for id, name in zip(manifest.ids, named, strict=True)
     }
     for together in zip(*splits.values(), strict=True):
-        places: dict[str, dict[str, str]] = defaultdict(dict)
+        parts: dict[str, list[str]] = defaultdict(list)
         for corpus, split in zip(splits, together, strict=True):
             for part, ids in split.parts().items():
-                for id in ids:
-                    places[recording[corpus][id]].setdefault(part, f"{id} of {corpus}")
-        shared = [where for where in places.values() if len(where) > 1]
-        if shared:
+                parts[part] += (f"{id} of {corpus}" for id in ids)
+        leaks = _shared("audio", parts, recording)
+        if leaks:
             raise LeakError(
                 f"{', '.join(splits)}, seed {together[0].seed}, fold {together[0].fold}: "
-                f"{len(shared)} recordings are in one part of one corpus and in another of "
-                "another, so that one model for both leaks. Leave them out of one corpus:\n"
-                + "\n".join(f"  {_example('audio', '', where)}" for where in shared[:3])
+                "recordings are in one part of one corpus and in another of another, so that one "
+                "model for both leaks. Leave them out of one corpus:\n" + "\n".join(leaks)
             )
 
 
@@ -98,24 +102,18 @@ def namesakes(manifests: Iterable[Manifest]) -> list[str]:
     return sorted({same[0] for same in names.values() if len(same) > 1})
 
 
-def _shared(word: str, split: Split, value: dict[str, str]) -> list[str]:
-    """Describe values that occur in several parts, or ids that occur twice in one."""
+def _shared(word: str, parts: Mapping[str, Iterable[str]], value: dict[str, str]) -> list[str]:
+    """Describe values that occur in several parts."""
     places: dict[str, dict[str, str]] = defaultdict(dict)
-    lines: list[str] = []
-    for part, ids in split.parts().items():
-        for name in ids:
-            if name in value:
-                places[value[name]].setdefault(part, name)
-        twice = [name for name, count in Counter(ids).items() if count > 1]
-        if word == "utterance" and twice:
-            lines.append(f"  utterance twice in {part}: {listing(twice, 3)}")
+    for part, ids in parts.items():
+        for id in ids:
+            if id in value:
+                places[value[id]].setdefault(part, id)
     shared = {key: where for key, where in places.items() if len(where) > 1}
-    if shared:
-        lines.append(
-            f"  {word} in more than one part ({len(shared)}): "
-            + listing((_example(word, key, where) for key, where in shared.items()), 3)
-        )
-    return lines
+    if not shared:
+        return []
+    examples = listing((_example(word, key, where) for key, where in shared.items()), 3)
+    return [f"  {word} in more than one part ({len(shared)}): {examples}"]
 
 
 def _example(word: str, key: str, where: dict[str, str]) -> str:
