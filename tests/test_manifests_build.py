@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -230,6 +232,35 @@ def test_a_corpus_that_was_added_is_known_by_name(texts, monkeypatch):
     build.CORPORA.add("other", MINE)
     with pytest.raises(SerError, match=r"'other' of ser\.corpora is no Corpus of that name"):
         build_manifest("other", texts)
+
+
+BROUGHT = """
+from ser.manifests import Corpus, Entry, Scan
+
+def scan(root, options):
+    return Scan([Entry(f.stem, f.name, "fear", f.stem[0]) for f in sorted(root.glob("*.wav"))])
+
+THEIRS = Corpus("theirs", "pt", scan, title="What a package brings")
+"""
+
+
+def test_a_corpus_that_a_package_brings_is_known_to_the_commands(texts, tmp_path):
+    info = tmp_path / "brought-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: brought\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[ser.corpora]\ntheirs = brought:THEIRS\n")
+    (tmp_path / "brought.py").write_text(BROUGHT)
+    found = {"PYTHONPATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+    def ser(*words):
+        command = [sys.executable, "-m", "ser.cli", *map(str, words)]
+        environment = {**os.environ, **found}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+
+    assert "theirs    What a package brings" in ser("corpora").stdout
+    file = tmp_path / "theirs.csv"
+    ser("manifest", "build", "--corpus", "theirs", "--root", texts, "--out", file)
+    assert Manifest.load(file).counts() == {"fear": 2}
 
 
 # --- the CSV of a corpus of one's own ---
