@@ -16,14 +16,14 @@ from .acting import Speaker, cast
 
 @dataclass(frozen=True)
 class Line:
-    """One utterance of the script; `path` is relative to the corpus, `label` the corpus's own."""
+    """One utterance of the script; `path` is relative to the corpus, `label` an annotator's."""
 
     path: PurePosixPath
     speaker: Speaker
     emotion: str
-    label: str
     text: str
     strength: float = 1.0
+    label: str = ""
 
 
 Script = Callable[[Sequence[Speaker], Sequence[str]], list[Line]]
@@ -76,7 +76,7 @@ def emodb_script(speakers: Sequence[Speaker], texts: Sequence[str]) -> list[Line
     """Every speaker, emotion and text once, all in version a."""
     folder = PurePosixPath("wav")
     return [
-        Line(folder / f"{speaker.name}{code}{letter}a.wav", speaker, emotion, letter, text)
+        Line(folder / f"{speaker.name}{code}{letter}a.wav", speaker, emotion, text)
         for speaker in speakers
         for emotion, letter in EMODB_LETTERS.items()
         for code, text in zip(EMODB_CODES, texts, strict=False)
@@ -114,7 +114,7 @@ def cafe_script(speakers: Sequence[Speaker], texts: Sequence[str]) -> list[Line]
                 folder = PurePosixPath(name, subfolder)
                 for number, text in enumerate(texts, 1):
                     file = f"{speaker.name}-{letter}-{intensity}-{number}.wav"
-                    lines.append(Line(folder / file, speaker, emotion, letter, text, strength))
+                    lines.append(Line(folder / file, speaker, emotion, text, strength))
     return lines
 
 
@@ -176,7 +176,7 @@ def iemocap_script(speakers: Sequence[Speaker], texts: Sequence[str]) -> list[Li
             for speaker, emotion, label, text in turns:
                 turn = f"{dialog}_{speaker.name[-1]}{spoken[speaker.name]:03}"
                 spoken[speaker.name] += 1
-                lines.append(Line(folder / f"{turn}.wav", speaker, emotion, label, text))
+                lines.append(Line(folder / f"{turn}.wav", speaker, emotion, text, label=label))
     return lines
 
 
