@@ -2,7 +2,7 @@
 
 from .audio import Audio, read_audio
 from .build import Build, build_manifest
-from .corpora import CORPORA, Corpus, Entry, Scan, scan_names
+from .corpora import CORPORA, Corpus, Entry, Scan, by_file_names
 from .findings import confounded_speakers, two_genders
 from .fingerprint import FINGERPRINT
 from .leaks import check_leaks, check_leaks_between, namesakes, shared_speakers
@@ -33,6 +33,7 @@ __all__ = [
     "Split",
     "audio_path",
     "build_manifest",
+    "by_file_names",
     "check_corpus_name",
     "check_leaks",
     "check_leaks_between",
@@ -48,7 +49,6 @@ __all__ = [
     "read_audio",
     "read_splits",
     "root_variable",
-    "scan_names",
     "shared_speakers",
     "stored_path",
     "two_genders",

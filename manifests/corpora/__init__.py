@@ -5,7 +5,7 @@ from .cafe import CAFE
 from .corpus import Corpus, Entry, Scan
 from .emodb import EMODB
 from .emovo import EMOVO
-from .file_names import scan_names
+from .file_names import by_file_names
 from .iemocap import IEMOCAP
 from .ravdess import RAVDESS
 
@@ -15,4 +15,4 @@ CORPORA: Registry[Corpus] = Registry(
     {corpus.name: corpus for corpus in (EMODB, CAFE, IEMOCAP, RAVDESS, EMOVO)},
 )
 
-__all__ = ["CORPORA", "Corpus", "Entry", "Scan", "scan_names"]
+__all__ = ["CORPORA", "Corpus", "Entry", "Scan", "by_file_names"]

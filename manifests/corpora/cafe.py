@@ -1,12 +1,15 @@
-"""CaFE: `Colère/Fort/01-C-2-6.wav` = actor, emotion, intensity, sentence."""
+"""CaFE: `Colère/Fort/01-C-2-6.wav` = actor, emotion, intensity, sentence.
+
+Neutral speech is `01-N-1-6` in one release and `01-N-6` in another: the id is the latter in both.
+Option `intensity`: `strong` (default; with neutral) or `all`.
+"""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-from .corpus import Corpus, Entry, Options, Scan
-from .file_names import scan_names
+from .corpus import Corpus, Entry, Options
+from .file_names import by_file_names
 
 _NAME = re.compile(r"(\d\d)-(?:N(?:-\d)?|([CDJPST])-([12]))-(\d)", re.IGNORECASE)
 _EMOTIONS = {
@@ -19,35 +22,25 @@ _EMOTIONS = {
 }
 
 
-def scan(root: Path, options: Options) -> Scan:
-    """Find the utterances.
-
-    Neutral speech is `01-N-1-6` in one release and `01-N-6` in another: the id is the latter in
-    both. Option `intensity`: `strong` (default; with neutral) or `all`.
-    """
-    weak_too = options.get("intensity", "strong") != "strong"
-
-    def entry(name: re.Match[str], path: str) -> Entry | None:
-        actor, sentence = name[1], name[4]
-        gender = "male" if int(actor) % 2 else "female"
-        if name[2] is None:
-            extra = {"intensity": "", "sentence": sentence}
-            return Entry(f"{actor}-N-{sentence}", path, "neutral", actor, gender, extra)
-        letter, strong = name[2].upper(), name[3] == "2"
-        extra = {"intensity": "strong" if strong else "weak", "sentence": sentence}
-        id = f"{actor}-{letter}-{name[3]}-{sentence}"
-        return (
-            Entry(id, path, _EMOTIONS[letter], actor, gender, extra) if strong or weak_too else None
-        )
-
-    # One depth only: neutral files lie a level higher than the others, and must not be found alone.
-    return scan_names(root, _NAME, (4,), entry)
+def _entry(name: re.Match[str], path: str, options: Options) -> Entry | None:
+    actor, sentence = name[1], name[4]
+    gender = "male" if int(actor) % 2 else "female"
+    if name[2] is None:
+        extra = {"intensity": "", "sentence": sentence}
+        return Entry(f"{actor}-N-{sentence}", path, "neutral", actor, gender, extra)
+    letter, strong = name[2].upper(), name[3] == "2"
+    if not strong and options.get("intensity", "strong") == "strong":
+        return None
+    extra = {"intensity": "strong" if strong else "weak", "sentence": sentence}
+    id = f"{actor}-{letter}-{name[3]}-{sentence}"
+    return Entry(id, path, _EMOTIONS[letter], actor, gender, extra)
 
 
 CAFE = Corpus(
     name="cafe",
     language="fr",
-    scan=scan,
+    # One depth only: neutral files lie a level higher than the others, and must not be found alone.
+    scan=by_file_names(_NAME, (4,), _entry),
     title="Canadian French Emotional speech dataset (CaFE)",
     licence="CC BY-NC-SA 4.0",
     url="https://zenodo.org/records/1478765",

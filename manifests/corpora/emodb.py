@@ -1,12 +1,15 @@
-"""EmoDB: `wav/03a01Fa.wav` = speaker, text, emotion letter, take."""
+"""EmoDB: `wav/03a01Fa.wav` = speaker, text, emotion letter, take.
+
+Version 2 has the signal of a laryngograph beside each utterance, under the same name, in
+`laryngo/`: it is left out.
+"""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-from .corpus import Corpus, Entry, Options, Scan
-from .file_names import scan_names
+from .corpus import Corpus, Entry, Options
+from .file_names import by_file_names
 
 _NAME = re.compile(r"(\d\d)([a-z]\d\d)([WLEAFTN])([a-z]?)", re.IGNORECASE)
 _EMOTIONS = {
@@ -23,16 +26,7 @@ _GENDERS = dict.fromkeys(("03", "10", "11", "12", "15"), "male") | dict.fromkeys
 )
 
 
-def scan(root: Path, options: Options) -> Scan:
-    """Find the utterances.
-
-    Version 2 has the signal of a laryngograph beside each utterance, under the same name, in
-    `laryngo/`: it is left out.
-    """
-    return scan_names(root, _NAME, (2, 3), _entry, beside="laryngo")
-
-
-def _entry(name: re.Match[str], path: str) -> Entry:
+def _entry(name: re.Match[str], path: str, options: Options) -> Entry:
     speaker, text, letter, take = name[1], name[2].lower(), name[3].upper(), name[4].lower()
     return Entry(
         id=f"{speaker}{text}{letter}{take}",
@@ -47,7 +41,7 @@ def _entry(name: re.Match[str], path: str) -> Entry:
 EMODB = Corpus(
     name="emodb",
     language="de",
-    scan=scan,
+    scan=by_file_names(_NAME, (2, 3), _entry, beside="laryngo"),
     title="Berlin Database of Emotional Speech (EmoDB)",
     licence="CC0 1.0, as stated by audEERING's datasets",
     url="http://emodb.bilderbar.info",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-from .corpus import Corpus, Entry, Options, Scan
-from .file_names import scan_names
+from .corpus import Corpus, Entry, Options
+from .file_names import by_file_names
 
 _NAME = re.compile(r"(dis|gio|neu|pau|rab|sor|tri)-([fm]\d)-([a-z]\d)", re.IGNORECASE)
 _EMOTIONS = {
@@ -20,12 +19,7 @@ _EMOTIONS = {
 }
 
 
-def scan(root: Path, options: Options) -> Scan:
-    """Find the utterances."""
-    return scan_names(root, _NAME, (2, 3), _entry)
-
-
-def _entry(name: re.Match[str], path: str) -> Entry:
+def _entry(name: re.Match[str], path: str, options: Options) -> Entry:
     emotion, speaker, sentence = (part.lower() for part in name.groups())
     return Entry(
         id=f"{emotion}-{speaker}-{sentence}",
@@ -40,7 +34,7 @@ def _entry(name: re.Match[str], path: str) -> Entry:
 EMOVO = Corpus(
     name="emovo",
     language="it",
-    scan=scan,
+    scan=by_file_names(_NAME, (2, 3), _entry),
     title="EMOVO, Italian emotional speech",
     licence="CC BY-NC-SA 4.0, as stated by nkululeko",
     url="http://lrec-conf.org/proceedings/lrec2014/summaries/591.html",

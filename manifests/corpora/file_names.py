@@ -12,47 +12,52 @@ from pathlib import Path
 
 from ..names import listing
 from ..paths import audio_files, stored_path
-from .corpus import Entry, Scan
+from .corpus import Entry, Options, Scan, Scanner
+
+ParseName = Callable[[re.Match[str], str, Options], Entry | None]
 
 
-def scan_names(
-    root: Path,
-    pattern: re.Pattern[str],
-    depths: tuple[int, ...],
-    entry: Callable[[re.Match[str], str], Entry | None],
-    beside: str = "",
-) -> Scan:
-    """Parse the stems of all audio files down to the first of `depths` where any of them parses.
+def by_file_names(
+    pattern: re.Pattern[str], depths: tuple[int, ...], parse: ParseName, beside: str = ""
+) -> Scanner:
+    """Make a scanner that parses the names of audio files.
 
-    The second depth finds a root given one level too high. Going there only when the first has
-    nothing leaves out the copy of itself that some archives hold.
+    It goes down to the first of `depths` where any name parses. The second depth finds a root given
+    one level too high. Going there only when the first has nothing leaves out the copy of itself
+    that some archives hold.
 
     Args:
-        pattern: of a whole stem.
-        entry: makes the entry of a parsed stem and a stored path; None leaves the file out.
+        pattern: of a whole name, without its suffix.
+        depths: how many levels below the root files lie, 1 in the root itself.
+        parse: makes the entry of a name that fits and a stored path; None leaves the file out.
         beside: a folder, in lower case, whose files are no speech.
     """
-    real = root.resolve()
-    for depth in depths:
-        entries: list[Entry] = []
-        foreign: list[str] = []
-        other: list[str] = []
-        for file in audio_files(root, depth):
-            name = pattern.fullmatch(file.rpartition("/")[2].rpartition(".")[0])
-            if beside and (real / file).parent.name.lower() == beside:
-                other.append(stored_path(file))
-            elif name is None:
-                foreign.append(stored_path(file))
-            elif (parsed := entry(name, stored_path(file))) is not None:
-                entries.append(parsed)
-        if entries:
-            break
-    notes = [
-        f"{len(files)} audio files were left out, as {reason}: {listing(files, 3)}"
-        for files, reason in (
-            (foreign, "their names are not this corpus's"),
-            (other, f"what lies in {beside}/ is no speech"),
-        )
-        if files
-    ]
-    return Scan(entries, notes=notes)
+
+    def scan(root: Path, options: Options) -> Scan:
+        real = root.resolve()
+        for depth in depths:
+            entries: list[Entry] = []
+            foreign: list[str] = []
+            other: list[str] = []
+            for file in audio_files(root, depth):
+                name = pattern.fullmatch(file.rpartition("/")[2].rpartition(".")[0])
+                path = stored_path(file)
+                if beside and (real / file).parent.name.lower() == beside:
+                    other.append(path)
+                elif name is None:
+                    foreign.append(path)
+                elif (entry := parse(name, path, options)) is not None:
+                    entries.append(entry)
+            if entries:
+                break
+        notes = [
+            f"{len(files)} audio files were left out, as {reason}: {listing(files, 3)}"
+            for files, reason in (
+                (foreign, "their names are not this corpus's"),
+                (other, f"what lies in {beside}/ is no speech"),
+            )
+            if files
+        ]
+        return Scan(entries, notes=notes)
+
+    return scan

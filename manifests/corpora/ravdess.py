@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-from .corpus import Corpus, Entry, Options, Scan
-from .file_names import scan_names
+from .corpus import Corpus, Entry, Options
+from .file_names import by_file_names
 
 _NAME = re.compile(r"03-01-(0[1-8])-(0[12])-(0[12])-(0[12])-(\d\d)")
 _EMOTIONS = {
@@ -21,12 +20,7 @@ _EMOTIONS = {
 }
 
 
-def scan(root: Path, options: Options) -> Scan:
-    """Find the utterances."""
-    return scan_names(root, _NAME, (2, 3), _entry)
-
-
-def _entry(name: re.Match[str], path: str) -> Entry:
+def _entry(name: re.Match[str], path: str, options: Options) -> Entry:
     actor = name[5]
     intensity = "strong" if name[2] == "02" else "normal"
     return Entry(
@@ -42,7 +36,7 @@ def _entry(name: re.Match[str], path: str) -> Entry:
 RAVDESS = Corpus(
     name="ravdess",
     language="en",
-    scan=scan,
+    scan=by_file_names(_NAME, (2, 3), _entry),
     title="Ryerson Audio-Visual Database of Emotional Speech and Song (RAVDESS), speech",
     licence="CC BY-NC-SA 4.0",
     url="https://zenodo.org/records/1188976",
