@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from .corpora.corpus import Entry, Scan
-from .csv_files import CsvFile, read_csv
+from .csv_files import problems_in, read_csv
 from .csv_paths import OutsideError, outside_root, path_in_root
 from .fingerprint import FINGERPRINT
 from .manifest import problem_with_gender
@@ -92,7 +92,7 @@ def scan_csv(file: Path, language: str | None, root: Path, options: Mapping[str,
         if problem:
             found.wrong(line, problem)
     if found.problems:
-        raise table.problem(found.problems, "\n".join(found.remedies))
+        raise problems_in(file, found.problems, "\n".join(found.remedies))
     left = {emotions[line] for line in rows}
     if len(left) == 1 and len(rows) < len(table.rows):
         raise InputError(
@@ -112,7 +112,7 @@ def scan_csv(file: Path, language: str | None, root: Path, options: Mapping[str,
         )
         for line, row in cells.items()
     ]
-    return Scan(entries, _language(table, codes, language, found), found.notes)
+    return Scan(entries, _language(file, codes, language, found), found.notes)
 
 
 def _emotions(
@@ -239,7 +239,7 @@ _SAME = "One path stands in several rows: delete all but one."
 _ALIKE = "Different paths give one id: add a column 'id' with a name of its own for each utterance."
 
 
-def _language(table: CsvFile, codes: Mapping[int, str], given: str | None, found: _Findings) -> str:
+def _language(file: Path, codes: Mapping[int, str], given: str | None, found: _Findings) -> str:
     """The one language of a corpus: of its lines, or as it was given."""
     first: dict[str, int] = {}
     for line, code in codes.items():
@@ -247,18 +247,17 @@ def _language(table: CsvFile, codes: Mapping[int, str], given: str | None, found
     spoken = [code for code in first if not is_missing(code)]
     absent = [code for code in first if code and is_missing(code)]
     if len(spoken) > 1:
-        raise table.problem(
-            [(first[code], f"language {code!r}") for code in spoken],
-            "A corpus has one language: make one corpus of each.",
-        )
+        problems = [(first[code], f"language {code!r}") for code in spoken]
+        remedy = "A corpus has one language: make one corpus of each."
+        raise problems_in(file, problems, remedy)
     if given and spoken and given != spoken[0]:
-        raise InputError(f"{table.path} says language {spoken[0]!r}, but {given!r} was asked for")
+        raise InputError(f"{file} says language {spoken[0]!r}, but {given!r} was asked for")
     language = given or next(iter(spoken), "")
     if not language:
         hint = f" that says more than {listing(map(repr, absent))}" if absent else ""
         problem = problem_with_language(absent[0]) if absent else None
         raise InputError(
-            f"which language is {table.path}? Give --language, such as --language pt, or a column "
+            f"which language is {file}? Give --language, such as --language pt, or a column "
             f"'language'{hint}" + (f"\n{problem}" if problem else "")
         )
     check_language(language)

@@ -58,12 +58,9 @@ class CsvFile:
     rows: dict[int, dict[str, str]]
     notes: list[str] = field(default_factory=list)
 
-    def problem(self, found: Problems, remedy: str = "") -> InputError:
-        """Make one error of problems `(line, text)`."""
-        return _error(self.path, found, remedy)
 
-
-def _error(path: Path, found: Problems, remedy: str) -> InputError:
+def problems_in(path: Path, found: Problems, remedy: str = "") -> InputError:
+    """Make one error of what is wrong with a file, as `(line, text)`."""
     count = "one problem" if len(found) == 1 else f"{len(found)} problems"
     lines = [f"  {line}" for line in summary(found, "line")]
     return InputError("\n".join(filter(None, [f"{path}: {count}", *lines, remedy])))
@@ -119,7 +116,7 @@ def read_csv(
             f"A cell that holds one of the {_SEPARATORS.get(separator, 'separators')} must stand "
             "in double quotes."
         )
-        raise _error(path, ragged, remedy)
+        raise problems_in(path, ragged, remedy)
     notes: list[str] = []
     names = columns + [""] * (len(header) - len(columns))
     kept = {

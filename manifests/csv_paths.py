@@ -29,8 +29,7 @@ def path_in_root(written: str, root: Path) -> str:
         raise ValueError(f"the path is missing{f' ({written!r})' if written else ''}")
     absolute = _absolute(written)
     if absolute is not None:
-        bases = (root.absolute(), root.resolve())
-        base = next((base for base in bases if absolute.is_relative_to(base)), None)
+        base = _base(absolute, root)
         if base is None or not isinstance(absolute, type(PurePath())):
             raise OutsideError(f"the path {written!r} does not lie in the corpus root {root}")
         path = Path(absolute).relative_to(base)
@@ -55,7 +54,7 @@ def outside_root(paths: Sequence[str], root: Path) -> str:
         paths: all paths of the table, as they are written.
     """
     absolute = [path for written in paths if (path := _absolute(written.strip())) is not None]
-    outside = [path for path in absolute if not _is_in(path, root)]
+    outside = [path for path in absolute if _base(path, root) is None]
     there = sum(exists(Path(path)) for path in outside)
     if not there:
         return "No such file exists on this machine. " + _relative(outside[0], root)
@@ -92,8 +91,9 @@ def _absolute(written: str) -> PurePath | None:
     return next((path for path in foreign if path.is_absolute()), None)
 
 
-def _is_in(path: PurePath, root: Path) -> bool:
-    return any(path.is_relative_to(base) for base in (root.absolute(), root.resolve()))
+def _base(path: PurePath, root: Path) -> Path | None:
+    """The root as a path below it begins; None if the path is not below."""
+    return next((b for b in (root.absolute(), root.resolve()) if path.is_relative_to(b)), None)
 
 
 def _relative(path: PurePath, root: Path) -> str:

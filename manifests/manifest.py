@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from .csv_files import Problems, read_csv, summary, write_csv
+from .csv_files import Problems, problems_in, read_csv, summary, write_csv
 from .fingerprint import FINGERPRINT, is_fingerprint, recordings
 from .missing import is_missing
 from .names import (
@@ -193,7 +193,7 @@ class Manifest:
         except ManifestError as invalid:
             lines = list(file.rows) or [1]
             problems = [(lines[row], text) for row, text in invalid.problems]
-            raise file.problem(problems, invalid.remedy) from None
+            raise problems_in(path, problems, invalid.remedy) from None
 
     def save(self, path: Path) -> None:
         """Write the manifest as CSV: UTF-8, LF, sorted by id, so that versions can be compared."""
