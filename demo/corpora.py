@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -65,22 +66,8 @@ def synthesise(
     for size, value in (("speakers", speakers), ("sentences", sentences)):
         if value is not None and value < 1:
             raise InputError(f"{size} is {value}; a corpus needs at least 1")
-    scripts: dict[str, list[Line]] = {}
-    marks: dict[str, str] = {}
-    for name in corpora:
-        layout = LAYOUTS[name]
-        cast, texts = layout.speakers[:speakers], layout.texts[: sentences or layout.sentences]
-        scripts[name] = layout.script(cast, texts)
-        facts = {
-            "what": "synthetic speech by espeak-ng, for demonstrations and tests only",
-            "layout": name,
-            "speakers": len(cast),
-            "sentences": len(texts),
-            "seed": seed,
-            "recipe": RECIPE,
-        }
-        marks[name] = json.dumps(facts, indent=2) + "\n"
-    total = sum(map(len, scripts.values()))
+    plans = [_plan(Path(folder) / name, speakers, sentences, seed) for name in corpora]
+    total = sum(len(plan.lines) for plan in plans)
     counter = count(1)
 
     def recorded() -> None:
@@ -88,26 +75,49 @@ def synthesise(
         if progress:
             progress(done, total)
 
-    roots = {name: Path(folder) / name for name in corpora}
-    for name, lines in scripts.items():
-        if _finished(roots[name], marks[name]):
-            for _ in lines:
+    for plan in plans:
+        if _finished(plan):
+            for _ in plan.lines:
                 recorded()
         else:
-            _make(name, roots[name], lines, seed, marks[name], recorded)
-    return roots
+            _make(plan, recorded)
+    return {plan.root.name: plan.root for plan in plans}
 
 
-def _finished(root: Path, mark: str) -> bool:
+@dataclass(frozen=True)
+class _Plan:
+    """One corpus to be made; its root has the name of its layout."""
+
+    root: Path
+    lines: list[Line]
+    seed: int
+    mark: str
+
+
+def _plan(root: Path, speakers: int | None, sentences: int | None, seed: int) -> _Plan:
+    layout = LAYOUTS[root.name]
+    cast, texts = layout.speakers[:speakers], layout.texts[: sentences or layout.sentences]
+    facts = {
+        "what": "synthetic speech by espeak-ng, for demonstrations and tests only",
+        "layout": root.name,
+        "speakers": len(cast),
+        "sentences": len(texts),
+        "seed": seed,
+        "recipe": RECIPE,
+    }
+    return _Plan(root, layout.script(cast, texts), seed, json.dumps(facts, indent=2) + "\n")
+
+
+def _finished(plan: _Plan) -> bool:
     """Whether the corpus is there already; False where there is nothing.
 
     Raises:
         InputError: something else is there.
     """
+    root, mark = plan.root, plan.root / MARK
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
-    file = root / MARK
-    if file.is_file() and file.read_bytes() == mark.encode():
+    if mark.is_file() and mark.read_bytes() == plan.mark.encode():
         return True
     raise InputError(
         f"{root} holds something else than the synthetic corpus asked for "
@@ -115,28 +125,17 @@ def _finished(root: Path, mark: str) -> bool:
     )
 
 
-def _make(
-    name: str, root: Path, lines: list[Line], seed: int, mark: str, recorded: Callable[[], None]
-) -> None:
+def _make(plan: _Plan, recorded: Callable[[], None]) -> None:
     """Record a corpus beside its place, and move it there once it is whole."""
-    layout = LAYOUTS[name]
-    speakers = {line.speaker for line in lines}
-    styles = {speaker: habits(Random(f"{seed}/{name}/{speaker.name}")) for speaker in speakers}
-
-    def take(line: Line, draft: Path) -> Take:
-        rng = Random(f"{seed}/{name}/{line.path}")
-        delivery = act(line.emotion, line.strength, styles[line.speaker], rng)
-        voice = f"{layout.language}+{line.speaker.variant}"
-        return Take(draft / line.path, line.text, voice, delivery)
-
+    root, layout = plan.root, LAYOUTS[plan.root.name]
     try:
         root.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=root.parent) as scratch:
-            draft = Path(scratch) / name
-            seconds = record([take(line, draft) for line in lines], recorded)
-            for path, text in layout.annotate(lines, seconds).items():
+            draft = Path(scratch) / root.name
+            seconds = record([_take(plan, line, draft) for line in plan.lines], recorded)
+            for path, text in layout.annotate(plan.lines, seconds).items():
                 atomic_text(draft / path, text)
-            atomic_text(draft / MARK, mark)
+            atomic_text(draft / MARK, plan.mark)
             if root.exists():
                 root.rmdir()  # it is empty; on Windows a rename would not replace it
             draft.rename(root)
@@ -145,3 +144,11 @@ def _make(
             f"Cannot write the synthetic corpus {root}: {error}\n"
             "Make room there, or choose another folder"
         ) from error
+
+
+def _take(plan: _Plan, line: Line, draft: Path) -> Take:
+    name, speaker = plan.root.name, line.speaker
+    style = habits(Random(f"{plan.seed}/{name}/{speaker.name}"))
+    rng = Random(f"{plan.seed}/{name}/{line.path}")
+    voice = f"{LAYOUTS[name].language}+{speaker.variant}"
+    return Take(draft / line.path, line.text, voice, act(line.emotion, line.strength, style, rng))
