@@ -115,7 +115,7 @@ class _Held:
         self._sums: dict[str, dict[int, bytes]] = {}
         for number, index in enumerate(shards):
             for utterance, checksum in zip(index.utterances, index.checksums, strict=True):
-                self._sums.setdefault(utterance, {})[number] = checksum.tobytes()
+                self._sums.setdefault(utterance, {})[number] = checksum
 
     def can_do_without(self, number: int) -> bool:
         return all(

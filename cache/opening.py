@@ -21,7 +21,7 @@ class GoneError(SerError):
 
 
 class ShortError(SerError):
-    """There is too little memory, or no further thread: nothing is wrong with the cache."""
+    """There is too little memory: nothing is wrong with the cache."""
 
 
 def open_file(path: Path, cache: Path) -> BufferedReader:
@@ -87,21 +87,17 @@ def is_own(folder: Path, cache: Path) -> bool:
 
 @contextmanager
 def enough_memory(doing: str) -> Iterator[None]:
-    """Make one error of a want of memory or of threads.
+    """Make one error of a want of memory.
 
     Raises:
-        ShortError: in place of them.
+        ShortError: in place of it.
     """
     try:
         yield
-    except (MemoryError, ImportError, RuntimeError) as error:
-        if isinstance(error, MemoryError) or "failed to map segment" in str(error):
-            wanting = "not enough memory"
-        elif "start new thread" in str(error):
-            wanting = "the system lets no further thread start"
-        else:
+    except (MemoryError, ImportError) as error:
+        if isinstance(error, ImportError) and "failed to map segment" not in str(error):
             raise
         raise ShortError(
-            f"{doing}: {wanting}. Close other programs, or raise the limit that this one runs "
-            "under (ulimit -v, ulimit -u, or that of the cluster's job)"
+            f"{doing}: not enough memory. Close other programs, or raise the limit that this one "
+            "runs under (ulimit -v, or that of the cluster's job)"
         ) from error

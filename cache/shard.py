@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import mmap
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from io import BufferedReader
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ class ShardIndex:
         provenance: versions of the software that wrote the shard.
         ids, audio_hashes: of each utterance, n of each.
         bounds: int64, (n + 1): utterance i is the bytes bounds[i] to bounds[i + 1] of the file.
-        checksums: uint8, (n, 16): XXH3-128 of each utterance's bytes.
+        checksums: XXH3-128 of each utterance's bytes, n of 16 bytes.
     """
 
     path: Path
@@ -44,14 +44,10 @@ class ShardIndex:
     ids: list[str]
     audio_hashes: list[str]
     bounds: npt.NDArray[np.int64]
-    checksums: npt.NDArray[np.uint8]
+    checksums: list[bytes]
 
     def __len__(self) -> int:
         return len(self.ids)
-
-    def open(self) -> BufferedReader:
-        """Open the file, to read its bytes: see `open_file`."""
-        return open_shard(self.path)
 
     @cached_property
     def utterances(self) -> list[str]:
@@ -96,7 +92,7 @@ def map_shard(index: ShardIndex, access: int = mmap.ACCESS_READ) -> mmap.mmap:
     """The file of a shard up to the end of its rows, as a memory map.
 
     Needs no memory of its own. A drive that fails while the map is looked at ends the process,
-    where `read_pieces` gives an error message.
+    where `reading` gives an error message.
 
     Args:
         access: `ACCESS_READ`, or `ACCESS_COPY` for a map that can be written to: what is written
@@ -107,7 +103,7 @@ def map_shard(index: ShardIndex, access: int = mmap.ACCESS_READ) -> mmap.mmap:
         GoneError: it is not there.
         SerError: it cannot be opened.
     """
-    with index.open() as file:
+    with open_shard(index.path) as file:
         size = int(index.bounds[-1])
         if os.fstat(file.fileno()).st_size < size:
             raise corrupt(index.path, "the file ends early")
@@ -117,57 +113,26 @@ def map_shard(index: ShardIndex, access: int = mmap.ACCESS_READ) -> mmap.mmap:
             raise SerError(f"{index.path}: cannot be mapped ({error.strerror})") from error
 
 
-def read_rows(index: ShardIndex, first: int, stop: int) -> npt.NDArray[np.uint8]:
-    """The bytes of the utterances `first` to `stop` of a shard, by plain reads, and checked.
-
-    Raises:
-        CorruptShardError: an utterance's bytes are not those that were written.
-        GoneError, SerError: as `read_pieces`.
-    """
-    bounds = index.bounds[first : stop + 1]
-    data = np.empty(bounds[-1] - bounds[0], np.uint8)
-    read_pieces(index, [(int(bounds[0]), data.data)])
-    wrong = first_wrong(data.data, bounds - bounds[0], index.checksums[first:stop])
-    if wrong is not None:
-        raise damaged(index, first + wrong)
-    return data
-
-
-def read_pieces(index: ShardIndex, pieces: Iterable[tuple[int, memoryview]]) -> None:
-    """Fill buffers with bytes of a shard, by plain reads, unchecked.
-
-    Args:
-        pieces: where in the file each begins, and the buffer for it.
+@contextmanager
+def reading(index: ShardIndex) -> Iterator[Callable[[int, memoryview], None]]:
+    """Open a shard, and give what fills a buffer with its bytes from a place on, unchecked.
 
     Raises:
         CorruptShardError: the file is shorter than it was.
         GoneError: it is not there.
         SerError: it cannot be read.
     """
-    with index.open() as file:
+    with open_shard(index.path) as file:
+
+        def read(start: int, buffer: memoryview) -> None:
+            file.seek(start)
+            if file.readinto(buffer) < len(buffer):
+                raise corrupt(index.path, "the file ends early")
+
         try:
-            for start, buffer in pieces:
-                file.seek(start)
-                if file.readinto(buffer) < len(buffer):
-                    raise corrupt(index.path, "the file ends early")
+            yield read
         except OSError as error:
             raise read_error(index.path, error) from error
-
-
-def first_wrong(
-    data: memoryview, bounds: npt.NDArray[np.int64], checksums: npt.NDArray[np.uint8]
-) -> int | None:
-    """Which of n utterances is the first whose bytes are not those that were written, if any is.
-
-    Args:
-        data: their bytes.
-        bounds: (n + 1): utterance i is the bytes bounds[i] to bounds[i + 1].
-        checksums: (n, 16).
-    """
-    views = [data[start:stop] for start, stop in pairwise(bounds.tolist())]
-    found = np.frombuffer(b"".join(map(layout.row_checksum, views)), np.uint8)
-    same = (found.reshape(checksums.shape) == checksums).all(1)
-    return None if same.all() else int(same.argmin())
 
 
 def damaged(index: ShardIndex, row: int) -> CorruptShardError:
@@ -251,7 +216,7 @@ def _read_index(
         ids=ids,
         audio_hashes=_texts(arrays[2], places["audio_hashes"][2], "audio_hashes"),
         bounds=frames_at + offsets * row_bytes,
-        checksums=np.frombuffer(arrays[3], np.uint8).reshape(-1, layout.CHECKSUM_BYTES),
+        checksums=np.frombuffer(arrays[3], f"V{layout.CHECKSUM_BYTES}").tolist(),
     )
 
 

@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,10 @@ from ..errors import SerError
 from . import layout
 from .folders import Problem, entries, read_key, read_manifest
 from .opening import GoneError, ShortError, check_own, enough_memory, read_error
-from .shard import ShardIndex, corrupt, damaged, open_shard, read_index, read_pieces, read_rows
+from .shard import ShardIndex, corrupt, damaged, open_shard, read_index, reading
 
-BATCH_BYTES = 8 << 20
-"""Rows are checked in batches of about this size, so that memory stays small."""
+PIECE_BYTES = 8 << 20
+"""Of rows that are checked at once, so that memory stays small."""
 
 
 @dataclass(frozen=True)
@@ -180,32 +181,17 @@ def _check_shard(path: Path) -> int:
 
 
 def _check_rows(index: ShardIndex) -> None:
-    bounds, first = index.bounds, 0
-    while first < len(index):
-        stop = int(np.searchsorted(bounds, bounds[first] + BATCH_BYTES, "right")) - 1
-        if stop > first:
-            _check_finite(index, read_rows(index, first, stop).data)
-        else:
-            stop = first + 1
-            _check_long(index, first)
-        first = stop
-
-
-def _check_long(index: ShardIndex, row: int) -> None:
-    """Check an utterance that is longer than a batch, piece by piece."""
-    state = xxhash.xxh3_128()
-    start, end = (int(bound) for bound in index.bounds[row : row + 2])
-    buffer = np.empty(BATCH_BYTES, np.uint8)
-    for at in range(start, end, BATCH_BYTES):
-        piece = buffer[: end - at].data
-        read_pieces(index, [(at, piece)])
-        _check_finite(index, piece)
-        state.update(piece)
-    if state.digest() != index.checksums[row].tobytes():
-        raise damaged(index, row)
-
-
-def _check_finite(index: ShardIndex, data: memoryview) -> None:
-    values = np.frombuffer(data, np.dtype(index.key.dtype).newbyteorder("<"))
-    if not np.isfinite(values).all():
-        raise corrupt(index.path, "it holds values that are not finite")
+    """Check rows piece by piece, however long an utterance is."""
+    buffer = np.empty(PIECE_BYTES, np.uint8)
+    dtype = np.dtype(index.key.dtype).newbyteorder("<")
+    with reading(index) as read:
+        for row, (start, end) in enumerate(pairwise(index.bounds.tolist())):
+            state = xxhash.xxh3_128()
+            for at in range(start, end, PIECE_BYTES):
+                piece = buffer[: end - at]
+                read(at, piece.data)
+                if not np.isfinite(piece.view(dtype)).all():
+                    raise corrupt(index.path, "it holds values that are not finite")
+                state.update(piece)
+            if state.digest() != index.checksums[row]:
+                raise damaged(index, row)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser.cache import Cache, FeatureKey, features, writer
+from ser.cache import Cache, FeatureKey, writer
 from ser.errors import CorruptShardError, SerError
 
 from .conftest import KEY, VECTOR, fill, make_manifest, same, shards, tree
@@ -36,7 +36,6 @@ def test_any_order_any_shards(
     order.shuffle(names)
     with pytest.MonkeyPatch.context() as patch, cache.write(KEY, manifest) as out:
         patch.setattr(writer, "SHARD_UTTERANCES", size)
-        patch.setattr(features, "JOB_BYTES", 100)  # several threads even for these
         for name in names:
             out.add(name, rows[name])
         out.publish()
@@ -87,7 +86,6 @@ def test_a_map_of_one_shard_is_the_shard(cache: Cache, monkeypatch: pytest.Monke
 def test_a_map_of_several_shards_is_a_file_of_its_own(
     cache: Cache, key: FeatureKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(features, "JOB_BYTES", 40)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
     rows = fill(cache, key, make_manifest("ace")) | fill(cache, key, make_manifest("bdf"))
     with pytest.raises(SerError, match="TMPDIR"):

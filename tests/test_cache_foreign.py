@@ -330,7 +330,7 @@ def test_a_long_utterance_is_verified_piece_by_piece(
     with cache.write(KEY, manifest) as out:
         for length, name in enumerate("abc", start=1):
             out.add(name, np.full((length * 5, 3), length, "f4"))
-    monkeypatch.setattr(verify, "BATCH_BYTES", 48)
+    monkeypatch.setattr(verify, "PIECE_BYTES", 48)
     assert cache.verify().whole
     (path,) = shards(cache)
     good = path.read_bytes()

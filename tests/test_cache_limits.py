@@ -18,13 +18,12 @@ import resource, sys
 from pathlib import Path
 import h5py
 import numpy as np
-from ser.cache import Cache, FeatureKey, features
+from ser.cache import Cache, FeatureKey
 from ser.errors import SerError
 from ser.manifests import Manifest
 
 cache, key = Cache(Path(sys.argv[1])), FeatureKey.from_json(sys.argv[2])
 manifest, number = Manifest.load(Path(sys.argv[3])), int(sys.argv[4])
-features.cores = lambda: 2
 
 def limit_memory(more):
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -96,12 +95,6 @@ READ = """
 limit_memory(24 << 20)
 attempt(lambda: cache.read(key, manifest))
 """
-READ_BY_THREADS = """
-stored = cache.open(key, manifest)
-frames = np.ones(stored.shape, "f4")
-limit_memory(1 << 20)
-attempt(lambda: stored.read_into(frames))
-"""
 MAP = """
 stored = cache.open(key, manifest.select("abc"))
 limit_memory(1 << 20)
@@ -119,12 +112,12 @@ attempt(cache.verify)
 """
 
 
-@pytest.mark.parametrize("code", [READ, READ_BY_THREADS, MAP, COPY, VERIFY], ids=len)
+@pytest.mark.parametrize("code", [READ, MAP, COPY, VERIFY], ids=len)
 def test_reading_without_memory_is_one_message(large: Cache, code: str) -> None:
     lines = run(large, code).splitlines()
     assert lines
     for line in lines:
-        assert "not enough memory" in line or "no further thread" in line or "allocate" in line
+        assert "not enough memory" in line or "allocate" in line
         assert "Delete" not in line
 
 

@@ -18,10 +18,10 @@ import numpy as np
 import pytest
 import xxhash
 
-from ser.cache import FeatureKey, layout
+from ser.cache import FeatureKey, StoredFeatures, layout
 from ser.cache.opening import GoneError
 from ser.cache.publish import write_shard
-from ser.cache.shard import map_shard, read_index, read_rows
+from ser.cache.shard import ShardIndex, map_shard, read_index, reading
 from ser.errors import CorruptShardError
 
 KEY = FeatureKey("mfcc", "mfcc", 1, None, {}, {}, "float32", "sequence", 3, 100.0)
@@ -94,11 +94,18 @@ def forge(
     return path.rename(path.with_name(f"mine-{name}.h5"))
 
 
+def read_row(index: ShardIndex, row: int) -> np.ndarray[Any, Any]:
+    start, stop = index.bounds[row : row + 2].tolist()
+    data = np.empty(stop - start, np.uint8)
+    with reading(index) as read:
+        read(start, data.data)
+    return data.view(index.key.dtype).reshape(-1, index.key.dim)
+
+
 def rows_of(path: Path) -> list[np.ndarray[Any, Any]]:
     index = read_index(path)
     assert index is not None
-    rows = [read_rows(index, row, row + 1) for row in range(len(index))]
-    return [row.view(index.key.dtype).reshape(-1, index.key.dim) for row in rows]
+    return [read_row(index, row) for row in range(len(index))]
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -365,7 +372,7 @@ def test_a_forged_row_is_refused(tmp_path: Path) -> None:
     index = read_index(forge(tmp_path, frames=np.concatenate(ROWS) + 1))
     assert index is not None
     with pytest.raises(CorruptShardError, match="utterance b-2"):
-        read_rows(index, 1, 2)
+        StoredFeatures(KEY, ["b-2"], [index], np.array([1])).read()
 
 
 OTHERS = [b"", b"not a shard", layout.SIGNATURE, layout.SIGNATURE + bytes(500)]
@@ -407,7 +414,7 @@ def test_a_shard_that_shrinks_while_it_is_read_is_an_error(tmp_path: Path) -> No
     assert index is not None
     os.truncate(path, index.bounds[-1] - 1)
     with pytest.raises(CorruptShardError, match="ends early"):
-        read_rows(index, 2, 3)
+        read_row(index, 2)
     with pytest.raises(CorruptShardError, match="ends early"):
         map_shard(index)
 
@@ -419,7 +426,7 @@ def test_a_file_that_went_away_is_an_error(tmp_path: Path) -> None:
     path.unlink()
     for reading in (
         lambda: read_index(path),
-        lambda: read_rows(index, 0, 1),
+        lambda: read_row(index, 0),
         lambda: map_shard(index),
     ):
         with pytest.raises(GoneError, match="another process removed it") as caught:
