@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
@@ -16,6 +17,11 @@ import msgspec
 
 PARTIAL = ".partial-"
 """Prefix of files being written; no reader looks at them."""
+STALE_SECONDS = 24 * 3600
+"""No file takes so long to write."""
+TRIES = 100
+"""How often a folder is made anew that other processes remove; the second time is nearly always
+enough."""
 
 
 def open_regular(path: Path, below: Path | None = None) -> BufferedReader:
@@ -100,7 +106,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     On any exception the temporary file is removed and `target` stays as it was.
     """
     make_folder(target.parent)
-    partial = target.with_name(f"{PARTIAL}{uuid.uuid4().hex}-{target.name}")
+    partial = partial_beside(target)
     try:
         yield partial
         sync(partial)
@@ -111,13 +117,47 @@ def atomic_path(target: Path) -> Iterator[Path]:
             error.filename = str(target)  # the name that the user knows
         raise
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # the error that brought us here matters more
+            partial.unlink(missing_ok=True)
+
+
+def atomic_write(target: Path, write: Callable[[Path], object]) -> None:
+    """Have `write` write a temporary file that takes the place of `target`: see `atomic_path`.
+
+    Another process may remove the folder whenever nothing is in it: then it is made anew, and
+    `write` called again.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            with atomic_path(target) as partial:
+                write(partial)
+        except (FileNotFoundError, FileExistsError):
+            if not left:
+                raise
+        else:
+            return
 
 
 def atomic_text(target: Path, text: str) -> None:
     """Write `text` (UTF-8, line ends as given) to `target`, whole or not at all."""
-    with atomic_path(target) as partial:
-        partial.write_bytes(text.encode("utf-8"))
+    atomic_write(target, lambda partial: partial.write_bytes(text.encode("utf-8")))
+
+
+def partial_beside(target: Path) -> Path:
+    """A new name beside `target`, for what is to take its place."""
+    return target.with_name(f"{PARTIAL}{uuid.uuid4().hex}-{target.name}")
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Files in a folder that writers began more than a day ago and never finished."""
+    found = []
+    with suppress(OSError):  # whoever reads the folder says what is wrong with it
+        for name in os.listdir(folder):  # noqa: PTH208
+            path = folder / name
+            with suppress(OSError):  # another process removed it
+                if name.startswith(PARTIAL) and not path.is_dir():
+                    found += [path] if time.time() - path.lstat().st_mtime > STALE_SECONDS else []
+    return found
 
 
 def make_folder(folder: Path) -> None:

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import SerError
+from .access import GoneError, enough_memory
 from .keys import FeatureKey
 from .layout import row_checksum
-from .opening import GoneError, enough_memory
 from .shard import ShardIndex, damaged, map_shard, reading
 
 T = TypeVar("T")

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .. import files
 from ..errors import CorruptShardError, InputError, SerError
 from . import layout
+from .access import GoneError, check_own, is_own, open_file, read_file
 from .keys import MAX_KEY_BYTES, FeatureKey
-from .opening import GoneError, check_own, open_file, read_file
 from .shard import read_index
 
 if TYPE_CHECKING:
     from ..manifests import Manifest
+
+_PARTIAL = re.compile(re.escape(files.PARTIAL) + "[0-9a-f]{32}(-|$)")
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,26 @@ def feature_folders(cache: Path) -> list[Path]:
     features = cache / "features"
     check_own(features, cache)
     return [path for path in entries(features) if layout.FOLDER_NAME.fullmatch(path.name)]
+
+
+def leftovers(cache: Path) -> list[Path]:
+    """Files anywhere in a cache that writers began more than a day ago and never finished."""
+    places = [cache, cache / "manifests", cache / "features"]
+    with suppress(SerError):  # whoever reads the features says what is wrong there
+        places += feature_folders(cache)
+    found = [path for place in places if is_own(place, cache) for path in files.leftovers(place)]
+    # The user may keep other files beside a cache.
+    return [path for path in found if path.parent != cache or _PARTIAL.match(path.name)]
+
+
+def remove_leftovers(cache: Path) -> list[Path]:
+    """Remove `leftovers`, as far as one may; those that went."""
+    removed = []
+    for path in leftovers(cache):
+        with suppress(OSError):  # another process has it open, or it is not ours to remove
+            path.unlink()
+            removed.append(path)
+    return removed
 
 
 def shard_files(folder: Path, corpus: str | None = None) -> list[Path]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import SerError
+from .access import GoneError
 from .indices import Indices
 from .keys import FeatureKey
-from .opening import GoneError
 from .shard import ShardIndex
 from .verify import size_of
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .access import GoneError, read_error
 from .folders import shard_files
 from .keys import FeatureKey
-from .opening import GoneError, read_error
 from .shard import ShardIndex, read_index
 
 LOOKS = 3

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hashlib
+import io
 import json
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import SerError
-from ..files import PARTIAL, make_folder, sync, sync_folder
+from ..files import atomic_write
 from . import layout
-from .frame import frame_file
+from .access import write_error
 from .keys import FeatureKey
 
 WRITE_BYTES = 4 << 20
 """Written at once: what comes in large pieces Linux keeps in large pieces in memory, and maps
 faster."""
-TRIES = 100
-"""How often a folder is made anew that other processes remove; the second time is nearly always
-enough."""
 
 
 def write_shard(
@@ -71,103 +65,65 @@ def write_shard(
     attributes["index_checksum"] = layout.index_checksum(
         attributes, [array.tobytes() for array in arrays.values()]
     )
-    head, tail = frame_file(key, int(arrays["offsets"][-1]), arrays, attributes)
-    digest = hashlib.sha256(head)
-    for buffer in buffers:
-        digest.update(buffer.data)
-    digest.update(tail)
+    shape = (int(arrays["offsets"][-1]), key.dim)
+    head, tail = _around(shape, stored, arrays, attributes)
+    parts = [head, *(buffer.data for buffer in buffers), tail]
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
     target = folder / f"{corpus}-{digest.hexdigest()[:16]}.h5"
 
-    def write() -> None:
-        partial = folder / f"{PARTIAL}{uuid.uuid4().hex}.h5"
-        try:
-            with partial.open("xb", buffering=WRITE_BYTES) as file:
-                file.seek(len(head))
-                for buffer in buffers:
-                    file.write(buffer.data)
-                file.write(tail)
-                file.seek(0)
-                file.write(head)  # last: without it there is no shard, finished or not
-            sync(partial)
-            try:
-                partial.replace(target)
-            except PermissionError:
-                if not target.exists():  # on Windows: the same shard, and a reader has it open
-                    raise
-            sync_folder(folder)
-        finally:
-            _discard(partial)
+    def write(partial: Path) -> None:
+        with partial.open("xb", buffering=WRITE_BYTES) as file:
+            file.writelines(parts)
 
     try:
-        in_folder(folder, write)
+        atomic_write(target, write)
     except OSError as error:
-        raise write_error(folder, error) from error
+        # On Windows one cannot replace what a reader has open: the same shard.
+        if not (isinstance(error, PermissionError) and target.exists()):
+            raise write_error(folder, error) from error
     return target
 
 
-def in_folder(folder: Path, do: Callable[[], None]) -> None:
-    """Write in a folder, which is made where it is not there.
+def _around(
+    shape: tuple[int, int],
+    stored: np.dtype[Any],
+    arrays: Mapping[str, npt.NDArray[Any]],
+    attributes: Mapping[str, str],
+) -> tuple[bytes, bytes]:
+    """The HDF5 around the rows of a shard: the bytes before them, and those behind.
 
-    Another process may remove the folder whenever nothing is in it: then it is made anew.
+    It is made in memory. When a disk is full, HDF5 may find out only when it closes the file, and
+    then cannot close it.
 
-    Raises:
-        OSError: it cannot be made or written.
+    Args:
+        shape, stored: of the rows.
+        arrays: the other datasets.
+        attributes: texts, `format_version` in decimal; the completion mark is added.
     """
-    for left in reversed(range(TRIES)):
-        try:
-            make_folder(folder)
-            do()
-        except (FileNotFoundError, FileExistsError):
-            if not left:
-                raise
-        else:
-            return
+    import h5py
 
-
-def check_writable(folder: Path) -> None:
-    """Create `folder` if need be, and prove that files can be written there.
-
-    Raises:
-        SerError: they cannot.
-    """
-    probe = folder / f"{PARTIAL}{uuid.uuid4().hex}"
-    try:
-        in_folder(folder, lambda: _write(probe))
-    except OSError as error:
-        raise write_error(folder, error) from error
-    finally:
-        _discard(probe)
-
-
-def _write(probe: Path) -> None:
-    probe.write_bytes(b"ser")  # some full disks still give empty files
-
-
-def write_error(folder: Path, error: OSError) -> SerError:
-    """One message for whatever the system said when a file could not be written."""
-    if error.errno == errno.EFBIG:
-        return SerError(
-            f"{folder}: a file would be larger than this process may write (ulimit -f, or more "
-            "than the disk's file system can hold). What was finished before is safe: raise the "
-            "limit, or choose another cache with --cache, and run the same command again."
-        )
-    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
-        return SerError(
-            f"{folder}: no space left on the disk. What was finished before is safe: make room, "
-            "or choose another cache with --cache, and run the same command again."
-        )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return SerError(
-            f"{folder}: the cache is read-only for you. Ask for write access, or choose another "
-            "cache with --cache; copying this one there keeps what it holds."
-        )
-    return SerError(
-        f"{folder}: cannot be written ({error.strerror or error}). "
-        "Choose a cache folder with --cache or SER_CACHE."
-    )
-
-
-def _discard(partial: Path) -> None:
-    # Else it is swept when it is a day old; the error that brought us here matters more.
-    with contextlib.suppress(OSError):
-        partial.unlink(missing_ok=True)
+    memory = io.BytesIO()
+    # HDF5 1.8's file format: every reader knows it, and its metadata carry checksums.
+    with h5py.File(
+        memory,
+        "w",
+        libver=("v108", "v108"),
+        alignment_threshold=1,
+        alignment_interval=layout.ALIGNMENT,
+    ) as file:
+        for name in layout.DATASETS[1:]:
+            file.create_dataset(name, data=arrays[name])
+        for name, text in attributes.items():
+            value = np.uint32(text) if name == "format_version" else np.bytes_(text.encode("ascii"))
+            file.attrs[name] = value
+        file.attrs["complete"] = np.uint32(1)
+        early = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        early.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)  # it has a place before it has rows
+        early.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        frames = file.create_dataset("frames", shape, stored, dcpl=early).id
+        start = frames.get_offset()
+        stop = start + frames.get_storage_size()
+    image = memory.getvalue()  # which ends before the rows where nothing is behind them
+    return image[:start].ljust(start, b"\0"), image[stop:]

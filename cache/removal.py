@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import SerError
-from ..files import PARTIAL
-from .folders import feature_folders, may_be_file, read_keys, shard_files
+from ..files import partial_beside
+from .access import check_own, is_own, write_error
+from .folders import (
+    feature_folders,
+    leftovers,
+    may_be_file,
+    read_keys,
+    remove_leftovers,
+    shard_files,
+)
 from .holdings import is_superfluous, superfluous
 from .indices import Indices
 from .keys import FeatureKey
-from .opening import check_own, is_own
-from .publish import write_error
 from .shard import ShardIndex
-from .sweeping import leftovers
 from .verify import check_shard, size_of
 from .writer import LICENCE
 
@@ -131,7 +135,7 @@ def collect(
                             removal.sizes.pop(index.path, None)
                 if removal.shards:
                     removals.append(removal)
-    left = [path for path in leftovers(cache) if dry_run or _unlinked(path)]
+    left = leftovers(cache) if dry_run else remove_leftovers(cache)
     if not dry_run:
         for folder in feature_folders(cache):
             if is_own(folder, cache):
@@ -162,7 +166,7 @@ def _take_out(index: ShardIndex, shards: Sequence[ShardIndex]) -> bool:
     It is made invisible first and then looked whether the rest is enough: two processes that do
     this at once put back what both have taken.
     """
-    aside = index.path.with_name(f"{PARTIAL}{uuid.uuid4().hex}.h5")
+    aside = partial_beside(index.path)
     try:
         index.path.rename(aside)
     except FileNotFoundError:
@@ -179,11 +183,3 @@ def _take_out(index: ShardIndex, shards: Sequence[ShardIndex]) -> bool:
         else:
             aside.replace(index.path)
     return spare
-
-
-def _unlinked(path: Path) -> bool:
-    try:
-        path.unlink()
-    except OSError:
-        return False  # another process swept it or has it open, or it is not ours to remove
-    return True

@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from ..errors import CorruptShardError, InputError, SerError
 from . import layout
+from .access import enough_memory, open_file, read_error
 from .keys import FeatureKey
-from .opening import enough_memory, open_file, read_error
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,16 +11,22 @@ import numpy as np
 
 from ..errors import InputError, MissingFeaturesError, SerError
 from . import layout
+from .access import check_own, check_writable, enough_memory, write_error
 from .features import Features, StoredFeatures
-from .folders import Problem, entries, may_be_file, read_keys, read_manifest, shard_files
+from .folders import (
+    Problem,
+    entries,
+    may_be_file,
+    read_keys,
+    read_manifest,
+    remove_leftovers,
+    shard_files,
+)
 from .holdings import Holding, look_at
 from .indices import Indices
 from .keys import FeatureKey, slug
-from .opening import check_own, enough_memory
-from .publish import check_writable, write_error
 from .remedy import extract_command
 from .removal import Collection, Removal, collect
-from .sweeping import sweep
 from .verify import VerifyReport, verify
 from .writer import ShardWriter
 
@@ -86,7 +92,7 @@ class Cache:
         path = self._manifest_path(manifest.corpus)
         check_own(path.parent, self.folder)
         check_writable(path.parent)
-        sweep(self.folder)
+        remove_leftovers(self.folder)
         try:
             manifest.save(path)
         except OSError as error:

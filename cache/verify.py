@@ -15,8 +15,8 @@ import xxhash
 
 from ..errors import SerError
 from . import layout
+from .access import GoneError, ShortError, check_own, enough_memory, read_error
 from .folders import Problem, entries, read_key, read_manifest
-from .opening import GoneError, ShortError, check_own, enough_memory, read_error
 from .shard import ShardIndex, corrupt, damaged, open_shard, read_index, reading
 
 PIECE_BYTES = 8 << 20

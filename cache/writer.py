@@ -16,10 +16,10 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..files import atomic_text
 from . import layout
+from .access import check_own, check_writable, enough_memory, write_error
+from .folders import remove_leftovers
 from .keys import FeatureKey
-from .opening import check_own, enough_memory
-from .publish import check_writable, in_folder, write_error, write_shard
-from .sweeping import sweep
+from .publish import write_shard
 
 if TYPE_CHECKING:
     from ..manifests import Manifest
@@ -63,7 +63,7 @@ class ShardWriter:
         cache = self._folder.parents[1]
         check_own(self._folder, cache)
         check_writable(self._folder)
-        sweep(cache)
+        remove_leftovers(cache)
         self._provenance = {**_versions(), **self._provenance}
         return self
 
@@ -140,13 +140,10 @@ class ShardWriter:
         if self._provenance.get("licence"):
             texts[LICENCE] = licence_text(self._key, self._provenance["licence"])
 
-        def write() -> None:
+        try:
             for name, text in texts.items():
                 if not os.path.lexists(self._folder / name):
                     atomic_text(self._folder / name, text)
-
-        try:
-            in_folder(self._folder, write)
         except OSError as error:
             raise write_error(self._folder, error) from error
 

@@ -19,7 +19,7 @@ import pytest
 import xxhash
 
 from ser.cache import FeatureKey, StoredFeatures, layout
-from ser.cache.opening import GoneError
+from ser.cache.access import GoneError
 from ser.cache.publish import write_shard
 from ser.cache.shard import ShardIndex, map_shard, read_index, reading
 from ser.errors import CorruptShardError
@@ -424,13 +424,13 @@ def test_a_file_that_went_away_is_an_error(tmp_path: Path) -> None:
     index = read_index(path)
     assert index is not None
     path.unlink()
-    for reading in (
+    for look in (
         lambda: read_index(path),
         lambda: read_row(index, 0),
         lambda: map_shard(index),
     ):
         with pytest.raises(GoneError, match="another process removed it") as caught:
-            reading()
+            look()
         assert "Delete" not in str(caught.value)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ser import files
 from ser.cache import Cache, FeatureKey, default_cache_folder, publish, writer
 from ser.cache.shard import read_index
 from ser.errors import CorruptShardError, InputError, MissingFeaturesError, SerError
@@ -400,7 +401,7 @@ def test_a_full_disk_leaves_earlier_shards_whole(
     cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = fill(cache, KEY, make_manifest("abc"))
-    monkeypatch.setattr(publish, "sync", fail_with(errno.ENOSPC))
+    monkeypatch.setattr(files, "sync", fail_with(errno.ENOSPC))
     with pytest.raises(SerError, match="no space left"):
         fill(cache, KEY, make_manifest("def"))
     same(cache, KEY, make_manifest("abc"), rows)

@@ -1,16 +1,16 @@
-"""Opening the files of a cache, which anybody may have laid down and anybody may remove."""
+"""Opening and writing the files of a cache, which anybody may lay down and anybody may remove."""
 
 from __future__ import annotations
 
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 
 from ..errors import SerError
-from ..files import open_regular
+from ..files import atomic_write, open_regular, partial_beside
 
 GONE = {errno.ENOENT, getattr(errno, "ESTALE", errno.ENOENT)}
 """What the system says of a file that another process removed; ESTALE on network drives."""
@@ -83,6 +83,47 @@ def is_own(folder: Path, cache: Path) -> bool:
     inner = folder.relative_to(cache)
     expected = Path(os.path.realpath(cache)) / inner
     return Path(os.path.realpath(folder)) == expected
+
+
+def check_writable(folder: Path) -> None:
+    """Create `folder` if need be, and prove that files can be written there.
+
+    Raises:
+        SerError: they cannot.
+    """
+    probe = partial_beside(folder / "probe")
+    try:
+        # Not an empty file: some full disks still give those.
+        atomic_write(probe, lambda partial: partial.write_bytes(b"ser"))
+    except OSError as error:
+        raise write_error(folder, error) from error
+    finally:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
+
+
+def write_error(folder: Path, error: OSError) -> SerError:
+    """One message for whatever the system said when a file could not be written."""
+    if error.errno == errno.EFBIG:
+        return SerError(
+            f"{folder}: a file would be larger than this process may write (ulimit -f, or more "
+            "than the disk's file system can hold). What was finished before is safe: raise the "
+            "limit, or choose another cache with --cache, and run the same command again."
+        )
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        return SerError(
+            f"{folder}: no space left on the disk. What was finished before is safe: make room, "
+            "or choose another cache with --cache, and run the same command again."
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return SerError(
+            f"{folder}: the cache is read-only for you. Ask for write access, or choose another "
+            "cache with --cache; copying this one there keeps what it holds."
+        )
+    return SerError(
+        f"{folder}: cannot be written ({error.strerror or error}). "
+        "Choose a cache folder with --cache or SER_CACHE."
+    )
 
 
 @contextmanager
