@@ -42,10 +42,10 @@ class Shards:
     mapped = False
 
     def write(self, folder: Path, ids: Sequence[str], rows: Sequence[Array]) -> None:
-        from ser.cache import Cache
+        from ser.cache import Cache, store_manifest
 
         cache, manifest = Cache(folder), _manifest(ids)
-        cache.save_manifest(manifest)
+        store_manifest(cache, manifest)
         with cache.write(_key(rows[0]), manifest) as out:
             for id, row in zip(ids, rows, strict=True):
                 out.add(id, row)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ser.cache import Cache, FeatureKey
+from ser.cache import Cache, FeatureKey, store_manifest
 from ser.manifests import Manifest
 
 CORPORA = {
@@ -42,7 +42,7 @@ def write_corpora(folder: Path, share: float = 1.0) -> Cache:
     cache = Cache(folder)
     for corpus in CORPORA:
         manifest = _manifest(corpus, share)
-        cache.save_manifest(manifest)
+        store_manifest(cache, manifest)
         for feature in FEATURES:
             _write(cache, feature, manifest)
     return cache

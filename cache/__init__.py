@@ -3,13 +3,13 @@
 The format is described in `docs/shard-format.md`.
 """
 
+from .cache import Cache
 from .features import Features, StoredFeatures
 from .folders import Problem, default_cache_folder
 from .holdings import Holding
 from .keys import FeatureKey
-from .manifest_store import store_manifest, with_known_ids
+from .manifests import store_manifest, with_known_ids
 from .removal import Collection, Removal
-from .store import Cache
 from .verify import VerifyReport
 from .writer import ShardWriter
 

@@ -46,19 +46,6 @@ def read_error(path: Path, error: OSError) -> SerError:
     return SerError(f"{path}: cannot be read ({error.strerror})")
 
 
-def read_file(path: Path, cache: Path, most: int) -> bytes:
-    """The first `most` bytes of a file of a cache, and one more where there are more.
-
-    Raises:
-        GoneError, SerError: as `open_file`, or the disk fails.
-    """
-    with open_file(path, cache) as file:
-        try:
-            return file.read(most + 1)
-        except OSError as error:
-            raise read_error(path, error) from error
-
-
 def check_own(folder: Path, cache: Path) -> None:
     """Refuse a folder of a cache that is reached through a link, or lies where it should not.
 

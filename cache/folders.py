@@ -8,17 +8,11 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .. import files
-from ..errors import CorruptShardError, InputError, SerError
+from ..errors import InputError, SerError
 from . import layout
-from .access import GoneError, check_own, is_own, open_file, read_file
-from .keys import MAX_KEY_BYTES, FeatureKey
-from .shard import read_index
-
-if TYPE_CHECKING:
-    from ..manifests import Manifest
+from .access import check_own, is_own
 
 _PARTIAL = re.compile(re.escape(files.PARTIAL) + "[0-9a-f]{32}(-|$)")
 
@@ -107,12 +101,13 @@ def shard_files(folder: Path, corpus: str | None = None) -> list[Path]:
         SerError: the folder is reached through a link, or cannot be listed.
     """
     check_own(folder, folder.parents[1])
-    found = []
-    for path in entries(folder):
-        name = layout.SHARD_NAME.fullmatch(path.name)
-        if name is not None and corpus in (None, name[1]) and may_be_file(path):
-            found.append(path)
-    return found
+    return [
+        path
+        for path in entries(folder)
+        if layout.SHARD_NAME.fullmatch(path.name)
+        and corpus in (None, layout.corpus_of(path))
+        and may_be_file(path)
+    ]
 
 
 def may_be_file(path: Path) -> bool:
@@ -125,95 +120,11 @@ def may_be_file(path: Path) -> bool:
         return False
 
 
-def read_keys(cache: Path) -> tuple[list[FeatureKey], list[Problem]]:
-    """The keys of all feature folders, by feature and hash, and what had to be left out.
-
-    Raises:
-        SerError: the feature folders cannot be listed.
-    """
-    keys, left_out = [], []
-    for folder in feature_folders(cache):
-        try:
-            key = read_key(folder)
-            entries(folder)
-        except GoneError:
-            continue
-        except SerError as error:
-            left_out.append(Problem.of(folder, error))
-            continue
-        if key is not None:
-            keys.append(key)
-    return sorted(keys, key=lambda key: (key.feature, key.hash)), left_out
-
-
-def read_key(folder: Path) -> FeatureKey | None:
-    """The key of a feature folder: from key.json, else from a shard; None for an empty folder.
-
-    Raises:
-        CorruptShardError: key.json is not the key of this folder, or is not there and no shard is
-            whole.
-        SerError: the folder is reached through a link, or it or key.json cannot be read.
-    """
-    cache = folder.parents[1]
-    check_own(folder, cache)
-    path = folder / "key.json"
+def size_of(path: Path) -> int | None:
+    """Of a file, in bytes; 0 where there is no telling, None where it is gone by now."""
     try:
-        # Indentation and line ends make it longer than the canonical form.
-        text = read_file(path, cache, 4 * MAX_KEY_BYTES)
-    except GoneError:
-        return _key_of_shards(folder)
-    except SerError as error:
-        raise SerError(
-            f"{error}. Remove it, or mend who may read it: the shards beside it carry the key too"
-        ) from error
-    try:
-        key = FeatureKey.from_json(text.decode("utf-8"))
-        reason = None if key.folder == folder.name else f"is the key of the folder {key.folder}"
-    except (UnicodeDecodeError, InputError) as error:
-        reason = str(error)
-    if reason is not None:
-        raise CorruptShardError(
-            f"{path}: {reason}. Delete this file: the shards beside it carry the key too. "
-            "`ser cache verify` then tells whether they are whole."
-        )
-    return key
-
-
-def _key_of_shards(folder: Path) -> FeatureKey | None:
-    damage: SerError | None = None
-    for path in shard_files(folder):
-        try:
-            index = read_index(path)
-        except GoneError:
-            continue
-        except SerError as error:
-            damage = damage or error
-            continue
-        if index is not None:
-            return index.key
-    if damage is not None:
-        raise damage
-    return None
-
-
-def read_manifest(path: Path) -> Manifest:
-    """Load and check one manifest of a cache.
-
-    Raises:
-        GoneError: it is not there.
-        SerError: it is not a valid manifest, or of another corpus than its name says.
-    """
-    from ..manifests import Manifest
-
-    cache = path.parents[1]
-    check_own(path.parent, cache)
-    open_file(path, cache).close()
-    try:
-        manifest = Manifest.load(path)
-    except OSError as error:
-        raise SerError(f"{path}: cannot be read ({error.strerror})") from error
-    if manifest.corpus != path.stem:
-        raise InputError(
-            f"{path}: is a manifest of {manifest.corpus}. Rename it to {manifest.corpus}.csv"
-        )
-    return manifest
+        return path.lstat().st_size
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return 0

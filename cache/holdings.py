@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 
 from ..errors import SerError
-from .access import GoneError
-from .indices import Indices
+from .contents import Contents, read_manifest, utterances_of
+from .folders import size_of
 from .keys import FeatureKey
 from .shard import ShardIndex
-from .verify import size_of
 
 
 @dataclass(frozen=True)
@@ -38,46 +38,52 @@ class Holding:
     licence: str | None
 
 
-def look_at(
+def list_holdings(contents: Contents) -> list[Holding]:
+    """All that a cache holds, by feature, key and corpus.
+
+    Raises:
+        SerError: the cache cannot be listed.
+    """
+    seconds = lru_cache(None)(partial(_seconds, contents))  # loading a manifest takes longest
+    holdings = [
+        _look_at(contents, key, corpus, paths, seconds(corpus))
+        for key in contents.keys()[0]
+        for corpus, paths in contents.shards(key).items()
+    ]
+    return [holding for holding in holdings if holding is not None]
+
+
+def _seconds(contents: Contents, corpus: str) -> dict[str, float] | None:
+    """Of the audio of each utterance, by what it is found by, where a manifest says so."""
+    try:
+        manifest = read_manifest(contents.manifest_file(corpus))
+    except SerError:
+        return None  # `verify` says why
+    return dict(zip(utterances_of(manifest), manifest.table["duration"].tolist(), strict=True))
+
+
+def _look_at(
+    contents: Contents,
     key: FeatureKey,
     corpus: str,
     paths: Sequence[Path],
-    indices: Indices,
     seconds: Mapping[str, float] | None,
 ) -> Holding | None:
-    """What some shards of one feature and corpus hold; None where all are gone by now.
-
-    Args:
-        seconds: of the audio of utterances, by what they are found by.
-    """
-    sizes, shards, damaged = 0, [], 0
-    for path in paths:
-        size = size_of(path)
-        try:
-            index = None if size is None else indices.read(path, key)
-        except GoneError:
-            continue
-        except SerError:
-            index = None
-        if size is None:
-            continue
-        sizes += size
-        if index is None:
-            damaged += 1
-        else:
-            shards.append(index)
-    if not shards and not damaged:
+    """What some shards of one feature and corpus hold; None where all are gone by now."""
+    looked_at = contents.look_at(paths, key)
+    if not looked_at:
         return None
+    shards = [index for index in looked_at.values() if index is not None]
     held = {utterance for index in shards for utterance in index.utterances}
     licences = {index.provenance.get("licence", "") for index in shards} - {""}
     return Holding(
         key=key,
         corpus=corpus,
         utterances=len(held),
-        hours=None if seconds is None else sum(seconds.get(each, 0) for each in held) / 3600,
-        bytes=sizes,
-        shards=len(shards) + damaged,
-        damaged=damaged,
+        hours=None if seconds is None else sum(seconds.get(name, 0) for name in held) / 3600,
+        bytes=sum(size_of(path) or 0 for path in looked_at),
+        shards=len(looked_at),
+        damaged=len(looked_at) - len(shards),
         superfluous=len(superfluous(shards)) if sum(map(len, shards)) > len(held) else 0,
         licence="; ".join(sorted(licences)) or None,
     )
@@ -90,12 +96,12 @@ def superfluous(shards: Sequence[ShardIndex]) -> list[ShardIndex]:
         shards: of one feature and corpus, by name.
     """
     held = _Held(shards)
-    found = []
+    spare = []
     for number in sorted(range(len(shards)), key=lambda number: (len(shards[number]), -number)):
         if held.can_do_without(number):
             held.drop(number)
-            found.append(shards[number])
-    return found
+            spare.append(shards[number])
+    return spare
 
 
 def is_superfluous(index: ShardIndex, shards: Sequence[ShardIndex]) -> bool:

@@ -97,6 +97,11 @@ class FeatureKey:
         """Name of the folder below `features/`: the spec made safe for file names, and the hash."""
         return f"{slug(self.feature)}-{self.hash}"
 
+    @property
+    def short(self) -> str:
+        """The spec and the first digits of the hash, as people name a version: `mfcc@1a2b3c4d`."""
+        return f"{self.feature}@{self.hash[:8]}"
+
     def to_json(self) -> str:
         """The key as people read it: sorted, indented JSON with a final line end."""
         return json.dumps(asdict(self), sort_keys=True, indent=2, allow_nan=False) + "\n"

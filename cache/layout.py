@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import xxhash
 
@@ -30,20 +31,13 @@ ID_LENGTHS = (1, 128)
 HASH_BYTES = b"0123456789abcdef"
 HASH_LENGTHS = (16, 64)
 MANIFEST_ID = re.compile(r"[0-9a-f]{16}")
-CORPUS = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 SHARD_NAME = re.compile(r"([a-z0-9][a-z0-9_-]{0,63})-([0-9a-f]{16})\.h5")
 FOLDER_NAME = re.compile(r"[a-z0-9_-]{1,40}-([0-9a-f]{16})")
 
 
-def storable(id: str, audio_hash: str) -> bool:
-    """Whether a shard can hold this utterance id and audio hash."""
-    return all(
-        low <= len(text) <= high and not text.encode().translate(None, allowed)
-        for text, allowed, (low, high) in (
-            (id, ID_BYTES, ID_LENGTHS),
-            (audio_hash, HASH_BYTES, HASH_LENGTHS),
-        )
-    )
+def corpus_of(shard: Path) -> str:
+    """The corpus that a shard's name says."""
+    return shard.stem.rpartition("-")[0]
 
 
 def utterances(ids: Iterable[str], audio_hashes: Iterable[str]) -> list[str]:

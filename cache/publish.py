@@ -45,14 +45,17 @@ def write_shard(
         SerError: the disk is full or the folder cannot be written; nothing is left behind.
     """
     stored = np.dtype(key.dtype).newbyteorder("<")
-    buffers = [np.ascontiguousarray(array, stored).reshape(-1).view(np.uint8) for array in rows]
+    views = [
+        np.ascontiguousarray(utterance, stored).reshape(-1).view(np.uint8).data
+        for utterance in rows
+    ]
     arrays = {
         "offsets": np.cumsum([0, *(len(array) for array in rows)], dtype="<i8"),
         "ids": np.array(ids, "S"),
         "audio_hashes": np.array(audio_hashes, "S"),
-        "checksums": np.frombuffer(
-            b"".join(layout.row_checksum(buffer.data) for buffer in buffers), np.uint8
-        ).reshape(-1, layout.CHECKSUM_BYTES),
+        "checksums": np.frombuffer(b"".join(map(layout.row_checksum, views)), np.uint8).reshape(
+            -1, layout.CHECKSUM_BYTES
+        ),
     }
     attributes = {
         "format": layout.FORMAT,
@@ -67,7 +70,7 @@ def write_shard(
     )
     shape = (int(arrays["offsets"][-1]), key.dim)
     head, tail = _around(shape, stored, arrays, attributes)
-    parts = [head, *(buffer.data for buffer in buffers), tail]
+    parts: list[bytes | memoryview] = [head, *views, tail]
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part)

@@ -1,34 +1,107 @@
-"""The command that fills in what a cache lacks, as a user types it."""
+"""What is said of what a cache lacks: what is there instead, and the command that fills it in."""
 
 from __future__ import annotations
 
 import re
 import shlex
-from pathlib import Path
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from ..errors import InputError, MissingFeaturesError, SerError
+from .contents import Contents, utterances_of
 from .folders import default_cache_folder
+from .keys import FeatureKey, slug
+
+if TYPE_CHECKING:
+    from ..manifests import Manifest
 
 MODEL = "/path/of/the/model"
 """Stands for a folder that the user knows."""
 _BY_CONTENT = re.compile(r"(?:^|(?<=,))hf:(([a-z0-9-]+)-([0-9a-f]{12}))(?=[:,]|$)")
 
 
-def extract_command(
-    cache: Path, corpus: str, manifest: Path | None, features: str | None = None
-) -> str:
-    """Compose the command; words in capitals are for the user.
+def no_manifest(contents: Contents, corpus: str) -> MissingFeaturesError:
+    """The error for a corpus whose manifest is not there."""
+    return MissingFeaturesError(
+        f"no manifest of {corpus} in the cache {contents.folder} (there: "
+        f"{', '.join(contents.corpora()) or 'none'}). Run: {_extract(contents, corpus)}"
+    )
+
+
+def not_cached(
+    contents: Contents, features: Sequence[str], manifest: Manifest
+) -> MissingFeaturesError:
+    """The error for features of which no utterance of a manifest is there."""
+    corpus = manifest.corpus
+    here = ", ".join(
+        f"{key.short} ({_counted(contents, key, manifest)})"
+        for key in contents.keys()[0]
+        if corpus in contents.shards(key)
+    )
+    text = (
+        f"{', '.join(features)} of {corpus}: not in the cache {contents.folder} (there for "
+        f"{corpus}: {here or 'nothing'}){_unusable(contents)}. "
+    )
+    specs = [feature.partition("@")[0] for feature in features]
+    slugs = {slug(spec) for spec in specs}
+    for problem in contents.keys()[1]:
+        folder = problem.path.relative_to(contents.folder / "features").parts[0]
+        if folder.rpartition("-")[0] in slugs:  # extracting it again would change nothing
+            return MissingFeaturesError(f"{text}{problem}")
+    return MissingFeaturesError(f"{text}Run: {_extract(contents, corpus, ','.join(specs))}")
+
+
+def incomplete(
+    contents: Contents, key: FeatureKey, manifest: Manifest, absent: Sequence[str]
+) -> MissingFeaturesError:
+    """The error for a feature that some utterances of a manifest do not have."""
+    names = ", ".join(absent[:3]) + (", ..." if len(absent) > 3 else "")
+    return MissingFeaturesError(
+        f"{key.short} of {manifest.corpus}: {len(absent)} of {len(manifest)} "
+        f"utterances are not in the cache {contents.folder} ({names}). "
+        f"Run: {_extract(contents, manifest.corpus, key.feature)}\n"
+        "If their audio cannot give it, `ser train --skip-missing` does without them."
+    )
+
+
+def not_one(contents: Contents, what: str, keys: Sequence[FeatureKey]) -> InputError:
+    """The error for something to be removed that is not there, or of which there are several."""
+    problem = "is there in several versions" if keys else "is not there"
+    here = ", ".join(key.short for key in keys or contents.keys()[0]) or "nothing"
+    return InputError(
+        f"{what} {problem}. The cache {contents.folder} holds: {here}{_unusable(contents)}"
+    )
+
+
+def _counted(contents: Contents, key: FeatureKey, manifest: Manifest) -> str:
+    try:
+        indices = contents.indices(key, manifest.corpus)
+    except SerError:
+        return "damaged"
+    held = {utterance for index in indices for utterance in index.utterances}
+    return f"{len(held.intersection(utterances_of(manifest)))} of {len(manifest)} utterances"
+
+
+def _unusable(contents: Contents) -> str:
+    """What of the cache cannot be used, to be said where something is not found."""
+    folders = ", ".join(
+        str(problem.path.relative_to(contents.folder)) for problem in contents.keys()[1]
+    )
+    return f"; not to be used: {folders}, see `ser cache verify`" if folders else ""
+
+
+def _extract(contents: Contents, corpus: str, features: str | None = None) -> str:
+    """The command that fills in what is missing; words in capitals are for the user.
 
     Args:
-        cache: the folder.
-        manifest: that of the corpus in the cache, if it is there.
         features: with commas between; None: the command's own.
     """
     from ..manifests import CORPORA, find_root
 
     words = ["ser", "extract", "--corpus", shlex.quote(corpus)]
     if corpus not in CORPORA:
-        if manifest is not None:
-            words += ["--manifest", shlex.quote(str(manifest))]
+        if corpus in contents.corpora():
+            words += ["--manifest", shlex.quote(str(contents.manifest_file(corpus)))]
         else:
             words += ["--csv", "FILE", "--language", "LANGUAGE"]
     if find_root(corpus) is None:
@@ -37,13 +110,13 @@ def extract_command(
     if features is not None:
         # A model that came from a folder is called by its content, which says not where it is.
         folders = _BY_CONTENT.findall(features)
-        given = _BY_CONTENT.sub(lambda found: found[0].replace(found[1], MODEL), features)
+        given = _BY_CONTENT.sub(lambda match: match[0].replace(match[1], MODEL), features)
         words += ["--features", shlex.quote(given)]
         if folders:
             models = " and ".join(
                 f"the {family} whose hash begins with {digits}" for _, family, digits in folders
             )
             where = f", where {MODEL} is the folder of {models}"
-    if cache != default_cache_folder():
-        words += ["--cache", shlex.quote(str(cache))]
+    if contents.folder != default_cache_folder():
+        words += ["--cache", shlex.quote(str(contents.folder))]
     return " ".join(words) + where

@@ -10,19 +10,14 @@ from pathlib import Path
 from ..errors import SerError
 from ..files import partial_beside
 from .access import check_own, is_own, write_error
-from .folders import (
-    feature_folders,
-    leftovers,
-    may_be_file,
-    read_keys,
-    remove_leftovers,
-    shard_files,
-)
+from .contents import Contents
+from .folders import feature_folders, leftovers, may_be_file, remove_leftovers, shard_files, size_of
 from .holdings import is_superfluous, superfluous
-from .indices import Indices
 from .keys import FeatureKey
+from .layout import corpus_of
+from .remedy import not_one
 from .shard import ShardIndex
-from .verify import check_shard, size_of
+from .verify import check_shard
 from .writer import LICENCE
 
 
@@ -58,7 +53,7 @@ class Removal:
     @property
     def corpora(self) -> list[str]:
         """Which they are of, sorted."""
-        return sorted({path.stem.rpartition("-")[0] for path in self.sizes})
+        return sorted(set(map(corpus_of, self.sizes)))
 
     def carry_out(self) -> Removal:
         """Remove these shards and no others, and the folder where nothing else is in it.
@@ -70,7 +65,15 @@ class Removal:
             SerError: the cache cannot be written.
         """
         check_own(self.folder, self.folder.parents[1])
-        removed = {path: size for path, size in self.sizes.items() if self._remove(path)}
+        removed = {}
+        for path, size in self.sizes.items():
+            try:
+                path.unlink()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise write_error(self.folder, error) from error
+            removed[path] = size
         if not shard_files(self.folder):
             for name in ("key.json", LICENCE):
                 with suppress(OSError):
@@ -78,15 +81,6 @@ class Removal:
             with suppress(OSError):  # another process is writing there
                 self.folder.rmdir()
         return Removal(self.key, self.folder, removed)
-
-    def _remove(self, path: Path) -> bool:
-        try:
-            path.unlink()
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise write_error(self.folder, error) from error
-        return True
 
 
 @dataclass(frozen=True)
@@ -102,9 +96,18 @@ class Collection:
     leftovers: tuple[Path, ...]
 
 
-def collect(
-    cache: Path, indices: Indices, dry_run: bool, checking: Callable[[Path], None]
-) -> Collection:
+def find_removal(contents: Contents, feature: str, corpus: str | None) -> Removal:
+    """The shards of one feature, of one corpus or of all: see `Cache.removal`."""
+    keys = contents.matching(feature)
+    if corpus is not None:
+        keys = [key for key in keys if corpus in contents.shards(key)]
+    if len(keys) != 1:
+        raise not_one(contents, feature if corpus is None else f"{feature} of {corpus}", keys)
+    folder = contents.feature_folder(keys[0])
+    return Removal.of(keys[0], folder, shard_files(folder, corpus))
+
+
+def collect(contents: Contents, dry_run: bool, checking: Callable[[Path], None]) -> Collection:
     """Remove shards that hold nothing that others do not, and leftovers of writers.
 
     Before a shard goes, those that stay are checked byte by byte; a damaged one does not count.
@@ -116,39 +119,29 @@ def collect(
     Raises:
         SerError: the cache cannot be listed, or not written.
     """
-    removals = []
-    for key in read_keys(cache)[0]:
-        folder = cache / "features" / key.folder
-        for corpus in Removal.of(key, folder, shard_files(folder)).corpora:
-            shards = [
-                index
-                for path in shard_files(folder, corpus)
-                if (index := _readable(path, key, indices)) is not None
-            ]
-            if superfluous(shards):
-                whole = [index for index in shards if _is_whole(index, checking)]
-                paths = [each.path for each in superfluous(whole)]
-                removal = Removal.of(key, folder, paths)
-                if not dry_run:
-                    for index in superfluous(whole):
-                        if not _take_out(index, whole):
-                            removal.sizes.pop(index.path, None)
-                if removal.shards:
-                    removals.append(removal)
-    left = leftovers(cache) if dry_run else remove_leftovers(cache)
+    cache, removals = contents.folder, []
+    for key in contents.keys()[0]:
+        for paths in contents.shards(key).values():
+            looked_at = contents.look_at(paths, key).values()
+            shards = [index for index in looked_at if index is not None]
+            if not superfluous(shards):
+                continue
+            whole = [index for index in shards if _is_whole(index, checking)]
+            spare = superfluous(whole)
+            folder = contents.feature_folder(key)
+            removal = Removal.of(key, folder, [index.path for index in spare])
+            for index in () if dry_run else spare:
+                if not _take_out(index, whole):
+                    removal.sizes.pop(index.path, None)
+            if removal.shards:
+                removals.append(removal)
+    leftover = leftovers(cache) if dry_run else remove_leftovers(cache)
     if not dry_run:
         for folder in feature_folders(cache):
             if is_own(folder, cache):
                 with suppress(OSError):  # something is in it
                     folder.rmdir()
-    return Collection(tuple(removals), tuple(left))
-
-
-def _readable(path: Path, key: FeatureKey, indices: Indices) -> ShardIndex | None:
-    try:
-        return indices.read(path, key)
-    except SerError:
-        return None  # `ser cache verify` says what is wrong with it
+    return Collection(tuple(removals), tuple(leftover))
 
 
 def _is_whole(index: ShardIndex, checking: Callable[[Path], None]) -> bool:
@@ -175,8 +168,8 @@ def _take_out(index: ShardIndex, shards: Sequence[ShardIndex]) -> bool:
         raise write_error(index.path.parent, error) from error
     spare = False
     try:
-        there = [each for each in shards if each is index or may_be_file(each.path)]
-        spare = is_superfluous(index, there)
+        left = [other for other in shards if other is index or may_be_file(other.path)]
+        spare = is_superfluous(index, left)
     finally:
         if spare:
             aside.unlink(missing_ok=True)

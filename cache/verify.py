@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import xxhash
@@ -16,8 +17,11 @@ import xxhash
 from ..errors import SerError
 from . import layout
 from .access import GoneError, ShortError, check_own, enough_memory, read_error
-from .folders import Problem, entries, read_key, read_manifest
+from .contents import read_key, read_manifest
+from .folders import Problem, entries, size_of
 from .shard import ShardIndex, corrupt, damaged, open_shard, read_index, reading
+
+T = TypeVar("T")
 
 PIECE_BYTES = 8 << 20
 """Of rows that are checked at once, so that memory stays small."""
@@ -58,99 +62,74 @@ def verify(folder: Path, progress: Callable[[int, int], None] | None = None) -> 
         InputError: the cache is not a folder. Whatever else is wrong with it is in the report.
         SerError: there is too little memory.
     """
-    entries(folder)
-    looked = _Look(folder)
-    shards = [
-        (path, size) for place in looked.inside("features") for path, size in looked.at(place)
-    ]
-    total = sum(size for _, size in shards)
-    done = counted = size_of_all = utterances = 0
-    for path, size in shards:
-        found = looked.check(path, check_shard)
-        if found is not None:
-            counted, size_of_all, utterances = counted + 1, size_of_all + size, utterances + found
-        done += size
-        if progress is not None:
-            progress(done, total)
-    manifests = [
-        looked.check(path, lambda path: len(read_manifest(path)))
-        for path in looked.inside("manifests")
-        if path.suffix == ".csv"
-    ]
-    there = sum(found is not None for found in manifests)
-    return VerifyReport(tuple(looked.problems), counted, utterances, size_of_all, there)
+    problems: list[Problem] = []
 
-
-class _Look:
-    """A look at a cache that notes what is wrong, and passes over what is gone by now."""
-
-    def __init__(self, cache: Path) -> None:
-        self.cache = cache
-        self.problems: list[Problem] = []
-
-    def check(self, path: Path, check: Callable[[Path], int]) -> int | None:
-        """What a check finds, 0 where it fails, None where there is nothing."""
+    def check(path: Path, how: Callable[[Path], T], failing: T) -> T | None:
+        """What a check gives, or `failing` and a problem; None where there is nothing by now."""
         try:
-            return check(path)
+            return how(path)
         except GoneError:
             return None
         except ShortError:
             raise
         except SerError as error:
-            self.problems.append(Problem.of(path, error))
-            return 0
+            problems.append(Problem.of(path, error))
+            return failing
 
-    def inside(self, name: str) -> list[Path]:
-        """What lies in one of the two folders of a cache."""
-        return self._list(self.cache / name)
+    def listed(place: Path) -> list[Path]:
+        check_own(place, folder)
+        return entries(place)
 
-    def at(self, place: Path) -> list[tuple[Path, int]]:
-        """The shards of a feature folder, and their sizes, once the folder itself is checked."""
-        if not self.check(place, self._check_folder):
-            return []
-        self.check(place / "key.json", _check_key)
-        shards = [path for path in self._list(place) if path.suffix == ".h5"]
-        sizes = [(path, size_of(path)) for path in shards]
-        return [(path, size) for path, size in sizes if size is not None]
+    def inside(place: Path) -> list[Path]:
+        nothing: list[Path] = []
+        return check(place, listed, nothing) or nothing
 
-    def _list(self, folder: Path) -> list[Path]:
-        found: list[Path] = []
+    entries(folder)
+    sizes: dict[Path, int] = {}
+    for place in inside(folder / "features"):
+        if check(place, lambda place: _check_folder(place, folder), False):
+            check(place / "key.json", _check_key, None)
+            files = [path for path in inside(place) if path.suffix == ".h5"]
+            sizes |= {path: size for path in files if (size := size_of(path)) is not None}
+    counts: dict[Path, int] = {}
+    done = 0
+    for path, size in sizes.items():
+        if (count := check(path, check_shard, 0)) is not None:
+            counts[path] = count
+        done += size
+        if progress is not None:
+            progress(done, sum(sizes.values()))
+    manifests = [
+        check(path, lambda path: len(read_manifest(path)), 0)
+        for path in inside(folder / "manifests")
+        if path.suffix == ".csv"
+    ]
+    return VerifyReport(
+        problems=tuple(problems),
+        shards=len(counts),
+        utterances=sum(counts.values()),
+        bytes=sum(sizes[path] for path in counts),
+        manifests=sum(count is not None for count in manifests),
+    )
 
-        def look(folder: Path) -> int:
-            check_own(folder, self.cache)
-            found.extend(entries(folder))
-            return len(found)
 
-        self.check(folder, look)
-        return found
-
-    def _check_folder(self, folder: Path) -> int:
-        check_own(folder, self.cache)
-        try:
-            mode = folder.lstat().st_mode
-        except FileNotFoundError:
-            return 0
-        except OSError as error:
-            raise SerError(f"{folder}: cannot be looked at ({error.strerror})") from error
-        if not stat.S_ISDIR(mode) or not layout.FOLDER_NAME.fullmatch(folder.name):
-            raise SerError(f"{folder}: is not a feature folder. Move it out of the cache.")
-        return 1
-
-
-def size_of(path: Path) -> int | None:
-    """Of a file, in bytes; 0 where there is no telling, None where it is gone by now."""
+def _check_folder(place: Path, cache: Path) -> bool:
+    """Whether a feature folder is still there."""
+    check_own(place, cache)
     try:
-        return path.lstat().st_size
+        mode = place.lstat().st_mode
     except FileNotFoundError:
-        return None
-    except OSError:
-        return 0
+        return False
+    except OSError as error:
+        raise SerError(f"{place}: cannot be looked at ({error.strerror})") from error
+    if not stat.S_ISDIR(mode) or not layout.FOLDER_NAME.fullmatch(place.name):
+        raise SerError(f"{place}: is not a feature folder. Move it out of the cache.")
+    return True
 
 
-def _check_key(path: Path) -> int:
+def _check_key(path: Path) -> None:
     if os.path.lexists(path):  # where only shards were copied, they carry the key
         read_key(path.parent)
-    return 0
 
 
 def check_shard(path: Path) -> int:
@@ -192,6 +171,6 @@ def _check_rows(index: ShardIndex) -> None:
                 read(at, piece.data)
                 if not np.isfinite(piece.view(dtype)).all():
                     raise corrupt(index.path, "it holds values that are not finite")
-                state.update(piece)
+                state.update(piece.data)
             if state.digest() != index.checksums[row]:
                 raise damaged(index, row)

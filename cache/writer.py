@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..files import atomic_text
-from . import layout
 from .access import check_own, check_writable, enough_memory, write_error
 from .folders import remove_leftovers
 from .keys import FeatureKey
@@ -92,8 +91,6 @@ class ShardWriter:
             raise InputError(f"{name}: not in the manifest")
         if id in self._added:
             raise InputError(f"{name}: added twice")
-        if not layout.storable(id, self._hashes[id]):
-            raise InputError(f"{name}: its id or audio hash cannot be stored in a shard")
         rows = self._checked(name, np.asarray(features))
         self._added.add(id)
         if not self._pending:

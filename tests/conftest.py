@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 
 import ser
-from ser.cache import Cache, FeatureKey
+from ser.cache import Cache, FeatureKey, store_manifest
 from ser.manifests import Manifest
 
 if Path(ser.__file__).resolve().parent != Path(__file__).resolve().parents[1]:
@@ -108,7 +108,7 @@ def cache_maker(tmp_path: Path) -> Callable[..., Cache]:
 def make_toy_cache(folder: Path, manifest: Manifest | None = None) -> Cache:
     cache = Cache(folder)
     manifest = manifest or toy_manifest()
-    cache.save_manifest(manifest)
+    store_manifest(cache, manifest)
     random = np.random.default_rng(7)
     centres = random.normal(size=(len(EMOTIONS), 12))
     rows = list(zip(manifest.table["id"], manifest.table["emotion"], strict=True))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from ser.cache import Cache, FeatureKey
+from ser.cache import Cache, FeatureKey, store_manifest
 from ser.cli import main
 from ser.errors import InputError, MissingFeaturesError, SerError
 
@@ -257,12 +257,12 @@ def test_manifests_behind_links_are_not_read_or_written(cache: Cache, outside: P
         cache.manifest("mine")
     assert cache.listing()[0].hours is None
     before = tree(outside)
-    cache.save_manifest(make_manifest("ab"))  # takes the place of the link
+    store_manifest(cache, make_manifest("ab"), replace=True)  # takes the place of the link
     assert cache.manifest("mine").ids == ("a", "b")
     assert tree(outside) == before
     shutil.rmtree(cache.folder / "manifests")
     (cache.folder / "manifests").symlink_to(outside)
-    for attempt in (cache.corpora, lambda: cache.save_manifest(make_manifest())):
+    for attempt in (cache.corpora, lambda: store_manifest(cache, make_manifest())):
         with pytest.raises(SerError, match="reached through a link"):
             attempt()
     assert len(cache.listing()) == 1
@@ -289,7 +289,7 @@ def test_the_whole_cache_may_be_a_link(cache: Cache, tmp_path: Path) -> None:
     (tmp_path / "drive").mkdir()
     cache.folder.symlink_to("drive")
     rows = fill(cache, KEY, make_manifest())
-    cache.save_manifest(make_manifest())
+    store_manifest(cache, make_manifest())
     same(cache, KEY, cache.manifest("mine"), rows)
     assert cache.verify().whole
     assert cache.collect().removals == ()

@@ -18,7 +18,7 @@ import resource, sys
 from pathlib import Path
 import h5py
 import numpy as np
-from ser.cache import Cache, FeatureKey
+from ser.cache import Cache, FeatureKey, store_manifest
 from ser.errors import SerError
 from ser.manifests import Manifest
 
@@ -57,7 +57,7 @@ def write():
         out.add("a", np.ones((99, 3), "f4"))
 
 attempt(write)
-attempt(lambda: cache.save_manifest(manifest))
+attempt(lambda: store_manifest(cache, manifest))
 attempt(cache.check_writable)
 """
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser.cache import Cache
+from ser.cache import Cache, store_manifest
 from ser.cli import main
 from ser.errors import MissingFeaturesError, SerError
 
@@ -252,7 +252,7 @@ def test_leftovers_go_when_the_cache_is_next_written_anywhere(cache: Cache) -> N
     kept[1].write_bytes(b"")
     for act in (
         lambda: fill(cache, KEY, make_manifest()),
-        lambda: cache.save_manifest(make_manifest()),
+        lambda: store_manifest(cache, make_manifest()),
         cache.collect,
     ):
         for place in places:

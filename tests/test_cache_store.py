@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from ser import files
-from ser.cache import Cache, FeatureKey, default_cache_folder, publish, writer
+from ser.cache import Cache, FeatureKey, default_cache_folder, publish, store_manifest, writer
 from ser.cache.shard import read_index
 from ser.errors import CorruptShardError, InputError, MissingFeaturesError, SerError
 from ser.manifests import Manifest
@@ -145,7 +145,7 @@ def test_unknown_and_repeated_utterances_are_refused(cache: Cache) -> None:
 def test_a_copy_works_elsewhere_and_reading_writes_nothing(cache: Cache, tmp_path: Path) -> None:
     manifest = make_manifest()
     rows = fill(cache, KEY, manifest)
-    cache.save_manifest(manifest)
+    store_manifest(cache, manifest)
     copy = Cache(tmp_path / "else where")
     shutil.copytree(cache.folder, copy.folder)
     shutil.rmtree(cache.folder)
@@ -164,7 +164,7 @@ def test_copies_merge_by_copying_one_into_the_other(tmp_path: Path) -> None:
     rows = fill(one, KEY, make_manifest("abc")) | fill(two, KEY, make_manifest("def"))
     fill(two, KEY, make_manifest("abc"), seed=0)  # twice the same
     vectors = fill(two, VECTOR, other)
-    two.save_manifest(other)
+    store_manifest(two, other)
     shutil.copytree(two.folder, one.folder, dirs_exist_ok=True)
     same(one, KEY, make_manifest(), rows)
     same(one, VECTOR, one.manifest("other"), vectors)
@@ -219,7 +219,7 @@ def test_resolve_by_prefix_and_by_coverage(cache: Cache) -> None:
 def test_manifests_come_back(cache: Cache) -> None:
     manifest = make_manifest()
     assert cache.corpora() == []
-    cache.save_manifest(manifest)
+    store_manifest(cache, manifest)
     assert cache.corpora() == ["mine"]
     assert cache.manifest("mine").id == manifest.id
     with pytest.raises(MissingFeaturesError, match="there: mine"):
@@ -234,7 +234,7 @@ def test_listing_and_removal(cache: Cache) -> None:
     newer = make_key(version=2)
     for key, corpus in ((KEY, manifest), (KEY, other), (newer, manifest)):
         fill(cache, key, corpus)
-    cache.save_manifest(manifest)
+    store_manifest(cache, manifest)
     entries = {(entry.key, entry.corpus): entry for entry in cache.listing()}
     assert set(entries) == {(KEY, "mine"), (KEY, "other"), (newer, "mine")}
     mine = entries[KEY, "mine"]
@@ -379,7 +379,7 @@ def test_a_read_only_cache_is_found_before_any_work(
     for attempt in (
         cache.check_writable,
         cache.write(KEY, make_manifest()).__enter__,
-        lambda: cache.save_manifest(make_manifest()),
+        lambda: store_manifest(cache, make_manifest()),
     ):
         with pytest.raises(SerError, match="read-only for you") as caught:
             attempt()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from ser.cache import Cache
+from ser.cache import Cache, store_manifest
 from ser.cache.shard import read_index
 from ser.cli import main
 from ser.commands.options import feature_names
@@ -73,7 +73,7 @@ def cached(tmp_path, model):
     """A corpus, and a cache that has two features of it, one by a name that no extract writes."""
     corpus = write_corpus(tmp_path / "corpus", count=2)
     cache = Cache(tmp_path / "cache")
-    cache.save_manifest(corpus)
+    store_manifest(cache, corpus)
     extract(corpus, tmp_path / "corpus", [f"hf:{model}:layer=2"], cache, workers=0)
     key = make_backbone("mfcc").key()
     odd = replace(key, feature="mfcc:hop_length=512")

@@ -398,7 +398,7 @@ def test_a_cache_from_before_gets_the_column_and_keeps_all_else(texts, tmp_path)
     corrected = new.table.drop(columns=FINGERPRINT).assign(emotion=["anger"] * 8 + ["fear"] * 8)
     for labels, told in ((corrected, "has other labels"), (corrected.assign(emotion="fear"), None)):
         cache = Cache(tmp_path / str(told))
-        cache.save_manifest(Manifest(labels))
+        store_manifest(cache, Manifest(labels), replace=True)
         note = store_manifest(cache, new)
         assert told in note if told else note is None
         stored = cache.manifest("mine")
@@ -415,7 +415,7 @@ def test_a_cache_from_before_gets_the_column_and_keeps_all_else(texts, tmp_path)
 
 def test_corrected_labels_do_not_cost_the_column(texts, tmp_path):
     cache = Cache(tmp_path)
-    cache.save_manifest(made(texts))
+    store_manifest(cache, made(texts), replace=True)
     labels = Manifest(made(texts).table.drop(columns=FINGERPRINT).assign(emotion="anger"))
     store_manifest(cache, labels, replace=True)
     assert list(cache.manifest("mine").table[FINGERPRINT]) == list(made(texts).table[FINGERPRINT])
@@ -425,7 +425,9 @@ def test_files_of_several_channels_that_were_hashed_otherwise(texts, tmp_path):
     cache = Cache(tmp_path)
     new = made(texts)
     hashes = [f"{number + (number > 3):030x}ff" for number in range(16)]
-    cache.save_manifest(Manifest(new.table.drop(columns=FINGERPRINT).assign(audio_hash=hashes)))
+    store_manifest(
+        cache, Manifest(new.table.drop(columns=FINGERPRINT).assign(audio_hash=hashes)), replace=True
+    )
     with pytest.raises(InputError) as caught:
         store_manifest(cache, new)
     assert "another copy" not in str(caught.value)

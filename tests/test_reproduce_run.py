@@ -12,6 +12,7 @@ import pytest
 from sklearn.metrics import silhouette_score
 from torch.nn import functional as F  # noqa: N812
 
+from ser.cache import store_manifest
 from ser.errors import InputError, MissingFeaturesError, SerError
 from ser.progress import Progress
 from ser.reproduce.plan import default_out, path_name
@@ -198,7 +199,7 @@ def test_what_cannot_be_told_or_written_is_refused_before_any_work(
         run(two_corpora, tmp_path / "out", "table4", corpora=["toy", "toy"])
     manifest = two_corpora.manifest("toy")
     few = manifest.select([*manifest.ids[:6], *manifest.ids[-6:]])
-    two_corpora.save_manifest(few)
+    store_manifest(two_corpora, few, replace=True)
     with pytest.raises(InputError, match=r"toy: its test part has \d utterances"):
         run(two_corpora, tmp_path / "out", "table4", corpora=["toy"])
 

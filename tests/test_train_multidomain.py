@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
+from ser.cache import store_manifest
 from ser.errors import InputError, LeakError, MissingFeaturesError
 from ser.manifests import Manifest
 from ser.train.config import load_config
@@ -187,7 +188,7 @@ def test_a_corpus_trained_on_audio_that_another_is_tested_on_is_refused(tmp_path
 def test_corpora_without_a_common_emotion_share_no_classifier(tmp_path):
     cache = make_toy_cache(tmp_path / "cache")
     manifest = relabelled("tac", "de", ["fear", "disgust"])
-    cache.save_manifest(manifest)
+    store_manifest(cache, manifest, replace=True)
     for feature, kind, dim in (("mfcc", "sequence", 5), ("ge2e", "vector", 7)):
         with cache.write(toy_key(feature, kind, dim), manifest) as writer:
             for id in manifest.ids:

@@ -14,6 +14,7 @@ import torch
 from click.testing import CliRunner
 from safetensors import SafetensorError
 
+from ser.cache import store_manifest
 from ser.cli import main
 from ser.errors import InputError, LeakError, MissingFeaturesError, SerError
 from ser.machine import torch_device
@@ -183,7 +184,7 @@ def test_earlier_work_is_not_lost(toy_cache, tmp_path):
     assert json.loads((out / "metrics.json").read_text())["repeats"] == 3
     relabelled = toy_cache.manifest("toy").table.copy()
     relabelled.loc[0, "emotion"] = "fear"
-    toy_cache.save_manifest(Manifest(relabelled))
+    store_manifest(toy_cache, Manifest(relabelled), replace=True)
     with pytest.raises(InputError, match="different run"):
         train_request(request(setting="baseline", repeats=3), toy_cache, out)
     mine = tmp_path / "mine"
@@ -302,7 +303,7 @@ def test_one_emotion_is_not_enough(cache_maker, tmp_path):
     cache = cache_maker()
     table = cache.manifest("toy").table.copy()
     table["emotion"] = "anger"
-    cache.save_manifest(Manifest(table))
+    store_manifest(cache, Manifest(table), replace=True)
     with pytest.raises(InputError, match="at least two"):
         train_request(request(setting="baseline"), cache, tmp_path / "run")
 

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 import pytest
 
-from ser.cache import Cache, layout
+from ser.cache import Cache, layout, store_manifest
 from ser.errors import InputError, SerError
 
 from ..conftest import KEY, VECTOR, fill, make_manifest, make_rows
@@ -39,7 +39,7 @@ def outside(tmp_path):
     other = Cache(tmp_path / "outside" / "cache")
     for key, manifest, _ in HELD:
         fill(other, key, manifest, seed=7)
-        other.save_manifest(manifest)
+        store_manifest(other, manifest)
     with h5py.File(tmp_path / "outside" / "rows.h5", "w") as file:
         file["frames"] = np.ones((40, 3), "f4")
     (tmp_path / "outside" / "raw").write_bytes(bytes(4000))
@@ -50,7 +50,7 @@ def outside(tmp_path):
 def template(tmp_path):
     """A good cache: two features of two corpora, three shards of one, two with the same rows."""
     cache = Cache(tmp_path / "template")
-    cache.save_manifest(MINE)
+    store_manifest(cache, MINE)
     for key, manifest, rows in HELD:
         names = manifest.ids
         for number, part in enumerate([names[::2], names[1::2], names[::2]][: len(names) // 2]):

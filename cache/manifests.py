@@ -8,7 +8,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..errors import InputError, SerError
-from .store import Cache
+from .access import check_own, check_writable, write_error
+from .cache import Cache
+from .folders import remove_leftovers
 
 if TYPE_CHECKING:
     from ..manifests import Manifest
@@ -36,14 +38,14 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
 
     corpus = manifest.corpus
     if corpus not in cache.corpora():
-        cache.save_manifest(manifest)
+        _save(cache, manifest)
         return None
     try:
         old = cache.manifest(corpus)
-    except InputError as error:
+    except SerError as error:
         if not replace:
             raise InputError(f"{error}\nOr make it anew: --replace") from error
-        cache.save_manifest(manifest)
+        _save(cache, manifest)
         return f"{corpus}: the damaged manifest in the cache was replaced"
     manifest = _with_ids_of(old, manifest)
     known, old = old, _with_fingerprints(old, manifest)
@@ -57,11 +59,11 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
             f"{manifest.language} here. If that is right, --replace replaces the manifest"
         )
     if replace:
-        cache.save_manifest(_with_fingerprints(manifest, old))
+        _save(cache, _with_fingerprints(manifest, old))
         return f"{corpus}: the manifest in the cache was replaced ({len(old)} -> {len(manifest)})"
     if before < now:
         extended = _extended(cache, old, manifest)
-        cache.save_manifest(extended)
+        _save(cache, extended)
         added = (
             f"{corpus}: {len(now) - len(before)} utterances were added to the {len(before)} there"
         )
@@ -102,6 +104,18 @@ def with_known_ids(cache: Cache, manifest: Manifest) -> Manifest:
         return _with_ids_of(cache.manifest(manifest.corpus), manifest)
     except InputError:
         return manifest  # what is wrong with the cache's, `store_manifest` says
+
+
+def _save(cache: Cache, manifest: Manifest) -> None:
+    """Put a manifest in place of an earlier one, whatever that says."""
+    folder = cache.folder / "manifests"
+    check_own(folder, cache.folder)
+    check_writable(folder)
+    remove_leftovers(cache.folder)
+    try:
+        manifest.save(folder / f"{manifest.corpus}.csv")
+    except OSError as error:
+        raise write_error(folder, error) from error
 
 
 def _with_ids_of(old: Manifest, new: Manifest) -> Manifest:
@@ -183,7 +197,7 @@ def _keep(cache: Cache, known: Manifest, old: Manifest) -> None:
     """Save what a manifest was given; a cache that cannot be written does without."""
     if old is not known:
         with suppress(SerError):
-            cache.save_manifest(old)
+            _save(cache, old)
 
 
 def _keys(manifest: Manifest) -> list[tuple[str, str]]:

@@ -139,7 +139,7 @@ def test_a_cache_of_another_system_is_of_the_same_corpus(cache, tmp_path, form, 
     made = build_manifest("mine", tmp_path / "audio", csv=file, language="fr").manifest
     old = as_made_before(made, before)
     assert (old.id == made.id) == (before == "NFC")
-    cache.save_manifest(old)
+    store_manifest(cache, old)
     rows = fill(cache, KEY, old)
     assert store_manifest(cache, made) is None
     known = with_known_ids(cache, made)
@@ -155,7 +155,7 @@ def test_rows_are_added_to_a_cache_of_another_system(cache, tmp_path):
         "mine", tmp_path / "audio", csv=listed(tmp_path, "NFC"), language="fr"
     ).manifest
     old = as_made_before(part, "NFD")
-    cache.save_manifest(old)
+    store_manifest(cache, old)
     rows = fill(cache, KEY, old)
     file = listed(tmp_path, "NFC", ["Joie/à.wav"])
     whole = build_manifest("mine", tmp_path / "audio", csv=file, language="fr").manifest
@@ -170,7 +170,7 @@ def test_replacing_keeps_the_ids_of_the_features(cache, tmp_path):
     made = build_manifest(
         "mine", tmp_path / "audio", csv=listed(tmp_path, "NFC"), language="fr"
     ).manifest
-    cache.save_manifest(as_made_before(made, "NFD"))
+    store_manifest(cache, as_made_before(made, "NFD"))
     relabelled = Manifest(made.table.assign(emotion="anger"))
     assert "replaced" in store_manifest(cache, relabelled, replace=True)
     assert cache.manifest("mine").ids == as_made_before(made, "NFD").ids
@@ -183,7 +183,7 @@ def test_other_audio_under_the_same_path_is_another_copy(cache, tmp_path):
     ).manifest
     old = as_made_before(made, "NFD")
     hashes = ["0" * 32, *old.table["audio_hash"][1:]]
-    cache.save_manifest(Manifest(old.table.assign(audio_hash=hashes)))
+    store_manifest(cache, Manifest(old.table.assign(audio_hash=hashes)))
     with pytest.raises(InputError, match="of another copy"):
         store_manifest(cache, made)
 

@@ -1,0 +1,257 @@
+"""The cache: a folder of features that a team shares, merges by copying, and may only read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import InputError
+from . import remedy
+from .access import check_own, check_writable, enough_memory
+from .contents import Contents, read_manifest, utterances_of
+from .features import Features, StoredFeatures
+from .folders import Problem
+from .holdings import Holding, list_holdings
+from .keys import FeatureKey
+from .removal import Collection, Removal, collect, find_removal
+from .verify import VerifyReport, verify
+from .writer import ShardWriter
+
+if TYPE_CHECKING:
+    from ..manifests import Manifest
+
+
+class Cache:
+    """A cache folder. Nothing is created or opened before it is needed; reading never writes.
+
+    `store_manifest` puts a manifest into it.
+
+    Args:
+        folder: need not exist; see `default_cache_folder`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        self._contents = Contents(self.folder)
+
+    def __repr__(self) -> str:
+        return f"Cache({str(self.folder)!r})"
+
+    # What is here
+
+    def corpora(self) -> list[str]:
+        """Names of the corpora whose manifest is here, sorted.
+
+        Raises:
+            SerError: the manifests are behind a link, or cannot be listed.
+        """
+        return self._contents.corpora()
+
+    def manifest(self, corpus: str) -> Manifest:
+        """The manifest that goes with the features of `corpus`.
+
+        Raises:
+            InputError: no corpus can have that name.
+            MissingFeaturesError: none is here.
+            InputError: it is not a valid manifest.
+        """
+        from ..manifests import check_corpus_name
+
+        check_corpus_name(corpus)
+        if corpus not in self.corpora():  # also keeps "../x" from ever becoming a path
+            raise remedy.no_manifest(self._contents, corpus)
+        return read_manifest(self._contents.manifest_file(corpus))
+
+    def keys(self) -> list[FeatureKey]:
+        """Keys of the features that are here, by feature and hash.
+
+        Folders that are damaged, foreign or not to be read are left out: see `left_out`.
+
+        Raises:
+            SerError: the cache cannot be listed.
+        """
+        return self._contents.keys()[0]
+
+    def left_out(self) -> list[Problem]:
+        """Feature folders that cannot be used: a foreign key.json, a link, no right to read it.
+
+        Raises:
+            SerError: the cache cannot be listed.
+        """
+        return self._contents.keys()[1]
+
+    def listing(self) -> list[Holding]:
+        """What is here, by feature, key and corpus; but for what is `left_out`.
+
+        Raises:
+            SerError: the cache cannot be listed.
+        """
+        return list_holdings(self._contents)
+
+    def verify(self, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
+        """Check every byte: shards against name, index and row checksums; keys; manifests.
+
+        Args:
+            progress: called with the bytes done and the bytes in all.
+        """
+        return verify(self.folder, progress)
+
+    # Reading
+
+    def resolve_all(self, features: Sequence[str], manifest: Manifest) -> dict[str, FeatureKey]:
+        """`resolve` for several features, by name; the message names all that are missing.
+
+        Raises:
+            MissingFeaturesError, InputError: as `resolve`.
+        """
+        counts: dict[str, dict[FeatureKey, int]] = {}
+        for feature in features:
+            keys = self._contents.matching(feature)
+            held = {key: len(manifest) - len(self.missing(key, manifest)) for key in keys}
+            counts[feature] = {key: count for key, count in held.items() if count}
+        if absent := [feature for feature, held in counts.items() if not held]:
+            raise remedy.not_cached(self._contents, absent, manifest)
+        resolved = {}
+        for feature, held in counts.items():
+            whole = [key for key, count in held.items() if count == len(manifest)]
+            keys = list(held) if len(held) == 1 else whole
+            if len(keys) != 1:
+                choices = ", ".join(
+                    f"{key.short} ({count} of {len(manifest)} utterances)"
+                    for key, count in held.items()
+                )
+                raise InputError(
+                    f"{feature} of {manifest.corpus} is in the cache {self.folder} in several "
+                    f"versions. Name one of: {choices}"
+                )
+            resolved[feature] = keys[0]
+        return resolved
+
+    def resolve(self, feature: str, manifest: Manifest) -> FeatureKey:
+        """Find the one key here that `feature` can mean for the utterances of `manifest`.
+
+        Args:
+            feature: a spec, such as `mfcc`, or spec and first digits of the key's hash: `mfcc@3f`.
+
+        Raises:
+            MissingFeaturesError: no utterance of the manifest has such a feature here.
+            InputError: several keys fit, and not exactly one covers the whole manifest.
+        """
+        return self.resolve_all([feature], manifest)[feature]
+
+    def missing(self, key: FeatureKey, manifest: Manifest) -> list[str]:
+        """Ids of the utterances that have no such feature here, in the order of the manifest.
+
+        Reads the index of each shard of the corpus, not its rows.
+
+        Raises:
+            CorruptShardError: the index of a shard of this key and corpus is damaged.
+        """
+        held: set[str] = set()
+        with enough_memory(f"{key.feature} of {manifest.corpus}"):
+            for index in self._contents.indices(key, manifest.corpus):
+                held.update(index.utterances)
+        wanted = zip(manifest.table["id"].tolist(), utterances_of(manifest), strict=True)
+        return [id for id, utterance in wanted if utterance not in held]
+
+    def open(self, key: FeatureKey, manifest: Manifest) -> StoredFeatures:
+        """Find a feature of all utterances of a manifest, and read none yet.
+
+        Reads the index of each shard of the corpus. For single utterances, in any order; each is
+        checked when it is read.
+
+        Raises:
+            MissingFeaturesError: some utterance is not here; the message names the command.
+            CorruptShardError: the index of a shard of this key and corpus is damaged.
+        """
+        shards = self._contents.indices(key, manifest.corpus)
+        held = [utterance for index in shards for utterance in index.utterances]
+        # From the last to the first, so that the first shard by name wins.
+        places = dict(zip(reversed(held), reversed(range(len(held))), strict=True))
+        ids = manifest.table["id"].tolist()
+        rows = [places.get(utterance, -1) for utterance in utterances_of(manifest)]
+        if absent := [id for id, row in zip(ids, rows, strict=True) if row < 0]:
+            raise remedy.incomplete(self._contents, key, manifest, absent)
+        return StoredFeatures(key, ids, shards, np.array(rows), lambda: self.open(key, manifest))
+
+    def read(self, key: FeatureKey, manifest: Manifest, mapped: bool = False) -> Features:
+        """Load a feature for all utterances of a manifest; every row's checksum is verified.
+
+        Args:
+            mapped: do not keep the rows in memory; for features that do not fit there. They are
+                the shard itself, mapped, where one shard holds the utterances one after the other
+                in the order of the manifest. Otherwise they are copied to a temporary file, which
+                takes their size on the disk of `tempfile.gettempdir()` for as long as they are
+                used.
+
+        Raises:
+            MissingFeaturesError: some utterance is not here; the message names the command.
+            CorruptShardError: a shard is damaged. No damaged row is ever returned.
+            SerError: a shard or the temporary file cannot be opened.
+        """
+        return self.open(key, manifest).read(mapped)
+
+    # Writing
+
+    def check_writable(self) -> None:
+        """Create the cache folder if need be and prove that it can be written, before any work.
+
+        Raises:
+            SerError: it cannot.
+        """
+        check_own(self.folder / "features", self.folder)
+        check_writable(self.folder)
+        check_writable(self.folder / "features")
+
+    def write(
+        self, key: FeatureKey, manifest: Manifest, provenance: Mapping[str, str] | None = None
+    ) -> ShardWriter:
+        """Start to add features of `key` for utterances of `manifest`; a context manager.
+
+        Args:
+            provenance: versions of further software that computes the feature, and its `licence`;
+                kept in the shards beside the versions of ser, Python, numpy and HDF5, and not part
+                of the key.
+        """
+        return ShardWriter(self._contents.feature_folder(key), key, manifest, provenance or {})
+
+    def removal(self, feature: str, corpus: str | None = None) -> Removal:
+        """The shards of one feature, of one corpus or of all, that are here to be removed.
+
+        Args:
+            feature: a spec, such as `mfcc`, or spec and first digits of the key's hash: `mfcc@3f`.
+
+        Raises:
+            InputError: nothing here fits, or several keys do.
+        """
+        return find_removal(self._contents, feature, corpus)
+
+    def remove(self, feature: str, corpus: str | None = None) -> Removal:
+        """Carry out the `removal` of one feature; returns what was removed. Manifests stay.
+
+        Who reads or writes meanwhile is not hurt: what is written after this began stays.
+
+        Raises:
+            InputError: nothing here fits, or several keys do.
+            SerError: the cache cannot be written.
+        """
+        return self.removal(feature, corpus).carry_out()
+
+    def collect(
+        self, dry_run: bool = False, checking: Callable[[Path], None] = lambda path: None
+    ) -> Collection:
+        """Remove shards that hold nothing that others do not, and leftovers of killed writers.
+
+        Reading gives the same bytes afterwards, and meanwhile.
+
+        Args:
+            dry_run: only say what would be removed.
+            checking: called with each shard whose bytes are checked before another goes.
+
+        Raises:
+            SerError: the cache cannot be listed, or not written.
+        """
+        return collect(self._contents, dry_run, checking)
