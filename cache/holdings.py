@@ -39,11 +39,7 @@ class Holding:
 
 
 def list_holdings(contents: Contents) -> list[Holding]:
-    """All that a cache holds, by feature, key and corpus.
-
-    Raises:
-        SerError: the cache cannot be listed.
-    """
+    """All that a cache holds: see `Cache.listing`."""
     seconds = lru_cache(None)(partial(_seconds, contents))  # loading a manifest takes longest
     holdings = [
         _look_at(contents, key, corpus, paths, seconds(corpus))
@@ -84,7 +80,7 @@ def _look_at(
         bytes=sum(size_of(path) or 0 for path in looked_at),
         shards=len(looked_at),
         damaged=len(looked_at) - len(shards),
-        superfluous=len(superfluous(shards)) if sum(map(len, shards)) > len(held) else 0,
+        superfluous=len(superfluous(shards)),
         licence="; ".join(sorted(licences)) or None,
     )
 
@@ -92,43 +88,28 @@ def _look_at(
 def superfluous(shards: Sequence[ShardIndex]) -> list[ShardIndex]:
     """Shards without all of which the very same bytes are read, small ones first.
 
+    Where several hold the same utterance, the first by name is read. So one can go if each of its
+    utterances is in another too, and is not read from it or has the same checksum where it is read
+    then.
+
     Args:
         shards: of one feature and corpus, by name.
     """
-    held = _Held(shards)
+    holders: dict[str, dict[int, bytes]] = {}  # of each utterance: shards and checksums
+    for number, index in enumerate(shards):
+        for utterance, checksum in zip(index.utterances, index.checksums, strict=True):
+            holders.setdefault(utterance, {})[number] = checksum
     spare = []
     for number in sorted(range(len(shards)), key=lambda number: (len(shards[number]), -number)):
-        if held.can_do_without(number):
-            held.drop(number)
+        held = [holders[utterance] for utterance in shards[number].utterances]
+        if all(_same_without(number, checksums) for checksums in held):
             spare.append(shards[number])
+            for checksums in held:
+                del checksums[number]
     return spare
 
 
-def is_superfluous(index: ShardIndex, shards: Sequence[ShardIndex]) -> bool:
-    """Whether the very same bytes are read without this one of `shards`, which are by name."""
-    return _Held(shards).can_do_without(shards.index(index))
-
-
-class _Held:
-    """Which shards hold which utterances.
-
-    Where several hold the same, the first by name is read. So one can go if each of its utterances
-    is in another too, and is not read from it or has the same checksum where it is read then.
-    """
-
-    def __init__(self, shards: Sequence[ShardIndex]) -> None:
-        self._shards = shards
-        self._sums: dict[str, dict[int, bytes]] = {}
-        for number, index in enumerate(shards):
-            for utterance, checksum in zip(index.utterances, index.checksums, strict=True):
-                self._sums.setdefault(utterance, {})[number] = checksum
-
-    def can_do_without(self, number: int) -> bool:
-        return all(
-            next(iter(sums.values())) == next((s for n, s in sums.items() if n != number), None)
-            for sums in map(self._sums.__getitem__, self._shards[number].utterances)
-        )
-
-    def drop(self, number: int) -> None:
-        for utterance in self._shards[number].utterances:
-            del self._sums[utterance][number]
+def _same_without(number: int, checksums: Mapping[int, bytes]) -> bool:
+    """Whether the first checksum is the same without that of one shard."""
+    others = (checksum for other, checksum in checksums.items() if other != number)
+    return next(iter(checksums.values())) == next(others, None)

@@ -12,7 +12,7 @@ from ..files import partial_beside
 from .access import check_own, is_own, write_error
 from .contents import Contents
 from .folders import feature_folders, leftovers, may_be_file, remove_leftovers, shard_files, size_of
-from .holdings import is_superfluous, superfluous
+from .holdings import superfluous
 from .keys import FeatureKey
 from .layout import corpus_of
 from .remedy import not_one
@@ -108,16 +108,9 @@ def find_removal(contents: Contents, feature: str, corpus: str | None) -> Remova
 
 
 def collect(contents: Contents, dry_run: bool, checking: Callable[[Path], None]) -> Collection:
-    """Remove shards that hold nothing that others do not, and leftovers of writers.
+    """Remove superfluous shards and leftovers of writers: see `Cache.collect`.
 
     Before a shard goes, those that stay are checked byte by byte; a damaged one does not count.
-    Whoever reads meanwhile finds every utterance, and the same bytes.
-
-    Args:
-        checking: called with each shard that is checked.
-
-    Raises:
-        SerError: the cache cannot be listed, or not written.
     """
     cache, removals = contents.folder, []
     for key in contents.keys()[0]:
@@ -169,10 +162,19 @@ def _take_out(index: ShardIndex, shards: Sequence[ShardIndex]) -> bool:
     spare = False
     try:
         left = [other for other in shards if other is index or may_be_file(other.path)]
-        spare = is_superfluous(index, left)
+        others = [other for other in left if other is not index]
+        spare = _what_is_read(others) == _what_is_read(left)
     finally:
         if spare:
             aside.unlink(missing_ok=True)
         else:
             aside.replace(index.path)
     return spare
+
+
+def _what_is_read(shards: Sequence[ShardIndex]) -> dict[str, bytes]:
+    """The checksum of what is read of each utterance: the first shard by name counts."""
+    checksums: dict[str, bytes] = {}
+    for index in reversed(shards):
+        checksums.update(zip(index.utterances, index.checksums, strict=True))
+    return checksums
