@@ -148,16 +148,17 @@ def partial_beside(target: Path) -> Path:
     return target.with_name(f"{PARTIAL}{uuid.uuid4().hex}-{target.name}")
 
 
-def leftovers(folder: Path) -> list[Path]:
+def stale_partials(folder: Path) -> list[Path]:
     """Files in a folder that writers began more than a day ago and never finished."""
-    found = []
+    stale = []
     with suppress(OSError):  # whoever reads the folder says what is wrong with it
         for name in os.listdir(folder):  # noqa: PTH208
             path = folder / name
             with suppress(OSError):  # another process removed it
-                if name.startswith(PARTIAL) and not path.is_dir():
-                    found += [path] if time.time() - path.lstat().st_mtime > STALE_SECONDS else []
-    return found
+                age = time.time() - path.lstat().st_mtime
+                if name.startswith(PARTIAL) and age > STALE_SECONDS and not path.is_dir():
+                    stale.append(path)
+    return stale
 
 
 def make_folder(folder: Path) -> None:

@@ -31,16 +31,12 @@ class Contents:
         self._indices: dict[Path, tuple[int, int, ShardIndex | None]] = {}
 
     def keys(self) -> tuple[list[FeatureKey], list[Problem]]:
-        """The keys of all feature folders, by feature and hash, and what had to be left out.
-
-        Raises:
-            SerError: the feature folders cannot be listed.
-        """
+        """The keys of all feature folders, by feature and hash, and what had to be left out."""
         keys, left_out = [], []
         for folder in feature_folders(self.folder):
             try:
+                entries(folder, self.folder)
                 key = read_key(folder)
-                entries(folder)
             except GoneError:
                 continue
             except SerError as error:
@@ -92,13 +88,7 @@ class Contents:
         return indices
 
     def index(self, path: Path, key: FeatureKey) -> ShardIndex | None:
-        """That of one shard; None where it was never finished.
-
-        Raises:
-            CorruptShardError: it is damaged.
-            GoneError: it is not there.
-            SerError: it cannot be opened.
-        """
+        """That of one shard, None where it was never finished; errors as of `read_index`."""
         try:
             status = path.stat()
         except OSError as error:
@@ -111,26 +101,21 @@ class Contents:
 
     def look_at(self, paths: Iterable[Path], key: FeatureKey) -> dict[Path, ShardIndex | None]:
         """Shards with their indices, None where damaged or never finished; less what is gone."""
-        found: dict[Path, ShardIndex | None] = {}
+        indices: dict[Path, ShardIndex | None] = {}
         for path in paths:
             try:
-                found[path] = self.index(path, key)
+                indices[path] = self.index(path, key)
             except GoneError:
                 continue
             except SerError:
-                found[path] = None  # `ser cache verify` says what is wrong with it
-        return found
+                indices[path] = None  # `ser cache verify` says what is wrong with it
+        return indices
 
     def corpora(self) -> list[str]:
-        """Names of the corpora whose manifest is here, sorted.
-
-        Raises:
-            SerError: the manifests are behind a link, or cannot be listed.
-        """
+        """Names of the corpora whose manifest is here, sorted; errors as of `entries`."""
         from ..manifests import is_corpus_name
 
-        check_own(self.folder / "manifests", self.folder)
-        files = entries(self.folder / "manifests")
+        files = entries(self.folder / "manifests", self.folder)
         manifests = [path for path in files if path.suffix == ".csv" and may_be_file(path)]
         return [path.stem for path in manifests if is_corpus_name(path.stem)]
 
@@ -177,14 +162,12 @@ def _key_of_shards(folder: Path) -> FeatureKey | None:
     damage: SerError | None = None
     for path in shard_files(folder):
         try:
-            index = read_index(path)
+            if (index := read_index(path)) is not None:
+                return index.key
         except GoneError:
             continue
         except SerError as error:
             damage = damage or error
-            continue
-        if index is not None:
-            return index.key
     if damage is not None:
         raise damage
     return None

@@ -132,13 +132,12 @@ class StoredFeatures:
             SerError: a shard cannot be opened, or there is no room for a temporary file, or no
                 memory.
         """
-        if mapped:
-            with self._enough_memory():
+        with self._enough_memory():
+            if mapped:
                 frames = self._as_rows(self._looking_again(self._map_all))
-        else:
-            with self._enough_memory():
+            else:
                 frames = np.empty(self.shape, self.key.dtype)
-            self.read_into(frames)
+                self.read_into(frames)
         return Features(self.key, self.ids, frames, self.offsets)
 
     def read_into(self, frames: npt.NDArray[np.floating[Any]]) -> None:

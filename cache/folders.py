@@ -9,12 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import files
 from ..errors import InputError, SerError
+from ..files import PARTIAL, stale_partials
 from . import layout
 from .access import check_own, is_own
 
-_PARTIAL = re.compile(re.escape(files.PARTIAL) + "[0-9a-f]{32}(-|$)")
+_PARTIAL = re.compile(re.escape(PARTIAL) + "[0-9a-f]{32}(-|$)")
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,15 @@ def default_cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("ser", appauthor=False))
 
 
-def entries(folder: Path) -> list[Path]:
-    """What lies in `folder`, by name, hidden and unfinished files left out; empty if absent.
+def entries(folder: Path, cache: Path) -> list[Path]:
+    """What lies in a folder of a cache, by name, hidden and unfinished files left out; empty if
+    absent.
 
     Raises:
         InputError: it is not a folder, or the cache above it is none.
-        SerError: it cannot be listed.
+        SerError: it is reached through a link, or cannot be listed.
     """
+    check_own(folder, cache)
     try:
         names = sorted(name for name in os.listdir(folder) if not name.startswith("."))  # noqa: PTH208
     except FileNotFoundError:
@@ -64,14 +66,9 @@ def entries(folder: Path) -> list[Path]:
 
 
 def feature_folders(cache: Path) -> list[Path]:
-    """What is named as a feature folder is, whatever it may be.
-
-    Raises:
-        SerError: they cannot be listed.
-    """
-    features = cache / "features"
-    check_own(features, cache)
-    return [path for path in entries(features) if layout.FOLDER_NAME.fullmatch(path.name)]
+    """What is named as a feature folder is, whatever it may be; errors as of `entries`."""
+    names = entries(cache / "features", cache)
+    return [path for path in names if layout.FOLDER_NAME.fullmatch(path.name)]
 
 
 def leftovers(cache: Path) -> list[Path]:
@@ -79,9 +76,9 @@ def leftovers(cache: Path) -> list[Path]:
     places = [cache, cache / "manifests", cache / "features"]
     with suppress(SerError):  # whoever reads the features says what is wrong there
         places += feature_folders(cache)
-    found = [path for place in places if is_own(place, cache) for path in files.leftovers(place)]
+    partials = [path for place in places if is_own(place, cache) for path in stale_partials(place)]
     # The user may keep other files beside a cache.
-    return [path for path in found if path.parent != cache or _PARTIAL.match(path.name)]
+    return [path for path in partials if path.parent != cache or _PARTIAL.match(path.name)]
 
 
 def remove_leftovers(cache: Path) -> list[Path]:
@@ -95,15 +92,10 @@ def remove_leftovers(cache: Path) -> list[Path]:
 
 
 def shard_files(folder: Path, corpus: str | None = None) -> list[Path]:
-    """The shards in a feature folder, of one corpus or of all, by name.
-
-    Raises:
-        SerError: the folder is reached through a link, or cannot be listed.
-    """
-    check_own(folder, folder.parents[1])
+    """The shards in a feature folder, of one corpus or of all, by name; errors as of `entries`."""
     return [
         path
-        for path in entries(folder)
+        for path in entries(folder, folder.parents[1])
         if layout.SHARD_NAME.fullmatch(path.name)
         and corpus in (None, layout.corpus_of(path))
         and may_be_file(path)

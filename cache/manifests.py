@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 from ..errors import InputError, SerError
 from .access import check_own, check_writable, write_error
 from .cache import Cache
+from .contents import utterances_of
 from .folders import remove_leftovers
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..manifests import Manifest
 
 
@@ -52,7 +55,7 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
     if _same(old, manifest):
         _keep(cache, known, old)
         return None
-    before, now = _utterances(old), _utterances(manifest)
+    before, now = set(utterances_of(old)), set(utterances_of(manifest))
     if old.language != manifest.language and not replace:
         raise InputError(
             f"{corpus}: is in the cache {cache.folder} as {old.language}, and is "
@@ -64,9 +67,8 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
     if before < now:
         extended = _extended(cache, old, manifest)
         _save(cache, extended)
-        added = (
-            f"{corpus}: {len(now) - len(before)} utterances were added to the {len(before)} there"
-        )
+        more = len(now) - len(before)
+        added = f"{corpus}: {more} utterances were added to the {len(before)} there"
         return "; ".join((added, *extended.notes))
     if now <= before:
         _keep(cache, known, old)
@@ -76,11 +78,11 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
             else f"has {len(old)} utterances, these {len(manifest)} among them"
         )
         return f"{corpus}: the manifest in the cache {reason} and is kept; --replace replaces it"
-    lost = sorted(before - now)
-    if FINGERPRINT not in known.table and {id for id, _ in lost} <= set(manifest.ids):
+    lost = sorted(utterance.split()[0] for utterance in before - now)
+    if FINGERPRINT not in known.table and set(lost) <= set(manifest.ids):
         raise InputError(
             f"{corpus}: {len(lost)} of {len(old)} utterances have another audio hash than in the "
-            f"cache {cache.folder}, such as {lost[0][0]}. Either their files were changed, or they "
+            f"cache {cache.folder}, such as {lost[0]}. Either their files were changed, or they "
             "have several channels, and an older version put them there: the hash is of the mean "
             "of the channels, as the backbones hear it, and was of each channel. --replace "
             "replaces the manifest, and these utterances are extracted anew"
@@ -88,7 +90,7 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
     raise InputError(
         f"{corpus}: the manifest in the cache {cache.folder} is of another copy of the corpus: "
         f"{len(lost)} of its {len(old)} utterances are not in this one or sound different, such as "
-        f"{lost[0][0]}. Use another --cache, or --replace"
+        f"{lost[0]}. Use another --cache, or --replace"
     )
 
 
@@ -172,13 +174,11 @@ def _same(old: Manifest, new: Manifest) -> bool:
     may differ in the last digit."""
     from ..manifests import FINGERPRINT
 
-    one, other = (
-        each.table.drop(columns=FINGERPRINT, errors="ignore").assign(
-            path=[unicodedata.normalize("NFC", path) for path in each.table["path"]]
-        )
-        for each in (old, new)
-    )
-    return one.equals(other)
+    def said(manifest: Manifest) -> pd.DataFrame:
+        paths = [unicodedata.normalize("NFC", path) for path in manifest.table["path"]]
+        return manifest.table.drop(columns=FINGERPRINT, errors="ignore").assign(path=paths)
+
+    return said(old).equals(said(new))
 
 
 def _with_fingerprints(old: Manifest, new: Manifest) -> Manifest:
@@ -187,10 +187,11 @@ def _with_fingerprints(old: Manifest, new: Manifest) -> Manifest:
 
     if FINGERPRINT not in new.table:
         return old
-    there = old.table[FINGERPRINT] if FINGERPRINT in old.table else [""] * len(old)
-    heard = dict(zip(_keys(new), new.table[FINGERPRINT], strict=True))
-    texts = [text or heard.get(key, "") for key, text in zip(_keys(old), there, strict=True)]
-    return old if texts == list(there) else Manifest(old.table.assign(**{FINGERPRINT: texts}))
+    known = old.table.get(FINGERPRINT, [""] * len(old))
+    heard = dict(zip(utterances_of(new), new.table[FINGERPRINT], strict=True))
+    both = zip(utterances_of(old), known, strict=True)
+    texts = [text or heard.get(utterance, "") for utterance, text in both]
+    return old if texts == list(known) else Manifest(old.table.assign(**{FINGERPRINT: texts}))
 
 
 def _keep(cache: Cache, known: Manifest, old: Manifest) -> None:
@@ -198,12 +199,3 @@ def _keep(cache: Cache, known: Manifest, old: Manifest) -> None:
     if old is not known:
         with suppress(SerError):
             _save(cache, old)
-
-
-def _keys(manifest: Manifest) -> list[tuple[str, str]]:
-    table = manifest.table
-    return list(zip(table["id"], table["audio_hash"], strict=True))
-
-
-def _utterances(manifest: Manifest) -> set[tuple[str, str]]:
-    return set(_keys(manifest))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import mmap
 import os
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import CorruptShardError, InputError, SerError
+from ..files import parse_json
 from . import layout
 from .access import enough_memory, open_file, read_error
 from .keys import FeatureKey
@@ -340,9 +340,6 @@ def _key(text: str, expected: FeatureKey | None, path: Path) -> FeatureKey:
 
 def _provenance(text: str) -> dict[str, str]:
     try:
-        values = json.loads(text)
-    except (ValueError, RecursionError):
-        values = None
-    good = isinstance(values, dict) and all(isinstance(value, str) for value in values.values())
-    _require(good, "its provenance is not a JSON object of texts")
-    return dict(values)
+        return parse_json(text.encode(), dict[str, str], "provenance")
+    except ValueError as error:
+        raise _InvalidError(str(error)) from None

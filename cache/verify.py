@@ -76,15 +76,11 @@ def verify(folder: Path, progress: Callable[[int, int], None] | None = None) -> 
             problems.append(Problem.of(path, error))
             return failing
 
-    def listed(place: Path) -> list[Path]:
-        check_own(place, folder)
-        return entries(place)
-
     def inside(place: Path) -> list[Path]:
         nothing: list[Path] = []
-        return check(place, listed, nothing) or nothing
+        return check(place, lambda place: entries(place, folder), nothing) or nothing
 
-    entries(folder)
+    entries(folder, folder)
     sizes: dict[Path, int] = {}
     for place in inside(folder / "features"):
         if check(place, lambda place: _check_folder(place, folder), False):

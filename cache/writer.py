@@ -7,7 +7,6 @@ import platform
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -66,12 +65,7 @@ class ShardWriter:
         self._provenance = {**_versions(), **self._provenance}
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.publish()
 
     def add(self, id: str, features: npt.ArrayLike) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,27 +31,19 @@ def cache_group() -> None:
 @json_option
 def cache_ls(cache_folder: Path | None, as_json: bool) -> None:
     """List what is cached."""
+    from ..cache import Holding
+
     cache = open_cache(cache_folder)
     holdings, left_out = cache.listing(), cache.left_out()
     if as_json:
+        columns = [field.name for field in fields(Holding) if field.name != "key"]
         rows = [
-            {
-                "feature": holding.key.feature,
-                "key": holding.key.hash,
-                "corpus": holding.corpus,
-                "utterances": holding.utterances,
-                "hours": holding.hours,
-                "bytes": holding.bytes,
-                "shards": holding.shards,
-                "damaged": holding.damaged,
-                "superfluous": holding.superfluous,
-                "licence": holding.licence,
-                "problem": None,
-            }
+            {"feature": holding.key.feature, "key": holding.key.hash}
+            | {column: getattr(holding, column) for column in columns}
+            | {"problem": None}
             for holding in holdings
         ]
-        columns = ("feature", "key", "corpus", "utterances", "hours", "bytes", "shards", "damaged")
-        blank = dict.fromkeys((*columns, "superfluous", "licence"))
+        blank = dict.fromkeys(["feature", "key", *columns])
         rows += [{**blank, "problem": str(problem)} for problem in left_out]
         echo_json(rows)
         return
@@ -91,14 +84,9 @@ def cache_verify(cache_folder: Path | None, as_json: bool) -> None:
             lambda done, total: bar.show(f"{done / 1e6:.0f} of {total / 1e6:.0f} MB checked")
         )
     if as_json:
-        found = {
-            "whole": report.whole,
-            "shards": report.shards,
-            "utterances": report.utterances,
-            "bytes": report.bytes,
-            "problems": [{"path": str(p.path), "reason": p.reason} for p in report.problems],
-        }
-        echo_json(found)
+        columns = ("whole", "shards", "utterances", "bytes")
+        problems = [{"path": str(p.path), "reason": p.reason} for p in report.problems]
+        echo_json({column: getattr(report, column) for column in columns} | {"problems": problems})
     else:
         for problem in report.problems:
             echo(str(problem))
@@ -120,10 +108,7 @@ def cache_rm(feature: str, corpus: str | None, yes: bool, cache_folder: Path | N
     """Remove a feature (`mfcc`), or one version of it (`mfcc@1a2b`)."""
     cache = open_cache(cache_folder)
     removal = cache.removal(feature_names(cache, [feature])[0], corpus)
-    what = (
-        f"{_shards(removal)}, of {removal.key.feature}@{removal.key.hash[:8]} "
-        f"({_corpora(removal)}), in {removal.folder}"
-    )
+    what = f"{_what(removal)}, in {removal.folder}"
     if not yes:
         if not sys.stdin.isatty():
             raise InputError(f"this would remove {what}. --yes does so without asking")
@@ -146,29 +131,24 @@ def cache_gc(dry_run: bool, cache_folder: Path | None) -> None:
 
     cache = open_cache(cache_folder)
     with Progress() as bar:
-        found = cache.collect(dry_run, lambda path: bar.show(f"checking {path.name}"))
+        collected = cache.collect(dry_run, lambda path: bar.show(f"checking {path.name}"))
     verb = "would remove" if dry_run else "removed"
-    for removal in found.removals:
-        echo(
-            f"{verb} {_shards(removal)}, of {removal.key.feature}@{removal.key.hash[:8]} "
-            f"({_corpora(removal)}): others hold the same"
-        )
-    if found.leftovers:
-        echo(f"{verb} {_counted(len(found.leftovers), 'file')} of killed writers")
-    if not found.removals and not found.leftovers:
+    for removal in collected.removals:
+        echo(f"{verb} {_what(removal)}: others hold the same")
+    if collected.leftovers:
+        echo(f"{verb} {_counted(len(collected.leftovers), 'file')} of killed writers")
+    if not collected.removals and not collected.leftovers:
         echo(f"{cache.folder}: nothing to remove")
+
+
+def _what(removal: Removal) -> str:
+    many = "corpora" if len(removal.corpora) > 1 else "corpus" if removal.corpora else "no corpus"
+    corpora = f"{many} {', '.join(removal.corpora)}".rstrip()
+    return f"{_shards(removal)}, of {removal.key.short} ({corpora})"
 
 
 def _shards(removal: Removal) -> str:
     return f"{_counted(removal.shards, 'shard')}, {removal.bytes / 1e6:.1f} MB"
-
-
-def _corpora(removal: Removal) -> str:
-    return (
-        f"corpora {', '.join(removal.corpora)}"
-        if len(removal.corpora) > 1
-        else (f"corpus {removal.corpora[0]}" if removal.corpora else "no corpus")
-    )
 
 
 def _counted(count: int, what: str) -> str:
