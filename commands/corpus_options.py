@@ -57,9 +57,7 @@ def scan(
     from ..manifests import ProbeCache, build_manifest
     from ..progress import Progress
 
-    pairs = dict(map(_pair, options))
-    if len(pairs) < len(options):
-        raise InputError("--option: each option once; several words go in one, emotions=awe,pain")
+    pairs = option_pairs(options)
     with Progress() as bar:
         bar.show(f"{corpus}: looking for its files")
         build = build_manifest(
@@ -74,6 +72,14 @@ def scan(
         for warning in build.warnings:
             bar.say(f"warning: {warning}")
     return build
+
+
+def option_pairs(options: tuple[str, ...]) -> dict[str, str]:
+    """What `--option` says of a corpus, by name."""
+    pairs = dict(map(_pair, options))
+    if len(pairs) < len(options):
+        raise InputError("--option: each option once; several words go in one, emotions=awe,pain")
+    return pairs
 
 
 def _pair(option: str) -> tuple[str, str]:

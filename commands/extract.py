@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import InputError
-from .corpus_options import corpus_options, report_bad, scan
+from .corpus_options import corpus_options, option_pairs, report_bad
 from .options import GivenPath, cache_option, features_option, open_cache, split_names
 from .printing import complain, echo
 
@@ -37,6 +36,7 @@ def extract(
     workers: int | None,
     replace: bool,
     cache_folder: Path | None,
+    options: tuple[str, ...],
     **source: Any,
 ) -> None:
     """Run the backbones over a corpus and cache their features.
@@ -45,61 +45,33 @@ def extract(
     Files that cannot be used are listed and left out; the exit code is 3 where one of them was not
     known from an earlier run.
     """
-    from ..cache import store_manifest, with_known_ids
-    from ..extract import extract as run
-    from ..extract import make_backbones
-    from ..manifests import Build, Manifest, audio_path, corpus_root
+    from ..extract import extract_corpus
     from ..progress import Progress
 
-    cache = open_cache(cache_folder)
-    names = split_names("--features", features)
-    # What is wrong with one, missing weights included, comes out before any audio is read.
-    backbones = make_backbones(names, device)
-    keys = {spec: backbone.key() for spec, backbone in backbones.items()}
-    if manifest_file:
-        if any(source[name] for name in ("csv", "language", "options")):
-            raise InputError("--manifest takes the place of --csv, --language and --option")
-        build = Build(Manifest.load(manifest_file), [], [])
-        for told in build.manifest.notes:
-            complain(f"warning: {told}")
-        if build.manifest.corpus != corpus:
-            raise InputError(f"{manifest_file} is of {build.manifest.corpus}, not of {corpus}")
-        replace = True
-    else:
-        build = scan(corpus, **source)
-    root = corpus_root(corpus, source["root"], source["csv"])
-    paths = build.manifest.table["path"]
-    if not any(audio_path(root, path).is_file() for path in paths):
-        raise InputError(f"{root}: has none of the files of {corpus}, such as {paths.iloc[0]}")
-    utterances = with_known_ids(cache, build.manifest)
-    note = store_manifest(cache, utterances, replace)
-    if note:
-        complain(f"note: {note}")
-    with Progress() as bar:
-
-        def progress(done: int, total: int, seconds: float) -> None:
-            if not done:
-                bar.show(f"{corpus}: {total} utterances to do, starting {', '.join(keys)}")
-                return
-            bar.show(
-                f"{corpus}: {done} of {total} utterances, {done / bar.seconds:.1f} files a second, "
-                f"{seconds / bar.seconds:.0f}x real time{bar.left(done, total)}"
-            )
-
-        report = run(
-            utterances, root, names, cache, device=device, workers=workers, progress=progress
-        )
-    total = len(build.manifest)
+    report = extract_corpus(
+        corpus,
+        features=split_names("--features", features),
+        cache=open_cache(cache_folder),
+        options=option_pairs(options),
+        manifest=manifest_file,
+        replace=replace,
+        device=device,
+        workers=workers,
+        progress=Progress(),
+        **source,
+    )
+    total = len(report.manifest)
     for name, computed in report.computed.items():
         there = computed + report.present[name]
         missing = "nothing was missing" if not computed and there == total else f"{computed} new"
-        echo(f"{corpus} {keys[name].feature}: {there} of {total} cached, {missing}")
+        echo(f"{corpus} {report.keys[name].feature}: {there} of {total} cached, {missing}")
     if any(report.computed.values()):
         hours, speed = report.audio_seconds / 3600, report.audio_seconds / report.seconds
         complain(f"{hours:.2f} h of audio in {report.seconds:.1f} s, {speed:.0f}x real time")
 
     def scope(bad: BadFile) -> str:
         """The key of the feature that a file is bad for, as the reason begins with its name."""
-        return next((k.hash for spec, k in keys.items() if bad.reason.startswith(f"{spec}: ")), "")
+        keys = report.keys.items()
+        return next((key.hash for spec, key in keys if bad.reason.startswith(f"{spec}: ")), "")
 
-    report_bad([*build.bad, *report.bad], root, scope)
+    report_bad(report.bad, report.root, scope)

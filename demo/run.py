@@ -23,8 +23,8 @@ def run_demo(out: Path, progress: Progress) -> list[Metrics]:
 
     What is in `out` from an earlier demo is used again.
     """
-    from ..cache import Cache, store_manifest
-    from ..extract import extract
+    from ..cache import Cache
+    from ..extract import extract_corpus
     from ..manifests import build_manifest
     from ..train.runs.train import train
     from . import DEMO_CORPORA, synthesise
@@ -32,17 +32,13 @@ def run_demo(out: Path, progress: Progress) -> list[Metrics]:
     def synthesised(done: int, total: int) -> None:
         progress.show(f"synthesising {done} of {total} utterances")
 
-    def extracted(done: int, total: int, seconds: float) -> None:
-        progress.show(f"{corpus}: features of {done} of {total} utterances")
-
     roots = synthesise(out / "corpora", DEMO_CORPORA, progress=synthesised)
     progress.say(f"corpora synthesised in {out / 'corpora'}")
     cache = Cache(out / "cache")
     runs = []
     for corpus, root in roots.items():
         manifest = build_manifest(corpus, root).manifest
-        store_manifest(cache, manifest, replace=True)
-        extract(manifest, root, FEATURES, cache, progress=extracted)
+        extract_corpus(manifest, root, FEATURES, cache, progress=progress)
         progress.say(f"{corpus}: {len(manifest)} utterances, {manifest.hours * 60:.1f} minutes")
         for setting in ("baseline", "single"):
             run = train(

@@ -1,11 +1,20 @@
 """Audio to features: every backbone runs once over a corpus, and the cache keeps what it says.
 
-Importing this needs none of the packages of the extra `extract`; running it does.
+`extract_corpus` does all of it. Importing this needs none of the packages of the extra `extract`;
+running it does.
 """
 
 from .backbones.backbone import Backbone
 from .backbones.registry import BACKBONES, make_backbone, make_backbones
-from .pipeline import extract
-from .report import ExtractReport
+from .corpus import extract_corpus
+from .pipeline import ExtractReport, extract
 
-__all__ = ["BACKBONES", "Backbone", "ExtractReport", "extract", "make_backbone", "make_backbones"]
+__all__ = [
+    "BACKBONES",
+    "Backbone",
+    "ExtractReport",
+    "extract",
+    "extract_corpus",
+    "make_backbone",
+    "make_backbones",
+]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from ..cache import Cache, ShardWriter
+from ..cache import Cache, FeatureKey, ShardWriter
 from ..errors import InputError
 from ..machine import cores
 from ..manifests import BadFile, Manifest
@@ -19,7 +19,6 @@ from .backbones.registry import make_backbones
 from .batches import Batcher
 from .faults import fault_of_file
 from .prepare import Prepared, Task
-from .report import ExtractReport
 from .workers import preparing
 
 Progress = Callable[[int, int, float], None]
@@ -28,10 +27,39 @@ _WORTH_A_WORKER = 16
 """Utterances for which it pays to start a process, which takes seconds."""
 
 
+@dataclass(frozen=True)
+class ExtractReport:
+    """What a run of the extraction did. What is by feature is by canonical spec.
+
+    Attributes:
+        manifest: the utterances that were asked for.
+        root: the folder of their audio.
+        keys: of the features.
+        computed: utterances that were computed and written, by feature.
+        present: utterances that were in the cache before, by feature.
+        bad: utterances that lack a feature now, in the order of the manifest. The reason begins
+            with the feature, unless the file is of no use to any. `extract_corpus` puts files
+            first that are of no use and so not in the manifest.
+        seconds: how long it took.
+        audio_seconds: duration of the utterances that were processed.
+        notes: what the user should know besides, as `extract_corpus` has found it.
+    """
+
+    manifest: Manifest
+    root: Path
+    keys: dict[str, FeatureKey]
+    computed: dict[str, int]
+    present: dict[str, int]
+    bad: list[BadFile]
+    seconds: float
+    audio_seconds: float
+    notes: list[str] = field(default_factory=list)
+
+
 def extract(
     manifest: Manifest,
     root: Path | str,
-    features: Sequence[str],
+    features: str | Backbone | Iterable[str | Backbone],
     cache: Cache,
     *,
     device: str = "auto",
@@ -52,7 +80,7 @@ def extract(
     Args:
         manifest: which utterances.
         root: the folder that the manifest's paths begin from.
-        features: specs, such as "mfcc" or "mfcc:hop_length=160".
+        features: specs, such as "mfcc" or "mfcc:hop_length=160", and backbones of one's own.
         cache: where the features are and go.
         device: for the models, as torch names it; "auto" is a GPU where there is one.
         workers: processes that decode and run the front ends; 0 does it in this process; None
@@ -63,7 +91,8 @@ def extract(
         What was done, and which files could not be used.
 
     Raises:
-        InputError: an unknown feature, parameter or device, or no such folder.
+        InputError: an unknown feature, parameter or device, a backbone of one's own that cannot be
+            used, or no such folder.
         MissingPackageError: a package that a feature needs is not installed.
         SerError: the cache cannot be written, or worker processes do not come to work.
     """
@@ -88,7 +117,7 @@ def extract(
                     terms = {"licence": backbones[spec].terms()}
                     writer = cache.write(keys[spec], manifest, provenance=terms)
                     results.writers[spec] = stack.enter_context(writer)
-            lacking = [backbones[spec] for spec in results.writers]
+            lacking = {spec: backbones[spec] for spec in results.writers}
 
             def show() -> None:
                 results.report(len(tasks))
@@ -97,6 +126,9 @@ def extract(
             if second := results.second_chances(tasks):
                 _run(second, root, lacking, results, min(workers, 1), show, alone=True)
     return ExtractReport(
+        manifest=manifest,
+        root=root,
+        keys=keys,
         computed=results.computed,
         present={spec: len(manifest) - len(missing[spec]) for spec in backbones},
         bad=results.bad(),
@@ -123,7 +155,7 @@ def _tasks(manifest: Manifest, missing: Mapping[str, Sequence[str]]) -> list[Tas
 def _run(
     tasks: Sequence[Task],
     root: Path,
-    backbones: Sequence[Backbone],
+    backbones: Mapping[str, Backbone],
     results: _Results,
     workers: int,
     show: Callable[[], None],
@@ -133,12 +165,11 @@ def _run(
 
     With `alone`, one utterance after the other.
     """
-    specs = [backbone.spec for backbone in backbones]
     with ExitStack() as stack:
         show()
-        stream = stack.enter_context(preparing(tasks, root, specs, workers, alone))
+        stream = stack.enter_context(preparing(tasks, root, backbones, workers, alone))
         batchers: dict[str, Batcher] = {}
-        if modelled := [backbone for backbone in backbones if backbone.batch_rows]:
+        if modelled := [backbone for backbone in backbones.values() if backbone.batch_rows]:
             for backbone in modelled:  # while the workers start
                 backbone.load()
             from ..machine import torch_device

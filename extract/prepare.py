@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from ..machine import one_thread
 from ..manifests import audio_path
 from .audio import load_utterance
 from .backbones.backbone import Array, Backbone
-from .backbones.registry import make_backbone
 from .faults import fault_of_file, out_of_memory
 
 
@@ -48,9 +47,9 @@ class Prepared:
 class Preparer:
     """The front ends of some features, ready for one utterance after the other."""
 
-    def __init__(self, root: Path, specs: Sequence[str]) -> None:
+    def __init__(self, root: Path, backbones: Mapping[str, Backbone]) -> None:
         self.root = root
-        self.backbones: Mapping[str, Backbone] = {spec: make_backbone(spec) for spec in specs}
+        self.backbones = backbones
 
     def __call__(self, task: Task) -> Prepared:
         """Prepare one utterance; what is wrong with the file is in the result.

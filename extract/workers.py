@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import chain
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from types import ModuleType
 
-from ..errors import SerError
+from ..errors import InputError, SerError
 from ..signals import handled
+from .backbones.backbone import Backbone
 from .faults import fault_of_file
 from .prepare import Prepared, Preparer, Task, no_memory
 
@@ -35,7 +38,7 @@ _HOPELESS = 32
 def preparing(
     tasks: Iterable[Task],
     root: Path,
-    specs: Sequence[str],
+    backbones: Mapping[str, Backbone],
     workers: int,
     alone: bool = False,
 ) -> Iterator[Iterator[Prepared]]:
@@ -46,19 +49,21 @@ def preparing(
     Args:
         tasks: taken as they are needed.
         root: the corpus.
-        specs: all features that tasks ask for.
+        backbones: of all features that tasks ask for, by spec.
         workers: how many processes; 0 is this one.
         alone: a worker gets one task at a time, each of which may be its end.
 
     Raises:
+        InputError: a backbone cannot be sent to workers.
         SerError: (the iterator) workers do not come to work, or what is wrong is not one file.
     """
     if workers == 0:
-        yield map(Preparer(root, specs), tasks)
+        yield map(Preparer(root, backbones), tasks)
         return
     if sys.platform == "win32":
         workers = min(workers, 30)  # it can wait for 63 handles at once, two of each worker
-    with _start(workers, root, specs) as crew:
+    pickled = {spec: _pickled(backbone) for spec, backbone in backbones.items()}
+    with _start(workers, root, pickled) as crew:
         yield _exchange(iter(tasks), crew, alone)
 
 
@@ -115,10 +120,10 @@ class _Worker:
 class _Crew:
     """The workers; one that has ended is replaced."""
 
-    def __init__(self, root: Path, specs: Sequence[str]) -> None:
+    def __init__(self, root: Path, pickled: Mapping[str, bytes]) -> None:
         self.workers: list[_Worker] = []
         self._context = multiprocessing.get_context("spawn")
-        self._work = (root, tuple(specs))
+        self._work = (root, pickled)
 
     def hire(self) -> _Worker:
         """Start one more."""
@@ -181,15 +186,14 @@ def _no_work(code: int | None, utterances: Iterable[str]) -> str:
     return (
         f"a worker process ended unexpectedly (exit code {code}) at one of the utterances "
         f"{', '.join(utterances)}. What was finished is in the cache: run again to go on, with "
-        "--workers 0 to see the failure itself. In a script of your own, call extract below "
-        '`if __name__ == "__main__":`'
+        "--workers 0 to see the failure itself"
     )
 
 
 @contextmanager
-def _start(count: int, root: Path, specs: Sequence[str]) -> Iterator[_Crew]:
+def _start(count: int, root: Path, pickled: Mapping[str, bytes]) -> Iterator[_Crew]:
     """Run workers; at the end none of them is left."""
-    crew = _Crew(root, specs)
+    crew = _Crew(root, pickled)
     try:
         for _ in range(count):
             crew.hire()
@@ -208,10 +212,19 @@ def _quiet_start() -> Iterator[None]:
 
     Ctrl-C reaches every process of the terminal; the main one alone acts on it. That has to hold
     from a worker's first instruction on, or it dies in the middle of its imports with a traceback.
+
+    The user's main module they do not get: multiprocessing would run it again in each of them,
+    which a notebook has no file for and a script must be written for. What a backbone needs of it
+    comes with the backbone.
     """
     one_each = environment(dict.fromkeys(_THREADS, "1"))
+    main = sys.modules["__main__"]
     with one_each, handled({signal.SIGINT: signal.SIG_IGN}):
-        yield
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
 
 
 @contextmanager
@@ -238,11 +251,48 @@ _THREADS = (
 )
 
 
-def _serve(pipe: Connection, root: Path, specs: tuple[str, ...]) -> None:
+def _pickled(backbone: Backbone) -> bytes:
+    """A backbone as it goes to a worker, with its class where that is of a notebook or a script.
+
+    Raises:
+        InputError: it holds what cannot be sent.
+    """
+    import cloudpickle
+
+    try:
+        data: bytes = cloudpickle.dumps(backbone)
+    except Exception as error:  # as each of its attributes likes
+        raise InputError(
+            f"feature {backbone.spec}: cannot be sent to worker processes "
+            f"({type(error).__name__}: {error}). Make in prepare or make_model what cannot be "
+            "pickled, or prepare in this process: workers=0"
+        ) from error
+    return data
+
+
+def _unpickled(spec: str, data: bytes) -> Backbone:
+    """What the main process pickled."""
+    try:
+        backbone: Backbone = pickle.loads(data)
+    except Exception as error:
+        raise SerError(
+            f"feature {spec}: cannot be made in a worker process ({type(error).__name__}: {error})."
+            " Modules that it is made with must be importable there; or prepare in this process: "
+            "workers=0"
+        ) from error
+    return backbone
+
+
+def _serve(pipe: Connection, root: Path, pickled: Mapping[str, bytes]) -> None:
     """Prepare what comes through the pipe until it ends: the whole life of a worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Windows does not inherit it
-    prepare = Preparer(root, specs)
     try:
+        try:
+            backbones = {spec: _unpickled(spec, data) for spec, data in pickled.items()}
+        except SerError as error:
+            pipe.send(error)
+            return
+        prepare = Preparer(root, backbones)
         pipe.send(None)
         while True:
             task = pipe.recv()

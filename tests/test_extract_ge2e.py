@@ -103,7 +103,7 @@ def test_neighbours_change_nothing(backbone):
 def test_few_windows_at_a_time_change_nothing(backbone):
     frames = [torch.from_numpy(backbone.prepare(voice(seconds, 3))) for seconds in (1, 6, 2)]
     with torch.inference_mode():
-        whole, pieces = (backbone._encoder.embed(frames, n) for n in (256, 2))
+        whole, pieces = (backbone.model.embed(frames, n) for n in (256, 2))
     torch.testing.assert_close(whole, pieces, atol=1e-6, rtol=0)
 
 

@@ -34,7 +34,7 @@ def test_the_encoder_makes_ge2e_of_it(corpus, tmp_path):
     # One by one, as a training loop would: the same to rounding.
     for number in range(len(frames)):
         with torch.inference_mode():
-            alone = ge2e._encoder.embed([torch.from_numpy(frames[number])])
+            alone = ge2e.model.embed([torch.from_numpy(frames[number])])
         np.testing.assert_allclose(alone[0], vectors[number][0], atol=1e-6)
 
 

@@ -249,7 +249,7 @@ def test_what_a_configuration_cannot_do(written, folder, values):
     assert not (folder / "bang").exists()
     backbone = make_backbone(f"hf:{folder}")
     backbone.load()
-    config = backbone._encoder._network.config
+    config = backbone.model._network.config
     assert config._attn_implementation == "eager"  # all that WavLM has
     assert not getattr(config, "auto_map", None)
 

@@ -41,11 +41,6 @@ class Hungry(Mfcc):
         return list(batch)
 
 
-@pytest.fixture
-def hungry(monkeypatch):
-    monkeypatch.setitem(sys.modules["ser.extract.backbones.registry"].BACKBONES, "hungry", Hungry)
-
-
 @pytest.mark.parametrize("together", [False, True])
 @pytest.mark.parametrize(
     "error",
@@ -55,23 +50,23 @@ def hungry(monkeypatch):
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
     ],
 )
-def test_the_short_ones_are_cached(tmp_path, hungry, monkeypatch, error, together):
+def test_the_short_ones_are_cached(tmp_path, monkeypatch, error, together):
     monkeypatch.setattr(Hungry, "error", error)
     monkeypatch.setattr(Hungry, "exact_batches", together)
     manifest = write_speech(tmp_path / "corpus", [0.5, 1, 3, 0.7, 0.6, 0.5])
     cache = Cache(tmp_path / "cache")
-    report = extract(manifest, tmp_path / "corpus", ["hungry"], cache, workers=0)
+    report = extract(manifest, tmp_path / "corpus", [Hungry()], cache, workers=0)
     assert report.computed == {"hungry": 5}
     assert [(bad.id, bad.reason) for bad in report.bad] == [
         ("u2", "hungry: not enough memory for its 3 s")
     ]
 
 
-def test_what_may_end_the_process_comes_when_all_else_is_published(tmp_path, hungry, monkeypatch):
+def test_what_may_end_the_process_comes_when_all_else_is_published(tmp_path, monkeypatch):
     """The estimate may be wrong, and the system kill: the next run has only the long ones to do."""
     manifest = write_speech(tmp_path / "corpus", [3, 0.5, 1])
     cache = Cache(tmp_path / "cache")
-    key = make_backbone("hungry").key()
+    key = Hungry().key()
     missing = []
 
     def forward(self, batch):
@@ -81,7 +76,7 @@ def test_what_may_end_the_process_comes_when_all_else_is_published(tmp_path, hun
     monkeypatch.setattr(Hungry, "forward", forward)
     monkeypatch.setattr(Hungry, "row_bytes", 10**9)
     monkeypatch.setattr("ser.extract.models.free_on_host", lambda: 100 * 10**9)
-    report = extract(manifest, tmp_path / "corpus", ["hungry"], cache, workers=0)
+    report = extract(manifest, tmp_path / "corpus", [Hungry()], cache, workers=0)
     assert (report.computed, report.bad) == ({"hungry": 3}, [])
     assert missing[-1] == ["u0"]
 

@@ -12,7 +12,7 @@ import soundfile
 
 from ser.cache import Cache
 from ser.errors import InputError, MissingPackageError, SerError
-from ser.extract import extract, make_backbone, pipeline
+from ser.extract import extract, make_backbone, make_backbones, pipeline
 from ser.extract.audio import load_utterance
 from ser.extract.prepare import Task
 from ser.extract.workers import IN_FLIGHT, preparing
@@ -206,7 +206,7 @@ def test_a_missing_package_is_nobodys_bad_file(manifest, root, cache, monkeypatc
     (stand_in / "_webrtcvad.py").write_text("raise ModuleNotFoundError('No module named it')")
     monkeypatch.delitem(sys.modules, "_webrtcvad", raising=False)
     monkeypatch.syspath_prepend(str(stand_in))
-    with pytest.raises(MissingPackageError, match=r"webrtcvad.*ser\[extract\]"):
+    with pytest.raises(MissingPackageError, match=r"webrtcvad.*\[extract\]"):
         extract(manifest, root, ["ge2e_mel"], cache, workers=workers)
     assert multiprocessing.active_children() == []
 
@@ -275,7 +275,7 @@ def test_few_tasks_are_in_flight(manifest, root):
             row = manifest.table.iloc[number % 6]
             yield Task(f"t{number}", row["path"], row["audio_hash"], ("mfcc",), 1.0)
 
-    with preparing(tasks(), root, ["mfcc"], workers=1) as stream:
+    with preparing(tasks(), root, make_backbones(["mfcc"]), workers=1) as stream:
         results = [next(stream) for _ in range(3)]
         assert len(drawn) <= IN_FLIGHT + 3
         results += stream
@@ -286,7 +286,7 @@ def test_few_tasks_are_in_flight(manifest, root):
 def test_few_utterances_need_few_workers(manifest, root, cache, monkeypatch, cores, workers):
     given = []
 
-    def preparing(tasks, root, specs, workers, alone):
+    def preparing(tasks, root, backbones, workers, alone):
         given.append(workers)
         raise SerError("enough")
 

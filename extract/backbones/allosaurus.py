@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from ..audio import RATE
 from ..packages import need
 from ..weights.known import ALLOSAURUS, digest, locate
 from ..weights.model_folder import read_json
-from .backbone import Array, Backbone, Value
+from .backbone import Array, Backbone
 from .settings import Check, Flag, Number, Whole, Word, read_settings
 
 if TYPE_CHECKING:
@@ -65,10 +66,7 @@ class Allosaurus(Backbone):
     batch_rows = 2_000  # frames of 30 ms
     row_bytes = 22_000
 
-    _recogniser: PhoneRecogniser | None = None
-
-    def __init__(self, parameters: Mapping[str, Value] | None = None, device: str = "cpu") -> None:
-        super().__init__(parameters, device)
+    def configure(self) -> None:
         self.layer = self.choice("layer", "logits", "hidden")
         self.dim = 640 if self.layer == "hidden" else 230
 
@@ -99,20 +97,11 @@ class Allosaurus(Backbone):
         folder = self.folder
         return digest(folder, _FILES, below=folder)
 
-    def load(self) -> None:
-        """Read the model and move it to the device.
-
-        Raises:
-            MissingPackageError: the package is not installed.
-            SerError: the model is damaged, asks for code, or is another architecture.
-            InputError: there is no such device.
-        """
+    def make_model(self) -> PhoneRecogniser:
+        """Read the model and move it to the device."""
         from .allosaurus_model import PhoneRecogniser
 
-        before = self.weights()
-        self._recogniser = PhoneRecogniser(self.folder, self.device)
-        if self.weights() != before:
-            raise SerError(f"{self.folder}: its files were changed while they were read")
+        return PhoneRecogniser(self.folder, self.device)
 
     def prepare(self, samples: Array) -> Array:
         """Run the package's front end.
@@ -124,7 +113,7 @@ class Allosaurus(Backbone):
             AudioError: they cannot be normalised.
         """
         front, audio = self._front_end
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with _filters_built_once(), np.errstate(invalid="ignore", divide="ignore"):
             frames: Array = front.compute(audio(*_at_its_rate(samples, front.sample_rate)))
         if not np.isfinite(frames).all():
             raise AudioError("its cepstra do not vary, and cannot be normalised")
@@ -132,10 +121,8 @@ class Allosaurus(Backbone):
 
     def forward(self, batch: Sequence[Array]) -> list[Array]:
         """Logits or hidden states of prepared utterances: (frames, dim) for each."""
-        if self._recogniser is None:
-            self.load()
-        assert self._recogniser is not None
-        return self._recogniser(batch, hidden=self.layer == "hidden")
+        found: list[Array] = self.model(batch, hidden=self.layer == "hidden")
+        return found
 
 
 def _at_its_rate(samples: Array, rate: int) -> tuple[npt.NDArray[np.floating], int]:
@@ -183,10 +170,22 @@ def _make_front_end(*settings: tuple[str, Any]) -> tuple[Any, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # of the package's own code
         mfcc = need("allosaurus.pm.mfcc", "allosaurus", extra="allosaurus")
-        feature = need("allosaurus.pm.feature", "allosaurus", extra="allosaurus")
         audio = need("allosaurus.audio", "allosaurus", extra="allosaurus")
-    if not hasattr(feature.get_filterbanks, "cache_info"):
-        # The package builds the same filters for every file, in loops that take longer than all
-        # the rest.
-        feature.get_filterbanks = cache(feature.get_filterbanks)
     return mfcc.MFCC(Namespace(**dict(settings))), audio.Audio
+
+
+@contextmanager
+def _filters_built_once() -> Iterator[None]:
+    """Meanwhile the package, which builds the same filters for every file in loops that take longer
+    than all the rest, is given those of the first."""
+    package = need("allosaurus.pm.feature", "allosaurus", extra="allosaurus")
+    build = package.get_filterbanks
+    package.get_filterbanks = _cached(build)
+    try:
+        yield
+    finally:
+        package.get_filterbanks = build
+
+
+_cached = cache(cache)
+"""A cache of a function: always the same one."""

@@ -3,42 +3,46 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import ClassVar, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ...cache import FeatureKey
-from ...errors import InputError
+from ...errors import InputError, SerError
 from ..audio import RECIPE
 
 Array = npt.NDArray[np.float32]
 Value = str | int | float | bool
 Kind = Literal["sequence", "vector"]
+Number = TypeVar("Number", int, float)
 
 
 class Backbone(ABC):
     """One way to turn an utterance into a feature.
 
     A new backbone sets the class attributes, implements `prepare`, and where it has a model also
-    `load`, `forward` and `weights`. Making one and asking for its `key()` must be cheap: heavy
-    packages are imported in `load`, `prepare` and `forward`.
+    `make_model`, `forward` and `weights`. Making one and asking for its `key()` must be cheap:
+    heavy packages are imported in `make_model`, `prepare` and `forward`.
 
-    `prepare` runs in worker processes, one utterance at a time; `load` and `forward` run in the
-    main process, `forward` in several threads at once. An utterance's feature must not depend on
-    its neighbours in the batch.
+    `prepare` runs in worker processes, one utterance at a time, on a copy that was sent there; what
+    `functools.cached_property` keeps is not sent, and made anew where it is needed. `make_model`
+    and `forward` run in the main process, `forward` in several threads at once. An utterance's
+    feature must not depend on its neighbours in the batch.
     """
 
     name: ClassVar[str]
-    summary: ClassVar[str]
+    summary: ClassVar[str] = ""
     """One line for listings."""
-    licence: ClassVar[str]
+    licence: ClassVar[str] = "not stated"
     """Of the model, or of the package that computes the feature."""
     package: ClassVar[str] = ""
     """The package that holds the weights, where they are not files of their own."""
     version: ClassVar[int] = 1
-    """Of our code: raised when a change in it changes numbers."""
+    """Of the backbone's code: raised when a change in it changes numbers."""
     defaults: ClassVar[Mapping[str, Value]] = {}
     """The parameters that a spec may set; a value must be of the type of its default."""
     local: ClassVar[frozenset[str]] = frozenset()
@@ -56,8 +60,10 @@ class Backbone(ABC):
     the size of the batch."""
 
     argument: ClassVar[str] = ""
-    """What stands between the name and the parameters of a spec, in a word, for messages. The
-    constructor of a backbone that has one takes it as a third argument."""
+    """What stands between the name and the parameters of a spec, in a word, for messages; "" where
+    nothing does. `argument_value` is what was given."""
+    aliases: ClassVar[Mapping[str, str]] = {}
+    """Names of arguments that are features of their own."""
 
     kind: Kind
     dim: int
@@ -69,15 +75,35 @@ class Backbone(ABC):
         super().__init_subclass__()
         cls.defaults = {"dtype": "float32", **cls.defaults}
 
-    def __init__(self, parameters: Mapping[str, Value] | None = None, device: str = "cpu") -> None:
-        """Take parameters (checked for name and type by `make_backbone`) and a torch device.
+    def __init__(
+        self,
+        parameters: Mapping[str, Value] | None = None,
+        device: str = "cpu",
+        argument: str = "",
+    ) -> None:
+        """Take parameters, a device as torch names it or "auto", and the argument of the spec.
 
         Raises:
-            InputError: a parameter has a value that makes no sense.
+            InputError: there is no such parameter, or its value makes no sense.
         """
-        self.parameters: dict[str, Value] = {**self.defaults, **(parameters or {})}
+        parameters = parameters or {}
+        for name in parameters:
+            if name not in self.defaults:
+                near = did_you_mean(name, self.defaults)
+                raise InputError(f"feature {self.name} has no parameter {name!r}{near}")
+        self.parameters: dict[str, Value] = {**self.defaults, **parameters}
+        self.argument_value = argument
         self.device = device
         self.dtype = self.choice("dtype", "float32", "float16")
+        self.configure()
+
+    def configure(self) -> None:
+        """Check the parameters and take what follows from them; called when one is made.
+
+        Raises:
+            InputError: a value makes no sense.
+        """
+        return
 
     @property
     def spec(self) -> str:
@@ -125,9 +151,41 @@ class Backbone(ABC):
         """The sha256 of the weights' bytes, or None where there are no weights."""
         return None
 
+    def make_model(self) -> Any:
+        """Make what `forward` finds as `self.model`, on the device.
+
+        Raises:
+            MissingPackageError: a package that it needs is not installed.
+            MissingWeightsError: its weights are not on this machine.
+            SerError: they are damaged, or of something else.
+            InputError: there is no such device.
+        """
+        return None
+
+    @cached_property
+    def model(self) -> Any:
+        """What `make_model` makes, once.
+
+        Raises:
+            SerError: as there, or the weights were changed meanwhile.
+        """
+        before = self.weights()
+        model = self.make_model()
+        if self.weights() != before:
+            raise SerError(f"feature {self.spec}: its files were changed while they were read")
+        return model
+
     def load(self) -> None:
-        """Make `forward` ready; called once, before any audio is read."""
-        return
+        """Have the model made; called before any audio is read, and before `forward`."""
+        _ = self.model
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy of this has: all but what is cached, the model above all."""
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if not isinstance(getattr(type(self), name, None), cached_property)
+        }
 
     @abstractmethod
     def prepare(self, samples: Array) -> Array:
@@ -155,8 +213,8 @@ class Backbone(ABC):
         """Bytes that `forward` takes, about, for so many rows; 0: too few to ask."""
         return rows * self.row_bytes
 
-    def integer(self, parameter: str, low: int, high: int, limit: str = "") -> int:
-        """The value of an integer parameter, checked.
+    def within(self, parameter: str, low: Number, high: Number, limit: str = "") -> Number:
+        """The value of a parameter that is a number, whole if its limits are, checked.
 
         Args:
             parameter: its name.
@@ -168,9 +226,9 @@ class Backbone(ABC):
             InputError: it lies outside.
         """
         value = self.parameters[parameter]
-        if not isinstance(value, int) or not low <= value <= high:
+        if not isinstance(value, type(low)) or not low <= value <= high:
             raise InputError(
-                f"feature {self.name}: {parameter} must be from {low} to {limit or high}, "
+                f"feature {self.name}: {parameter} must be from {low:g} to {limit or f'{high:g}'}, "
                 f"got {value}"
             )
         return value
@@ -188,25 +246,17 @@ class Backbone(ABC):
             )
         return str(value)
 
-    def number(self, parameter: str, low: float, high: float) -> float:
-        """The value of a parameter that is a number, checked.
-
-        Args:
-            parameter: its name.
-            low: smallest value allowed.
-            high: largest value allowed.
-
-        Raises:
-            InputError: it lies outside.
-        """
-        value = self.parameters[parameter]
-        if not isinstance(value, float) or not low <= value <= high:
-            raise InputError(
-                f"feature {self.name}: {parameter} must be from {low:g} to {high:g}, got {value}"
-            )
-        return value
-
 
 def format_value(value: Value) -> str:
     """A parameter's value as a spec writes it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of an error message: what may have been meant, and what there is."""
+    names = sorted(known)
+    if not names:
+        return "; it has none"
+    close = get_close_matches(word, names, n=3, cutoff=0.4)
+    meant = f"; did you mean {' or '.join(close)}?" if close else ";"
+    return f"{meant} known: {', '.join(names)}"

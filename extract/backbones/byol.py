@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import AudioError
 from ...machine import inference, torch_device
 from ..weights.known import BYOL, digest, locate
-from .backbone import Array, Backbone, Value
+from .backbone import Array, Backbone
 from .spectrum import mel_power
 
 if TYPE_CHECKING:
@@ -48,12 +48,9 @@ class Byol(Backbone):
     batch_rows = 5_000  # 10 ms frames
     row_bytes = 32_000
 
-    _model: AudioNtt2020 | None = None
-
-    def __init__(self, parameters: Mapping[str, Value] | None = None, device: str = "cpu") -> None:
-        super().__init__(parameters, device)
-        self.mean = self.number("mean", -100.0, 100.0)
-        self.deviation = self.number("deviation", 0.01, 100.0)
+    def configure(self) -> None:
+        self.mean = self.within("mean", -100.0, 100.0)
+        self.deviation = self.within("deviation", 0.01, 100.0)
 
     def weights(self) -> str:
         """The sha256 of the published state.
@@ -63,14 +60,8 @@ class Byol(Backbone):
         """
         return digest(locate(BYOL))
 
-    def load(self) -> None:
-        """Read the state and move the model to the device.
-
-        Raises:
-            MissingWeightsError: the state is not on this machine.
-            SerError: it is damaged or that of another network.
-            InputError: there is no such device.
-        """
+    def make_model(self) -> AudioNtt2020:
+        """Read the state and move the model to the device."""
         from ...checkpoints import load_state, read_checkpoint
         from .audio_ntt import AudioNtt2020
 
@@ -79,7 +70,7 @@ class Byol(Backbone):
         model = AudioNtt2020()
         what = "the state of BYOL-S default2048 (AudioNTT2020)"
         load_state(model, read_checkpoint(path, what), ("",), path, what)
-        self._model = model.to(device).eval()
+        return model.to(device).eval()
 
     def prepare(self, samples: Array) -> Array:
         """Return the normalised log-mel spectrogram, shape (1 + samples // 160, 64)."""
@@ -94,14 +85,10 @@ class Byol(Backbone):
         """Embed utterances of shape (frames, 64): one vector, (2048,), for each."""
         import torch
 
-        if self._model is None:
-            self.load()
-        model = self._model
-        assert model is not None
-        device = next(model.parameters()).device
+        device = next(self.model.parameters()).device
         with inference(device):
             images = [torch.from_numpy(image).to(device) for image in batch]
-            embedded: Array = model(images).cpu().numpy()
+            embedded: Array = self.model(images).cpu().numpy()
         return list(embedded)
 
 

@@ -39,27 +39,21 @@ class Ge2e(Backbone):
     """Windows that go through the encoder together on a CPU, filled up with zeros, always as many:
     so every sum is over the same shape, and a row has the same bits whatever the others are."""
 
-    _encoder: SpeakerEncoder | None = None
     _at_once = AT_ONCE
 
     def weights(self) -> str:
         """The sha256 of Resemblyzer's `pretrained.pt`."""
         return digest(weights_file())
 
-    def load(self) -> None:
-        """Read the weights and move the encoder to the device.
-
-        Raises:
-            MissingPackageError: Resemblyzer is not installed.
-            SerError: its weights are not what they should be.
-            InputError: there is no such device.
-        """
+    def make_model(self) -> SpeakerEncoder:
+        """Read the weights and move the encoder to the device."""
         from ...ge2e.encoder import published
 
         device = torch_device(self.device)
-        self._encoder = published(weights_file()).to(device).eval()
-        if device.type == "cpu" and not rows_stand_alone(self._encoder, self.AT_ONCE):
+        encoder = published(weights_file()).to(device).eval()
+        if device.type == "cpu" and not rows_stand_alone(encoder, self.AT_ONCE):
             self._at_once = 1
+        return encoder
 
     def prepare(self, samples: Array) -> Array:
         """Return the mel frames of the speech, shape (frames, 40); see `speech_frames`."""
@@ -69,10 +63,7 @@ class Ge2e(Backbone):
         """Embed utterances of shape (frames, 40): one vector, (256,), for each."""
         import torch
 
-        if self._encoder is None:
-            self.load()
-        encoder = self._encoder
-        assert encoder is not None
+        encoder: SpeakerEncoder = self.model
         device = encoder.linear.weight.device
         with inference(device):
             frames = [torch.from_numpy(np.ascontiguousarray(part)).to(device) for part in batch]

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...errors import AudioError, InputError, SerError
+from ...errors import AudioError, InputError
 from ..audio import RATE
 from ..packages import need
 from ..weights.known import KNOWN, UNSTATED, digest, hub_weights, is_hub_id, locate, place
 from ..weights.model_folder import bounds, model_files
 from ..weights.records import read_record
-from .backbone import Array, Backbone, Value
+from .backbone import Array, Backbone
 from .speech_models import SpeechModel, read_speech_model
 from .speech_settings import SETTINGS
 
 if TYPE_CHECKING:
     from .hf_model import Encoder
 
-ALIASES: Mapping[str, str] = {"wav2vec2": "facebook/wav2vec2-base"}
-"""Names of models that are features of their own."""
-_NAMES = {model: name for name, model in ALIASES.items()}
 _BY_CONTENT = re.compile(rf"({'|'.join(sorted(SETTINGS))})-[0-9a-f]{{12}}")
 
 
@@ -45,27 +42,20 @@ class HuggingFace(Backbone):
     summary = "speech encoder of the hub or of a folder (transformers): hf:<model>"
     licence = "of the model"
     argument = "model"
+    aliases = {"wav2vec2": "facebook/wav2vec2-base"}  # noqa: RUF012 - ClassVar
     kind = "sequence"
     defaults = {"layer": "last", "dtype": "float16"}  # noqa: RUF012 - ClassVar
 
-    _encoder: Encoder | None = None
-
-    def __init__(
-        self,
-        parameters: Mapping[str, Value] | None = None,
-        device: str = "cpu",
-        argument: str = "",
-    ) -> None:
-        super().__init__(parameters, device)
+    def configure(self) -> None:
         layer = str(self.parameters["layer"])
         if not re.fullmatch(r"last|mean|\d{1,3}", layer):
             raise InputError(f"feature hf: layer must be last, mean or a number, got {layer!r}")
         self.parameters["layer"] = str(int(layer)) if layer.isdecimal() else layer
+        argument = self.argument_value
         if not argument:
             raise InputError(
                 "feature hf: which model? Expected hf:organisation/model or hf:/path/of/a/folder"
             )
-        self.argument_value = argument
         self.is_local = bool(re.match(r"[/~\\]|\.{1,2}[/\\]|[A-Za-z]:[/\\]", argument))
         if not self.is_local and not is_hub_id(argument):
             raise InputError(
@@ -76,7 +66,9 @@ class HuggingFace(Backbone):
     @property
     def spec(self) -> str:
         """`hf:<model>`, or the name that the model has here, and what is not the default."""
-        return self.write_spec(_NAMES.get(self.argument_value, f"hf:{self.argument_value}"))
+        model = self.argument_value
+        own = (name for name, argument in self.aliases.items() if argument == model)
+        return self.write_spec(next(own, f"{self.name}:{model}"))
 
     @property
     def feature(self) -> str:
@@ -87,10 +79,10 @@ class HuggingFace(Backbone):
         """
         if not self.is_local:
             return self.spec
-        return self.write_spec(f"hf:{self.model.family}-{self.weights()[:12]}")
+        return self.write_spec(f"hf:{self.described.family}-{self.weights()[:12]}")
 
     @cached_property
-    def model(self) -> SpeechModel:
+    def described(self) -> SpeechModel:
         """What its folder says of it.
 
         Raises:
@@ -109,17 +101,17 @@ class HuggingFace(Backbone):
     @property
     def dim(self) -> int:  # type: ignore[override]  # a property of the model, not of the class
         """Columns: the model's hidden size."""
-        return self.model.dim
+        return self.described.dim
 
     @property
     def frame_rate(self) -> float:  # type: ignore[override]
         """Rows per second: 50 for all published ones."""
-        return self.model.frame_rate
+        return self.described.frame_rate
 
     @property
     def batch_rows(self) -> int:  # type: ignore[override]
         """A minute of samples, or of mel frames."""
-        return 60 * (RATE // self.model.strides[0] if self.model.chunk else RATE)
+        return 60 * (RATE // self.described.strides[0] if self.described.chunk else RATE)
 
     def terms(self) -> str:
         """The licence of the model, where that is known; its page or folder otherwise."""
@@ -133,7 +125,7 @@ class HuggingFace(Backbone):
 
     def memory(self, rows: int) -> int:
         """As the model's shape has it, once it is loaded."""
-        return self._encoder.memory(rows) if self._encoder else 0
+        return self.model.memory(rows) if "model" in vars(self) else 0
 
     def _folder(self) -> Path:
         if _BY_CONTENT.fullmatch(self.argument_value):
@@ -150,25 +142,15 @@ class HuggingFace(Backbone):
 
     def weights(self) -> str:
         """The sha256 over the files that are read: weights, configuration, feature extractor."""
-        folder = self.model.folder
+        folder = self.described.folder
         return digest(folder, model_files(folder), below=bounds(folder))
 
-    def load(self) -> None:
-        """Read the weights and move the model to the device.
-
-        Raises:
-            MissingPackageError: transformers is not installed.
-            SerError: the weights cannot be read, are damaged, incomplete or of another model, ask
-                for code, or need more memory than there is.
-            InputError: there is no such device.
-        """
+    def make_model(self) -> Encoder:
+        """Read the weights and move the model to the device."""
         need("transformers", extra="hf")
         from .hf_model import Encoder
 
-        before = self.weights()
-        self._encoder = Encoder(self.model, str(self.parameters["layer"]), self.device)
-        if self.weights() != before:
-            raise SerError(f"{self.model.folder}: its files were changed while they were read")
+        return Encoder(self.described, str(self.parameters["layer"]), self.device)
 
     def prepare(self, samples: Array) -> Array:
         """Run the model's feature extractor.
@@ -179,7 +161,7 @@ class HuggingFace(Backbone):
         Raises:
             AudioError: too short for a single frame.
         """
-        model = self.model
+        model = self.described
         if model.chunk:
             from .whisper import mel_chunks
 
@@ -192,7 +174,5 @@ class HuggingFace(Backbone):
 
     def forward(self, batch: Sequence[Array]) -> list[Array]:
         """Hidden states of prepared utterances: (frames, dim) for each."""
-        if self._encoder is None:
-            self.load()
-        assert self._encoder is not None
-        return self._encoder(batch)
+        found: list[Array] = self.model(batch)
+        return found

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from ..audio import RATE
-from .backbone import Array, Backbone, Value
+from .backbone import Array, Backbone
 from .spectrum import decibels, mel_power
 
 
@@ -25,10 +23,9 @@ class LogMel(Backbone):
     defaults = {"hop_length": 160, "n_fft": 512}  # noqa: RUF012 - declared as ClassVar in Backbone
     constants = {"n_mels": 64, "top_db": 80.0}  # noqa: RUF012
 
-    def __init__(self, parameters: Mapping[str, Value] | None = None, device: str = "cpu") -> None:
-        super().__init__(parameters, device)
-        self.n_fft = self.integer("n_fft", 64, 16384)
-        self.hop_length = self.integer("hop_length", 1, self.n_fft, f"n_fft ({self.n_fft})")
+    def configure(self) -> None:
+        self.n_fft = self.within("n_fft", 64, 16384)
+        self.hop_length = self.within("hop_length", 1, self.n_fft, f"n_fft ({self.n_fft})")
         self.frame_rate = RATE / self.hop_length
 
     def prepare(self, samples: Array) -> Array:

@@ -2,40 +2,46 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 from ...errors import InputError
+from ...registry import Registry
 from ..specs import split_spec
 from .allosaurus import Allosaurus
-from .backbone import Backbone, Value, format_value
+from .backbone import Backbone, Value, did_you_mean, format_value
 from .byol import Byol
 from .egemaps import Egemaps
 from .ge2e import Ge2e
 from .ge2e_mel import Ge2eMel
-from .hf import ALIASES, HuggingFace
+from .hf import HuggingFace
 from .logmel import LogMel
 from .mfcc import Mfcc
 from .wav2vec import Wav2Vec
 
-BACKBONES: dict[str, type[Backbone]] = {
-    backbone.name: backbone
-    for backbone in (
-        Mfcc,
-        LogMel,
-        Egemaps,
-        Ge2e,
-        Ge2eMel,
-        Allosaurus,
-        Wav2Vec,
-        Byol,
-        HuggingFace,
-    )
-}
+BUILT_IN: tuple[type[Backbone], ...] = (
+    Mfcc,
+    LogMel,
+    Egemaps,
+    Ge2e,
+    Ge2eMel,
+    Allosaurus,
+    Wav2Vec,
+    Byol,
+    HuggingFace,
+)
+BACKBONES: Registry[type[Backbone]] = Registry(
+    "feature", "ser.backbones", {backbone.name: backbone for backbone in BUILT_IN}
+)
 """By name. Listing them imports neither torch nor librosa."""
-
+ALIASES = {
+    alias: (backbone, argument)
+    for backbone in BUILT_IN
+    for alias, argument in backbone.aliases.items()
+}
+"""Names that stand for a backbone and its argument."""
 
 _VERSIONED = re.compile(r".+@[0-9a-f]{1,16}", re.DOTALL)
 
@@ -56,45 +62,58 @@ def make_backbone(spec: str, device: str = "cpu") -> Backbone:
 
     Raises:
         InputError: unknown name, unknown or repeated parameter, or a value that does not fit.
+        SerError: a package brings the backbone, and it cannot be loaded.
     """
     name, argument, settings = split_spec(spec)
-    if name in ALIASES:
-        if argument:
-            raise InputError(f"feature {spec!r}: expected parameter=value, got {argument!r}")
-        name, argument = HuggingFace.name, ALIASES[name]
-    if name not in BACKBONES:
-        raise InputError(f"unknown feature {name!r}{_near(name, [*BACKBONES, *ALIASES])}")
-    backbone = BACKBONES[name]
-    if argument and not backbone.argument:
+    known = [*BACKBONES, *ALIASES]
+    if name not in known:
+        raise InputError(f"unknown feature {name!r}{did_you_mean(name, known)}")
+    backbone, implied = ALIASES[name] if name in ALIASES else (BACKBONES[name], "")
+    if argument and (implied or not backbone.argument):
         raise InputError(f"feature {spec!r}: expected parameter=value, got {argument!r}")
     parameters: dict[str, Value] = {}
     for setting in settings:
         parameter, equals, text = setting.partition("=")
         if not equals:
             raise InputError(f"feature {spec!r}: expected parameter=value, got {setting!r}")
-        if parameter not in backbone.defaults:
-            near = _near(parameter, backbone.defaults)
-            raise InputError(f"feature {name} has no parameter {parameter!r}{near}")
         if parameter in parameters:
             raise InputError(f"feature {spec!r}: {parameter} is given twice")
-        parameters[parameter] = _parse(name, parameter, text, backbone.defaults[parameter])
-    if issubclass(backbone, HuggingFace):
-        return backbone(parameters, device, argument)
-    return backbone(parameters, device)
+        default = backbone.defaults.get(parameter)
+        parameters[parameter] = text if default is None else _parse(name, parameter, text, default)
+    return backbone(parameters, device, argument or implied)
 
 
-def make_backbones(specs: Iterable[str], device: str = "cpu") -> dict[str, Backbone]:
-    """Make the backbones of several specs, by canonical spec; their weights are there.
+def make_backbones(
+    features: str | Backbone | Iterable[str | Backbone], device: str = "cpu"
+) -> dict[str, Backbone]:
+    """Make the backbones of several features, by canonical spec; their weights are there.
+
+    Args:
+        features: specs (or text of them with commas between), and backbones of one's own, which
+            are copied where they are for another device.
+        device: as for `make_backbone`.
 
     Raises:
-        InputError: no spec, a wrong one, or no such device.
+        InputError: no feature, a wrong one, or one name for two backbones.
         MissingPackageError: weights that come in a package which is not installed.
+        MissingWeightsError: weights that are not on this machine.
     """
-    backbones = {b.spec: b for b in (make_backbone(spec, device) for spec in specs)}
+    if isinstance(features, str):
+        features = features.split(",")
+    elif isinstance(features, Backbone):
+        features = [features]
+    backbones: dict[str, Backbone] = {}
+    for feature in features:
+        if isinstance(feature, Backbone):
+            backbone = _own(feature, device)
+        else:
+            backbone = make_backbone(feature, device)
+        if backbones.setdefault(backbone.spec, backbone).key() != backbone.key():
+            raise InputError(
+                f"feature {backbone.spec}: two different backbones; give one of them another name"
+            )
     if not backbones:
         raise InputError("--features: expected at least one, such as mfcc,ge2e")
-    for backbone in backbones.values():
-        backbone.key()
     return backbones
 
 
@@ -121,6 +140,33 @@ def canonical_name(spec: str) -> str:
     return backbone.feature + at + digits
 
 
+def _own(backbone: Backbone, device: str) -> Backbone:
+    """A backbone of a user's own, for a device.
+
+    Raises:
+        InputError: it lacks what each has, or has the name of another one.
+    """
+    kind = type(backbone)
+    lacking = [
+        name for name in ("name", "kind", "dim", "parameters") if not hasattr(backbone, name)
+    ]
+    if lacking:
+        raise InputError(
+            f"{kind.__qualname__}: a backbone has name, kind, dim, and calls super().__init__ "
+            f"where it has an __init__; expected {lacking[0]}"
+        )
+    if not (backbone.name.isidentifier() and backbone.name.isascii()):
+        raise InputError(f"{kind.__qualname__}: {backbone.name!r} is no name for a feature")
+    if backbone.name in ALIASES or BACKBONES.get(backbone.name, kind) is not kind:
+        raise InputError(
+            f"{kind.__qualname__}: there is another feature {backbone.name!r}; choose another name"
+        )
+    if backbone.device != device:
+        backbone = copy.copy(backbone)
+        backbone.device = device
+    return backbone
+
+
 def _parse(name: str, parameter: str, text: str, default: Value) -> Value:
     """Read a value of the type of its default."""
     try:
@@ -144,13 +190,3 @@ def _parse(name: str, parameter: str, text: str, default: Value) -> Value:
 
 
 _TYPES = {bool: "true or false,", int: "a whole number", float: "a number", str: "a word"}
-
-
-def _near(word: str, known: Iterable[str]) -> str:
-    """The end of an error message: what may have been meant, and what there is."""
-    names = sorted(known)
-    if not names:
-        return "; it has none"
-    close = get_close_matches(word, names, n=3, cutoff=0.4)
-    meant = f"; did you mean {' or '.join(close)}?" if close else ";"
-    return f"{meant} known: {', '.join(names)}"

@@ -12,8 +12,7 @@ from pathlib import Path
 from ...errors import InputError
 from ..weights.known import KNOWN, Weights
 from .backbone import Backbone, format_value
-from .hf import ALIASES
-from .registry import BACKBONES, make_backbone
+from .registry import ALIASES, BUILT_IN, make_backbone
 
 BEGIN, END = "<!-- from the registry: begin -->", "<!-- from the registry: end -->"
 
@@ -22,9 +21,9 @@ def table() -> str:
     """Two tables in Markdown: the backbones, and the models on the hub that are known by name."""
     backbones = _markdown(
         ("feature", "what", "kind", "dim", "frames per second", "parameters", "licence", "weights"),
-        map(_row, BACKBONES.values()),
+        map(_row, BUILT_IN),
     )
-    names = {model: f"`{alias}`" for alias, model in ALIASES.items()}
+    names = {model: f"`{alias}`" for alias, (_, model) in ALIASES.items()}
     hub = _markdown(("model", "feature", "licence"), (_model(w, names) for w in KNOWN if w.hub_id))
     return f"{backbones}\n{hub}"
 

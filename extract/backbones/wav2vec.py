@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import AudioError, SerError
 from ...machine import inference, torch_device
 from ..weights.known import WAV2VEC, digest, locate
-from .backbone import Array, Backbone, Value
+from .backbone import Array, Backbone
 
 if TYPE_CHECKING:
     import torch
@@ -38,10 +38,7 @@ class Wav2Vec(Backbone):
     _SHORTEST = 465
     """Samples that give one frame."""
 
-    _model: Wav2VecModel | None = None
-
-    def __init__(self, parameters: Mapping[str, Value] | None = None, device: str = "cpu") -> None:
-        super().__init__(parameters, device)
+    def configure(self) -> None:
         self.layer = self.choice("layer", "z", "c")
 
     def weights(self) -> str:
@@ -52,14 +49,8 @@ class Wav2Vec(Backbone):
         """
         return digest(locate(WAV2VEC))
 
-    def load(self) -> None:
-        """Read the checkpoint and move the model to the device.
-
-        Raises:
-            MissingWeightsError: the checkpoint is not on this machine.
-            SerError: it is damaged or something else.
-            InputError: there is no such device.
-        """
+    def make_model(self) -> Wav2VecModel:
+        """Read the checkpoint and move the model to the device."""
         from ..weights.wav2vec_checkpoint import read_wav2vec
 
         device = torch_device(self.device)
@@ -70,7 +61,7 @@ class Wav2Vec(Backbone):
                 f"{path}: a wav2vec of another size: {model.dim} channels, a frame every "
                 f"{model.hop} samples; expected {self.dim} and 160"
             )
-        self._model = model.to(device)
+        return model.to(device)
 
     def prepare(self, samples: Array) -> Array:
         """Return the samples as they are, shape (samples,): this model takes them raw."""
@@ -82,15 +73,11 @@ class Wav2Vec(Backbone):
         """Compute the frames of utterances of shape (samples,): (frames, 512) for each."""
         import torch
 
-        if self._model is None:
-            self.load()
-        model = self._model
-        assert model is not None
-        device = next(model.parameters()).device
+        device = next(self.model.parameters()).device
         with inference(device):
-            return [self._frames(model, torch.from_numpy(samples).to(device)) for samples in batch]
+            return [self._frames(torch.from_numpy(samples).to(device)) for samples in batch]
 
-    def _frames(self, model: Wav2VecModel, samples: torch.Tensor) -> Array:
+    def _frames(self, samples: torch.Tensor) -> Array:
         """The frames of one utterance."""
-        frames: Array = model(samples[None], context=self.layer == "c")[0].cpu().numpy()
+        frames: Array = self.model(samples[None], context=self.layer == "c")[0].cpu().numpy()
         return np.ascontiguousarray(frames)

@@ -1,0 +1,140 @@
+"""From a corpus to its features in the cache: `extract_corpus`, all that `ser extract` does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace as changed
+from pathlib import Path
+
+from ..cache import Cache, default_cache_folder, store_manifest, with_known_ids
+from ..errors import InputError
+from ..manifests import (
+    Build,
+    Corpus,
+    Manifest,
+    ProbeCache,
+    audio_path,
+    build_manifest,
+    corpus_root,
+)
+from ..progress import Progress
+from .backbones.backbone import Backbone
+from .backbones.registry import make_backbones
+from .pipeline import ExtractReport, extract
+
+
+def extract_corpus(
+    corpus: str | Corpus | Manifest,
+    root: Path | str | None = None,
+    features: str | Backbone | Iterable[str | Backbone] = ("mfcc", "ge2e"),
+    cache: Cache | Path | str | None = None,
+    *,
+    csv: Path | str | None = None,
+    language: str | None = None,
+    options: Mapping[str, str] | None = None,
+    manifest: Manifest | Path | str | None = None,
+    replace: bool = False,
+    device: str = "auto",
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> ExtractReport:
+    """Find the utterances of a corpus, and compute what the cache lacks of their features.
+
+    The manifest goes into the cache first, so that training finds the features by the name of the
+    corpus. What is there is not computed again; what an interrupted run had finished is kept.
+
+    >>> extract_corpus("emodb", "/data/emodb", ["mfcc", Mine(gain=2.0)])  # doctest: +SKIP
+
+    Args:
+        corpus: a known one, a name of one's own with `csv` or `manifest`, or a manifest.
+        root: its folder; None: what `SER_<CORPUS>_ROOT` names, or the CSV's folder.
+        features: specs, such as "mfcc:hop_length=160", and backbones of one's own: instances of
+            subclasses of `Backbone`, which a notebook may define.
+        cache: its folder; None: the user's.
+        csv: for a corpus of one's own; see `build_manifest`.
+        language: of a corpus of one's own, such as "pt".
+        options: of the corpus, such as {"intensity": "all"}.
+        manifest: to use instead of looking for the files; its labels replace those in the cache.
+        replace: whether a manifest that was found replaces one in the cache that is another.
+        device: for the models, as torch names it; "auto" is a GPU where there is one.
+        workers: processes that decode and run the front ends; 0 does it in this process; None
+            takes a process per core, or fewer where there is little to do.
+        progress: where it is shown; None is one of its own.
+
+    Returns:
+        What was done, and which files could not be used.
+
+    Raises:
+        InputError: an unknown corpus, feature, option or device, no such folder, or a manifest that
+            does not go with that in the cache.
+        MissingPackageError, MissingWeightsError: a feature needs what is not installed.
+        SerError: the cache cannot be written, or worker processes do not come to work.
+    """
+    progress = progress or Progress()
+    cache = cache if isinstance(cache, Cache) else Cache(Path(cache or default_cache_folder()))
+    # What is wrong with one, missing weights included, comes out before any audio is read.
+    backbones = make_backbones(features, device)
+    if isinstance(corpus, Manifest):
+        corpus, manifest = corpus.corpus, corpus
+    name = corpus if isinstance(corpus, str) else corpus.name
+    root, csv = Path(root) if root else None, Path(csv) if csv else None
+    with progress:
+        if manifest is not None:
+            if csv or language or options:
+                raise InputError("--manifest takes the place of --csv, --language and --option")
+            build = _given(name, manifest)
+            replace = True
+        else:
+            progress.show(f"{name}: looking for its files")
+            build = build_manifest(
+                corpus,
+                root,
+                csv=csv,
+                language=language,
+                options=options,
+                known=ProbeCache.default(),
+                progress=lambda done, total: progress.show(f"{name}: {done} of {total} files read"),
+            )
+        notes = [f"warning: {warning}" for warning in build.warnings]
+        for warning in notes:
+            progress.say(warning)
+        folder = corpus_root(name, root, csv)
+        paths = build.manifest.table["path"]
+        if not any(audio_path(folder, path).is_file() for path in paths):
+            raise InputError(f"{folder}: has none of the files of {name}, such as {paths.iloc[0]}")
+        utterances = with_known_ids(cache, build.manifest)
+        if told := store_manifest(cache, utterances, replace):
+            notes.append(f"note: {told}")
+            progress.say(notes[-1])
+        progress.started = time.monotonic()  # of what the rates below are about
+
+        def show(done: int, total: int, seconds: float) -> None:
+            if not done:
+                progress.show(f"{name}: {total} utterances to do, starting {', '.join(backbones)}")
+                return
+            progress.show(
+                f"{name}: {done} of {total} utterances, {done / progress.seconds:.1f} files a "
+                f"second, {seconds / progress.seconds:.0f}x real time{progress.left(done, total)}"
+            )
+
+        report = extract(
+            *(utterances, folder, backbones.values(), cache),
+            device=device,
+            workers=workers,
+            progress=show,
+        )
+    return changed(report, bad=[*build.bad, *report.bad], notes=notes)
+
+
+def _given(corpus: str, manifest: Manifest | Path | str) -> Build:
+    """A manifest in place of a new one.
+
+    Raises:
+        InputError: it is of another corpus, or no sound one.
+    """
+    where = "the manifest" if isinstance(manifest, Manifest) else manifest
+    found = manifest if isinstance(manifest, Manifest) else Manifest.load(Path(manifest))
+    if found.corpus != corpus:
+        raise InputError(f"{where} is of {found.corpus}, not of {corpus}")
+    return Build(found, [], list(found.notes))
