@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import warnings
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Meta, Struct
+from msgspec.structs import asdict
 
 from ...errors import AudioError, InputError, SerError
 from ..audio import RATE
@@ -19,7 +21,7 @@ from ..packages import need
 from ..weights.known import ALLOSAURUS, digest, locate
 from ..weights.model_folder import read_json
 from .backbone import Array, Backbone
-from .settings import Check, Flag, Number, Whole, Word, read_settings
+from .settings import read_settings
 
 if TYPE_CHECKING:
     from .allosaurus_model import PhoneRecogniser
@@ -27,23 +29,26 @@ if TYPE_CHECKING:
 _FULL_SCALE = 32768
 _FILES = ("am_config.json", "model.pt", "pm_config.json")
 """Those of a model's folder that change a number; the phone inventories name them only."""
-_FRONT: Mapping[str, Check] = {
-    "model": Word(None, ("mfcc_hires",)),
-    "backend": Word(None, ("numpy",)),
-    "sample_rate": Whole(None, 96_000, least=4000),
-    "window_size": Number(0.025, 0.001, 1.0),
-    "window_shift": Number(0.01, 0.001, 1.0),
-    "feature_window": Whole(None, 3, least=3),
-    "cmvn": Word(None, ("speaker", "none", "", None)),
-    "dtype": Word("float32", ("float32", "float64")),
-    "cep_size": Whole(None, 40, least=40),
-    "bank_size": Whole(None, 512, least=40),
-    "low_freq": Number(20.0, 0.0, 48_000.0),
-    "high_freq": Number(0.0, -48_000.0, 48_000.0),
-    "use_energy": Flag(False),
-    "dither": Number(0.0, 0.0, 1.0),
-}
-"""What pm_config.json may say: the front end of the one published architecture."""
+Seconds = Annotated[float, Meta(ge=0.001, le=1)]
+
+
+class FrontEnd(Struct, frozen=True, kw_only=True):
+    """What pm_config.json may say: the front end of the one published architecture."""
+
+    model: Literal["mfcc_hires"]
+    backend: Literal["numpy"]
+    sample_rate: Annotated[int, Meta(ge=4000, le=96_000)]
+    window_size: Seconds = 0.025
+    window_shift: Seconds = 0.01
+    feature_window: Annotated[int, Meta(ge=3, le=3)]
+    cmvn: Literal["speaker", "none", "", None]
+    dtype: Literal["float32", "float64"] = "float32"
+    cep_size: Annotated[int, Meta(ge=40, le=40)]
+    bank_size: Annotated[int, Meta(ge=40, le=512)]
+    low_freq: Annotated[float, Meta(ge=0, le=48_000)] = 20.0
+    high_freq: Annotated[float, Meta(ge=-48_000, le=48_000)] = 0.0
+    use_energy: bool = False
+    dither: Annotated[float, Meta(ge=0, le=1)] = 0.0
 
 
 class Allosaurus(Backbone):
@@ -90,7 +95,7 @@ class Allosaurus(Backbone):
     @cached_property
     def _front_end(self) -> tuple[Any, Any]:
         """The package's front end with the settings of the model, and the class of its input."""
-        return _make_front_end(*_front_settings(self.folder / "pm_config.json"))
+        return _make_front_end(_front_settings(self.folder / "pm_config.json"))
 
     def weights(self) -> str:
         """The sha256 over the files of the model that change a number."""
@@ -148,30 +153,22 @@ def _half_rate_filter() -> npt.NDArray[np.float64]:
     return np.concatenate([wing[:0:-1], wing])
 
 
-def _front_settings(path: Path) -> tuple[tuple[str, Any], ...]:
-    """What pm_config.json says of the front end, checked.
-
-    Raises:
-        SerError: it cannot be read, or makes no sense.
-    """
+def _front_settings(path: Path) -> FrontEnd:
+    """What pm_config.json says of the front end, checked."""
     try:
-        given = read_json(path.parent, path.name, "an Allosaurus model")
-        settings = read_settings(given, _FRONT)
+        return read_settings(read_json(path.parent, path.name, "an Allosaurus model"), FrontEnd)
     except ValueError as error:
         raise SerError(f"{path}: not the front end of Allosaurus ({error})") from error
-    if missing := [name for name in _FRONT if settings[name] is None and name not in given]:
-        raise SerError(f"{path}: not the front end of Allosaurus ({missing[0]} is missing)")
-    return tuple(settings.items())
 
 
 @cache
-def _make_front_end(*settings: tuple[str, Any]) -> tuple[Any, Any]:
+def _make_front_end(settings: FrontEnd) -> tuple[Any, Any]:
     """The package's front end, and the class of what it takes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # of the package's own code
         mfcc = need("allosaurus.pm.mfcc", "allosaurus", extra="allosaurus")
         audio = need("allosaurus.audio", "allosaurus", extra="allosaurus")
-    return mfcc.MFCC(Namespace(**dict(settings))), audio.Audio
+    return mfcc.MFCC(Namespace(**asdict(settings))), audio.Audio
 
 
 @contextmanager

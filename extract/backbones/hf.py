@@ -168,7 +168,7 @@ class HuggingFace(Backbone):
             return mel_chunks(samples, model)
         if model.frames(len(samples)) < 1:
             raise AudioError(f"too short for {self.spec}: {len(samples)} samples at {RATE} Hz")
-        if model.normalise:  # as Wav2Vec2FeatureExtractor does it
+        if model.front.do_normalize:  # as Wav2Vec2FeatureExtractor does it
             samples = (samples - samples.mean()) / np.sqrt(samples.var() + 1e-7)
         return np.ascontiguousarray(samples, dtype=np.float32)
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import fields
 
 from ...errors import InputError, SerError
 from ..audio import RATE
 from ..weights.model_folder import read_json
 from .settings import read_settings
-from .speech_settings import FRONT_WAVE, FRONT_WHISPER, SETTINGS, WHISPER, model_settings
+from .speech_settings import (
+    SETTINGS,
+    Wave,
+    WaveFront,
+    Whisper,
+    WhisperFront,
+    model_settings,
+)
 
 
 @dataclass(frozen=True)
@@ -22,26 +30,24 @@ class SpeechModel:
     Attributes:
         folder: where its files are.
         family: as transformers names it, such as `wavlm`.
+        settings: all that decides its network, checked.
+        front: all that decides how its feature extractor prepares audio, checked.
         dim: columns of its hidden states.
         layers: of the transformer; its hidden states are 0 (before the first) to `layers`.
         strides: samples, or for Whisper mel frames, from one row to the next, by convolution.
         kernels: widths of the convolutions.
-        normalise: whether the samples are brought to mean 0 and variance 1.
         chunk: mel frames that Whisper takes at a time; 0 for the others.
-        settings: all that decides its network, checked.
-        front: all that decides how its feature extractor prepares audio, checked.
     """
 
     folder: Path
     family: str
+    settings: Wave | Whisper
+    front: WaveFront | WhisperFront
     dim: int
     layers: int
     strides: tuple[int, ...]
-    kernels: tuple[int, ...]
-    normalise: bool
+    kernels: tuple[int, ...] = ()
     chunk: int = 0
-    settings: Mapping[str, Any] = field(default_factory=dict, compare=False)
-    front: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def frame_rate(self) -> float:
@@ -70,8 +76,8 @@ def read_speech_model(folder: Path) -> SpeechModel:
             f"{folder}: not a speech encoder: config.json says model_type {shown}; those that "
             f"can be used are {', '.join(sorted(SETTINGS))}"
         )
-    front = _front_end(folder)
-    rate = front.get("sampling_rate", RATE)
+    prepared = _front_end(folder)
+    rate = prepared.get("sampling_rate", RATE)
     if rate != RATE or isinstance(rate, bool):
         shown = str(rate) if isinstance(rate, float) else f"{rate!r:.20}"
         raise InputError(f"{folder}: takes audio at {shown} Hz; only {RATE} Hz can be given")
@@ -80,47 +86,29 @@ def read_speech_model(folder: Path) -> SpeechModel:
     except ValueError as error:
         raise SerError(f"{folder}: config.json makes no sense ({error})") from error
     try:
-        if family == WHISPER:
-            return _whisper(folder, settings, read_settings(front, FRONT_WHISPER))
-        prepared = read_settings(front, FRONT_WAVE)
+        if isinstance(settings, Whisper):
+            return _whisper(folder, family, settings, read_settings(prepared, WhisperFront))
+        front = read_settings(prepared, WaveFront)
     except ValueError as error:
         raise SerError(
             f"{folder}: the feature extractor's settings make no sense ({error})"
         ) from error
+    shape = settings.hidden_size, settings.num_hidden_layers
     return SpeechModel(
-        folder=folder,
-        family=family,
-        dim=settings["hidden_size"],
-        layers=settings["num_hidden_layers"],
-        strides=settings["conv_stride"],
-        kernels=settings["conv_kernel"],
-        normalise=prepared["do_normalize"],
-        settings=settings,
-        front=prepared,
+        folder, family, settings, front, *shape, settings.conv_stride, settings.conv_kernel
     )
 
 
-def _whisper(folder: Path, settings: dict[str, Any], front: dict[str, Any]) -> SpeechModel:
-    """Whisper's front: log-mel frames every 160 samples, halved by the second convolution."""
-    hop = front["hop_length"]
-    chunk = front["chunk_length"] * RATE // hop
-    positions = settings["max_source_positions"]
+def _whisper(folder: Path, family: str, settings: Whisper, front: WhisperFront) -> SpeechModel:
+    """Whisper's log-mel frames are halved by its second convolution."""
+    chunk = front.chunk_length * RATE // front.hop_length
+    positions = settings.max_source_positions
     if chunk != 2 * positions:
         raise ValueError(f"{chunk} mel frames, but config.json has {positions} positions")
-    if front["feature_size"] != settings["num_mel_bins"]:
-        raise ValueError(f"feature_size is not num_mel_bins, {settings['num_mel_bins']}")
-    return SpeechModel(
-        folder=folder,
-        family=WHISPER,
-        dim=settings["d_model"],
-        layers=settings["encoder_layers"],
-        strides=(hop, 2),
-        kernels=(),
-        normalise=front["do_normalize"],
-        chunk=chunk,
-        settings=settings,
-        front=front,
-    )
+    if front.feature_size != settings.num_mel_bins:
+        raise ValueError(f"feature_size is not num_mel_bins, {settings.num_mel_bins}")
+    shape = settings.d_model, settings.encoder_layers, (front.hop_length, 2)
+    return SpeechModel(folder, family, settings, front, *shape, chunk=chunk)
 
 
 def _front_end(folder: Path) -> dict[str, Any]:
@@ -135,9 +123,10 @@ def _front_end(folder: Path) -> dict[str, Any]:
             )
         return found
     front = read_json(folder, own)
-    used = {"sampling_rate", *FRONT_WAVE, *FRONT_WHISPER}
+    used = {field.name for kind in (WaveFront, WhisperFront) for field in fields(kind)}
     if isinstance(found, dict) and any(
-        found[name] != front[name] for name in used & found.keys() & front.keys()
+        found[name] != front[name]
+        for name in {"sampling_rate", *used} & found.keys() & front.keys()
     ):
         raise SerError(f"{folder}: {own} and {both} say different things of how audio is prepared")
     return front

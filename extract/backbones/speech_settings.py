@@ -8,15 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
 
 from ..audio import RATE
-from .settings import Check, Flag, Number, Whole, Wholes, Word, read_settings
+from .settings import read_settings
 
-WHISPER = "whisper"
-
-_SIZE, _LAYERS, _HEADS, _INNER = 8192, 256, 256, 65_536
-_ACTIVATIONS = (
+Size = Annotated[int, Meta(ge=1, le=8192)]
+Layers = Annotated[int, Meta(ge=1, le=256)]
+Inner = Annotated[int, Meta(ge=1, le=65_536)]
+Width = Annotated[int, Meta(ge=1, le=1024)]
+Positions = Annotated[int, Meta(ge=1, le=1 << 20)]
+Channels = Annotated[
+    tuple[Annotated[int, Meta(ge=1, le=4096)], ...], Meta(min_length=1, max_length=16)
+]
+Widths = Annotated[tuple[Width, ...], Meta(min_length=1, max_length=16)]
+Activation = Literal[
     "gelu",
     "gelu_fast",
     "gelu_new",
@@ -31,73 +39,151 @@ _ACTIVATIONS = (
     "silu",
     "swish",
     "tanh",
-)
+]
+
 _HIGHEST_RATE = 400
 """Rows per second: attention takes memory by their square. Published encoders have 50."""
 _MOST_POSITIONS = 64 << 20
 """Numbers in a table of positions, which is made and not loaded."""
 
-_WAVE: dict[str, Check] = {
-    "hidden_size": Whole(768, _SIZE),
-    "num_hidden_layers": Whole(12, _LAYERS),
-    "num_attention_heads": Whole(12, _HEADS),
-    "intermediate_size": Whole(3072, _INNER),
-    "hidden_act": Word("gelu", _ACTIVATIONS),
-    "layer_norm_eps": Number(1e-5, 1e-12, 0.1),
-    "feat_extract_activation": Word("gelu", _ACTIVATIONS),
-    "conv_dim": Wholes((512,) * 7, 4096),
-    "conv_stride": Wholes((5, 2, 2, 2, 2, 2, 2), 1024),
-    "conv_kernel": Wholes((10, 3, 3, 3, 3, 2, 2), 1024),
-    "conv_bias": Flag(False),
-    "num_conv_pos_embeddings": Whole(128, 1024),
-    "num_conv_pos_embedding_groups": Whole(16, _SIZE),
-}
-_NORM: dict[str, Check] = {"feat_extract_norm": Word("group", ("group", "layer"))}
-_STABLE: dict[str, Check] = {**_NORM, "do_stable_layer_norm": Flag(False)}
-_INSIDE: dict[str, Check] = {"adapter_attn_dim": Whole(None, _SIZE, optional=True)}
 
-SETTINGS: Mapping[str, Mapping[str, Check]] = {
-    "wav2vec2": {**_WAVE, **_STABLE, **_INSIDE},
-    "hubert": {
-        **_WAVE,
-        **_STABLE,
-        **_INSIDE,
-        "conv_pos_batch_norm": Flag(False),
-        "feat_proj_layer_norm": Flag(True),
-    },
-    "unispeech": {**_WAVE, **_STABLE, **_INSIDE},
-    "unispeech-sat": {**_WAVE, **_STABLE, **_INSIDE},
-    "wavlm": {
-        **_WAVE,
-        **_STABLE,
-        "num_buckets": Whole(320, 65_536, least=4),
-        "max_bucket_distance": Whole(800, 1 << 20),
-    },
-    "data2vec-audio": {
-        **_WAVE,
-        "num_conv_pos_embeddings": Whole(5, 64),  # layers here, not a width
-        "conv_pos_kernel_size": Whole(19, 1024),
-    },
-    "wav2vec2-conformer": {
-        **_WAVE,
-        **_NORM,
-        "position_embeddings_type": Word("relative", ("relative", "rotary", None)),
-        "rotary_embedding_base": Whole(10_000, 1 << 30, least=2),
-        "max_source_positions": Whole(5000, 1 << 20),
-        "conv_depthwise_kernel_size": Whole(31, 1023),
-    },
-    WHISPER: {
-        "d_model": Whole(384, _SIZE, least=4),
-        "encoder_layers": Whole(4, _LAYERS),
-        "encoder_attention_heads": Whole(6, _HEADS),
-        "encoder_ffn_dim": Whole(1536, _INNER),
-        "activation_function": Word("gelu", _ACTIVATIONS),
-        "num_mel_bins": Whole(80, 512),
-        "max_source_positions": Whole(1500, 1 << 20),
-        "scale_embedding": Flag(False),
-    },
+class Wave(Struct, frozen=True, kw_only=True):
+    """An encoder of samples. Names and defaults are those of transformers' configuration, and each
+    family is named as the names of its classes there begin."""
+
+    hidden_size: Size = 768
+    num_hidden_layers: Layers = 12
+    num_attention_heads: Layers = 12
+    intermediate_size: Inner = 3072
+    hidden_act: Activation = "gelu"
+    layer_norm_eps: Annotated[float, Meta(ge=1e-12, le=0.1)] = 1e-5
+    feat_extract_activation: Activation = "gelu"
+    conv_dim: Channels = (512,) * 7
+    conv_stride: Widths = (5, 2, 2, 2, 2, 2, 2)
+    conv_kernel: Widths = (10, 3, 3, 3, 3, 2, 2)
+    conv_bias: bool = False
+    num_conv_pos_embeddings: Width = 128
+    num_conv_pos_embedding_groups: Size = 16
+
+    def __post_init__(self) -> None:
+        """Check what must fit together; raises ValueError."""
+        if len({len(self.conv_dim), len(self.conv_stride), len(self.conv_kernel)}) > 1:
+            raise ValueError("conv_dim, conv_stride, conv_kernel differ in length")
+        rate = RATE / prod(self.conv_stride)
+        if not 1 <= rate <= _HIGHEST_RATE:
+            raise ValueError(
+                f"conv_stride makes {rate:g} rows a second; 1 to {_HIGHEST_RATE} can be"
+            )
+        _check_multiple("hidden_size", self.hidden_size, self.num_attention_heads)
+        _check_multiple("hidden_size", self.hidden_size, self.num_conv_pos_embedding_groups)
+
+
+class _Normed(Wave, frozen=True, kw_only=True):
+    feat_extract_norm: Literal["group", "layer"] = "group"
+
+
+class _Stable(_Normed, frozen=True, kw_only=True):
+    do_stable_layer_norm: bool = False
+
+
+class Wav2Vec2(_Stable, frozen=True, kw_only=True):
+    adapter_attn_dim: Size | None = None
+
+
+class UniSpeech(Wav2Vec2, frozen=True, kw_only=True):
+    pass
+
+
+class UniSpeechSat(Wav2Vec2, frozen=True, kw_only=True):
+    pass
+
+
+class Hubert(Wav2Vec2, frozen=True, kw_only=True):
+    conv_pos_batch_norm: bool = False
+    feat_proj_layer_norm: bool = True
+
+
+class WavLM(_Stable, frozen=True, kw_only=True):
+    num_buckets: Annotated[int, Meta(ge=4, le=65_536)] = 320
+    max_bucket_distance: Positions = 800
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.max_bucket_distance <= self.num_buckets // 4:
+            raise ValueError("max_bucket_distance is too small for num_buckets")
+
+
+class Data2VecAudio(Wave, frozen=True, kw_only=True):
+    num_conv_pos_embeddings: Annotated[int, Meta(ge=1, le=64)] = 5  # layers here, not a width
+    conv_pos_kernel_size: Width = 19
+
+
+class Wav2Vec2Conformer(_Normed, frozen=True, kw_only=True):
+    position_embeddings_type: Literal["relative", "rotary", None] = "relative"
+    rotary_embedding_base: Annotated[int, Meta(ge=2, le=1 << 30)] = 10_000
+    max_source_positions: Positions = 5000
+    conv_depthwise_kernel_size: Width = 31
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_multiple("hidden_size", self.hidden_size, 2 * self.num_attention_heads)  # sin, cos
+        if self.conv_depthwise_kernel_size % 2 == 0:
+            raise ValueError("conv_depthwise_kernel_size is even")
+        _check_positions(2 * self.max_source_positions * self.hidden_size)
+
+
+class Whisper(Struct, frozen=True, kw_only=True):
+    """The encoder of log-mel frames."""
+
+    d_model: Annotated[int, Meta(ge=4, le=8192)] = 384
+    encoder_layers: Layers = 4
+    encoder_attention_heads: Layers = 6
+    encoder_ffn_dim: Inner = 1536
+    activation_function: Activation = "gelu"
+    num_mel_bins: Annotated[int, Meta(ge=1, le=512)] = 80
+    max_source_positions: Positions = 1500
+    scale_embedding: bool = False
+
+    def __post_init__(self) -> None:
+        """Check what must fit together; raises ValueError."""
+        _check_multiple("d_model", self.d_model, self.encoder_attention_heads)
+        _check_multiple("d_model", self.d_model, 2)
+        _check_positions(self.max_source_positions * self.d_model)
+
+
+SETTINGS: Mapping[str, type[Wave | Whisper]] = {
+    "wav2vec2": Wav2Vec2,
+    "hubert": Hubert,
+    "unispeech": UniSpeech,
+    "unispeech-sat": UniSpeechSat,
+    "wavlm": WavLM,
+    "data2vec-audio": Data2VecAudio,
+    "wav2vec2-conformer": Wav2Vec2Conformer,
+    "whisper": Whisper,
 }
-"""By family, as transformers names it: with the defaults of its configuration."""
+"""By family, as transformers names it."""
+
+
+class WaveFront(Struct, frozen=True):
+    """The feature extractor of samples."""
+
+    feature_extractor_type: Literal["Wav2Vec2FeatureExtractor"] = "Wav2Vec2FeatureExtractor"
+    feature_size: Annotated[int, Meta(ge=1, le=1)] = 1
+    do_normalize: bool = True
+
+
+class WhisperFront(Struct, frozen=True):
+    """The feature extractor of Whisper."""
+
+    feature_extractor_type: Literal["WhisperFeatureExtractor"] = "WhisperFeatureExtractor"
+    feature_size: Annotated[int, Meta(ge=1, le=512)] = 80
+    hop_length: Annotated[int, Meta(ge=16, le=1600)] = 160
+    chunk_length: Annotated[int, Meta(ge=1, le=300)] = 30
+    n_fft: Annotated[int, Meta(ge=16, le=8192)] = 400
+    padding_value: Annotated[float, Meta(ge=-1, le=1)] = 0.0
+    dither: Annotated[float, Meta(ge=0, le=0)] = 0.0  # noise, drawn anew each time
+    do_normalize: bool = False
+
 
 _REFUSED = {
     "per_layer_config": "its layers differ from each other",
@@ -106,24 +192,8 @@ _REFUSED = {
 }
 """What would change numbers and is not done here."""
 
-FRONT_WAVE: Mapping[str, Check] = {
-    "feature_extractor_type": Word("Wav2Vec2FeatureExtractor", ("Wav2Vec2FeatureExtractor",)),
-    "feature_size": Whole(1, 1),
-    "do_normalize": Flag(True),
-}
-FRONT_WHISPER: Mapping[str, Check] = {
-    "feature_extractor_type": Word("WhisperFeatureExtractor", ("WhisperFeatureExtractor",)),
-    "feature_size": Whole(80, 512),
-    "hop_length": Whole(160, 1600, least=16),
-    "chunk_length": Whole(30, 300),
-    "n_fft": Whole(400, 8192, least=16),
-    "padding_value": Number(0.0, -1.0, 1.0),
-    "dither": Number(0.0, 0.0, 0.0),  # noise, drawn anew each time
-    "do_normalize": Flag(False),
-}
 
-
-def model_settings(family: str, config: Mapping[str, Any]) -> dict[str, Any]:
+def model_settings(family: str, config: Mapping[str, Any]) -> Wave | Whisper:
     """What decides the network of a family, checked.
 
     Raises:
@@ -132,38 +202,14 @@ def model_settings(family: str, config: Mapping[str, Any]) -> dict[str, Any]:
     for name, why in _REFUSED.items():
         if config.get(name):
             raise ValueError(f"{name} is given, and {why}, which cannot be used here")
-    settings = read_settings(config, SETTINGS[family])
-    if family == WHISPER:
-        _check_multiple(settings, "d_model", settings["encoder_attention_heads"])
-        _check_multiple(settings, "d_model", 2)
-        positions = settings["max_source_positions"] * settings["d_model"]
-    else:
-        _check_wave(settings)
-        positions = 2 * settings.get("max_source_positions", 0) * settings["hidden_size"]
-    if positions > _MOST_POSITIONS:
-        raise ValueError(f"its table of positions has {positions} numbers")
-    return settings
+    return read_settings(config, SETTINGS[family])
 
 
-def _check_wave(settings: Mapping[str, Any]) -> None:
-    """What of the settings must fit together."""
-    lists = ("conv_dim", "conv_stride", "conv_kernel")
-    if len({len(settings[name]) for name in lists}) > 1:
-        raise ValueError(f"{', '.join(lists)} differ in length")
-    rate = RATE / prod(settings["conv_stride"])
-    if not 1 <= rate <= _HIGHEST_RATE:
-        raise ValueError(f"conv_stride makes {rate:g} rows a second; 1 to {_HIGHEST_RATE} can be")
-    heads = settings["num_attention_heads"]
-    _check_multiple(settings, "hidden_size", heads)
-    _check_multiple(settings, "hidden_size", settings["num_conv_pos_embedding_groups"])
-    if "position_embeddings_type" in settings:
-        _check_multiple(settings, "hidden_size", 2 * heads)  # sines and cosines
-    if settings.get("max_bucket_distance", 2) <= settings.get("num_buckets", 4) // 4:
-        raise ValueError("max_bucket_distance is too small for num_buckets")
-    if settings.get("conv_depthwise_kernel_size", 1) % 2 == 0:
-        raise ValueError("conv_depthwise_kernel_size is even")
+def _check_multiple(name: str, value: int, part: int) -> None:
+    if value % part:
+        raise ValueError(f"{name} is {value}, which is no multiple of {part}")
 
 
-def _check_multiple(settings: Mapping[str, Any], name: str, part: int) -> None:
-    if settings[name] % part:
-        raise ValueError(f"{name} is {settings[name]}, which is no multiple of {part}")
+def _check_positions(numbers: int) -> None:
+    if numbers > _MOST_POSITIONS:
+        raise ValueError(f"its table of positions has {numbers} numbers")

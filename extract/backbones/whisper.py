@@ -7,12 +7,14 @@ from math import ceil
 from typing import Any
 
 import numpy as np
+from msgspec.structs import asdict
 
 from ...machine import one_torch_thread
 from ..audio import RATE
 from ..packages import need
 from .backbone import Array
 from .speech_models import SpeechModel
+from .speech_settings import WhisperFront
 
 _TAIL = 3
 """Frames kept after the last that begins in the utterance: two that its end still reaches, one of
@@ -29,7 +31,7 @@ def mel_chunks(samples: Array, model: SpeechModel) -> Array:
         Shape (frames, bands).
     """
     # It imports torch, which it computes with.
-    extractor = _extractor(tuple(sorted(model.front.items())))
+    extractor = _extractor(model.front)
     hop = model.strides[0]
     length = model.chunk * hop
     rows = []
@@ -60,6 +62,7 @@ def split_chunks(mel: Array, chunk: int) -> list[tuple[Array, int]]:
 
 
 @cache
-def _extractor(front: tuple[tuple[str, Any], ...]) -> Any:
-    settings = {name: value for name, value in front if name != "feature_extractor_type"}
+def _extractor(front: WhisperFront) -> Any:
+    settings = asdict(front)
+    del settings["feature_extractor_type"]
     return need("transformers", extra="hf").WhisperFeatureExtractor(**settings)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from msgspec.structs import asdict
 
 from ...checkpoints import check_tensors, first_line, outside_reason, read_checkpoint, shapes
 from ...errors import MissingPackageError, SerError, install_command
@@ -24,18 +25,6 @@ from ...machine import left_in_groups
 from ..backbones.speech_models import SpeechModel
 from ..packages import need
 from .model_folder import SAFE, bounds, weight_files
-
-_CLASSES = {
-    "data2vec-audio": "Data2VecAudio",
-    "hubert": "Hubert",
-    "unispeech": "UniSpeech",
-    "unispeech-sat": "UniSpeechSat",
-    "wav2vec2": "Wav2Vec2",
-    "wav2vec2-conformer": "Wav2Vec2Conformer",
-    "wavlm": "WavLM",
-    "whisper": "Whisper",
-}
-"""How the classes of a family begin in transformers."""
 
 _TRAINING = dict.fromkeys(
     (
@@ -117,7 +106,7 @@ def load_network(model: SpeechModel, device: torch.device) -> Any:
 def _network_class(model: SpeechModel) -> tuple[Any, Any]:
     """The class of a model's network, and its configuration: checked settings, nothing else."""
     transformers = need("transformers", extra="hf")
-    start = _CLASSES[model.family]
+    start = type(model.settings).__name__
     try:
         config_class = getattr(transformers, f"{start}Config")
         if model.chunk:
@@ -132,7 +121,7 @@ def _network_class(model: SpeechModel) -> tuple[Any, Any]:
     # Never what the folder says: that can compile code, or fetch it.
     attention = "sdpa" if getattr(make, "_supports_sdpa", False) else "eager"
     training = {name: value for name, value in _TRAINING.items() if hasattr(config_class, name)}
-    settings = {**training, **model.settings, "apply_spec_augment": False}
+    settings = {**training, **asdict(model.settings), "apply_spec_augment": False}
     return make, config_class(**settings, attn_implementation=attention)
 
 

@@ -6,14 +6,13 @@ and nothing else is loaded: the parts are files directly in the folder.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ... import files
 from ...errors import InputError, SerError
-from ...files import read_regular
 from .plain_names import is_plain_name
 
 DESCRIPTIONS = ("config.json", "preprocessor_config.json", "processor_config.json")
@@ -130,12 +129,12 @@ def read_json(folder: Path, name: str, what: str = "a transformers model") -> di
     """
     path = folder / name
     try:
-        values = json.loads(read_regular(path, _MOST_JSON, bounds(folder)))
+        values: object = files.read_json(path, object, bounds(folder), _MOST_JSON)
     except FileNotFoundError:
         raise SerError(f"{path}: missing; expected the folder of {what}") from None
     except OSError as error:
         raise SerError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise SerError(f"{path}: damaged: not valid JSON ({str(error)[:200]})") from None
     if not isinstance(values, dict):
         raise SerError(f"{path}: damaged: expected names and values")
