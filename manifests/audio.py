@@ -109,7 +109,7 @@ def read_audio(path: Path) -> Audio:
         MissingPackageError: soundfile is not installed.
     """
     with blamed_on_the_file():
-        return _checked(*decode(find_sound(_read(path))))
+        return usable(*decode(find_sound(_read(path))))
 
 
 @contextmanager
@@ -149,7 +149,8 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _checked(samples: npt.NDArray[np.float32], rate: int) -> Audio:
+def usable(samples: npt.NDArray[np.float32], rate: int) -> Audio:
+    """Sound that features can be computed from, frames x channels; else raises AudioError."""
     seconds = len(samples) / rate
     if seconds < MINIMUM_SECONDS:
         raise AudioError(
