@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ..errors import SerError
 from .access import GoneError, enough_memory
 from .keys import FeatureKey
-from .layout import row_checksum
+from .layout import WRITE_BYTES, row_checksum
 from .shard import ShardIndex, damaged, map_shard, reading
 
 T = TypeVar("T")
@@ -199,7 +199,7 @@ class StoredFeatures:
 
     def _packed_file(self) -> npt.NDArray[np.uint8]:
         try:
-            with tempfile.TemporaryFile() as file:
+            with tempfile.TemporaryFile(buffering=WRITE_BYTES) as file:
                 for index in range(len(self)):
                     file.write(self._mapped(index).data)
                 file.flush()

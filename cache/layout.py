@@ -20,6 +20,9 @@ ATTRIBUTES = (*DESCRIPTION, "index_checksum", "complete")
 
 ALIGNMENT = 64
 """The rows of a shard begin at a multiple of this in its file, so that a map of it is aligned."""
+WRITE_BYTES = 4 << 20
+"""Written at once: what comes in large pieces Linux keeps in large pieces in memory, and maps
+faster."""
 MAX_TEXT = 60_000
 """Longest text attribute, in bytes."""
 CHECKSUM_BYTES = 16

@@ -17,10 +17,6 @@ from . import layout
 from .access import write_error
 from .keys import FeatureKey
 
-WRITE_BYTES = 4 << 20
-"""Written at once: what comes in large pieces Linux keeps in large pieces in memory, and maps
-faster."""
-
 
 def write_shard(
     folder: Path,
@@ -77,7 +73,7 @@ def write_shard(
     target = folder / f"{corpus}-{digest.hexdigest()[:16]}.h5"
 
     def write(partial: Path) -> None:
-        with partial.open("xb", buffering=WRITE_BYTES) as file:
+        with partial.open("xb", buffering=layout.WRITE_BYTES) as file:
             file.writelines(parts)
 
     try:

@@ -123,9 +123,13 @@ def reading(index: ShardIndex) -> Iterator[Callable[[int, memoryview], None]]:
         SerError: it cannot be read.
     """
     with open_shard(index.path) as file:
+        at = 0
 
         def read(start: int, buffer: memoryview) -> None:
-            file.seek(start)
+            nonlocal at
+            if start != at:  # seeking costs as much as reading something small
+                file.seek(start)
+            at = start + len(buffer)
             if file.readinto(buffer) < len(buffer):
                 raise corrupt(index.path, "the file ends early")
 
