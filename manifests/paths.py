@@ -122,7 +122,7 @@ def audio_files(root: Path, depth: int) -> list[str]:
 
     def walk(folder: str) -> None:
         real = os.path.realpath(root / folder)
-        if real in seen:
+        if real in seen or folder.count("/") >= depth:
             return
         seen.add(real)
         for child in _children(root / folder):
@@ -130,21 +130,17 @@ def audio_files(root: Path, depth: int) -> list[str]:
             if child.is_symlink():
                 links.append(name)
             elif child.is_dir(follow_symlinks=False):
-                go_down(name)
+                walk(f"{name}/")
             elif _is_audio(name):
                 found.append(name)
                 seen.add(os.path.join(real, child.name))  # noqa: PTH118 - compared as text
-
-    def go_down(name: str) -> None:
-        if name.count("/") + 1 < depth:
-            walk(f"{name}/")
 
     walk("")
     # What really lies there went first, so that it is known by its own name.
     for name in links:
         real = os.path.realpath(root / name)
         if os.path.isdir(real):  # noqa: PTH112 - unlike Path.is_dir, it never raises
-            go_down(name)
+            walk(f"{name}/")
         elif _is_audio(name) and real not in seen:
             found.append(name)
             seen.add(real)
