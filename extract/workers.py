@@ -13,11 +13,10 @@ import os
 import pickle
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import chain
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from types import ModuleType
 
@@ -63,20 +62,28 @@ def preparing(
     if sys.platform == "win32":
         workers = min(workers, 30)  # it can wait for 63 handles at once, two of each worker
     pickled = {spec: _pickled(backbone) for spec, backbone in backbones.items()}
-    with _start(workers, root, pickled) as crew:
-        yield _exchange(iter(tasks), crew, alone)
-
-
-class _EndedError(Exception):
-    """A worker has ended by itself."""
+    crew: list[_Worker] = []
+    try:
+        for _ in range(workers):
+            crew.append(_Worker(root, pickled))
+        yield _exchange(iter(tasks), crew, lambda: _Worker(root, pickled), alone)
+    finally:
+        for worker in crew:
+            worker.dismiss()
+        for worker in crew:
+            worker.process.join()
 
 
 class _Worker:
     """The main process's side of a worker."""
 
-    def __init__(self, process: SpawnProcess, pipe: Connection) -> None:
-        self.process = process
-        self.pipe = pipe
+    def __init__(self, root: Path, pickled: Mapping[str, bytes]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, root, pickled), daemon=True)
+        with _quiet_start():
+            self.process.start()
+        theirs.close()
         self.at_work: dict[str, Task] = {}
         """In the order in which it does them."""
         self.came_to_work = False
@@ -93,14 +100,11 @@ class _Worker:
 
         Raises:
             SerError: the worker reports what is not the fault of one file.
-            _EndedError: it has ended, or what it sent does not fit into memory.
+            EOFError, OSError, MemoryError: it has ended, or what it sent does not fit into memory.
         """
-        try:
-            if not self.pipe.poll():
-                raise EOFError
-            result = self.pipe.recv()
-        except (EOFError, OSError, MemoryError) as error:
-            raise _EndedError from error
+        if not self.pipe.poll():
+            raise EOFError
+        result = self.pipe.recv()
         if isinstance(result, BaseException):
             raise result
         if result is None:
@@ -110,63 +114,44 @@ class _Worker:
         del self.at_work[result.task.id]
         return result
 
-    def end(self) -> None:
-        """Let it be gone, whatever it does."""
+    def dismiss(self) -> None:
+        """Have it end, whatever it does."""
         self.pipe.close()
         self.process.terminate()
-        self.process.join()
 
 
-class _Crew:
-    """The workers; one that has ended is replaced."""
-
-    def __init__(self, root: Path, pickled: Mapping[str, bytes]) -> None:
-        self.workers: list[_Worker] = []
-        self._context = multiprocessing.get_context("spawn")
-        self._work = (root, pickled)
-
-    def hire(self) -> _Worker:
-        """Start one more."""
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, *self._work), daemon=True)
-        with _quiet_start():
-            process.start()
-        theirs.close()
-        worker = _Worker(process, ours)
-        self.workers.append(worker)
-        return worker
-
-    def bury(self, worker: _Worker) -> int | None:
-        """Be done with one that has ended; gives its exit code."""
-        self.workers.remove(worker)
-        worker.process.join(timeout=5)
-        code = worker.process.exitcode
-        worker.end()
-        return code
-
-
-def _exchange(tasks: Iterator[Task], crew: _Crew, alone: bool) -> Iterator[Prepared]:
-    """Keep every worker supplied, and yield what comes back."""
+def _exchange(
+    tasks: Iterator[Task], crew: list[_Worker], hire: Callable[[], _Worker], alone: bool
+) -> Iterator[Prepared]:
+    """Keep every worker supplied, and yield what comes back; one that has ended is replaced."""
     in_flight = 1 if alone else IN_FLIGHT
-    for worker in crew.workers:
+    for worker in crew:
         worker.give(tasks, in_flight)
     results = deaths = 0
-    while busy := [worker for worker in crew.workers if worker.at_work]:
+    while busy := [worker for worker in crew if worker.at_work]:
         ready = wait([handle for w in busy for handle in (w.pipe, w.process.sentinel)])
         for worker in busy:
             if worker.pipe not in ready and worker.process.sentinel not in ready:
                 continue
             try:
                 result = worker.take()
-            except _EndedError:
+            except (EOFError, OSError, MemoryError):
                 deaths += 1
-                code = crew.bury(worker)
+                worker.process.join(timeout=5)
+                code = worker.process.exitcode
+                worker.dismiss()
+                worker.process.join()
                 culprit, *others = worker.at_work.values()
                 hopeless = deaths >= _HOPELESS and not results and not alone
                 if hopeless or not worker.came_to_work:
-                    raise SerError(_no_work(code, worker.at_work)) from None
+                    raise SerError(
+                        f"a worker process ended unexpectedly (exit code {code}) at one of the "
+                        f"utterances {', '.join(worker.at_work)}. What was finished is in the "
+                        "cache: run again to go on, with --workers 0 to see the failure itself"
+                    ) from None
                 tasks = chain(others, tasks)
-                crew.hire().give(tasks, in_flight)
+                crew[crew.index(worker)] = successor = hire()
+                successor.give(tasks, in_flight)
                 yield _ended_at(culprit, code)
                 continue
             if result is None:
@@ -180,30 +165,6 @@ def _ended_at(task: Task, code: int | None) -> Prepared:
     """What becomes of an utterance at which a worker ended."""
     why = f"the process that works on it ends (exit code {code}): a fault in a library, or"
     return Prepared(task, bad_file=f"{why} {no_memory(task)}", again=task.specs)
-
-
-def _no_work(code: int | None, utterances: Iterable[str]) -> str:
-    return (
-        f"a worker process ended unexpectedly (exit code {code}) at one of the utterances "
-        f"{', '.join(utterances)}. What was finished is in the cache: run again to go on, with "
-        "--workers 0 to see the failure itself"
-    )
-
-
-@contextmanager
-def _start(count: int, root: Path, pickled: Mapping[str, bytes]) -> Iterator[_Crew]:
-    """Run workers; at the end none of them is left."""
-    crew = _Crew(root, pickled)
-    try:
-        for _ in range(count):
-            crew.hire()
-        yield crew
-    finally:
-        for worker in crew.workers:
-            worker.pipe.close()
-            worker.process.terminate()
-        for worker in crew.workers:
-            worker.process.join()
 
 
 @contextmanager
@@ -252,11 +213,7 @@ _THREADS = (
 
 
 def _pickled(backbone: Backbone) -> bytes:
-    """A backbone as it goes to a worker, with its class where that is of a notebook or a script.
-
-    Raises:
-        InputError: it holds what cannot be sent.
-    """
+    """A backbone as it goes to a worker, with its class where that is of a notebook or a script."""
     import cloudpickle
 
     try:
@@ -286,13 +243,12 @@ def _unpickled(spec: str, data: bytes) -> Backbone:
 def _serve(pipe: Connection, root: Path, pickled: Mapping[str, bytes]) -> None:
     """Prepare what comes through the pipe until it ends: the whole life of a worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Windows does not inherit it
-    try:
+    with suppress(EOFError, OSError):  # the main process has what it wants, or is gone
         try:
-            backbones = {spec: _unpickled(spec, data) for spec, data in pickled.items()}
+            prepare = Preparer(root, {spec: _unpickled(spec, d) for spec, d in pickled.items()})
         except SerError as error:
             pipe.send(error)
             return
-        prepare = Preparer(root, backbones)
         pipe.send(None)
         while True:
             task = pipe.recv()
@@ -301,8 +257,6 @@ def _serve(pipe: Connection, root: Path, pickled: Mapping[str, bytes]) -> None:
             except SerError as error:
                 result = error
             _send(pipe, task, result)
-    except (EOFError, OSError):
-        return  # the main process has what it wants, or is gone
 
 
 def _send(pipe: Connection, task: Task, result: Prepared | SerError) -> None:

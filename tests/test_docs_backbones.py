@@ -1,17 +1,20 @@
+import runpy
 from pathlib import Path
 
 import pytest
 
 from ser.errors import InputError
 from ser.extract import BACKBONES
-from ser.extract.backbones.table import BEGIN, END, renew, table
 
-PAGE = Path(__file__).parents[1] / "docs" / "backbones.md"
+SCRIPT = Path(__file__).parents[1] / "docs" / "backbones.py"
+BEGIN, END, PAGE, renew, table = map(
+    runpy.run_path(str(SCRIPT)).get, ("BEGIN", "END", "PAGE", "renew", "table")
+)
 
 
 def test_the_page_is_up_to_date():
     page = PAGE.read_text(encoding="utf-8")
-    assert renew(page) == page, f"run: python -m ser.extract.backbones.table {PAGE}"
+    assert renew(page) == page, f"run: python {SCRIPT}"
 
 
 def test_every_backbone_is_in_the_table():

@@ -262,7 +262,10 @@ def test_what_a_configuration_cannot_do(written, folder, values):
         ({"quantization_config": {"quant_method": "gptq"}}, "its weights are quantised"),
         ({"per_layer_config": {"0": {"hidden_act": "relu"}}}, "layers differ"),
         ({"transformers_weights": "other.safetensors"}, "in another file than the usual one"),
-        ({"num_hidden_layers": 10**6}, "num_hidden_layers is 1000000: expected a whole number <= 256"),
+        (
+            {"num_hidden_layers": 10**6},
+            "num_hidden_layers is 1000000: expected a whole number <= 256",
+        ),
         ({"num_hidden_layers": 0}, "expected a whole number >= 1"),
         ({"num_hidden_layers": True}, "num_hidden_layers is True"),
         ({"num_hidden_layers": 12.0}, r"num_hidden_layers is 12\.0"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import InputError
 from ..manifests.vocabulary import ordered
@@ -12,16 +12,25 @@ from .methods import METHODS, Method
 from .network.spec import SHARED, DomainShape, FeatureShape, ModelSpec, module_name
 
 if TYPE_CHECKING:
-    from ..manifests import Manifest
-    from .data import Domain
     from .network.recogniser import Recogniser
+
+
+class Corpus(Protocol):
+    """What a model must know of a corpus, as a manifest says it."""
+
+    @property
+    def corpus(self) -> str: ...
+    @property
+    def language(self) -> str: ...
+    @property
+    def labels(self) -> tuple[str, ...]: ...
 
 
 def make_spec(
     method: Method,
     features: Sequence[str],
     shapes: Mapping[str, FeatureShape],
-    corpora: Sequence[Manifest | Domain],
+    corpora: Sequence[Corpus],
     config: Config,
 ) -> ModelSpec:
     """What a model of a method is made of. Imports no torch.

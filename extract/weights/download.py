@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import http.client
-import json
 import re
 import time
 import urllib.error
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from email.message import Message
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated
 from urllib.parse import urlsplit
+
+import msgspec
 
 from ... import __version__
 from ...errors import InputError, SerError
-from ...files import atomic_text, read_regular
+from ...files import atomic_text, read_json
 from .known import MOST
 from .partial_file import open_own, own_size, remove
 from .transport import BROKEN, LEAST, open_url
@@ -38,7 +38,6 @@ _WORTH_RETRYING = {408, 425, 429, 500, 502, 503, 504}
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 _PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype|html|head|body|\?xml)\b", re.IGNORECASE)
 _HEAD = 256
-_PLAIN = re.compile(r"[ -~]{0,1000}")
 
 
 class _BrokenOffError(Exception):
@@ -49,19 +48,15 @@ class _UselessError(SerError):
     """What arrives is not the file, and none of it is to be kept."""
 
 
-@dataclass(frozen=True)
-class _Note:
-    """What is kept beside an unfinished file.
-
-    Attributes:
-        url: where it comes from.
-        validator: ETag or date by which the server knows the same bytes again.
-        total: bytes of the whole file, where that was said.
-    """
+class _Note(msgspec.Struct, frozen=True):
+    """What is kept beside an unfinished file."""
 
     url: str = ""
-    validator: str = ""
+    """Where it comes from."""
+    validator: Annotated[str, msgspec.Meta(pattern=r"^[ -~]{0,1000}\Z")] = ""
+    """ETag or date by which the server knows the same bytes again."""
     total: int | None = None
+    """Bytes of the whole file, where that was said."""
 
 
 def download(url: str, path: Path, progress: Progress | None = None, most: int = MOST) -> None:
@@ -171,7 +166,9 @@ def _receive(
         raise _UselessError(
             f"{url}: cannot be fetched: it has {total} bytes, expected at most {most}"
         )
-    with _opened(path, have) as file:
+    with _writing(path):
+        file = open_own(path, have)
+    with file:
         done = have
         head = b"" if not have else None
         report(done, total)
@@ -180,7 +177,8 @@ def _receive(
                 head += chunk[:_HEAD]
                 if _PAGE.match(head):
                     raise _UselessError(_page(url))
-            _write(file, chunk, path)
+            with _writing(path):
+                file.write(chunk)
             done += len(chunk)
             if done > most:
                 raise _UselessError(f"{url}: cannot be fetched: it has more than {most} bytes")
@@ -220,9 +218,10 @@ def _misfit(response: http.client.HTTPResponse, have: int, note: _Note) -> str |
     return None
 
 
-def _opened(path: Path, have: int) -> BinaryIO:
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
     try:
-        return open_own(path, have)
+        yield
     except OSError as error:
         raise SerError(f"{path}: cannot be written ({error.strerror})") from error
 
@@ -233,13 +232,6 @@ def _read(response: http.client.HTTPResponse) -> bytes:
         return response.read1(_CHUNK)
     except BROKEN as error:
         raise _BrokenOffError(str(error) or type(error).__name__) from None
-
-
-def _write(file: BinaryIO, chunk: bytes, path: Path) -> None:
-    try:
-        file.write(chunk)
-    except OSError as error:
-        raise SerError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def _page(url: str) -> str:
@@ -254,23 +246,17 @@ def _remember(path: Path, url: str, headers: http.client.HTTPMessage, total: int
     etag = headers.get("ETag", "")
     # A weak tag promises the same meaning, not the same bytes.
     validator = etag if etag.startswith('"') else headers.get("Last-Modified", "")
-    note = json.dumps({"url": url, "validator": validator, "total": total})
-    try:
+    note = msgspec.json.encode(_Note(url, validator, total))
+    with _writing(path):
         own_size(_note_path(path))  # removes what is no file of ours
-        atomic_text(_note_path(path), note)
-    except OSError as error:
-        raise SerError(f"{path}: cannot be written ({error.strerror})") from error
+        atomic_text(_note_path(path), note.decode())
 
 
 def _read_note(path: Path) -> _Note:
     """What is known of the bytes at `path`; nothing where that cannot be read."""
     note = _note_path(path)
-    with suppress(OSError, ValueError, RecursionError, AttributeError):
-        values = json.loads(read_regular(note, _MOST_NOTE, below=note.parent))
-        url, validator, total = (values.get(name) for name in ("url", "validator", "total"))
-        if isinstance(url, str) and isinstance(validator, str) and _PLAIN.fullmatch(validator):
-            known = isinstance(total, int) and not isinstance(total, bool)
-            return _Note(url, validator, total if known else None)
+    with suppress(OSError, ValueError):
+        return read_json(note, _Note, below=note.parent, most=_MOST_NOTE)
     return _Note()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ...errors import InputError, SerError
@@ -44,10 +44,23 @@ def fetch(
         InputError: a revision of something that is not on the hub.
     """
     target = place(weights)
+    if revision is not None and weights.hub_id is None:
+        raise InputError(f"{weights.name} is not on the hub: it has no revisions")
     try:
-        # What is there is not written to, and may lie where nobody can write.
-        with nullcontext() if target.exists() else _alone(weights):
-            return _fetch(weights, target, progress, revision)
+        if target.exists():  # it is not written to, and may lie where nobody can write
+            _check_present(weights, target, revision)
+            return target
+        with _alone(weights):
+            if target.exists():
+                _check_present(weights, target, revision)
+            else:
+                sweep(target)
+                partial = target.with_name(PARTIAL + target.name)
+                if weights.hub_id is None:
+                    _fetch_file(weights, target, partial, progress)
+                else:
+                    _fetch_model(weights, weights.hub_id, target, partial, revision)
+        return target
     except KeyboardInterrupt:
         raise SerError(
             f"interrupted; what has arrived of {weights.name} is kept: run again to go on"
@@ -58,11 +71,7 @@ def fetch(
 
 @contextmanager
 def _alone(weights: Weights) -> Iterator[None]:
-    """Keep a second process from writing into the same unfinished download.
-
-    Raises:
-        SerError: there is one that fetches these weights, or the folder cannot be written to.
-    """
+    """Keep a second process from writing into the same unfinished download."""
     import filelock
 
     folder = weights_folder()
@@ -95,27 +104,15 @@ def _refuse_links(lock: Path) -> None:
             remove(lock)
 
 
-def _fetch(weights: Weights, target: Path, progress: Progress | None, revision: str | None) -> Path:
-    if weights.hub_id is not None:
-        return _fetch_model(weights, target, revision)
-    if revision is not None:
-        raise InputError(f"{weights.name} is not on the hub: it has no revisions")
-    return _fetch_file(weights, target, progress)
-
-
-def _fetch_file(weights: Weights, target: Path, progress: Progress | None) -> Path:
-    if target.exists():
-        _check_present(weights, target)
-        return target
-    sweep(target)
+def _fetch_file(weights: Weights, target: Path, partial: Path, progress: Progress | None) -> None:
     recorded = read_record(target).get("sha256")
-    partial = target.with_name(PARTIAL + target.name)
     try:
         download(weights.url, partial, progress, weights.most)
     except InputError:
         raise
     except SerError as error:
-        raise SerError(f"{error}. Or fetch it elsewhere{_by_hand(weights, target)}") from error
+        unpack_it = ", unpack it, and copy the folder" if weights.archive else " and copy it"
+        raise SerError(f"{error}. Or fetch it elsewhere{unpack_it} to {target}") from error
     found = digest(partial)
     problem = wrong_bytes(weights, partial, found, recorded)
     if problem:
@@ -128,30 +125,11 @@ def _fetch_file(weights: Weights, target: Path, progress: Progress | None) -> Pa
         _land(partial, target)
     write_record(weights, target, sha256=found, size=size)
     discard(partial)
-    return target
 
 
-def _by_hand(weights: Weights, target: Path) -> str:
-    """What to do on another machine, for the end of a message."""
-    if weights.archive:
-        return f", unpack it, and copy the folder to {target}"
-    return f" and copy it to {target}"
-
-
-def _fetch_model(weights: Weights, target: Path, revision: str | None) -> Path:
-    model = weights.hub_id
-    assert model is not None
-    if target.exists():
-        held = read_record(target).get("revision", "")
-        if revision is None or held.startswith(revision):
-            _check_present(weights, target)
-            return target
-        raise SerError(
-            f"{target} is revision {held or 'unknown'} of {model}; remove that folder to fetch "
-            f"revision {revision}"
-        )
-    sweep(target)
-    partial = target.with_name(PARTIAL + target.name)
+def _fetch_model(
+    weights: Weights, model: str, target: Path, partial: Path, revision: str | None
+) -> None:
     own_folder(partial)
     fetched = download_model(model, partial, revision)
     _land(partial, target)
@@ -163,16 +141,17 @@ def _fetch_model(weights: Weights, target: Path, revision: str | None) -> Path:
         revision=fetched.commit,
         licence=fetched.licence,
     )
-    return target
 
 
-def _check_present(weights: Weights, path: Path) -> None:
-    """Compare what is there with what is known or recorded; record what has neither.
-
-    Raises:
-        SerError: it differs.
-    """
+def _check_present(weights: Weights, path: Path, revision: str | None) -> None:
+    """Compare what is there with what is known or recorded; record what has neither."""
     record = read_record(path)
+    held = record.get("revision", "")
+    if revision is not None and not held.startswith(revision):
+        raise SerError(
+            f"{path} is revision {held or 'unknown'} of {weights.hub_id}; remove that folder to "
+            f"fetch revision {revision}"
+        )
     found = digest(path)
     problem = find_problem(weights, path, found, record)
     if problem:
@@ -192,11 +171,7 @@ def _land(partial: Path, target: Path) -> None:
 
 
 def _unpack(archive: Path, target: Path, weights: Weights) -> None:
-    """Unpack a .tar.gz that holds one folder.
-
-    Raises:
-        SerError: it is not such an archive, or wants more than to be unpacked there.
-    """
+    """Unpack a .tar.gz that holds one folder."""
     folder = new_folder(target)
     most = max(weights.most, _EXPANSION * archive.stat().st_size)
     try:

@@ -123,8 +123,9 @@ KNOWN: tuple[Weights, ...] = (
     hub_weights("openai/whisper-base", "Apache-2.0", 290_000_000),
 )
 """What `ser weights ls` lists. Any other speech encoder of the hub can be fetched by its id."""
-DEFAULT = KNOWN[:4]
-"""What `ser weights fetch` brings when no name is given: one model for each feature of its own."""
+DEFAULT = tuple(weights for weights in KNOWN if not weights.feature.startswith(HUB))
+"""What `ser weights fetch` brings when no name is given: the models that are features by a name of
+their own."""
 
 
 def find_weights(name: str) -> Weights:

@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from ...errors import SerError
-from ...files import atomic_text, read_regular
+from ...files import atomic_text, read_json
 from .known import Weights, digest, git_blob, is_folder, record_path
 
 _MOST_RECORD = 1 << 16
@@ -22,13 +23,13 @@ def read_record(path: Path) -> dict[str, str]:
     """
     record = record_path(path)
     try:
-        values = json.loads(read_regular(record, _MOST_RECORD, below=record.parent))
+        values = read_json(record, dict[str, Any], record.parent, _MOST_RECORD)
         return {name: text for name, text in values.items() if isinstance(text, str)}
     except FileNotFoundError:
         return {}
     except OSError as error:
         reason = error.strerror or "unknown"
-    except (ValueError, RecursionError, AttributeError):
+    except ValueError:
         reason = "it is damaged"
     raise SerError(
         f"{record}: what was recorded of {path.name} cannot be read ({reason}). Without it nobody "

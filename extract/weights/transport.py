@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import io
-import socket
 import ssl
 import string
 import time
@@ -40,13 +39,11 @@ def open_url(url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
         SerError: the server leads to where this must not go.
         urllib.error.URLError, or one of `BROKEN`: as `urllib.request.urlopen`.
     """
-    pace = _Pace()
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
         urllib.request.UnknownHandler(),
-        _Http(pace),
-        _Https(pace),
+        _Paced(_Pace()),
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPErrorProcessor(),
         _Redirects(headers),
@@ -144,42 +141,26 @@ class _PacedFile(io.RawIOBase):
         super().close()
 
 
-class _PacedSocket:
-    """A socket as `http.client` reads from it."""
-
-    def __init__(self, sock: socket.socket, pace: _Pace) -> None:
-        self._sock = sock
-        self._pace = pace
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        raw: Any = self._sock.makefile("rb", buffering=0)
-        return io.BufferedReader(_PacedFile(raw, self._pace))
-
-
 class _PacedResponse(http.client.HTTPResponse):
-    def __init__(self, sock: Any, *args: Any, pace: _Pace, **kwargs: Any) -> None:
-        super().__init__(_PacedSocket(sock, pace), *args, **kwargs)  # type: ignore[arg-type]
+    """An answer whose every byte is counted, headers included."""
+
+    def __init__(self, *args: Any, pace: _Pace, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        buffered: Any = self.fp
+        self.fp = io.BufferedReader(_PacedFile(buffered.detach(), pace))
 
 
-def _connect(kind: Any, pace: _Pace, host: str, **kwargs: Any) -> Any:
-    connection = kind(host, **kwargs)
-    connection.response_class = partial(_PacedResponse, pace=pace)
-    return connection
+class _Paced(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
+    """Opens http and https addresses, and counts what arrives."""
 
-
-class _Http(urllib.request.HTTPHandler):
     def __init__(self, pace: _Pace) -> None:
-        super().__init__()
-        self._make: Any = partial(_connect, http.client.HTTPConnection, pace)
+        super().__init__(context=ssl.create_default_context())  # type: ignore[call-arg]
+        self._response = partial(_PacedResponse, pace=pace)
 
-    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(self._make, req)
+    def do_open(self, http_class: Any, req: urllib.request.Request, **settings: Any) -> Any:
+        def connect(host: str, **kwargs: Any) -> Any:
+            connection = http_class(host, **kwargs)
+            connection.response_class = self._response
+            return connection
 
-
-class _Https(urllib.request.HTTPSHandler):
-    def __init__(self, pace: _Pace) -> None:
-        super().__init__()
-        self._make: Any = partial(_connect, http.client.HTTPSConnection, pace)
-
-    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(self._make, req, context=ssl.create_default_context())
+        return super().do_open(connect, req, **settings)  # type: ignore[arg-type]

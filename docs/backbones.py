@@ -1,18 +1,20 @@
-"""The table of the documentation: every backbone as the registry has it.
+"""The tables of `backbones.md`: every backbone as the registry has it.
 
-`python -m ser.extract.backbones.table docs/backbones.md` writes it anew into a page.
+`python docs/backbones.py` writes them anew into the page.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ...errors import InputError
-from ..weights.known import KNOWN, Weights
-from .backbone import Backbone, format_value
-from .registry import ALIASES, BUILT_IN, make_backbone
+from ser.errors import InputError
+from ser.extract import Backbone, make_backbone
+from ser.extract.backbones.backbone import format_value
+from ser.extract.backbones.registry import ALIASES, BUILT_IN
+from ser.extract.weights.known import KNOWN, Weights
+
+PAGE = Path(__file__).with_suffix(".md")
 
 BEGIN, END = "<!-- from the registry: begin -->", "<!-- from the registry: end -->"
 
@@ -84,6 +86,4 @@ def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        page = Path(name)
-        page.write_text(renew(page.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(renew(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
