@@ -93,7 +93,7 @@ class Recognizer:
         from .train.functionals import as_encoded
 
         features = {
-            name: Packed.of([rows], self.run.keys[name].backbone)
+            name: Packed.of([rows], self.run.config.keys[name].backbone)
             for name, rows in self.features(sound).items()
         }
         domain = Domain(
@@ -137,7 +137,7 @@ class Recognizer:
 
         given = {backbone.feature: backbone for backbone in own}
         backbones = {}
-        for name, key in self.run.keys.items():
+        for name, key in self.run.config.keys.items():
             backbone = given.get(name) or make_backbone(name, device)
             if backbone.key() != key:
                 raise InputError(

@@ -66,8 +66,9 @@ def _training(folder: Path, corpus: str, features: str, preset: str) -> Training
     split = experiment.splits[corpus][0]
     domain = domains[corpus]
     part = DomainSplit(domain, domain.rows(split.train), domain.rows(split.validation))
-    assert experiment.spec is not None
-    return Training([part], experiment.spec, config, 0)
+    spec = experiment.jobs[0].spec
+    assert spec is not None
+    return Training([part], spec, config, 0)
 
 
 def _ready(training: Training, count: int) -> list[tuple[Mapping[str, Any], Tensor]]:

@@ -151,10 +151,11 @@ def load(case: Case) -> tuple[list[DomainSplit], ModelSpec]:
     encoded = encode(load_domains(Cache(Path(case.cache)), [experiment]), [experiment])
     parts = [
         DomainSplit(encoded[c], encoded[c].rows(s.train), encoded[c].rows(s.validation))
-        for c, s in experiment.jobs()[0].splits.items()
+        for c, s in experiment.jobs[0].splits.items()
     ]
-    assert experiment.spec is not None
-    return parts, experiment.spec
+    spec = experiment.jobs[0].spec
+    assert spec is not None
+    return parts, spec
 
 
 def batches_of(training: Training, steps: int) -> Iterator[tuple[int, torch.Tensor]]:

@@ -64,10 +64,10 @@ def request(*changes, method="single", **more):
 def prepared(cache):
     experiment = resolve(request(), cache)
     domains = encode(load_domains(cache, [experiment]), [experiment])
-    split = experiment.jobs()[0].splits["toy"]
+    split = experiment.jobs[0].splits["toy"]
     domain = domains["toy"]
     part = DomainSplit(domain, domain.rows(split.train), domain.rows(split.validation))
-    return experiment.spec, part
+    return experiment.record.spec(), part
 
 
 def test_it_starts_where_the_published_weights_are(prepared):

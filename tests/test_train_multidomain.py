@@ -214,12 +214,12 @@ def test_a_feature_of_another_version_is_refused(two_corpora):
 def test_only_what_helps_the_mean_of_all_corpora_is_kept(two_corpora):
     experiment = resolve(request(), two_corpora)
     domains = encode(load_domains(two_corpora, [experiment]), [experiment])
-    splits = experiment.jobs()[0].splits
+    splits = experiment.jobs[0].splits
     parts = [
         DomainSplit(domains[c], domains[c].rows(s.train), domains[c].rows(s.validation))
         for c, s in splits.items()
     ]
     config = load_config("paper", ["train.epochs=4"])
-    fitted = fit(parts, experiment.spec, config, seed=1)
+    fitted = fit(parts, experiment.record.spec(), config, seed=1)
     means = [sum(pair) / 2 for pair in zip(*fitted.validation.values(), strict=True)]
     assert fitted.epoch == 1 + means.index(max(means))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..cache import FeatureKey
+from .config import Config
 from .network.spec import GE2E_MEL, FeatureShape
 
 SUMMARIES: Mapping[str, int] = {"functionals": 9, "pooled": 2}
@@ -25,9 +26,12 @@ class Encoding:
     keep: tuple[str, ...] = ()
 
     @classmethod
-    def of_network(cls, encoder: str, finetune_ge2e: bool) -> Encoding:
-        """What a network is trained on; the frames of GE2E are for GE2E itself."""
-        return cls(encoder, (GE2E_MEL,) if finetune_ge2e else ())
+    def of(cls, settings: Config | None) -> Encoding:
+        """What a network is trained on, or without settings the baseline: mean and standard
+        deviation over time. The frames of GE2E are for GE2E itself."""
+        if settings is None:
+            return cls("pooled")
+        return cls(settings.model.encoder, (GE2E_MEL,) if settings.train.finetune_ge2e else ())
 
     def summarises(self, feature: str, sequence: bool) -> bool:
         """Whether it makes a vector of a feature."""
@@ -39,7 +43,3 @@ class Encoding:
         if self.summarises(feature, sequence):
             return FeatureShape(feature, key.backbone, key.dim * SUMMARIES[self.name], False)
         return FeatureShape(feature, key.backbone, key.dim, sequence)
-
-
-POOLED = Encoding("pooled")
-"""What the baseline is trained on: mean and standard deviation over time."""

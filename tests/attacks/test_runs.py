@@ -405,7 +405,7 @@ def test_results_of_spoiled_runs(attack, outcome, made, tmp_path):
 def test_finished_jobs_that_were_spoiled(attack, outcome, made, tmp_path):
     experiment = resolve(request("omoe"), made[1])
     domains = encode(load_domains(made[1], [experiment]), [experiment])
-    job = experiment.jobs()[0]
+    job = experiment.jobs[0]
     labels = {corpus: each.labels for corpus, each in domains.items()}
     path = tmp_path / "job"
     save_outcome(path, run_job(domains, job))

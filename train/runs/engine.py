@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,20 +18,19 @@ from pathlib import Path
 from ...cache import Cache
 from ...files import PARTIAL
 from ...progress import Progress
+from ..encoding import Encoding
 from .experiment import Experiment, digest
-from .jobs import Job, Outcome
+from .jobs import Domains, Job, Outcome
 from .kept import load_outcome, save_outcome
 from .load import encode, load_domains
 from .pool import run_jobs
-from .record import predictions_of, write_json, write_run
+from .record import write_json, write_run
 from .run import VERSIONS, Run
 from .software import numbers_version, other_software
 from .target import check_target, check_writable, holds_run, new_folder
 from .ticker import Ticker
 
 UNFINISHED = ".ser-unfinished"
-
-Say = Callable[[str], None]
 
 
 def run_experiments(
@@ -48,37 +48,37 @@ def run_experiments(
     """
     work = [_Work(folder, experiment, progress.say) for folder, experiment in experiments.items()]
     for unit in work:
-        check_target(unit.folder, unit.config, unit.experiment.request.overwrite)
+        check_target(unit.folder, unit.experiment.record, unit.experiment.request.overwrite)
     for parent in {folder.parent for folder in experiments}:
         check_writable(parent / "run")
     for unit in work:
         unit.take_up(share)
-    before = sum(len(unit.jobs) - len(unit.pending) for unit in work)
-    if before:
-        progress.say(
-            f"{before} of {sum(len(unit.jobs) for unit in work)} runs were finished before"
-        )
+    # The longest first, so that none is left alone at the end.
     waiting = [(unit, job) for unit in work for job in unit.pending]
-    if waiting:
-        _run(waiting, cache, progress)
-    return {unit.folder: Run.open(unit.folder) for unit in work}
-
-
-def _run(waiting: list[tuple[_Work, Job]], cache: Cache, progress: Progress) -> None:
-    """Do all jobs, the longest first, so that none is left alone at the end."""
     waiting.sort(key=lambda pair: pair[1].size, reverse=True)
-    experiments = [unit.experiment for unit, _ in waiting]
-    loaded = load_domains(cache, experiments, progress)
-    ticker = Ticker(progress, [job for _, job in waiting])
-    for encoding in dict.fromkeys(experiment.encoding for experiment in experiments):
-        group = [(unit, job) for unit, job in waiting if unit.experiment.encoding == encoding]
-        unit_of = {id(job): unit for unit, job in group}
-        alike = list({id(unit): unit.experiment for unit, _ in group}.values())
-        jobs, workers = [job for _, job in group], alike[0].request.workers
-        domains = encode(loaded, alike)
-        for job, outcome in run_jobs(domains, jobs, workers, alike[0].device, ticker.epoch_done):
-            unit_of[id(job)].keep(job, outcome)
-            ticker.job_done(job, outcome)
+    jobs = sum(len(unit.experiment.jobs) for unit in work)
+    if len(waiting) < jobs:
+        progress.say(f"{jobs - len(waiting)} of {jobs} runs were finished before")
+    if waiting:
+        alike: dict[Encoding, list[tuple[_Work, Job]]] = defaultdict(list)
+        for unit, job in waiting:
+            alike[unit.experiment.request.encoding].append((unit, job))
+        loaded = load_domains(cache, list(experiments.values()), progress)
+        ticker = Ticker(progress, [job for _, job in waiting])
+        for group in alike.values():
+            _run(group, loaded, ticker)
+    return {folder: Run.open(folder) for folder in experiments}
+
+
+def _run(group: Sequence[tuple[_Work, Job]], loaded: Domains, ticker: Ticker) -> None:
+    """Do jobs that take the features in the same encoding."""
+    unit_of = {id(job): unit for unit, job in group}
+    experiments = list({id(unit): unit.experiment for unit, _ in group}.values())
+    jobs, workers = [job for _, job in group], experiments[0].request.workers
+    domains = encode(loaded, experiments)
+    for job, outcome in run_jobs(domains, jobs, workers, experiments[0].device, ticker.epoch_done):
+        unit_of[id(job)].keep(job, outcome)
+        ticker.job_done(job, outcome)
 
 
 @dataclass
@@ -87,30 +87,29 @@ class _Work:
 
     Attributes:
         pending: its jobs that are not finished.
+        files: where a finished job waits for the others, under a name for all that its numbers
+            depend on, by its place.
     """
 
     folder: Path
     experiment: Experiment
-    say: Say
+    say: Callable[[str], None]
     pending: list[Job] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.config = self.experiment.record()
-        self.jobs = self.experiment.jobs()
-        # Named after all that its numbers depend on: where a finished job waits for the others.
+        self.unfinished = self.folder.parent / UNFINISHED
         self.files = {
-            job.place: self.folder.parent
-            / UNFINISHED
+            job.place: self.unfinished
             / f"{digest([self.experiment.about(job), numbers_version()])}.safetensors"
-            for job in self.jobs
+            for job in self.experiment.jobs
         }
 
     def take_up(self, share: bool) -> None:
         """Find what was finished, and write the run folder if that was all."""
         if share:
             self._copy()
-        if holds_run(self.folder, self.config):
+        if holds_run(self.folder, self.experiment.record):
             if other := other_software(Run.open(self.folder).about):
                 self.say(
                     f"note: {self.folder} was trained with {', '.join(other)}, unlike what is "
@@ -120,7 +119,7 @@ class _Work:
             return
         labels = {corpus: manifest.labels for corpus, manifest in self.experiment.manifests.items()}
         damaged = 0
-        for job in self.jobs:
+        for job in self.experiment.jobs:
             outcome = load_outcome(self.files[job.place], job, labels)
             if outcome is None:
                 damaged += os.path.lexists(self.files[job.place])
@@ -129,8 +128,7 @@ class _Work:
                 self.outcomes.append(outcome)
         if damaged:
             self.say(
-                f"note: {damaged} finished runs in {self.folder.parent / UNFINISHED} are damaged "
-                "and are done again"
+                f"note: {damaged} finished runs in {self.unfinished} are damaged and are done again"
             )
         if not self.pending:
             self._finish()
@@ -144,35 +142,24 @@ class _Work:
             self._finish()
 
     def _finish(self) -> None:
-        experiment = self.experiment
+        experiment, record = self.experiment, self.experiment.record
         outcomes = sorted(self.outcomes, key=lambda outcome: (outcome.seed, outcome.fold))
         self.outcomes.clear()
-        predictions = predictions_of(outcomes, experiment.manifests)
-        seconds = {"jobs": [round(outcome.seconds, 3) for outcome in outcomes]}
-        metrics = experiment.metrics(predictions, seconds)
 
         def still_right() -> None:
-            check_target(self.folder, self.config, experiment.request.overwrite)
+            check_target(self.folder, record, experiment.request.overwrite)
 
         with new_folder(self.folder, self.say, still_right) as folder:
-            write_run(
-                folder,
-                self.config,
-                metrics,
-                predictions,
-                outcomes,
-                experiment.manifests,
-                experiment.splits,
-            )
+            write_run(folder, experiment, outcomes)
         self._clear()
 
     def _copy(self) -> None:
         """Copy the run of the same experiment from another folder, as of another table; one that
         cannot be copied is trained anew."""
-        if holds_run(self.folder, self.config):
+        if holds_run(self.folder, self.experiment.record):
             return
         for other in sorted(self.folder.parent.glob("[!.]*")):
-            if holds_run(other, self.config):
+            if holds_run(other, self.experiment.record):
                 run = Run.open(other)
                 with suppress(OSError, ValueError), new_folder(self.folder, self.say) as copy:
                     for file in run.sums:
@@ -183,10 +170,9 @@ class _Work:
 
     def _clear(self) -> None:
         """Remove what was kept of the jobs, and what a killed command left of it half written."""
-        unfinished = self.folder.parent / UNFINISHED
         for file in self.files.values():
-            for path in (file, *unfinished.glob(f"{PARTIAL}*-{file.name}")):
+            for path in (file, *self.unfinished.glob(f"{PARTIAL}*-{file.name}")):
                 with suppress(IsADirectoryError, PermissionError):
                     path.unlink(missing_ok=True)
         with suppress(OSError):  # not empty, or gone
-            unfinished.rmdir()
+            self.unfinished.rmdir()

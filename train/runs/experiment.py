@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from ...cache import Cache, FeatureKey
 from ...errors import InputError, MissingFeaturesError
 from ...machine import torch_device
 from ...manifests import Manifest, Split, check_leaks_between, namesakes
-from ..encoding import Encoding
 from ..methods import features_read
-from ..network.spec import GE2E_MEL, ModelSpec
+from ..network.spec import GE2E_MEL
 from ..svm import SETTINGS as SVM_SETTINGS
 from .request import Request, check_request
 from .results import Metrics, corpus_metrics
@@ -58,25 +56,17 @@ class Experiment:
         """Where it is trained; raises InputError where there is no such device."""
         return torch_device(self.request.device if self.request.network else "cpu")
 
+    @cached_property
     def jobs(self) -> list[Job]:
         """One for every repeat and fold, see `trained_together`."""
         from .jobs import Job
 
         config = self.request.config if self.request.network else None
+        spec = self.record.spec()
         return [
-            Job(self.request.model, self.features, splits, self.spec, config)
+            Job(self.request.model, self.features, splits, spec, config)
             for splits in trained_together(self.splits)
         ]
-
-    @cached_property
-    def spec(self) -> ModelSpec | None:
-        """Of the models that are trained; None of the baseline."""
-        return self.record().spec()
-
-    @property
-    def encoding(self) -> Encoding:
-        """What becomes of sequence features before training."""
-        return self.request.encoding
 
     def metrics(self, predictions: pd.DataFrame, seconds: Mapping[str, Any]) -> Metrics:
         """What `metrics.json` says.
@@ -87,32 +77,33 @@ class Experiment:
         request, config = self.request, self.request.config
         return {
             "setting": request.setting,
-            "method": self.request.model.name,
+            "method": request.model.name,
             "features": list(self.features),
             "protocol": request.protocol,
             "preset": config.preset if request.network else None,
             "changes": list(config.changes) if request.network else [],
-            "repeats": len({split.seed for split in next(iter(self.splits.values()))}),
+            "repeats": len(self.record.seeds),
             "namesakes": namesakes(self.manifests.values()),
             "domains": {
                 corpus: corpus_metrics(
                     predictions[predictions["corpus"] == corpus],
                     manifest,
                     self.splits[corpus],
-                    len(self.skipped.get(corpus, ())),
+                    len(self.skipped[corpus]),
                 )
                 for corpus, manifest in self.manifests.items()
             },
             "seconds": dict(seconds),
         }
 
+    @cached_property
     def record(self) -> RunConfig:
         """What `config.json` says: everything that the numbers depend on."""
         request = self.request
         return RunConfig(
             format=FORMAT,
             setting=request.setting,
-            method=self.request.model.name,
+            method=request.model.name,
             corpora={
                 corpus: CorpusRecord(
                     manifest=manifest.id,
@@ -120,78 +111,50 @@ class Experiment:
                     language=manifest.language,
                     labels=tuple(manifest.labels),
                     utterances=len(manifest),
-                    skipped=tuple(self.skipped.get(corpus, ())),
-                    split_hash=digest(
-                        [(split.seed, split.fold, split.parts()) for split in self.splits[corpus]]
-                    ),
+                    skipped=tuple(self.skipped[corpus]),
+                    split_hash=digest(list(map(_plain, self.splits[corpus]))),
                 )
                 for corpus, manifest in self.manifests.items()
             },
             features=self.features,
-            keys={name: json.loads(key.canonical) for name, key in self.keys.items()},
+            keys=dict(self.keys),
             protocol=request.protocol,
-            seeds=tuple(sorted({split.seed for split in next(iter(self.splits.values()))})),
-            settings=request.config.to_dict() if request.network else dict(SVM_SETTINGS),
+            seeds=tuple(sorted({s.seed for splits in self.splits.values() for s in splits})),
             device=self.device.type,
+            settings=request.config if request.network else None,
+            svm={} if request.network else dict(SVM_SETTINGS),
         )
 
-    def about(self, job: Job) -> dict[str, Any]:
+    def about(self, job: Job) -> list[Any]:
         """Everything that the numbers of one job depend on, as plain values."""
-        values: dict[str, Any] = msgspec.to_builtins(self.record())
-        settings = {k: v for k, v in values["settings"].items() if k not in ("preset", "changes")}
-        corpora = {
-            corpus: [values["corpora"][corpus][name] for name in ("manifest", "labels_hash")]
-            for corpus in job.splits
-        }
-        splits = {
-            corpus: [split.seed, split.fold, split.parts()] for corpus, split in job.splits.items()
-        }
-        fusion = job.method.fusion
+        record, fusion = self.record, job.method.fusion
         own = code_of(fusion) if isinstance(fusion, type) else ""
-        named = {name: values[name] for name in ("method", "features", "keys", "device")}
-        return {**named, "own": own, "settings": settings, "corpora": corpora, "splits": splits}
+        settings = dict(record.svm)
+        if record.settings is not None:
+            settings = record.settings.to_dict()
+            del settings["preset"], settings["changes"]
+        keys = [key.canonical for key in record.keys.values()]
+        corpora = [
+            [
+                corpus,
+                record.corpora[corpus].manifest,
+                record.corpora[corpus].labels_hash,
+                *_plain(s),
+            ]
+            for corpus, s in job.splits.items()
+        ]
+        return [record.method, own, record.features, keys, settings, record.device, corpora]
 
 
-def resolve(
-    request: Request, cache: Cache, left_out: Mapping[str, Collection[str]] | None = None
-) -> Experiment:
+def resolve(request: Request, cache: Cache) -> Experiment:
     """Find out what a request means; torch is not imported for that.
-
-    Args:
-        left_out: by corpus, the utterances that `skip_missing` leaves out; None: those `lacking`.
 
     Raises:
         InputError: wrong usage, or corpora that do not go together.
         MissingFeaturesError: a feature is not cached; the message has the command to run.
         LeakError: a split leaks.
     """
-    check_request(request)
-    manifests = {corpus: cache.manifest(corpus) for corpus in request.corpora}
-    check_labels(request, manifests)
-    named = feature_keys(request, cache, manifests)
-    keys = {key.feature: key for key in named.values()}
-    if len(keys) < len({key.hash for key in named.values()}):
-        raise InputError(f"{', '.join(named)}: two versions of one feature; leave one of them out")
-    skipped: dict[str, Sequence[str]] = {}
-    if request.skip_missing:
-        if left_out is None:
-            left_out = _lacking(cache, manifests, named)
-        for corpus, manifest in manifests.items():
-            kept = [id for id in manifest.ids if id not in left_out[corpus]]
-            if not kept:
-                raise MissingFeaturesError(
-                    f"{corpus}: no utterance has all features ({', '.join(named)})"
-                )
-            manifests[corpus] = manifest.select(kept)
-            skipped[corpus] = sorted(left_out[corpus])
-    splits = {corpus: resolve_splits(request, each) for corpus, each in manifests.items()}
-    check_folds(splits, made=request.splits is None)
-    check_leaks_between(manifests, heard_together(splits))
-    selector = request.config.gate.selector
-    if selector in named and named[selector].feature != selector:
-        request = request.changed(f"gate.selector={named[selector].feature}")
-    features = tuple(named[name].feature for name in request.features)
-    return Experiment(request, manifests, features, keys, splits, skipped)
+    return resolve_all({"": request}, cache)[""]
 
 
 def resolve_all(requests: Mapping[str, Request], cache: Cache) -> dict[str, Experiment]:
@@ -202,31 +165,54 @@ def resolve_all(requests: Mapping[str, Request], cache: Cache) -> dict[str, Expe
 
     Raises as `resolve`.
     """
-    left_out: dict[str, set[str]] = {}
-    for request in requests.values():
+    manifests: dict[str, dict[str, Manifest]] = {}
+    keys: dict[str, dict[str, FeatureKey]] = {}
+    lacking: dict[str, set[str]] = defaultdict(set)
+    for name, request in requests.items():
+        check_request(request)
+        manifests[name] = {corpus: cache.manifest(corpus) for corpus in request.corpora}
+        check_labels(request, manifests[name])
+        keys[name] = feature_keys(request, cache, manifests[name])
         if request.skip_missing:
-            for corpus, ids in lacking(request, cache).items():
-                left_out.setdefault(corpus, set()).update(ids)
-    return {name: resolve(each, cache, left_out) for name, each in requests.items()}
-
-
-def lacking(request: Request, cache: Cache) -> dict[str, set[str]]:
-    """By corpus, the utterances that lack a feature which the request reads.
-
-    Raises as `resolve`.
-    """
-    check_request(request)
-    manifests = {corpus: cache.manifest(corpus) for corpus in request.corpora}
-    return _lacking(cache, manifests, feature_keys(request, cache, manifests))
-
-
-def _lacking(
-    cache: Cache, manifests: Mapping[str, Manifest], keys: Mapping[str, FeatureKey]
-) -> dict[str, set[str]]:
+            for corpus, manifest in manifests[name].items():
+                for key in keys[name].values():
+                    lacking[corpus].update(cache.missing(key, manifest))
     return {
-        corpus: {id for key in keys.values() for id in cache.missing(key, manifest)}
-        for corpus, manifest in manifests.items()
+        name: _experiment(request, manifests[name], keys[name], lacking)
+        for name, request in requests.items()
     }
+
+
+def _experiment(
+    request: Request,
+    manifests: Mapping[str, Manifest],
+    named: Mapping[str, FeatureKey],
+    lacking: Mapping[str, Collection[str]],
+) -> Experiment:
+    """A request with what the cache has for it.
+
+    Args:
+        named: the keys of all features by the names that they were asked for.
+        lacking: by corpus, the utterances that are left out.
+    """
+    skipped = {corpus: sorted(lacking.get(corpus, ())) for corpus in manifests}
+    used = {}
+    for corpus, manifest in manifests.items():
+        if len(skipped[corpus]) == len(manifest):
+            raise MissingFeaturesError(
+                f"{corpus}: no utterance has all features ({', '.join(named)})"
+            )
+        kept = [id for id in manifest.ids if id not in lacking.get(corpus, ())]
+        used[corpus] = manifest.select(kept) if skipped[corpus] else manifest
+    splits = {corpus: resolve_splits(request, manifest) for corpus, manifest in used.items()}
+    check_folds(splits, made=request.splits is None)
+    check_leaks_between(used, heard_together(splits))
+    selector = request.config.gate.selector
+    if selector in named and named[selector].feature != selector:
+        request = request.changed(f"gate.selector={named[selector].feature}")
+    features = tuple(named[name].feature for name in request.features)
+    keys = {key.feature: key for key in named.values()}
+    return Experiment(request, used, features, keys, splits, skipped)
 
 
 def check_labels(request: Request, manifests: Mapping[str, Manifest]) -> None:
@@ -276,6 +262,8 @@ def feature_keys(
                 )
     if len({found[name].hash for name in request.features}) < len(request.features):
         raise InputError(f"--features {','.join(request.features)}: a feature is named twice")
+    if len({key.feature for key in found.values()}) < len({key.hash for key in found.values()}):
+        raise InputError(f"{', '.join(found)}: two versions of one feature; leave one of them out")
     if request.model.gated and request.encoding.shape(selector, found[selector]).sequence:
         raise InputError(
             f"gate.selector={selector}: is a sequence; the gates look at one vector for every "
@@ -300,6 +288,10 @@ def _extra_key(name: str, cache: Cache, manifest: Manifest) -> FeatureKey:
 def digest(value: Any) -> str:
     """16 hex digits of the SHA-256 of a plain value, written as JSON."""
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
+
+
+def _plain(split: Split) -> list[Any]:
+    return [split.seed, split.fold, split.parts()]
 
 
 def _labels(manifest: Manifest) -> list[tuple[str, str, str]]:

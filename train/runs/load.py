@@ -68,6 +68,6 @@ def encode(domains: Domains, experiments: Sequence[Experiment]) -> Domains:
         for corpus in experiment.manifests:
             names.setdefault(corpus, {}).update(dict.fromkeys(experiment.keys))
     return {
-        corpus: as_encoded(domains[corpus].only(list(read)), experiments[0].encoding)
+        corpus: as_encoded(domains[corpus].only(list(read)), experiments[0].request.encoding)
         for corpus, read in names.items()
     }

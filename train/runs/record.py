@@ -17,9 +17,9 @@ from safetensors.numpy import save_file
 
 from ...errors import SerError
 from ...machine import cores
-from ...manifests import Manifest, Split, write_splits
+from ...manifests import Manifest, write_splits
+from .experiment import Experiment
 from .jobs import Outcome
-from .results import Metrics
 from .run import (
     CONFIG,
     HISTORY,
@@ -28,7 +28,6 @@ from .run import (
     PREDICTIONS,
     STRUCTURE,
     VERSIONS,
-    RunConfig,
     checksum,
     split_name,
 )
@@ -36,28 +35,20 @@ from .software import software
 from .states import model_prefix
 
 
-def write_run(
-    folder: Path,
-    config: RunConfig,
-    metrics: Metrics,
-    predictions: pd.DataFrame,
-    outcomes: Sequence[Outcome],
-    manifests: Mapping[str, Manifest],
-    splits: Mapping[str, Sequence[Split]],
-) -> None:
+def write_run(folder: Path, experiment: Experiment, outcomes: Sequence[Outcome]) -> None:
     """Write a run into `folder`, and last what made it and a hash of every file.
 
     Args:
-        predictions: as `predictions_of` the outcomes.
-        outcomes: in the order of repeats and folds.
-        manifests, splits: by corpus.
+        outcomes: of all jobs, in the order of repeats and folds.
 
     Raises:
         SerError: it cannot be written.
     """
+    predictions = predictions_of(outcomes, experiment.manifests)
+    seconds = {"jobs": [round(outcome.seconds, 3) for outcome in outcomes]}
     try:
-        write_json(folder / CONFIG, msgspec.to_builtins(config))
-        write_json(folder / METRICS, metrics)
+        write_json(folder / CONFIG, msgspec.to_builtins(experiment.record))
+        write_json(folder / METRICS, experiment.metrics(predictions, seconds))
         predictions.to_csv(
             folder / PREDICTIONS, index=False, lineterminator="\n", float_format="%.6f"
         )
@@ -81,8 +72,9 @@ def write_run(
         structure = mean_structure(outcomes)
         if any(structure.values()):
             write_json(folder / STRUCTURE, structure)
-        for corpus, manifest in manifests.items():
-            write_splits(folder / split_name(corpus, len(splits)), manifest, splits[corpus])
+        for corpus, manifest in experiment.manifests.items():
+            name = split_name(corpus, len(experiment.manifests))
+            write_splits(folder / name, manifest, experiment.splits[corpus])
         about = {
             **software(),
             "platform": platform.platform(),

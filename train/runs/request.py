@@ -10,7 +10,7 @@ from ...errors import InputError
 from ...manifests import PROTOCOLS
 from ...manifests.names import did_you_mean
 from ..config import Config
-from ..encoding import POOLED, Encoding
+from ..encoding import Encoding
 from ..methods import DEFAULT_METHODS, METHODS, Method, methods_of
 from ..network.spec import GE2E, GE2E_MEL
 
@@ -66,10 +66,7 @@ class Request:
     @property
     def encoding(self) -> Encoding:
         """What becomes of sequence features before training."""
-        if not self.network:
-            return POOLED
-        settings = self.config
-        return Encoding.of_network(settings.model.encoder, settings.train.finetune_ge2e)
+        return Encoding.of(self.config if self.network else None)
 
     def changed(self, *changes: str) -> Request:
         """The same with some settings changed, see `Config.changed`."""

@@ -22,7 +22,7 @@ from ...errors import InputError, MissingFeaturesError
 from ...files import MOST_JSON, open_regular, parse_json, read_json, read_regular
 from ...manifests.names import is_corpus_name, is_language
 from ..config import Config
-from ..encoding import POOLED, Encoding
+from ..encoding import Encoding
 from ..methods import METHODS
 from ..model import make_spec
 from ..network.spec import ModelSpec
@@ -61,13 +61,14 @@ class CorpusRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     split_hash: str
 
 
-class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The content of `config.json`: everything that the numbers depend on, resolved.
 
     Attributes:
         features: canonical names of those that are fused, or given to the baseline.
         keys: of all features that are read, by their canonical names.
-        settings: of the network, with their preset; of the baseline.
+        settings: of a network, with their preset.
+        svm: the settings of the baseline.
     """
 
     format: int
@@ -75,25 +76,17 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     method: str
     corpora: Annotated[dict[str, CorpusRecord], msgspec.Meta(min_length=1, max_length=200)]
     features: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=200)]
-    keys: dict[str, dict[str, Any]]
+    keys: dict[str, FeatureKey]
     protocol: str
     seeds: tuple[int, ...]
-    settings: dict[str, Any]
     device: str
+    settings: Config | None = None
+    svm: dict[str, Any] = {}
 
     @property
     def encoding(self) -> Encoding:
         """What becomes of sequence features before training."""
-        if not METHODS.find(self.method).network:
-            return POOLED
-        config = Config.from_dict(self.settings, CONFIG)
-        return Encoding.of_network(config.model.encoder, config.train.finetune_ge2e)
-
-    def feature_keys(self) -> dict[str, FeatureKey]:
-        """The keys of all features that are read; raises InputError where one is none."""
-        return {
-            name: FeatureKey.from_json(json.dumps(values)) for name, values in self.keys.items()
-        }
+        return Encoding.of(self.settings)
 
     def spec(self) -> ModelSpec | None:
         """What the models are built from; None of the baseline.
@@ -101,16 +94,15 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Raises:
             InputError, ValueError, KeyError: no such model can be built.
         """
-        method = METHODS.find(self.method)
-        if not method.network:
+        if self.settings is None:
             return None
-        shapes = {name: self.encoding.shape(name, key) for name, key in self.feature_keys().items()}
+        shapes = {name: self.encoding.shape(name, key) for name, key in self.keys.items()}
         corpora = [
             _Corpus(corpus, record.language, record.labels)
             for corpus, record in self.corpora.items()
         ]
-        config = Config.from_dict(self.settings, CONFIG)
-        return make_spec(method, self.features, shapes, corpora, config)
+        method = METHODS.find(self.method)
+        return make_spec(method, self.features, shapes, corpora, self.settings)
 
 
 class _Corpus(NamedTuple):
@@ -173,11 +165,6 @@ class Run:
                 if not (is_corpus_name(corpus) and is_language(record.language)):
                     raise ValueError(f"{CONFIG}: {corpus!r} ({record.language!r}) is no corpus")
         return config
-
-    @cached_property
-    def keys(self) -> dict[str, FeatureKey]:
-        """The keys of all features that it read, by their canonical names."""
-        return self.config.feature_keys()
 
     @cached_property
     def metrics(self) -> Metrics:
@@ -262,7 +249,7 @@ class Run:
                 f"but the cache {cache.folder} has it with {', '.join(manifest.labels)}"
             )
         cached = {key.hash for key in cache.keys()}  # noqa: SIM118 - it is no mapping
-        for name, key in self.keys.items():
+        for name, key in self.config.keys.items():
             if key.hash not in cached:
                 raise MissingFeaturesError(
                     f"{name}: the cache {cache.folder} does not have the version that "
@@ -271,7 +258,7 @@ class Run:
         skipped = set(self.config.corpora[corpus].skipped)
         if skipped:
             manifest = manifest.select([id for id in manifest.ids if id not in skipped])
-        return as_encoded(load_domain(cache, manifest, self.keys), self.config.encoding)
+        return as_encoded(load_domain(cache, manifest, self.config.keys), self.config.encoding)
 
     def is_of(self, config: RunConfig) -> bool:
         """Whether it is the run that `config` describes, all of it as it was written."""
