@@ -31,19 +31,9 @@ _MOST_LEAVES = 1_000_000
 _EXPANSION = 4
 """How many times its size a file may unpack to; torch does not compress, and weights hardly can."""
 
-_ITEM_BYTES = {
-    "Double": 8,
-    "Float": 4,
-    "Half": 2,
-    "BFloat16": 2,
-    "Long": 8,
-    "Int": 4,
-    "Short": 2,
-    "Char": 1,
-    "Byte": 1,
-    "Bool": 1,
-}
-_STORAGES = {f"torch {name}Storage": size for name, size in _ITEM_BYTES.items()}
+_ITEMS = {8: "Double Long", 4: "Float Int", 2: "Half BFloat16 Short", 1: "Char Byte Bool"}
+_STORAGES = {f"torch {name}Storage": size for size in _ITEMS for name in _ITEMS[size].split()}
+"""Bytes of an item of each kind of storage."""
 _PLAIN = frozenset(
     {
         *_STORAGES,
@@ -78,7 +68,7 @@ def inspect(file: BinaryIO, allowed: Collection[type] = ()) -> None:
         AsksForCodeError: it names others.
         NoCheckpointError: damaged, no checkpoint, or made to exhaust memory or time.
     """
-    names = _PLAIN.union(f"{found.__module__} {found.__qualname__}" for found in allowed)
+    names = _PLAIN.union(f"{kind.__module__} {kind.__qualname__}" for kind in allowed)
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     start = file.read(len(_LEGACY))
@@ -94,12 +84,10 @@ def inspect(file: BinaryIO, allowed: Collection[type] = ()) -> None:
                     _inspect_pickle(pickles, names, size, None)
             else:
                 raise NoCheckpointError("it begins like no checkpoint")
-    except SerError:
+    except (SerError, MemoryError):
         raise
-    except MemoryError:
-        raise NoCheckpointError("reading its lists takes more memory than there is") from None
     except Exception as error:  # zipfile and pickletools raise what they like on damage
-        raise NoCheckpointError(f"{type(error).__name__}: {error}") from error
+        raise NoCheckpointError(first_line(error)) from error
 
 
 def _inspect_zip(file: BinaryIO, size: int, names: Collection[str]) -> None:
@@ -114,10 +102,9 @@ def _inspect_zip(file: BinaryIO, size: int, names: Collection[str]) -> None:
         pickles = [name for name in sizes if name.endswith("/data.pkl")]
         if len(pickles) != 1 or sizes[pickles[0]] > _MOST_PICKLE:
             raise NoCheckpointError("it has no data.pkl, several, or one that is too long")
-        folder = pickles[0].removesuffix(".pkl")
-        storages = {name: sizes[name] for name in sizes if name.startswith(f"{folder}/")}
-        found = {name.rpartition("/")[2]: count for name, count in storages.items()}
-        _inspect_pickle(io.BytesIO(archive.read(pickles[0])), names, size, found)
+        folder = f"{pickles[0].removesuffix('.pkl')}/"
+        storages = {n.rpartition("/")[2]: sizes[n] for n in sizes if n.startswith(folder)}
+        _inspect_pickle(io.BytesIO(archive.read(pickles[0])), names, size, storages)
 
 
 @dataclass
@@ -172,14 +159,12 @@ def _inspect_pickle(
 def _take(stack: list[_Value], opcode: Any) -> list[_Value]:
     """What an opcode takes from the stack, in the order in which it was put there."""
     taken: list[_Value] = []
-    if pickletools.markobject in opcode.stack_before:
+    below = opcode.stack_before
+    if pickletools.markobject in below:
         while (value := stack.pop()) is not _MARK:
             taken.append(value)
-        below = opcode.stack_before.index(pickletools.markobject)
-    else:
-        below = len(opcode.stack_before)
-    taken += [stack.pop() for _ in range(below)]
-    return taken[::-1]
+        below = below[: below.index(pickletools.markobject)]
+    return [*taken, *(stack.pop() for _ in below)][::-1]
 
 
 def _check_storage(
@@ -190,19 +175,16 @@ def _check_storage(
     if len(known) < 5 or known[0] != "storage" or not isinstance(known[4], int):
         raise NoCheckpointError("a storage of another kind than torch.save writes")
     count = known[4] * _STORAGES.get(str(known[1]), 1)
-    there = size if storages is None else storages.get(str(known[2]), -1)
-    if count < 0 or count > there or (storages is not None and count != there):
-        raise NoCheckpointError(f"a storage claims {count} bytes, and {max(there, 0)} are there")
-
-
-FETCH_AGAIN = "Remove it and fetch it again"
+    held = size if storages is None else storages.get(str(known[2]), -1)
+    if count < 0 or count > held or (storages is not None and count != held):
+        raise NoCheckpointError(f"a storage claims {count} bytes, and {max(held, 0)} are there")
 
 
 def read_checkpoint(
     path: Path,
     what: str,
     allowed: Sequence[type] = (),
-    remedy: str = FETCH_AGAIN,
+    remedy: str = "Remove it and fetch it again",
     below: Path | None = None,
 ) -> Any:
     """Load a file that `torch.save` wrote, in either of its formats, onto the CPU.
@@ -231,16 +213,13 @@ def read_checkpoint(
             f"{path}: refused, because weights are tensors and plain values, and this file asks "
             f"for code ({error}). Expected {what}"
         ) from error
-    except NoCheckpointError as error:
-        raise SerError(_damaged(path, str(error), what, remedy)) from error
     except Exception as error:  # torch raises what it likes on what is no checkpoint
         if (reason := outside_reason(error)) is not None:
             raise SerError(f"{path}: cannot be read ({reason})") from error
-        raise SerError(_damaged(path, first_line(error), what, remedy)) from error
-
-
-def _damaged(path: Path, reason: str, what: str, remedy: str) -> str:
-    return f"{path}: damaged or not a torch checkpoint ({reason}); expected {what}. {remedy}"
+        reason = str(error) if isinstance(error, NoCheckpointError) else first_line(error)
+        raise SerError(
+            f"{path}: damaged or not a torch checkpoint ({reason}); expected {what}. {remedy}"
+        ) from error
 
 
 def outside_reason(error: BaseException) -> str | None:
@@ -280,11 +259,8 @@ def load_state(
 
     if not isinstance(state, Mapping):
         raise SerError(f"{path}: not {what}: it holds {type(state).__name__}, not named tensors")
-    chosen = {
-        name: value
-        for name, value in state.items()
-        if isinstance(name, str) and name.startswith(tuple(prefixes))
-    }
+    named = {name: value for name, value in state.items() if isinstance(name, str)}
+    chosen = {name: named[name] for name in named if name.startswith(tuple(prefixes))}
     if not all(isinstance(value, torch.Tensor) for value in chosen.values()):
         raise SerError(f"{path}: not {what}: not all of its weights are tensors")
     check_tensors(shapes(module.state_dict()), shapes(chosen), f"{path}: not {what}")
@@ -309,12 +285,9 @@ def check_tensors(expected: Shapes, found: Shapes, what: str) -> None:
     import torch
 
     numbers = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
-    odd = sorted(
-        name
-        for name in {*expected, *found}
-        if name not in expected or name not in found or expected[name][0] != found[name][0]
-    )
-    if odd:
+    shared = expected.keys() & found.keys()
+    alike = {name for name in shared if expected[name][0] == found[name][0]}
+    if odd := sorted({*expected, *found} - alike):
         raise SerError(
             f"{what}: {len(odd)} of its tensors are missing, unknown or of another shape, such as "
             f"{odd[0]:.200} ({_shape(found, odd[0])}; expected {_shape(expected, odd[0])})"

@@ -55,9 +55,8 @@ class Progress:
         self._shown = now
         self._open = self._terminal
         text = plain(text)
-        if self._terminal:
-            text = text[: shutil.get_terminal_size().columns - 1]  # a longer one would scroll
-        self._write(f"\r{text}\033[K" if self._terminal else f"{text}\n")
+        width = shutil.get_terminal_size().columns - 1  # a longer one would scroll
+        self._write(f"\r{text[:width]}\033[K" if self._terminal else f"{text}\n")
 
     def say(self, text: str) -> None:
         """A line of its own that stays."""
@@ -101,7 +100,13 @@ def plain(text: str) -> str:
 
 def message(text: str) -> str:
     """`plain` text whose lines are cut in the middle where they are endless."""
-    return "\n".join(map(_cut, plain(text).split("\n")))
+    half = LONGEST // 2
+    return "\n".join(
+        f"{line[:half]} [... {len(line) - 2 * half} characters ...] {line[-half:]}"
+        if len(line) > LONGEST
+        else line
+        for line in plain(text).split("\n")
+    )
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -111,13 +116,5 @@ def _escape(found: re.Match[str]) -> str:
     code = ord(character)
     if 0xDC80 <= code <= 0xDCFF:  # a byte of a name that is no text, as Python keeps it
         code -= 0xDC00
-    if code <= 0xFF:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
-
-
-def _cut(line: str) -> str:
-    if len(line) <= LONGEST:
-        return line
-    half = LONGEST // 2
-    return f"{line[:half]} [... {len(line) - 2 * half} characters ...] {line[-half:]}"
+    kind, digits = ("x", 2) if code <= 0xFF else ("u", 4) if code <= 0xFFFF else ("U", 8)
+    return f"\\{kind}{code:0{digits}x}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import InputError
-from ..progress import plain
+from ..progress import Progress, plain
 from .options import cache_option, feature_names, json_option, open_cache
 from .printing import echo, echo_json
 
@@ -37,17 +37,15 @@ def cache_ls(cache_folder: Path | None, as_json: bool) -> None:
     holdings, left_out = cache.listing(), cache.left_out()
     if as_json:
         columns = [field.name for field in fields(Holding) if field.name != "key"]
+        blank = dict.fromkeys(["feature", "key", *columns, "problem"])
         rows = [
-            {"feature": holding.key.feature, "key": holding.key.hash}
+            {**blank, "feature": holding.key.feature, "key": holding.key.hash}
             | {column: getattr(holding, column) for column in columns}
-            | {"problem": None}
             for holding in holdings
         ]
-        blank = dict.fromkeys(["feature", "key", *columns])
-        rows += [{**blank, "problem": str(problem)} for problem in left_out]
-        echo_json(rows)
+        echo_json(rows + [{**blank, "problem": str(problem)} for problem in left_out])
         return
-    echo(f"{cache.folder}: {'empty' if not holdings else ''}".rstrip())
+    echo(f"{cache.folder}:{'' if holdings else ' empty'}")
     for holding in holdings:
         echo(f"  {_line(holding)}")
     for problem in left_out:
@@ -76,8 +74,6 @@ def _line(holding: Holding) -> str:
 @json_option
 def cache_verify(cache_folder: Path | None, as_json: bool) -> None:
     """Check every byte of the cache; exit code 0 only if all is whole."""
-    from ..progress import Progress
-
     cache = open_cache(cache_folder)
     with Progress() as bar:
         report = cache.verify(
@@ -127,8 +123,6 @@ def cache_gc(dry_run: bool, cache_folder: Path | None) -> None:
     Shards that hold nothing that others do not, as after merging copies, and what writers that were
     killed left more than a day ago.
     """
-    from ..progress import Progress
-
     cache = open_cache(cache_folder)
     with Progress() as bar:
         collected = cache.collect(dry_run, lambda path: bar.show(f"checking {path.name}"))

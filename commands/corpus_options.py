@@ -1,4 +1,5 @@
-"""How a corpus is named, found and scanned: shared by `manifest build` and `extract`."""
+"""How a corpus is named and found, and what is said of its bad files: for `manifest build` and
+`extract`."""
 
 from __future__ import annotations
 
@@ -9,84 +10,48 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import BAD_FILES, InputError
-from .options import Command, GivenPath
+from .options import GivenPath, together
 from .printing import complain
 
 if TYPE_CHECKING:
-    from ..manifests import BadFile, Build
+    from ..manifests import BadFile
 
 
-def corpus_options(command: Command) -> Command:
-    """How a corpus is named and found; shared by `manifest build` and `extract`."""
-    for option in reversed(
-        (
-            click.option("--corpus", required=True, help="A known corpus, or a name of your own."),
-            click.option(
-                "--root",
-                type=GivenPath(path_type=Path),
-                help="Folder of the corpus [default: $SER_<CORPUS>_ROOT, or the CSV's folder].",
-            ),
-            click.option(
-                "--csv",
-                type=GivenPath(path_type=Path, exists=True, dir_okay=False),
-                help="For a corpus of your own: a CSV with the columns path and emotion, and "
-                "where known speaker, gender, id.",
-            ),
-            click.option("--language", help="Language of a corpus of your own, e.g. pt."),
-            click.option(
-                "--option",
-                "options",
-                multiple=True,
-                metavar="NAME=VALUE",
-                help="An option of the corpus, e.g. intensity=all for cafe.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
-
-
-def scan(
-    corpus: str,
-    root: Path | None,
-    csv: Path | None,
-    language: str | None,
-    options: tuple[str, ...],
-) -> Build:
-    """Build a manifest with progress; warnings go to stderr."""
-    from ..manifests import ProbeCache, build_manifest
-    from ..progress import Progress
-
-    pairs = option_pairs(options)
-    with Progress() as bar:
-        bar.show(f"{corpus}: looking for its files")
-        build = build_manifest(
-            corpus,
-            root,
-            csv=csv,
-            language=language,
-            options=pairs,
-            known=ProbeCache.default(),
-            progress=lambda done, total: bar.show(f"{corpus}: {done} of {total} files read"),
-        )
-        for warning in build.warnings:
-            bar.say(f"warning: {warning}")
-    return build
+corpus_options = together(
+    click.option("--corpus", required=True, help="A known corpus, or a name of your own."),
+    click.option(
+        "--root",
+        type=GivenPath(path_type=Path),
+        help="Folder of the corpus [default: $SER_<CORPUS>_ROOT, or the CSV's folder].",
+    ),
+    click.option(
+        "--csv",
+        type=GivenPath(path_type=Path, exists=True, dir_okay=False),
+        help="For a corpus of your own: a CSV with the columns path and emotion, and where known "
+        "speaker, gender, id.",
+    ),
+    click.option("--language", help="Language of a corpus of your own, e.g. pt."),
+    click.option(
+        "--option",
+        "options",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="An option of the corpus, e.g. intensity=all for cafe.",
+    ),
+)
 
 
 def option_pairs(options: tuple[str, ...]) -> dict[str, str]:
     """What `--option` says of a corpus, by name."""
-    pairs = dict(map(_pair, options))
+    pairs: dict[str, str] = {}
+    for option in options:
+        name, equals, value = option.partition("=")
+        if not equals:
+            raise InputError(f"--option {option}: expected NAME=VALUE")
+        pairs[name] = value
     if len(pairs) < len(options):
         raise InputError("--option: each option once; several words go in one, emotions=awe,pain")
     return pairs
-
-
-def _pair(option: str) -> tuple[str, str]:
-    name, equals, value = option.partition("=")
-    if not equals:
-        raise InputError(f"--option {option}: expected NAME=VALUE")
-    return name, value
 
 
 def report_bad(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ..progress import Progress
 from .options import GivenPath, json_option
 from .printing import echo, echo_json
 
@@ -22,7 +23,6 @@ from .printing import echo, echo_json
 def demo(out: Path, as_json: bool) -> None:
     """Synthesise three small corpora, extract, train, and print the table."""
     from ..demo.run import NOTICE, run_demo
-    from ..progress import Progress
     from ..train.runs.report import comparison_table
 
     with Progress() as bar:

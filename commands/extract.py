@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..progress import Progress
 from .corpus_options import corpus_options, option_pairs, report_bad
-from .options import GivenPath, cache_option, features_option, open_cache, split_names
+from .options import (
+    GivenPath,
+    cache_option,
+    device_option,
+    features_option,
+    open_cache,
+    split_names,
+)
 from .printing import complain, echo
 
 if TYPE_CHECKING:
@@ -24,7 +32,7 @@ if TYPE_CHECKING:
     help="A manifest to use instead of scanning; its labels replace those in the cache.",
 )
 @features_option
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, ...")
+@device_option
 @click.option("--workers", type=click.IntRange(0), help="Processes that decode [default: cores].")
 @click.option("--replace", is_flag=True, help="Replace the manifest in the cache by this one.")
 @cache_option
@@ -46,7 +54,6 @@ def extract(
     known from an earlier run.
     """
     from ..extract import extract_corpus
-    from ..progress import Progress
 
     report = extract_corpus(
         corpus,
@@ -62,9 +69,9 @@ def extract(
     )
     total = len(report.manifest)
     for name, computed in report.computed.items():
-        there = computed + report.present[name]
-        missing = "nothing was missing" if not computed and there == total else f"{computed} new"
-        echo(f"{corpus} {report.keys[name].feature}: {there} of {total} cached, {missing}")
+        cached = computed + report.present[name]
+        missing = "nothing was missing" if not computed and cached == total else f"{computed} new"
+        echo(f"{corpus} {report.keys[name].feature}: {cached} of {total} cached, {missing}")
     if any(report.computed.values()):
         hours, speed = report.audio_seconds / 3600, report.audio_seconds / report.seconds
         complain(f"{hours:.2f} h of audio in {report.seconds:.1f} s, {speed:.0f}x real time")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import InputError
-from .corpus_options import corpus_options, report_bad, scan
+from ..progress import Progress
+from .corpus_options import corpus_options, option_pairs, report_bad
 from .options import GivenPath, json_option
 from .printing import complain, echo, echo_json
 
@@ -25,15 +26,35 @@ def manifest() -> None:
 @corpus_options
 @click.option("--out", type=GivenPath(path_type=Path, dir_okay=False), help="[default: CORPUS.csv]")
 @click.option("--overwrite", is_flag=True, help="Replace a file that is something else.")
-def manifest_build(corpus: str, out: Path | None, overwrite: bool, **source: Any) -> None:
+def manifest_build(
+    corpus: str,
+    out: Path | None,
+    overwrite: bool,
+    root: Path | None,
+    csv: Path | None,
+    options: tuple[str, ...],
+    **source: Any,
+) -> None:
     """Scan a corpus and write its manifest, a CSV."""
-    from ..manifests import corpus_root
+    from ..manifests import ProbeCache, build_manifest, corpus_root
 
     target = out or Path(f"{corpus}.csv")
-    listed = source["csv"]
-    if listed and target.exists() and target.samefile(listed):
+    if csv and target.exists() and target.samefile(csv):
         raise InputError(f"{target}: would replace the file of --csv; choose another with --out")
-    build = scan(corpus, **source)
+    pairs = option_pairs(options)
+    with Progress() as bar:
+        bar.show(f"{corpus}: looking for its files")
+        build = build_manifest(
+            corpus,
+            root,
+            csv=csv,
+            options=pairs,
+            known=ProbeCache.default(),
+            progress=lambda done, total: bar.show(f"{corpus}: {done} of {total} files read"),
+            **source,
+        )
+        for warning in build.warnings:
+            bar.say(f"warning: {warning}")
     if target.exists() and not overwrite and not _holds(target, build.manifest):
         raise InputError(
             f"{target}: is there and would be replaced; choose another with --out, or say "
@@ -45,7 +66,7 @@ def manifest_build(corpus: str, out: Path | None, overwrite: bool, **source: Any
         f"manifest {build.manifest.id}"
     )
     echo("  " + ", ".join(f"{k} {v}" for k, v in build.manifest.counts().items()))
-    report_bad(build.bad, corpus_root(corpus, source["root"], listed))
+    report_bad(build.bad, corpus_root(corpus, root, csv))
 
 
 def _holds(file: Path, made: Manifest) -> bool:
@@ -53,11 +74,11 @@ def _holds(file: Path, made: Manifest) -> bool:
     from ..manifests import FINGERPRINT, Manifest
 
     try:
-        there = Manifest.load(file)
-        one, other = (m.table.drop(columns=FINGERPRINT, errors="ignore") for m in (there, made))
-        return one.equals(other)
+        held = Manifest.load(file)
     except InputError:
         return False
+    one, other = (m.table.drop(columns=FINGERPRINT, errors="ignore") for m in (held, made))
+    return one.equals(other)
 
 
 @manifest.command("check")
@@ -67,19 +88,19 @@ def manifest_check(file: Path, as_json: bool) -> None:
     """Check a manifest file line by line."""
     from ..manifests import Manifest
 
-    found = Manifest.load(file)
-    for note in found.notes:
+    checked = Manifest.load(file)
+    for note in checked.notes:
         complain(f"warning: {note}")
     if as_json:
         summary = {
-            "corpus": found.corpus,
-            "language": found.language,
-            "utterances": len(found),
-            "hours": found.hours,
-            "id": found.id,
-            "emotions": found.counts(),
+            "corpus": checked.corpus,
+            "language": checked.language,
+            "utterances": len(checked),
+            "hours": checked.hours,
+            "id": checked.id,
+            "emotions": checked.counts(),
         }
         echo_json(summary)
         return
-    echo(f"{file}: {found.corpus}, {len(found)} utterances, {found.hours:.2f} h: sound")
-    echo("  " + ", ".join(f"{k} {v}" for k, v in found.counts().items()))
+    echo(f"{file}: {checked.corpus}, {len(checked)} utterances, {checked.hours:.2f} h: sound")
+    echo("  " + ", ".join(f"{k} {v}" for k, v in checked.counts().items()))

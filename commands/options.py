@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     from ..cache import Cache
 
 Command = Callable[..., Any]
+Option = Callable[[Command], Command]
+
+
+def together(*options: Option) -> Option:
+    """Several options as one decorator, in the order in which --help lists them."""
+    return lambda command: reduce(lambda made, option: option(made), reversed(options), command)
 
 
 class GivenPath(click.Path):
@@ -26,13 +33,11 @@ class GivenPath(click.Path):
 
 
 features_option = click.option(
-    "--features",
-    multiple=True,
-    default=["mfcc,ge2e"],
-    show_default=True,
-    help="Comma-separated.",
+    "--features", multiple=True, default=["mfcc,ge2e"], show_default=True, help="Comma-separated."
 )
-
+device_option = click.option(
+    "--device", default="auto", show_default=True, help="auto, cpu, cuda, ..."
+)
 cache_option = click.option(
     "--cache",
     "cache_folder",

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ..progress import Progress
 from ..train.config import REPRODUCE_PRESET
 from .options import GivenPath, cache_option, json_option, open_cache, split_names
 from .printing import echo, echo_json
-from .training_options import common_request, training_options
+from .training_options import training_options, training_request
 
 
 @click.command()
@@ -41,19 +41,16 @@ def reproduce(
 
     Ended at any moment and given again, the command goes on with what is missing.
     """
-    from ..progress import Progress
     from ..reproduce.run import PLANS, reproduce
 
     cache = open_cache(cache_folder)
-    common = replace(
-        common_request(cache, **options),
-        corpora=split_names("--corpus", corpus) if corpus else [],
-    )
+    corpora = split_names("--corpus", corpus) if corpus else []
+    common = training_request(cache, setting="single", corpora=corpora, **options)
     command = shlex.join(["ser", *sys.argv[1:]]).encode(errors="replace").decode()
     with Progress() as bar:
-        found = reproduce(PLANS[what], common, cache, out, command, bar)
+        made = reproduce(PLANS[what], common, cache, out, command, bar)
     if as_json:
-        echo_json(found.values)
+        echo_json(made.values)
     else:
-        echo(found.markdown)
-        echo(f"{found.files[0].parent}: {', '.join(path.name for path in found.files)}")
+        echo(made.markdown)
+        echo(f"{made.files[0].parent}: {', '.join(path.name for path in made.files)}")

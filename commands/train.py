@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ..errors import InputError
+from ..progress import Progress
 from ..train.config import TRAIN_PRESET
 from .options import GivenPath, cache_option, json_option, open_cache, split_names
 from .printing import echo, echo_json
-from .training_options import common_request, training_options
+from .training_options import training_options, training_request
 
 
 @click.command()
@@ -20,10 +20,7 @@ from .training_options import common_request, training_options
 @click.option(
     "--corpus", multiple=True, required=True, help="One, or with multidomain several: A,B,C."
 )
-@click.option(
-    "--method",
-    help="Of multidomain: base, sb, omoe, mmoe or ours.  [default: ours]",
-)
+@click.option("--method", help="Of multidomain: base, sb, omoe, mmoe or ours.  [default: ours]")
 @training_options(TRAIN_PRESET)
 @click.option(
     "--split",
@@ -46,7 +43,6 @@ def train(
     **options: Any,
 ) -> None:
     """Train and test on cached features; write a run folder."""
-    from ..progress import Progress
     from ..train.runs.report import describe_run
     from ..train.runs.train import train_request
 
@@ -55,12 +51,14 @@ def train(
     if splits and options["repeats"]:
         raise InputError("--repeats: the file of --split says how many there are")
     cache = open_cache(cache_folder)
-    request = replace(
-        common_request(cache, overrides=overrides, **options),
+    request = training_request(
+        cache,
         setting=setting,
         corpora=split_names("--corpus", corpus),
         method=method or "",
+        overrides=overrides,
         splits=splits,
+        **options,
     )
     with Progress() as bar:
         run = train_request(request, cache, out, bar)

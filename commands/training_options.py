@@ -2,80 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import Command, feature_names, features_option, split_names
+from .options import Option, device_option, feature_names, features_option, split_names, together
 
 if TYPE_CHECKING:
     from ..cache import Cache
     from ..train.runs.request import Request
 
 
-def training_options(preset: str) -> Callable[[Command], Command]:
-    """How models are trained and tested; shared by `train` and `reproduce`.
-
-    Args:
-        preset: the default.
-    """
-
-    def add(command: Command) -> Command:
-        for option in reversed(
-            (
-                features_option,
-                click.option(
-                    "--repeats",
-                    type=click.IntRange(1),
-                    help="[default: 5; 1 for --protocol speaker]",
-                ),
-                click.option(
-                    "--protocol",
-                    type=click.Choice(["paper", "speaker", "authors"]),
-                    default="paper",
-                    show_default=True,
-                ),
-                click.option(
-                    "--preset",
-                    default=preset,
-                    show_default=True,
-                    help="paper (to the letter), strong (what was measured to help), a .toml file.",
-                ),
-                click.option(
-                    "--set",
-                    "overrides",
-                    multiple=True,
-                    metavar="NAME=VALUE",
-                    help="e.g. train.lr=5e-4",
-                ),
-                click.option(
-                    "--skip-missing", is_flag=True, help="Leave out utterances that lack a feature."
-                ),
-                click.option(
-                    "--overwrite", is_flag=True, help="Replace different runs in the folder."
-                ),
-                click.option(
-                    "--device", default="auto", show_default=True, help="auto, cpu, cuda, ..."
-                ),
-                click.option(
-                    "--workers", type=click.IntRange(1), help="Runs side by side [default: cores]."
-                ),
-                click.option(
-                    "--memory",
-                    type=click.FloatRange(0),
-                    metavar="GB",
-                    help="For features; what is more stays on the disk [default: what is free].",
-                ),
-            )
-        ):
-            command = option(command)
-        return command
-
-    return add
+def training_options(preset: str) -> Option:
+    """The options, with this preset as the default."""
+    return together(
+        features_option,
+        click.option(
+            "--repeats", type=click.IntRange(1), help="[default: 5; 1 for --protocol speaker]"
+        ),
+        click.option(
+            "--protocol",
+            type=click.Choice(["paper", "speaker", "authors"]),
+            default="paper",
+            show_default=True,
+        ),
+        click.option(
+            "--preset",
+            default=preset,
+            show_default=True,
+            help="paper (to the letter), strong (what was measured to help), a .toml file.",
+        ),
+        click.option(
+            "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="e.g. train.lr=5e-4"
+        ),
+        click.option(
+            "--skip-missing", is_flag=True, help="Leave out utterances that lack a feature."
+        ),
+        click.option("--overwrite", is_flag=True, help="Replace different runs in the folder."),
+        device_option,
+        click.option(
+            "--workers", type=click.IntRange(1), help="Runs side by side [default: cores]."
+        ),
+        click.option(
+            "--memory",
+            type=click.FloatRange(0),
+            metavar="GB",
+            help="For features; what is more stays on the disk [default: what is free].",
+        ),
+    )
 
 
-def common_request(
+def training_request(
     cache: Cache,
     features: tuple[str, ...],
     preset: str,
@@ -84,13 +61,11 @@ def common_request(
     repeats: int | None,
     **others: Any,
 ) -> Request:
-    """What the options ask for, of whatever corpora and method."""
+    """What the options ask for; `others` are as `Request` has them."""
     from ..train.config import load_config
     from ..train.runs.request import Request, default_repeats
 
     return Request(
-        setting="single",
-        corpora=[],
         features=feature_names(cache, split_names("--features", features)),
         config=load_config(preset, overrides),
         protocol=protocol,

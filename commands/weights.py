@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ..errors import InputError
+from ..progress import Progress
 from .options import json_option
 from .printing import echo, echo_json
 
@@ -67,7 +68,6 @@ def weights_fetch(names: tuple[str, ...], revision: str | None) -> None:
     from ..extract.weights.fetch import fetch
     from ..extract.weights.holdings import find_holding
     from ..extract.weights.known import DEFAULT, find_weights
-    from ..progress import Progress
 
     if revision and len(names) != 1:
         raise InputError("--revision goes with one model")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -38,10 +37,6 @@ class Comparison:
     p_repeats: float | None
     units: int
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for a JSON file."""
-        return asdict(self)
-
 
 def compare(
     one: pd.DataFrame,
@@ -68,6 +63,8 @@ def compare(
         test_to_train: size of the test part by that of the training part.
         units: (corpus, id) to the name of its unit; None: every utterance is one.
     """
+    from scipy.special import stdtr
+
     key = ["corpus", "repeat", "id"]
     both = one.merge(other, on=[*key, "truth"], suffixes=("", "_other"), validate="one_to_one")
     if not len(one) == len(other) == len(both):
@@ -90,7 +87,7 @@ def compare(
         p_repeats = None
     else:
         half = half_width(error, repeats - 1)
-        p_repeats = _two_sided(difference / error, repeats - 1)
+        p_repeats = float(2 * stdtr(repeats - 1, -abs(difference / error)))
     interval = (difference - half, difference + half) if half >= LEAST_WIDTH else None
     return Comparison(difference, interval, p_units, p_repeats, len(by_unit))
 
@@ -153,16 +150,7 @@ def _weights(table: pd.DataFrame) -> NDArray[np.float64]:
     """What an utterance counts in the UA of its repeat: the mean of recalls, mean over corpora."""
     size = table.groupby(["corpus", "repeat", "truth"])["id"].transform("size")
     classes = table.groupby(["corpus", "repeat"])["truth"].transform("nunique")
-    corpora: NDArray[np.float64] = (1 / (size * classes * table["corpus"].nunique())).to_numpy(
-        float
-    )
-    return corpora
-
-
-def _two_sided(t: float, freedom: int) -> float:
-    from scipy.special import stdtr
-
-    return float(2 * stdtr(freedom, -abs(t)))
+    return np.asarray(1 / (size * classes * table["corpus"].nunique()), dtype=np.float64)
 
 
 def all_pairs(names: Sequence[str]) -> list[tuple[str, str]]:

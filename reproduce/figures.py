@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
-from itertools import cycle
 from pathlib import Path
 from typing import Any, TypedDict
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from ..cache import Cache
 from ..errors import InputError
 from ..files import atomic_path
 from ..train.runs.report import bounds, decimal
 from ..train.runs.request import Request
-from .made import footer, grid, made_by, notes_of, settings_of
+from .made import grid, page, provenance, settings_of
 from .plan import Plan, Result, Results, one_corpus, path_name, several_corpora
 from .tables import auxiliary_loss
 
@@ -27,7 +26,6 @@ class Figure3(Plan):
     """t-SNE of the test representations of the first repeat, with auxiliary loss and without."""
 
     name = "fig3"
-    summary = "t-SNE of their test representations"
     drawn = True
     titles = {"without": "alpha = 0", "with": "alpha of the paper"}  # noqa: RUF012
 
@@ -45,16 +43,11 @@ class Figure3(Plan):
         utterances, of the cosine distances between the representations themselves (-1 to 1,
         higher is more compact)."""
         panels = [
-            {
-                "corpus": corpus,
-                "model": model,
-                **_panel(results[f"{model}-{corpus}"], corpus, cache),
-            }
+            {"corpus": corpus, "model": model} | _panel(results[f"{model}-{corpus}"], corpus, cache)
             for corpus in common.corpora
             for model in self.titles
         ]
-        notes = notes_of(results, list(results))
-        return {"panels": panels, "made": made_by(results), "notes": notes}
+        return {"panels": panels, **provenance(results, list(results))}
 
     def markdown(self, values: Mapping[str, Any]) -> str:
         """How compact the emotions are, in numbers."""
@@ -64,24 +57,21 @@ class Figure3(Plan):
             shown = f"{value:.3f}" if value is not None else "-"
             cells.append([panel["corpus"], self.titles[panel["model"]], shown])
         head = ["corpus", "model", "silhouette of the test representations"]
-        lines = [f"{_sentence(values)} The first repeat.", "", *grid(head, cells), *footer(values)]
-        return "\n".join(lines) + "\n"
+        title = f"Preset {settings_of(values)} The first repeat."
+        return page([title, "", *grid(head, cells)], values)
 
     def draw(self, values: Mapping[str, Any], path: Path) -> None:
         """A panel for each corpus and model, a colour for each emotion."""
-        pyplot, axes = _canvas(len(values["panels"]))
         emotions = sorted({label for panel in values["panels"] for label in panel["labels"]})
-        colours = dict(zip(emotions, cycle(pyplot.get_cmap("tab10").colors), strict=False))
-        for axis, panel in zip(axes, values["panels"], strict=True):
-            points = np.array(panel["points"])
-            for emotion in emotions:
-                chosen = np.array([label == emotion for label in panel["labels"]])
-                if chosen.any():
-                    axis.scatter(*points[chosen].T, s=14, label=emotion, color=colours[emotion])
-            title = f"{panel['corpus']}, {self.titles[panel['model']]}"
-            axis.set(title=title, xticks=[], yticks=[])
-        axes[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-        _save(pyplot, path)
+        with _drawn(path, len(values["panels"])) as axes:
+            for axis, panel in zip(axes, values["panels"], strict=True):
+                points, labels = np.array(panel["points"]), np.array(panel["labels"])
+                for number, emotion in enumerate(emotions):
+                    if emotion in panel["labels"]:
+                        chosen = points[labels == emotion].T
+                        axis.scatter(*chosen, s=14, label=emotion, color=f"C{number}")
+                title = f"{panel['corpus']}, {self.titles[panel['model']]}"
+                axis.set(title=title, xticks=[], yticks=[])
 
 
 def _panel(result: Result, corpus: str, cache: Cache) -> dict[str, Any]:
@@ -120,7 +110,6 @@ class Figure4(Plan):
     """UA of every feature alone beside the mean weight that the gates of `ours` give it."""
 
     name = "fig4"
-    summary = "every feature alone, beside the weights of the gates"
     fewest = 2
     drawn = True
 
@@ -151,20 +140,15 @@ class Figure4(Plan):
                 feature: results[f"{path_name(feature)}-{corpus}"].metrics["domains"][corpus]["ua"]
                 for feature in common.features
             }
+            rates = [rate["mean"] for rate in alone.values()]
             by_corpus[corpus] = {
                 "alone": alone,
                 "gate": weights,
-                "rank_correlation": _rank_correlation(
-                    [rate["mean"] for rate in alone.values()], list(weights.values())
-                ),
+                "rank_correlation": _rank_correlation(rates, list(weights.values())),
                 "connections": structure["connections"],
             }
-        return {
-            "selector": common.config.gate.selector,
-            "by_corpus": by_corpus,
-            "made": made_by(results),
-            "notes": notes_of(results, ["ours"]),
-        }
+        selector = common.config.gate.selector
+        return {"selector": selector, "by_corpus": by_corpus, **provenance(results, ["ours"])}
 
     def markdown(self, values: Mapping[str, Any]) -> str:
         """UA alone and gate weight of every feature and corpus."""
@@ -183,31 +167,27 @@ class Figure4(Plan):
             for corpus, entry in values["by_corpus"].items()
         )
         lines = [
-            f"{_sentence(values)} Selector of the gates: {values['selector']}. UA of the "
+            f"Preset {settings_of(values)} Selector of the gates: {values['selector']}. UA of the "
             "single-domain model on one feature; mean gate weight of `ours` on the test parts.",
             "",
             *grid(["corpus", "feature", "UA alone (95 %)", "gate weight"], cells),
             "",
             f"Rank correlation of the two columns: {ranks}.",
-            *footer(values),
         ]
-        return "\n".join(lines) + "\n"
+        return page(lines, values)
 
     def draw(self, values: Mapping[str, Any], path: Path) -> None:
         """Bars: UA of each feature alone, and its gate weight, grouped by corpus."""
-        pyplot, axes = _canvas(2)
-        entries = list(values["by_corpus"].values())
-        places = np.arange(len(entries))
-        width = 0.8 / len(values["features"])
-        for number, feature in enumerate(values["features"]):
-            at = places + (number - (len(values["features"]) - 1) / 2) * width
-            rates = [entry["alone"][feature]["mean"] for entry in entries]
-            axes[0].bar(at, rates, width, label=feature)
-            axes[1].bar(at, [entry["gate"][feature] for entry in entries], width, label=feature)
-        for axis, title in zip(axes, ("UA of one feature alone", "mean gate weight"), strict=True):
-            axis.set(title=title, xticks=places, xticklabels=list(values["by_corpus"]))
-        axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-        _save(pyplot, path)
+        features, entries = values["features"], list(values["by_corpus"].values())
+        places, width = np.arange(len(entries)), 0.8 / len(features)
+        with _drawn(path, 2) as (alone, gate):
+            for number, feature in enumerate(features):
+                at = places + (number - (len(features) - 1) / 2) * width
+                rates = [entry["alone"][feature]["mean"] for entry in entries]
+                alone.bar(at, rates, width, label=feature)
+                gate.bar(at, [entry["gate"][feature] for entry in entries], width, label=feature)
+            for axis, title in ((alone, "UA of one feature alone"), (gate, "mean gate weight")):
+                axis.set(title=title, xticks=places, xticklabels=list(values["by_corpus"]))
 
 
 def _structure(ours: Result, corpus: str) -> _Structure:
@@ -230,20 +210,16 @@ def _structure(ours: Result, corpus: str) -> _Structure:
     return structure
 
 
-def _sentence(values: Mapping[str, Any]) -> str:
-    settings = settings_of(values)
-    return f"{settings[:1].upper()}{settings[1:]}"
-
-
-def _canvas(panels: int) -> tuple[Any, Sequence[Any]]:
+@contextmanager
+def _drawn(path: Path, panels: int) -> Iterator[list[Any]]:
+    """Yield the axes of panels side by side; in the end the last gets a legend, and all are
+    written as PNG."""
     matplotlib: Any = import_module("matplotlib")
     matplotlib.use("Agg")
     pyplot: Any = import_module("matplotlib.pyplot")
     _, axes = pyplot.subplots(1, panels, figsize=(4.2 * panels + 1.2, 4), layout="constrained")
-    return pyplot, list(np.atleast_1d(axes))
-
-
-def _save(pyplot: Any, path: Path) -> None:
+    yield list(np.atleast_1d(axes))
+    np.atleast_1d(axes)[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     with atomic_path(path) as partial:
         pyplot.savefig(partial, dpi=150, format="png", bbox_inches="tight")
     pyplot.close("all")
@@ -253,8 +229,5 @@ def _rank_correlation(one: Sequence[float], other: Sequence[float]) -> float:
     """Spearman's: of the ranks; 0 where one of them is constant."""
     from scipy.stats import rankdata
 
-    ranks: NDArray[np.float64] = np.stack([rankdata(one), rankdata(other)])
-    if (ranks.std(axis=1) == 0).any():
-        return 0.0
-    correlation: NDArray[np.float64] = np.asarray(np.corrcoef(ranks))
-    return float(correlation[0, 1])
+    ranks = np.stack([rankdata(one), rankdata(other)])
+    return 0.0 if (ranks.std(axis=1) == 0).any() else float(np.corrcoef(ranks)[0, 1])

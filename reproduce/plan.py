@@ -35,17 +35,15 @@ Results = Mapping[str, Result]
 
 
 class Plan(ABC):
-    """A table or figure.
+    """A table or figure of the paper.
 
     Attributes:
         name: as on the command line.
-        summary: one line for listings.
         fewest: corpora that it needs.
         drawn: whether it is a figure.
     """
 
     name: ClassVar[str]
-    summary: ClassVar[str]
     fewest: ClassVar[int] = 1
     drawn: ClassVar[bool] = False
 

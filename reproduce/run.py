@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,10 @@ def reproduce(
         and as `train`.
     """
     check_plan(plan, common)
-    if plan.drawn:
-        check_matplotlib()
+    if plan.drawn and find_spec("matplotlib") is None:
+        raise MissingPackageError(
+            f"figures need matplotlib, which is not installed: {install_command('plots')}"
+        )
     progress.show("starting")
     prepare_workers()
     progress.show("looking up corpora in the cache")
@@ -117,31 +120,22 @@ def measured(experiment: Experiment, run: Run) -> Metrics:
     Raises:
         InputError: they are not of this experiment.
     """
-    predictions = run.predictions
-    tested = 0
+    predictions, expected, labels = run.predictions, [], set()
     for corpus, manifest in experiment.manifests.items():
+        labels.update((corpus, label) for label in manifest.labels)
         emotions = dict(zip(manifest.ids, manifest.table["emotion"], strict=True))
         for split in experiment.splits[corpus]:
-            rows = predictions[
-                (predictions["corpus"] == corpus)
-                & (predictions["repeat"] == split.seed)
-                & (predictions["fold"] == split.fold)
-            ]
-            right = tuple(rows["id"]) == split.test
-            right = right and list(rows["truth"]) == [emotions[id] for id in split.test]
-            if not right or not set(rows["predicted"]) <= set(manifest.labels):
-                raise _another(run, f"its predictions for {corpus} are not of these utterances")
-            tested += len(rows)
-    if tested != len(predictions):
-        raise _another(run, f"it has {len(predictions)} predictions, expected {tested}")
+            place = (corpus, split.seed, split.fold)
+            expected += [(*place, id, emotions[id]) for id in split.test]
+    columns = [predictions[name] for name in ("corpus", "repeat", "fold", "id", "truth")]
+    rows = sorted(zip(*columns, strict=True), key=itemgetter(0, 1, 2))
+    predicted = set(zip(predictions["corpus"], predictions["predicted"], strict=True))
+    if rows != sorted(expected, key=itemgetter(0, 1, 2)) or not predicted <= labels:
+        raise InputError(
+            f"{run.folder}: is not the run that belongs there: its predictions are not of these "
+            "utterances; remove it, or say --overwrite, to have it trained anew"
+        )
     return experiment.metrics(predictions, {})
-
-
-def _another(run: Run, reason: str) -> InputError:
-    return InputError(
-        f"{run.folder}: is not the run that belongs there: {reason}; remove it, or say "
-        "--overwrite, to have it trained anew"
-    )
 
 
 FEWEST = 4
@@ -160,26 +154,14 @@ def _check_sizes(experiments: Mapping[str, Experiment]) -> None:
                 )
 
 
-def check_matplotlib() -> None:
-    """Raise MissingPackageError before hours are spent on what cannot be drawn."""
-    if find_spec("matplotlib") is None:
-        raise MissingPackageError(
-            f"figures need matplotlib, which is not installed: {install_command('plots')}"
-        )
-
-
 def _check_files(files: Sequence[Path], about: Mapping[str, Any]) -> None:
     """Raise InputError for files that would be replaced and are not of the same order."""
-    there = [file for file in files if file.exists()]
-    if not there:
-        return
-    try:
-        found = read_json(files[0], dict[str, Any])
-        same = all(found[name] == value for name, value in about.items() if name != "command")
-    except (OSError, ValueError, KeyError, TypeError):
-        same = False
-    if not same:
+    present = [file for file in files if file.exists()]
+    before: dict[str, Any] = {}
+    with suppress(OSError, ValueError):
+        before = read_json(files[0], dict[str, Any])
+    if present and any(before.get(name) != about[name] for name in about if name != "command"):
         raise InputError(
-            f"{there[0]}: is of something else, such as other corpora or settings; choose another "
-            "--out, or say --overwrite"
+            f"{present[0]}: is of something else, such as other corpora or settings; choose "
+            "another --out, or say --overwrite"
         )

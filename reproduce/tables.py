@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -16,8 +17,8 @@ from ..train.runs.report import bounds, decimal, interval_note, speaker_note
 from ..train.runs.request import Request
 from ..train.runs.results import LEAST_WIDTH, CorpusMetrics
 from .compare import all_pairs, compare
-from .made import footer, grid, made_by, notes_of, settings_of
-from .plan import Plan, Results, one_corpus, several_corpora
+from .made import grid, page, provenance, settings_of
+from .plan import Plan, Result, Results, one_corpus, several_corpora
 from .published import TABLE3, TABLE4, Printed, printed
 
 
@@ -35,115 +36,69 @@ class Table(Plan):
     printed: ClassVar[Printed]
 
     def values(self, common: Request, cache: Cache, results: Results) -> dict[str, Any]:
-        """The table as plain values."""
-        experiments = self._experiments(results)
-        splits = [
-            split
-            for result in results.values()
-            for splits in result.experiment.splits.values()
-            for split in splits
-        ]
+        rows: dict[str, list[Result]] = {}
+        for name, result in results.items():
+            request = result.experiment.request
+            alone = "" if request.setting == "multidomain" else f"-{request.corpora[0]}"
+            rows.setdefault(name.removesuffix(alone), []).append(result)
+        splits = [s for r in results.values() for of in r.experiment.splits.values() for s in of]
         ratio = sum(len(s.test) for s in splits) / sum(len(s.train) for s in splits)
-        rows = []
-        for row, names in experiments.items():
-            domains = {
-                corpus: results[name].metrics["domains"][corpus] for corpus, name in names.items()
-            }
-            rows.append(
-                {
-                    "row": row,
-                    "name": self.rows.get(row, row),
-                    "domains": {
-                        corpus: {**domain, "printed": printed(self.printed, row, corpus)}
-                        for corpus, domain in domains.items()
-                    },
-                    "mean": {
-                        rate: _mean_over_corpora(list(domains.values()), rate, ratio)
-                        for rate in ("ua", "wa")
-                    },
-                }
-            )
         return {
-            "rows": rows,
-            "tests": self._tests(common, experiments, results, ratio),
-            "made": made_by(results),
-            "notes": notes_of(results),
+            "rows": [self._row(row, of_row, ratio) for row, of_row in rows.items()],
+            "tests": _tests(common, rows, ratio),
+            **provenance(results),
         }
 
-    def _experiments(self, results: Results) -> dict[str, dict[str, str]]:
-        """By row and corpus the name of the experiment."""
-        rows: dict[str, dict[str, str]] = {}
-        for name, result in results.items():
-            corpora = list(result.experiment.manifests)
-            several = result.experiment.request.setting == "multidomain"
-            row = name if several else name.removesuffix(f"-{corpora[0]}")
-            rows.setdefault(row, {}).update(dict.fromkeys(corpora, name))
-        return rows
-
-    def _tests(
-        self,
-        common: Request,
-        experiments: Mapping[str, Mapping[str, str]],
-        results: Results,
-        ratio: float,
-    ) -> list[dict[str, Any]]:
-        """All pairs of rows, over each corpus and over all."""
-        predictions = {}
-        for row, names in experiments.items():
-            tables = [results[name].run.predictions for name in dict.fromkeys(names.values())]
-            predictions[row] = pd.concat(tables, ignore_index=True)
-        units = _speakers(results) if common.protocol == "speaker" else None
-        tests = []
-        for one, other in all_pairs(list(experiments)):
-            for scope in ("mean", *common.corpora):
-                pair = [
-                    table if scope == "mean" else table[table["corpus"] == scope]
-                    for table in (predictions[one], predictions[other])
-                ]
-                result = compare(pair[0], pair[1], ratio, units)
-                tests.append({"row": one, "than": other, "over": scope, **result.to_dict()})
-        return tests
+    def _row(self, row: str, results: Sequence[Result], ratio: float) -> dict[str, Any]:
+        """What a row says of every corpus, and of their mean."""
+        domains = {c: d for result in results for c, d in result.metrics["domains"].items()}
+        metrics = list(domains.values())
+        return {
+            "row": row,
+            "name": self.rows.get(row, row),
+            "domains": {
+                corpus: {**domain, "printed": printed(self.printed, row, corpus)}
+                for corpus, domain in domains.items()
+            },
+            "mean": {r: _mean_over_corpora(metrics, r, ratio) for r in ("ua", "wa")},
+        }
 
     def markdown(self, values: Mapping[str, Any]) -> str:
         """UA with intervals, WA, the tests against one row, what it rests on."""
         corpora, rows = values["corpora"], values["rows"]
         lines = [
             f"UA on the test parts (95 % interval); features {', '.join(values['features'])}, "
-            f"{settings_of(values)}"
+            f"preset {settings_of(values)}"
         ]
         for title, rate in (("", "ua"), ("WA:", "wa")):
             cells = [
-                [
-                    row["name"],
-                    *(_cell(row["domains"][corpus], rate) for corpus in corpora),
-                    _cell(row["mean"], rate),
-                ]
+                [row["name"], *(_cell(e, rate) for e in (*row["domains"].values(), row["mean"]))]
                 for row in rows
             ]
             lines += [*(["", title] if title else []), ""]
             lines += grid(["method", *corpora, "mean"], cells)
-        lines += _printed(rows, corpora)
-        lines += self._comparisons(values)
+        lines += [*_printed(rows, corpora), *self._comparisons(values)]
         notes = [
             note
             for row in rows
             for domain in row["domains"].values()
             for note in (speaker_note(values["protocol"], domain), interval_note(domain))
         ]
-        notes = list(dict.fromkeys([*notes, *_corpus_notes(rows), *values["notes"]]))
-        return "\n".join([*lines, *footer({**values, "notes": notes})]) + "\n"
+        return page(lines, values, [*notes, *_corpus_notes(rows)])
 
     def _comparisons(self, values: Mapping[str, Any]) -> list[str]:
         """The reference row against every other."""
-        reference, name = self.reference, self.rows[self.reference]
         unit = "speakers" if values["protocol"] == "speaker" else "utterances"
+        tests = {(test["row"], test["than"], test["over"]): test for test in values["tests"]}
         cells = []
         for row in values["rows"]:
-            if row["row"] == reference:
+            if row["row"] == self.reference:
                 continue
-            line = [f"{name} against {row['name']}"]
+            line = [f"{self.rows[self.reference]} against {row['name']}"]
             for scope in (*values["corpora"], "mean"):
-                test, sign = _find(values["tests"], reference, row["row"], scope)
+                test = tests.get((self.reference, row["row"], scope))
+                sign = 1 if test else -1
+                test = test or tests[row["row"], self.reference, scope]
                 interval = "no interval"
                 if test["ci95"] is not None:
                     low, high = sorted(sign * bound for bound in test["ci95"])
@@ -167,7 +122,6 @@ class Table3(Table):
     """The methods for several corpora; beside them the single-domain models and the SVM."""
 
     name = "table3"
-    summary = "the methods for several corpora, single-domain models, the SVM"
     fewest = 2
     rows = {  # noqa: RUF012
         "svm": "SVM, one per corpus",
@@ -194,7 +148,6 @@ class Table4(Table):
     """The single-domain model with the paper's auxiliary loss and without."""
 
     name = "table4"
-    summary = "single-domain models with and without the auxiliary loss"
     rows = {"with": "with auxiliary loss", "without": "without auxiliary loss"}  # noqa: RUF012
     reference = "with"
     printed = TABLE4
@@ -218,14 +171,32 @@ def auxiliary_loss(name: str, common: Request) -> dict[str, Request]:
     }
 
 
-def _speakers(results: Results) -> dict[tuple[str, str], str]:
-    """The speakers of all utterances, by corpus and id."""
-    return {
+def _tests(
+    common: Request, rows: Mapping[str, Sequence[Result]], ratio: float
+) -> list[dict[str, Any]]:
+    """All pairs of rows, over each corpus and over all."""
+    predictions = {
+        row: pd.concat([result.run.predictions for result in results], ignore_index=True)
+        for row, results in rows.items()
+    }
+    speakers = {
         (corpus, str(id)): str(speaker)
-        for result in results.values()
+        for results in rows.values()
+        for result in results
         for corpus, manifest in result.experiment.manifests.items()
         for id, speaker in zip(manifest.table["id"], manifest.table["speaker"], strict=True)
     }
+    units = speakers if common.protocol == "speaker" else None
+    tests = []
+    for one, other in all_pairs(list(rows)):
+        for scope in ("mean", *common.corpora):
+            tables = [
+                table if scope == "mean" else table[table["corpus"] == scope]
+                for table in (predictions[one], predictions[other])
+            ]
+            result = compare(*tables, ratio, units)
+            tests.append({"row": one, "than": other, "over": scope, **asdict(result)})
+    return tests
 
 
 def _mean_over_corpora(
@@ -236,17 +207,15 @@ def _mean_over_corpora(
     Where repeats are not what is sampled, the intervals of the corpora, which have no utterance in
     common, are combined as independent.
     """
-    values = np.mean([each[rate]["values"] for each in domains], axis=0)
+    rates = [domain[rate] for domain in domains]
+    values = np.mean([of["values"] for of in rates], axis=0)
     mean = float(values.mean())
     interval = None
-    if all(each["interval"] == "repeats" for each in domains):
+    if all(domain["interval"] == "repeats" for domain in domains):
         interval = interval_over_repeats(values.tolist(), ratio)
-    elif all(each[rate]["ci95"] is not None for each in domains):
+    elif all(of["ci95"] is not None for of in rates):
         # The longer side, for the other may end at 0 or 1.
-        halves = [
-            max(abs(bound - each[rate]["mean"]) for bound in each[rate]["ci95"] or ())
-            for each in domains
-        ]
+        halves = [max(abs(bound - of["mean"]) for bound in of["ci95"] or ()) for of in rates]
         half = float(np.sqrt(np.square(halves).sum())) / len(domains)
         interval = rate_interval(mean, half)
     if interval is not None and interval[1] - interval[0] < LEAST_WIDTH:
@@ -272,30 +241,16 @@ def _printed(rows: Sequence[Mapping[str, Any]], corpora: Sequence[str]) -> list[
     shown = [c for c in corpora if any(row["domains"][c]["printed"] for row in rows)]
     if not shown:
         return []
-    cells = []
-    for row in rows:
-        numbers = [row["domains"][corpus]["printed"] for corpus in shown]
-        if any(numbers):
-            cells.append(
-                [
-                    row["name"],
-                    *(f"{decimal(n['ua'])} / {decimal(n['wa'])}" if n else "-" for n in numbers),
-                ]
-            )
+    numbers = {row["name"]: [row["domains"][corpus]["printed"] for corpus in shown] for row in rows}
+    cells = [
+        [name, *(f"{decimal(n['ua'])} / {decimal(n['wa'])}" if n else "-" for n in of_row)]
+        for name, of_row in numbers.items()
+        if any(of_row)
+    ]
     head = (
         "UA / WA as the paper prints them (its five features, and its three corpora in one model):"
     )
     return ["", head, "", *grid(["method", *shown], cells)]
-
-
-def _find(
-    tests: Sequence[Mapping[str, Any]], one: str, other: str, scope: str
-) -> tuple[Mapping[str, Any], int]:
-    """The comparison of two rows, and -1 if it is the other way round."""
-    for each in tests:
-        if each["over"] == scope and {each["row"], each["than"]} == {one, other}:
-            return each, 1 if each["row"] == one else -1
-    raise KeyError((one, other, scope))
 
 
 def _cell(entry: Mapping[str, Any], rate: str) -> str:

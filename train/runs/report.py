@@ -22,27 +22,16 @@ def describe_run(metrics: Metrics) -> str:
             f"{metrics['repeats']} repeat{'s' if metrics['repeats'] > 1 else ''}, "
             f"{domain['n_test']} test utterances each"
         )
-        lines = [head, ""]
-        lines += [f"  UA  {rate(domain['ua'], domain)}", f"  WA  {rate(domain['wa'], domain)}"]
-        lines += ["", *confusion_table(domain), ""]
+        lines = [head, "", f"  UA  {rate(domain['ua'], domain)}"]
+        lines += [f"  WA  {rate(domain['wa'], domain)}", "", *confusion_table(domain), ""]
         lines += [f"  {speaker_note(metrics['protocol'], domain)}", f"  {interval_note(domain)}"]
         lines += [f"  Note: {note}" for note in domain["notes"]]
         parts.append("\n".join(lines))
-    return "\n\n".join([*parts, *preset_notes(metrics), *namesake_notes(metrics)])
-
-
-def preset_notes(metrics: Metrics, default: str = TRAIN_PRESET) -> list[str]:
-    """Which settings a network was trained with, and whether they are those that nobody chose.
-
-    Args:
-        default: the preset of the command.
-    """
-    preset = metrics["preset"]
-    if preset is None:
-        return []
-    usual = ", the default" if preset == default else ""
-    changes = f", with {', '.join(metrics['changes'])}" if metrics["changes"] else ""
-    return [f"Settings: preset {preset}{usual}{changes}."]
+    if preset := metrics["preset"]:
+        usual = ", the default" if preset == TRAIN_PRESET else ""
+        changes = f", with {', '.join(metrics['changes'])}" if metrics["changes"] else ""
+        parts.append(f"Settings: preset {preset}{usual}{changes}.")
+    return "\n\n".join([*parts, *namesake_notes(metrics)])
 
 
 def rate(summary: Rate, domain: CorpusMetrics) -> str:
@@ -67,8 +56,7 @@ def decimal(value: float) -> str:
 
 def confusion_table(domain: CorpusMetrics) -> list[str]:
     """Lines: per true emotion its recall and how it was recognised, counts over all repeats."""
-    labels: Sequence[str] = domain["labels"]
-    counts: Sequence[Sequence[int]] = domain["confusion"]
+    labels, counts = domain["labels"], domain["confusion"]
     widest = max(len(label) for label in labels)
     cell = max(SHORTEST, *(len(str(count)) for row in counts for count in row)) + 1
     heads = "".join(f"{label[: cell - 1]:>{cell}}" for label in labels)
@@ -91,20 +79,16 @@ def model_name(metrics: Metrics) -> str:
 
 def speaker_note(protocol: str, domain: CorpusMetrics) -> str:
     """What the protocol means for the numbers."""
-    known = _speakers(protocol, domain)
-    if protocol == "authors":
-        return f"70/10/20 at random, as in the released code of the paper's authors. {known}"
-    return known
-
-
-def _speakers(protocol: str, domain: CorpusMetrics) -> str:
     if protocol == "speaker":
         return "No speaker is in two parts: these are numbers for unknown speakers."
     if domain["speakers_shared"] is None:
-        return "The speakers are not known; they may overlap between training and test."
-    if domain["speakers_shared"]:
-        return "Speakers overlap between training and test: these are numbers for known speakers."
-    return "The split is random, but no test speaker happens to be in training."
+        known = "The speakers are not known; they may overlap between training and test."
+    elif domain["speakers_shared"]:
+        known = "Speakers overlap between training and test: these are numbers for known speakers."
+    else:
+        known = "The split is random, but no test speaker happens to be in training."
+    authors = "70/10/20 at random, as in the released code of the paper's authors. "
+    return f"{authors if protocol == 'authors' else ''}{known}"
 
 
 def namesake_notes(metrics: Metrics) -> list[str]:
@@ -134,31 +118,21 @@ def comparison_table(runs: Sequence[Metrics]) -> str:
     """One line per run and corpus: UA and WA with intervals."""
     rows = [("corpus", "language", "model", "features", "protocol", "UA", "95 %", "WA")]
     for metrics in runs:
+        features, protocol = "+".join(metrics["features"]), metrics["protocol"]
         for corpus, domain in metrics["domains"].items():
-            rows.append(
-                (
-                    corpus,
-                    domain["language"],
-                    model_name(metrics),
-                    "+".join(metrics["features"]),
-                    metrics["protocol"],
-                    decimal(domain["ua"]["mean"]),
-                    bounds(domain["ua"]),
-                    decimal(domain["wa"]["mean"]),
-                )
-            )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "  ".join(f"{value:{width}}" for value, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    domains = [(run["protocol"], each) for run in runs for each in run["domains"].values()]
-    notes = [speaker_note(protocol, each) for protocol, each in domains]
-    notes += [interval_note(each) for _, each in domains]
-    notes += [
-        f"{corpus}: {note}"
-        for run in runs
-        for corpus, each in run["domains"].items()
-        for note in each["notes"]
-    ]
-    return "\n".join([*lines, "", *dict.fromkeys(notes)])
+            ua, wa = domain["ua"], domain["wa"]
+            model = (domain["language"], model_name(metrics), features, protocol)
+            rates = (decimal(ua["mean"]), bounds(ua), decimal(wa["mean"]))
+            rows.append((corpus, *model, *rates))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return "\n".join([*lines, "", *notes_of(runs)])
+
+
+def notes_of(runs: Sequence[Metrics]) -> list[str]:
+    """What the numbers of runs rest on, each said once: speakers, intervals, corpora."""
+    domains = [(run["protocol"], *domain) for run in runs for domain in run["domains"].items()]
+    notes = [speaker_note(protocol, domain) for protocol, _, domain in domains]
+    notes += [interval_note(domain) for _, _, domain in domains]
+    notes += [f"{corpus}: {note}" for _, corpus, domain in domains for note in domain["notes"]]
+    return list(dict.fromkeys(notes))
