@@ -15,7 +15,7 @@ from .spec import SHARED, ModelSpec, module_name
 
 
 class Fusion(nn.Module):
-    """What a method is: a subclass with a `size` and a `forward`.
+    """What a method is: a subclass with a `forward`.
 
     What else is here does nothing unless a subclass has it otherwise.
 
@@ -26,7 +26,7 @@ class Fusion(nn.Module):
         size: of the vector.
     """
 
-    size: int
+    size = SIZE
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
@@ -74,8 +74,6 @@ class Concatenation(Fusion):
 class Sum(Fusion):
     """The sum of the representations: the methods `base` and `sb`."""
 
-    size = SIZE
-
     def forward(self, encoded: Tensor, language: str, selector: Tensor | None) -> Tensor:
         return encoded.sum(1)
 
@@ -99,7 +97,6 @@ class Gate(nn.Module):
 class Gated(Fusion):
     """The sum of the representations, weighted by a gate per language: `mmoe`."""
 
-    size = SIZE
     shared = False
     """Whether one gate serves all languages."""
 
