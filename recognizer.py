@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,9 @@ from .train.runs.run import Run
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .cache import FeatureKey
     from .extract import Backbone
-
-Sound = str | Path | tuple[NDArray[Any], int]
-"""A file, or samples (frames,) or (frames, channels) of full scale 1 with their rate in Hz."""
+    from .extract.memory import Sound
 
 
 class Recognizer:
@@ -26,6 +26,7 @@ class Recognizer:
 
         recognizer = Recognizer("runs/emodb-single-strong-paper-20261125-120000")
         recognizer(["a.wav", "b.flac"])
+        recognizer.probabilities((samples, 44100))
 
     Every sound goes through the same decoding and the same backbones as a corpus in extraction, so
     that its features are those that a cache would hold.
@@ -62,17 +63,21 @@ class Recognizer:
         self._device = torch_device(device)
         self._ensemble = self.run.ensemble(repeat).to(self._device)
 
-    def __call__(self, sounds: Iterable[Sound]) -> pd.DataFrame:
+    def __call__(self, sounds: Sound | Iterable[Sound]) -> pd.DataFrame:
         """A row for every sound: its `emotion`, and `p_<label>` for every emotion.
 
         The index names the files; sounds from memory are numbered.
+
+        Args:
+            sounds: one or several: files, or samples with their rate, (array, Hz), of full scale 1
+                and the shape (frames,) or (frames, channels).
 
         Raises:
             AudioError: a sound cannot be used; the message begins with its name.
         """
         import pandas as pd
 
-        sounds = list(sounds)
+        sounds = [sounds] if _is_one(sounds) else list(sounds)
         names = [str(s) if isinstance(s, str | Path) else n for n, s in enumerate(sounds)]
         vectors = [self.probabilities(sound) for sound in sounds]
         table = pd.DataFrame(
@@ -118,8 +123,8 @@ class Recognizer:
 
         name = f"{sound}: " if isinstance(sound, str | Path) else ""
         try:
-            return features_of(self._backbones, sound)
-        except AudioError as error:
+            return features_of(self._backbones, self.run.config.keys, sound)
+        except InputError as error:
             raise AudioError(f"{name}{error}") from error
 
     def _one_of_the_corpora(self, corpus: str | None) -> str:
@@ -133,16 +138,40 @@ class Recognizer:
 
     def _make_backbones(self, own: Sequence[Backbone], device: str) -> Mapping[str, Backbone]:
         """By the names of the features; each computes what the run was trained on."""
-        from .extract import make_backbone
+        from .extract import make_backbone, make_backbones
 
-        given = {backbone.feature: backbone for backbone in own}
+        given = {
+            backbone.feature: backbone
+            for backbone in (make_backbones(own, device).values() if own else ())
+        }
         backbones = {}
         for name, key in self.run.config.keys.items():
-            backbone = given.get(name) or make_backbone(name, device)
-            if backbone.key() != key:
+            try:
+                backbone = given.get(name) or make_backbone(name, device)
+            except InputError as error:
                 raise InputError(
-                    f"{name}: {self.run.folder} was trained on {key.hash}, but here it would be "
-                    f"{backbone.key().hash}: other weights, parameters or code"
+                    f"{self.run.folder}: was trained on {name}, which is not known here; give "
+                    f"what computes it, made as for the extraction: backbones=[...] ({error})"
+                ) from error
+            if differ := _differences(key, backbone.key()):
+                raise InputError(
+                    f"{self.run.folder}: was trained on {key.short}, but here {name} would be "
+                    f"{backbone.key().short}, of other {' and '.join(differ)}: extract with it and "
+                    "train anew, or bring what the run was trained on"
                 )
+            if backbone.batch_rows:
+                backbone.load()
             backbones[name] = backbone
         return backbones
+
+
+def _is_one(sounds: Any) -> TypeGuard[Sound]:
+    """Whether this is a single sound."""
+    in_memory = isinstance(sounds, tuple) and len(sounds) == 2 and isinstance(sounds[0], np.ndarray)
+    return isinstance(sounds, str | Path) or in_memory
+
+
+def _differences(one: FeatureKey, other: FeatureKey) -> list[str]:
+    """What two keys have not in common, by the names of their fields."""
+    fields, others = asdict(one), asdict(other)
+    return [name for name in fields if fields[name] != others[name]]

@@ -11,7 +11,7 @@ from .keys import FeatureKey
 from .manifests import store_manifest, with_known_ids
 from .removal import Collection, Removal
 from .verify import VerifyReport
-from .writer import ShardWriter
+from .writer import ShardWriter, as_stored
 
 __all__ = [
     "Cache",
@@ -24,6 +24,7 @@ __all__ = [
     "ShardWriter",
     "StoredFeatures",
     "VerifyReport",
+    "as_stored",
     "default_cache_folder",
     "store_manifest",
     "with_known_ids",

@@ -73,11 +73,10 @@ class ShardWriter:
 
         Args:
             id: of an utterance of the manifest.
-            features: floats, (T, dim) with T >= 1 for a sequence, (dim,) for a vector.
+            features: as `as_stored` takes them.
 
         Raises:
-            InputError: no such utterance, added before, wrong shape or type, a value that is not
-                finite or does not fit into the key's dtype. The writer can go on.
+            InputError: no such utterance, added before, or as `as_stored`. The writer can go on.
             SerError: a shard was due and could not be written.
         """
         name = f"{self._key.feature} of {self._corpus}, utterance {id}"
@@ -85,7 +84,7 @@ class ShardWriter:
             raise InputError(f"{name}: not in the manifest")
         if id in self._added:
             raise InputError(f"{name}: added twice")
-        rows = self._checked(name, np.asarray(features))
+        rows = as_stored(name, self._key, features)
         self._added.add(id)
         if not self._pending:
             self._since = time.monotonic()
@@ -138,25 +137,35 @@ class ShardWriter:
         except OSError as error:
             raise write_error(self._folder, error) from error
 
-    def _checked(self, name: str, given: npt.NDArray[Any]) -> npt.NDArray[np.floating[Any]]:
-        key = self._key
-        if given.dtype.kind != "f":
-            raise InputError(f"{name}: expected floats, got {given.dtype}")
-        if key.kind == "vector":
-            if given.shape != (key.dim,):
-                raise InputError(f"{name}: expected shape ({key.dim},), got {given.shape}")
-        elif given.ndim != 2 or given.shape[1] != key.dim or not len(given):
-            raise InputError(f"{name}: expected shape (T, {key.dim}), T >= 1, got {given.shape}")
-        with np.errstate(over="ignore", invalid="ignore"):
-            # Always a copy: the caller's array may be a view of something much larger.
-            rows: npt.NDArray[np.floating[Any]] = np.array(given, key.dtype, order="C", ndmin=2)
-        if not np.isfinite(rows).all():
-            if np.isfinite(given).all():
-                top = np.abs(given).max()
-                raise InputError(f"{name}: {top:.6g} does not fit into {key.dtype}")
-            count = int((~np.isfinite(given)).sum())
-            raise InputError(f"{name}: {count} of {given.size} values are not finite")
-        return rows
+
+def as_stored(name: str, key: FeatureKey, features: npt.ArrayLike) -> npt.NDArray[np.floating[Any]]:
+    """What a shard holds of a feature of one utterance: a copy, (T, dim), in the key's dtype.
+
+    Args:
+        name: of it, for messages.
+        features: floats, (T, dim) with T >= 1 for a sequence, (dim,) for a vector.
+
+    Raises:
+        InputError: wrong shape or type, a value that is not finite or does not fit into the dtype.
+    """
+    given = np.asarray(features)
+    if given.dtype.kind != "f":
+        raise InputError(f"{name}: expected floats, got {given.dtype}")
+    if key.kind == "vector":
+        if given.shape != (key.dim,):
+            raise InputError(f"{name}: expected shape ({key.dim},), got {given.shape}")
+    elif given.ndim != 2 or given.shape[1] != key.dim or not len(given):
+        raise InputError(f"{name}: expected shape (T, {key.dim}), T >= 1, got {given.shape}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        # Always a copy: the caller's array may be a view of something much larger.
+        rows: npt.NDArray[np.floating[Any]] = np.array(given, key.dtype, order="C", ndmin=2)
+    if not np.isfinite(rows).all():
+        if np.isfinite(given).all():
+            top = np.abs(given).max()
+            raise InputError(f"{name}: {top:.6g} does not fit into {key.dtype}")
+        count = int((~np.isfinite(given)).sum())
+        raise InputError(f"{name}: {count} of {given.size} values are not finite")
+    return rows
 
 
 def licence_text(key: FeatureKey, licence: str) -> str:

@@ -4,6 +4,7 @@ The room can be called: `ser.train(...)` is `ser.train.runs.train.train`.
 """
 
 import sys
+from inspect import Signature, signature
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,16 @@ class _Room(ModuleType):
     """A package that is a function too: a package of one name stands where a function would."""
 
     def __call__(self, *arguments: Any, **named: Any) -> "Run":
+        """See `ser.train.runs.train.train`."""
         from .runs.train import train
 
         return train(*arguments, **named)
+
+    @property
+    def __signature__(self) -> Signature:
+        from .runs.train import train
+
+        return signature(train)
 
 
 sys.modules[__name__].__class__ = _Room
