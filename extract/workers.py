@@ -18,10 +18,9 @@ from contextlib import contextmanager, suppress
 from itertools import chain
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from types import ModuleType
 
 from ..errors import InputError, SerError
-from ..signals import handled
+from ..signals import quiet_start
 from .backbones.backbone import Backbone
 from .faults import fault_of_file
 from .prepare import Prepared, Preparer, Task, no_memory
@@ -169,23 +168,9 @@ def _ended_at(task: Task, code: int | None) -> Prepared:
 
 @contextmanager
 def _quiet_start() -> Iterator[None]:
-    """What processes started in here inherit: one thread each, and deafness to Ctrl-C.
-
-    Ctrl-C reaches every process of the terminal; the main one alone acts on it. That has to hold
-    from a worker's first instruction on, or it dies in the middle of its imports with a traceback.
-
-    The user's main module they do not get: multiprocessing would run it again in each of them,
-    which a notebook has no file for and a script must be written for. What a backbone needs of it
-    comes with the backbone.
-    """
-    one_each = environment(dict.fromkeys(_THREADS, "1"))
-    main = sys.modules["__main__"]
-    with one_each, handled({signal.SIGINT: signal.SIG_IGN}):
-        sys.modules["__main__"] = ModuleType("__main__")
-        try:
-            yield
-        finally:
-            sys.modules["__main__"] = main
+    """As `quiet_start`, with one thread each."""
+    with environment(dict.fromkeys(_THREADS, "1")), quiet_start():
+        yield
 
 
 @contextmanager

@@ -267,6 +267,7 @@ def test_the_working_folder_is_no_run_folder(toy_cache, tmp_path, monkeypatch):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX has the limit")
 def test_many_jobs_need_few_file_descriptors(toy_cache, tmp_path):
+    """And a script is not run again by its workers."""
     code = (
         "import resource, sys\n"
         "from pathlib import Path\n"
@@ -274,11 +275,10 @@ def test_many_jobs_need_few_file_descriptors(toy_cache, tmp_path):
         "from ser.train.config import load_config\n"
         "from ser.train.runs.request import Request\n"
         "from ser.train.runs.train import train_request\n"
-        "if __name__ == '__main__':\n"
-        "    resource.setrlimit(resource.RLIMIT_NOFILE, (96, 96))\n"
-        "    config = load_config('paper', ['train.epochs=1'])\n"
-        "    request = Request('single', ['toy'], ['mfcc', 'ge2e'], config, repeats=6, workers=2)\n"
-        "    train_request(request, Cache(Path(sys.argv[1])), Path(sys.argv[2]))\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (96, 96))\n"
+        "config = load_config('paper', ['train.epochs=1'])\n"
+        "request = Request('single', ['toy'], ['mfcc', 'ge2e'], config, repeats=6, workers=2)\n"
+        "train_request(request, Cache(Path(sys.argv[1])), Path(sys.argv[2]))\n"
     )
     script = tmp_path / "script.py"
     script.write_text(code)

@@ -16,6 +16,7 @@ import torch
 
 from ...errors import SerError
 from ...machine import cores, one_torch_thread
+from ...signals import quiet_start
 from .jobs import Domains, EpochDone, Job, Outcome, run_job
 from .processes import worker_context
 
@@ -59,8 +60,10 @@ def run_jobs(
         initargs=({name: each.share() for name, each in domains.items()}, device, epochs),
     )
     others = set(multiprocessing.active_children())
+    pickled = [(cloudpickle.dumps(job), job) for job in jobs]
     try:
-        submitted = {executor.submit(_run_in_worker, cloudpickle.dumps(job)): job for job in jobs}
+        with quiet_start():  # a process begins when a job is submitted
+            submitted = {executor.submit(_run_in_worker, data): job for data, job in pickled}
         waiting = set(submitted)
         while waiting:
             done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
@@ -73,8 +76,7 @@ def run_jobs(
     except BrokenProcessPool as error:
         raise SerError(
             "a training process ended without a word, most often for want of memory; try again "
-            "with --workers 1. (A script of your own must call this below "
-            '`if __name__ == "__main__":`)'
+            "with --workers 1"
         ) from error
     except BaseException:  # Ctrl-C, or a job that failed: nobody waits for the others
         for process in set(multiprocessing.active_children()) - others:
