@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from math import fsum
 from pathlib import Path
 
 from ..errors import SerError
@@ -76,7 +77,7 @@ def _look_at(
         key=key,
         corpus=corpus,
         utterances=len(held),
-        hours=None if seconds is None else sum(seconds.get(name, 0) for name in held) / 3600,
+        hours=None if seconds is None else fsum(seconds.get(name, 0) for name in held) / 3600,
         bytes=sum(size_of(path) or 0 for path in looked_at),
         shards=len(looked_at),
         damaged=len(looked_at) - len(shards),

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from io import BufferedReader
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -194,8 +195,8 @@ def _read_index(
     def stored(dataset: str) -> bytes:
         start, shape, width = places[dataset]
         file.seek(start)
-        data = file.read(_product(shape) * width)
-        _require(len(data) == _product(shape) * width, f"{dataset}: the file ends early")
+        data = file.read(size := prod(shape) * width)
+        _require(len(data) == size, f"{dataset}: the file ends early")
         return data
 
     arrays = [stored(dataset) for dataset in layout.DATASETS[1:]]
@@ -276,7 +277,7 @@ def _datasets(
         space = dataset.get_space()
         simple = space.get_simple_extent_type() == h5py.h5s.SIMPLE
         shape = space.get_simple_extent_dims() if simple else ()
-        inside = start + _product(shape) * width <= size
+        inside = start + prod(shape) * width <= size  # of Python's integers: no overflow
         _require(shape and inside, f"{name} does not lie inside the file")
         places[name] = (start, shape, width)
     count = places["ids"][1][0]
@@ -295,13 +296,6 @@ def _datasets(
 
 def _is_fixed_text(h5py: Any, kind: Any) -> bool:
     return kind.get_class() == h5py.h5t.STRING and not kind.is_variable_str()
-
-
-def _product(shape: tuple[int, ...]) -> int:
-    product = 1
-    for length in shape:
-        product *= length  # of Python's integers: no overflow, whatever a file claims
-    return product
 
 
 def _check_offsets(offsets: npt.NDArray[np.int64], rows: int, key: FeatureKey) -> None:

@@ -37,14 +37,12 @@ class VerifyReport:
         problems: empty when the cache is whole.
         shards, bytes: of all shards.
         utterances: in the shards that are whole.
-        manifests: how many manifests there are.
     """
 
     problems: tuple[Problem, ...]
     shards: int
     utterances: int
     bytes: int
-    manifests: int
 
     @property
     def whole(self) -> bool:
@@ -95,17 +93,14 @@ def verify(folder: Path, progress: Callable[[int, int], None] | None = None) -> 
         done += size
         if progress is not None:
             progress(done, sum(sizes.values()))
-    manifests = [
-        check(path, lambda path: len(read_manifest(path)), 0)
-        for path in inside(folder / "manifests")
-        if path.suffix == ".csv"
-    ]
+    for path in inside(folder / "manifests"):
+        if path.suffix == ".csv":
+            check(path, read_manifest, None)
     return VerifyReport(
         problems=tuple(problems),
         shards=len(counts),
         utterances=sum(counts.values()),
         bytes=sum(sizes[path] for path in counts),
-        manifests=sum(count is not None for count in manifests),
     )
 
 

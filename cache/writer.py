@@ -46,8 +46,7 @@ class ShardWriter:
     ) -> None:
         self._folder = folder
         self._key = key
-        self._corpus = manifest.corpus
-        self._manifest_id = manifest.id
+        self._manifest = manifest
         self._hashes: dict[str, str] = dict(
             zip(manifest.table["id"].tolist(), manifest.table["audio_hash"].tolist(), strict=True)
         )
@@ -79,7 +78,7 @@ class ShardWriter:
             InputError: no such utterance, added before, or as `as_stored`. The writer can go on.
             SerError: a shard was due and could not be written.
         """
-        name = f"{self._key.feature} of {self._corpus}, utterance {id}"
+        name = f"{self._key.feature} of {self._manifest.corpus}, utterance {id}"
         if id not in self._hashes:
             raise InputError(f"{name}: not in the manifest")
         if id in self._added:
@@ -108,12 +107,12 @@ class ShardWriter:
         # Sorted as the manifest is: what is read in its order lies in one piece then.
         pending = dict(sorted(self._pending.items()))
         self._pending, self._bytes = {}, 0
-        with enough_memory(f"{self._key.feature} of {self._corpus}"):
+        with enough_memory(f"{self._key.feature} of {self._manifest.corpus}"):
             write_shard(
                 self._folder,
                 self._key,
-                self._corpus,
-                self._manifest_id,
+                self._manifest.corpus,
+                self._manifest.id,
                 self._provenance,
                 list(pending),
                 [self._hashes[id] for id in pending],

@@ -1,6 +1,8 @@
+import os
+
 import pytest
 
-from ser.files import PARTIAL, atomic_path, atomic_text, make_folder
+from ser.files import PARTIAL, atomic_path, atomic_text, atomic_write, make_folder, stale_partials
 
 
 def test_a_file_is_written_whole(tmp_path):
@@ -29,3 +31,30 @@ def test_folders_are_made_with_those_above_them(tmp_path):
     make_folder(tmp_path / "a" / "b")
     make_folder(tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_a_folder_that_goes_meanwhile_is_made_anew(tmp_path):
+    target = tmp_path / "new" / "a.txt"
+    tries = []
+
+    def write(partial):
+        if not tries:
+            partial.parent.rmdir()  # as another process does that tidies up
+        tries.append(partial)
+        partial.write_text("x")
+
+    atomic_write(target, write)
+    assert target.read_text() == "x"
+    assert len(tries) == 2
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_what_killed_writers_left_is_told_by_name_and_age(tmp_path):
+    old, young, other = (tmp_path / name for name in (f"{PARTIAL}old", f"{PARTIAL}young", "old"))
+    for path in (old, young, other):
+        path.write_text("half")
+    (tmp_path / f"{PARTIAL}folder").mkdir()
+    for path in (old, other, tmp_path / f"{PARTIAL}folder"):
+        os.utime(path, (0, 0))
+    assert stale_partials(tmp_path) == [old]
+    assert stale_partials(tmp_path / "absent") == []
