@@ -104,14 +104,15 @@ def _around(
     import h5py
 
     memory = io.BytesIO()
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    access.set_fileobj_driver(h5py.h5fd.fileobj_driver, memory)
+    access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
     # HDF5 1.8's file format: every reader knows it, and its metadata carry checksums.
-    with h5py.File(
-        memory,
-        "w",
-        libver=("v108", "v108"),
-        alignment_threshold=1,
-        alignment_interval=layout.ALIGNMENT,
-    ) as file:
+    access.set_libver_bounds(h5py.h5f.LIBVER_V18, h5py.h5f.LIBVER_V18)
+    access.set_alignment(1, layout.ALIGNMENT)
+    creation = h5py.h5p.create(h5py.h5p.FILE_CREATE)
+    creation.set_obj_track_times(False)  # equal content gives equal bytes, today and tomorrow
+    with h5py.File(h5py.h5f.create(b"shard", h5py.h5f.ACC_TRUNC, creation, access)) as file:
         for name in layout.DATASETS[1:]:
             file.create_dataset(name, data=arrays[name])
         for name, text in attributes.items():
