@@ -6,11 +6,10 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from io import BufferedReader
 from pathlib import Path
 
 from ..errors import SerError
-from ..files import atomic_write, open_regular, partial_beside
+from ..files import atomic_write, partial_beside
 
 GONE = {errno.ENOENT, getattr(errno, "ESTALE", errno.ENOENT)}
 """What the system says of a file that another process removed; ESTALE on network drives."""
@@ -22,19 +21,6 @@ class GoneError(SerError):
 
 class ShortError(SerError):
     """There is too little memory: nothing is wrong with the cache."""
-
-
-def open_file(path: Path, cache: Path) -> BufferedReader:
-    """Open a file of a cache: a regular one, wherever links lead still below the cache's folder.
-
-    Raises:
-        GoneError: it is not there.
-        SerError: it cannot be opened, is no regular file, or is a link that leads elsewhere.
-    """
-    try:
-        return open_regular(path, cache)
-    except OSError as error:
-        raise read_error(path, error) from error
 
 
 def read_error(path: Path, error: OSError) -> SerError:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CorruptShardError, InputError, SerError
-from ..files import read_regular
+from ..files import open_regular, read_regular
 from . import layout
-from .access import GoneError, check_own, open_file, read_error
+from .access import GoneError, check_own, read_error
 from .folders import Problem, entries, feature_folders, may_be_file, shard_files
 from .keys import MAX_KEY_BYTES, FeatureKey
 from .shard import ShardIndex, read_index
@@ -184,11 +184,11 @@ def read_manifest(path: Path) -> Manifest:
 
     cache = path.parents[1]
     check_own(path.parent, cache)
-    open_file(path, cache).close()
     try:
+        open_regular(path, cache).close()
         manifest = Manifest.load(path)
     except OSError as error:
-        raise SerError(f"{path}: cannot be read ({error.strerror})") from error
+        raise read_error(path, error) from error
     if manifest.corpus != path.stem:
         raise InputError(
             f"{path}: is a manifest of {manifest.corpus}. Rename it to {manifest.corpus}.csv"

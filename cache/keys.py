@@ -117,7 +117,7 @@ class FeatureKey:
         if len(text) > 4 * MAX_KEY_BYTES:
             raise InputError("feature key: too long")
         try:
-            values = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+            values = json.loads(text, object_pairs_hook=_unique)
         except (ValueError, RecursionError) as error:
             raise InputError(f"feature key: not valid JSON ({error})") from None
         names = {field.name for field in fields(cls)}
@@ -165,7 +165,3 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(values) != len(pairs):
         raise ValueError("a name is given twice")
     return values
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")

@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import CorruptShardError, InputError, SerError
-from ..files import parse_json
+from ..files import open_regular, parse_json
 from . import layout
-from .access import enough_memory, open_file, read_error
+from .access import enough_memory, read_error
 from .keys import FeatureKey
 
 
@@ -85,8 +85,16 @@ def read_index(path: Path, key: FeatureKey | None = None) -> ShardIndex | None:
 
 
 def open_shard(path: Path) -> BufferedReader:
-    """Open a shard to read its bytes: see `open_file`."""
-    return open_file(path, path.parents[2])
+    """Open a shard: a regular file, wherever links lead still below the cache's folder.
+
+    Raises:
+        GoneError: it is not there.
+        SerError: it cannot be opened, is no regular file, or is a link that leads elsewhere.
+    """
+    try:
+        return open_regular(path, path.parents[2])
+    except OSError as error:
+        raise read_error(path, error) from error
 
 
 def map_shard(index: ShardIndex, access: int = mmap.ACCESS_READ) -> mmap.mmap:

@@ -131,23 +131,19 @@ def check_shard(path: Path) -> int:
         GoneError, SerError: it cannot be opened or read, or there is too little memory.
     """
     with enough_memory(str(path)):
-        return _check_shard(path)
-
-
-def _check_shard(path: Path) -> int:
-    index = read_index(path)
-    if index is None:
-        raise corrupt(path, "it was never finished, and is not used")
-    # The rows' own checksums too: whoever makes a file can give it the right name.
-    _check_rows(index)
-    with open_shard(path) as file:
-        try:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise read_error(path, error) from error
-    if not path.stem.endswith(digest[:16]):
-        raise corrupt(path, "its bytes are not those that its name was made from")
-    return len(index)
+        index = read_index(path)
+        if index is None:
+            raise corrupt(path, "it was never finished, and is not used")
+        # The rows' own checksums too: whoever makes a file can give it the right name.
+        _check_rows(index)
+        with open_shard(path) as file:
+            try:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError as error:
+                raise read_error(path, error) from error
+        if not path.stem.endswith(digest[:16]):
+            raise corrupt(path, "its bytes are not those that its name was made from")
+        return len(index)
 
 
 def _check_rows(index: ShardIndex) -> None:
