@@ -73,7 +73,7 @@ class Cache:
         Raises:
             SerError: the cache cannot be listed.
         """
-        return self._contents.keys()[0]
+        return self._contents.feature_keys()
 
     def left_out(self) -> list[Problem]:
         """Feature folders that cannot be used: a foreign key.json, a link, no right to read it.
@@ -81,7 +81,7 @@ class Cache:
         Raises:
             SerError: the cache cannot be listed.
         """
-        return self._contents.keys()[1]
+        return self._contents.left_out()
 
     def listing(self) -> list[Holding]:
         """What is here, by feature, key and corpus; but for what is `left_out`.

@@ -30,8 +30,15 @@ class Contents:
         self.folder = folder
         self._indices: dict[Path, tuple[int, int, ShardIndex | None]] = {}
 
-    def keys(self) -> tuple[list[FeatureKey], list[Problem]]:
-        """The keys of all feature folders, by feature and hash, and what had to be left out."""
+    def feature_keys(self) -> list[FeatureKey]:
+        """The keys of all feature folders but those that are `left_out`, by feature and hash."""
+        return self._keys()[0]
+
+    def left_out(self) -> list[Problem]:
+        """What is wrong with the feature folders that cannot be used."""
+        return self._keys()[1]
+
+    def _keys(self) -> tuple[list[FeatureKey], list[Problem]]:
         keys, left_out = [], []
         for folder in feature_folders(self.folder):
             try:
@@ -48,7 +55,7 @@ class Contents:
 
     def matching(self, feature: str) -> list[FeatureKey]:
         """The keys that are meant by a spec, or by a spec and first digits of a hash: `mfcc@3f`."""
-        keys, _ = self.keys()
+        keys = self.feature_keys()
         exact = [key for key in keys if key.feature == feature]
         spec, _, digits = feature.rpartition("@")
         if exact or not spec or not digits:

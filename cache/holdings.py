@@ -44,7 +44,7 @@ def list_holdings(contents: Contents) -> list[Holding]:
     seconds = lru_cache(None)(partial(_seconds, contents))  # loading a manifest takes longest
     holdings = [
         _look_at(contents, key, corpus, paths, seconds(corpus))
-        for key in contents.keys()[0]
+        for key in contents.feature_keys()
         for corpus, paths in contents.shards(key).items()
     ]
     return [holding for holding in holdings if holding is not None]

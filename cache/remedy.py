@@ -35,7 +35,7 @@ def not_cached(
     corpus = manifest.corpus
     here = ", ".join(
         f"{key.short} ({_counted(contents, key, manifest)})"
-        for key in contents.keys()[0]
+        for key in contents.feature_keys()
         if corpus in contents.shards(key)
     )
     text = (
@@ -44,7 +44,7 @@ def not_cached(
     )
     specs = [feature.partition("@")[0] for feature in features]
     slugs = {slug(spec) for spec in specs}
-    for problem in contents.keys()[1]:
+    for problem in contents.left_out():
         folder = problem.path.relative_to(contents.folder / "features").parts[0]
         if folder.rpartition("-")[0] in slugs:  # extracting it again would change nothing
             return MissingFeaturesError(f"{text}{problem}")
@@ -67,7 +67,7 @@ def incomplete(
 def not_one(contents: Contents, what: str, keys: Sequence[FeatureKey]) -> InputError:
     """The error for something to be removed that is not there, or of which there are several."""
     problem = "is there in several versions" if keys else "is not there"
-    here = ", ".join(key.short for key in keys or contents.keys()[0]) or "nothing"
+    here = ", ".join(key.short for key in keys or contents.feature_keys()) or "nothing"
     return InputError(
         f"{what} {problem}. The cache {contents.folder} holds: {here}{_unusable(contents)}"
     )
@@ -85,7 +85,7 @@ def _counted(contents: Contents, key: FeatureKey, manifest: Manifest) -> str:
 def _unusable(contents: Contents) -> str:
     """What of the cache cannot be used, to be said where something is not found."""
     folders = ", ".join(
-        str(problem.path.relative_to(contents.folder)) for problem in contents.keys()[1]
+        str(problem.path.relative_to(contents.folder)) for problem in contents.left_out()
     )
     return f"; not to be used: {folders}, see `ser cache verify`" if folders else ""
 

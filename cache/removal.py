@@ -113,7 +113,7 @@ def collect(contents: Contents, dry_run: bool, checking: Callable[[Path], None])
     Before a shard goes, those that stay are checked byte by byte; a damaged one does not count.
     """
     cache, removals = contents.folder, []
-    for key in contents.keys()[0]:
+    for key in contents.feature_keys():
         for paths in contents.shards(key).values():
             looked_at = contents.look_at(paths, key).values()
             shards = [index for index in looked_at if index is not None]

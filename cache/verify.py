@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,7 +15,7 @@ import xxhash
 
 from ..errors import SerError
 from . import layout
-from .access import GoneError, ShortError, check_own, enough_memory, read_error
+from .access import GoneError, ShortError, enough_memory, read_error
 from .contents import read_key, read_manifest
 from .folders import Problem, entries, size_of
 from .shard import ShardIndex, corrupt, damaged, open_shard, read_index, reading
@@ -81,10 +80,10 @@ def verify(folder: Path, progress: Callable[[int, int], None] | None = None) -> 
     entries(folder, folder)
     sizes: dict[Path, int] = {}
     for place in inside(folder / "features"):
-        if check(place, lambda place: _check_folder(place, folder), False):
+        shards = check(place, lambda place: _shards_in(place, folder), None)
+        if shards is not None:
             check(place / "key.json", _check_key, None)
-            files = [path for path in inside(place) if path.suffix == ".h5"]
-            sizes |= {path: size for path in files if (size := size_of(path)) is not None}
+            sizes |= {path: size for path in shards if (size := size_of(path)) is not None}
     counts: dict[Path, int] = {}
     done = 0
     for path, size in sizes.items():
@@ -104,18 +103,10 @@ def verify(folder: Path, progress: Callable[[int, int], None] | None = None) -> 
     )
 
 
-def _check_folder(place: Path, cache: Path) -> bool:
-    """Whether a feature folder is still there."""
-    check_own(place, cache)
-    try:
-        mode = place.lstat().st_mode
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise SerError(f"{place}: cannot be looked at ({error.strerror})") from error
-    if not stat.S_ISDIR(mode) or not layout.FOLDER_NAME.fullmatch(place.name):
+def _shards_in(place: Path, cache: Path) -> list[Path]:
+    if not layout.FOLDER_NAME.fullmatch(place.name):
         raise SerError(f"{place}: is not a feature folder. Move it out of the cache.")
-    return True
+    return [path for path in entries(place, cache) if path.suffix == ".h5"]
 
 
 def _check_key(path: Path) -> None:
