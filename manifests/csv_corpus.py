@@ -79,20 +79,20 @@ def scan_csv(file: Path, language: str | None, root: Path, options: Mapping[str,
     table = read_csv(file, ("path", "emotion"), OPTIONAL, verbatim=("path",))
     if not table.rows:
         raise InputError(f"{file} has a header but no utterances")
-    found = _Findings(notes=list(table.notes))
-    emotions = _emotions(table.rows, declared, given, found)
+    findings = _Findings(notes=list(table.notes))
+    emotions = _emotions(table.rows, declared, given, findings)
     rows = {line: row for line, row in table.rows.items() if emotions[line] != LEFT_OUT}
     if not rows:
         raise InputError(f"{file}: emotions={given} leaves out all {len(table.rows)} rows")
-    cells = _tidied(table.columns, rows, found)
-    paths = _paths(file, rows, root, found)
-    ids = _ids(rows, paths, found)
+    cells = _tidied(table.columns, rows, findings)
+    paths = _paths(file, rows, root, findings)
+    ids = _ids(rows, paths, findings)
     for line, row in cells.items():
         problem = problem_with_gender(row.get("gender", ""))
         if problem:
-            found.wrong(line, problem)
-    if found.problems:
-        raise problems_in(file, found.problems, "\n".join(found.remedies))
+            findings.wrong(line, problem)
+    if findings.problems:
+        raise problems_in(file, findings.problems, "\n".join(findings.remedies))
     left = {emotions[line] for line in rows}
     if len(left) == 1 and len(rows) < len(table.rows):
         raise InputError(
@@ -112,11 +112,11 @@ def scan_csv(file: Path, language: str | None, root: Path, options: Mapping[str,
         )
         for line, row in cells.items()
     ]
-    return Scan(entries, _language(file, codes, language, found), found.notes)
+    return Scan(entries, _language(file, codes, language, findings), findings.notes)
 
 
 def _emotions(
-    rows: _Rows, declared: Mapping[str, str], given: str, found: _Findings
+    rows: _Rows, declared: Mapping[str, str], given: str, findings: _Findings
 ) -> dict[int, str]:
     """The emotion of each line. Nothing is replaced or left out without a note."""
     emotions: dict[int, str] = {}
@@ -128,23 +128,23 @@ def _emotions(
             emotions[line] = read_emotion(word, declared)
         except ValueError as error:
             emotions[line] = word or "missing"
-            found.wrong(line, str(error))
+            findings.wrong(line, str(error))
             refused[word] = None
         else:
             read[word, emotions[line]] += 1
     if refused:
-        found.remedies[_remedy(list(refused), declared, given)] = None
+        findings.remedies[_remedy(list(refused), declared, given)] = None
     for (word, meant), count in read.items():
         if meant == LEFT_OUT:
-            found.notes.append(f"{count} rows were left out, whose emotion is {word!r}")
+            findings.notes.append(f"{count} rows were left out, whose emotion is {word!r}")
         elif word != meant and word not in EMOTIONS:
-            found.notes.append(f"{word!r} was read as {meant!r} ({count} rows)")
+            findings.notes.append(f"{word!r} was read as {meant!r} ({count} rows)")
     seen = {word for word, _ in read}
     words = filter(None, (normalise(item.partition("=")[0]) for item in given.split(",")))
     unseen = [word for word in words if word not in seen]
     unseen = [word for word in unseen if not (is_missing(word) and LEFT_OUT in declared)]
     if unseen and not refused:
-        found.notes.append(f"no row has the emotion {listing(map(repr, unseen))} of --option")
+        findings.notes.append(f"no row has the emotion {listing(map(repr, unseen))} of --option")
     return emotions
 
 
@@ -168,7 +168,7 @@ def _remedy(refused: list[str], declared: Mapping[str, str], given: str) -> str:
     return "\n".join(lines)
 
 
-def _tidied(columns: Iterable[str], rows: _Rows, found: _Findings) -> dict[int, dict[str, str]]:
+def _tidied(columns: Iterable[str], rows: _Rows, findings: _Findings) -> dict[int, dict[str, str]]:
     """The cells of each line in one form; a name that is written in two ways is a problem."""
     cells: dict[int, dict[str, str]] = {line: {} for line in rows}
     for column in columns:
@@ -179,16 +179,16 @@ def _tidied(columns: Iterable[str], rows: _Rows, found: _Findings) -> dict[int, 
             values = [_GENDERS.get(value.lower(), value.lower()) for value in values]
         if column == "language":
             values = list(map(language_tag, values))
-        found.notes += notes
+        findings.notes += notes
         for row, value in zip(cells.values(), values, strict=True):
             row[column] = value
         lines = list(rows)
         for place, reason in spelt_twice(column, values) if is_group(column) else ():
-            found.wrong(lines[place], reason, REMEDY)
+            findings.wrong(lines[place], reason, REMEDY)
     return cells
 
 
-def _paths(file: Path, rows: _Rows, root: Path, found: _Findings) -> dict[int, str]:
+def _paths(file: Path, rows: _Rows, root: Path, findings: _Findings) -> dict[int, str]:
     paths: dict[int, str] = {}
     outside: dict[int, str] = {}
     for line, row in rows.items():
@@ -197,7 +197,7 @@ def _paths(file: Path, rows: _Rows, root: Path, found: _Findings) -> dict[int, s
         except OutsideError:
             outside[line] = row["path"]
         except ValueError as error:
-            found.wrong(line, str(error))
+            findings.wrong(line, str(error))
     if outside:
         line, path = next(iter(outside.items()))
         one = len(outside) == 1
@@ -209,7 +209,7 @@ def _paths(file: Path, rows: _Rows, root: Path, found: _Findings) -> dict[int, s
     return paths
 
 
-def _ids(rows: _Rows, paths: Mapping[int, str], found: _Findings) -> dict[int, str]:
+def _ids(rows: _Rows, paths: Mapping[int, str], findings: _Findings) -> dict[int, str]:
     """The id of each line: that of the table, else made of the path."""
     given = {line: plain(rows[line].get("id", "")) for line in paths}
     absent = {line: id for line, id in given.items() if is_missing(id)}
@@ -218,20 +218,20 @@ def _ids(rows: _Rows, paths: Mapping[int, str], found: _Findings) -> dict[int, s
         name = id_from_path(path) if line in absent else given[line]
         problem = problem_with_id(name)
         if problem:
-            found.wrong(line, problem)
+            findings.wrong(line, problem)
         else:
             ids[line] = name
     lines = list(ids)
     for line, before in ((lines[place], lines[first]) for place, first in duplicates(ids.values())):
         if line not in absent:
-            found.wrong(line, f"duplicate id {ids[line]!r}, which line {before} has already")
+            findings.wrong(line, f"duplicate id {ids[line]!r}, which line {before} has already")
         else:
             reason = f"the path gives the id {ids[line]!r}, which line {before} has already"
-            found.wrong(line, reason, _SAME if paths[before] == paths[line] else _ALIKE)
+            findings.wrong(line, reason, _SAME if paths[before] == paths[line] else _ALIKE)
     words = Counter(filter(None, absent.values()))
     if words:
         told = listing(f"{word!r} ({count})" for word, count in words.items())
-        found.notes.append(f"id: made of the path where it is missing: {told}")
+        findings.notes.append(f"id: made of the path where it is missing: {told}")
     return ids
 
 
@@ -239,7 +239,7 @@ _SAME = "One path stands in several rows: delete all but one."
 _ALIKE = "Different paths give one id: add a column 'id' with a name of its own for each utterance."
 
 
-def _language(file: Path, codes: Mapping[int, str], given: str | None, found: _Findings) -> str:
+def _language(file: Path, codes: Mapping[int, str], given: str | None, findings: _Findings) -> str:
     """The one language of a corpus: of its lines, or as it was given."""
     first: dict[str, int] = {}
     for line, code in codes.items():
@@ -262,5 +262,5 @@ def _language(file: Path, codes: Mapping[int, str], given: str | None, found: _F
         )
     check_language(language)
     if absent:
-        found.notes.append(f"language: {listing(map(repr, absent))} means 'not known'")
+        findings.notes.append(f"language: {listing(map(repr, absent))} means 'not known'")
     return language

@@ -59,20 +59,20 @@ class CsvFile:
     notes: list[str] = field(default_factory=list)
 
 
-def problems_in(path: Path, found: Problems, remedy: str = "") -> InputError:
+def problems_in(path: Path, problems: Problems, remedy: str = "") -> InputError:
     """Make one error of what is wrong with a file, as `(line, text)`."""
-    count = "one problem" if len(found) == 1 else f"{len(found)} problems"
-    lines = [f"  {line}" for line in summary(found, "line")]
+    count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
+    lines = [f"  {line}" for line in summary(problems, "line")]
     return InputError("\n".join(filter(None, [f"{path}: {count}", *lines, remedy])))
 
 
-def summary(found: Problems, word: str) -> list[str]:
+def summary(problems: Problems, word: str) -> list[str]:
     """Tell each reason once, with the lines (or whatever `word` says) that it holds for.
 
     Five reasons at most, and how many more there are.
     """
     places: dict[str, list[int]] = {}
-    for place, reason in sorted(found):
+    for place, reason in sorted(problems):
         places.setdefault(reason, []).append(place)
     told = [
         f"{word}{'s' if len(numbers) > 1 else ''} {listing(map(str, numbers))}: {reason}"
@@ -186,17 +186,17 @@ def _header(text: str, separator: str) -> list[str]:
 
 def _records(path: Path, text: str, line: int, separator: str) -> _Records:
     """All records that are not blank."""
-    found: _Records = []
+    records: _Records = []
     first = start = line
     try:
         lines = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
         for record in lines:
             if any(map(plain, record)):
-                found.append((start, record))
+                records.append((start, record))
             start = lines.line_num + first
     except (csv.Error, TypeError, ValueError) as error:  # the latter: no such separator can be
         raise InputError(f"{path}, line {start}: this is no CSV: {error}") from None
-    return found
+    return records
 
 
 def _check_columns(

@@ -55,8 +55,8 @@ def outside_root(paths: Sequence[str], root: Path) -> str:
     """
     absolute = [path for written in paths if (path := _absolute(written.strip())) is not None]
     outside = [path for path in absolute if _base(path, root) is None]
-    there = sum(exists(Path(path)) for path in outside)
-    if not there:
+    present = sum(exists(Path(path)) for path in outside)
+    if not present:
         return "No such file exists on this machine. " + _relative(outside[0], root)
     try:
         common = Path(os.path.commonpath([str(path.parent) for path in absolute]))
@@ -67,8 +67,10 @@ def outside_root(paths: Sequence[str], root: Path) -> str:
     except ValueError:
         fits = False
     if not fits:
-        return f"{there} of them exist. Write all paths relative to one folder, and give it: --root"
-    missing = f", where {there} of them exist" if there < len(outside) else ""
+        return (
+            f"{present} of them exist. Write all paths relative to one folder, and give it: --root"
+        )
+    missing = f", where {present} of them exist" if present < len(outside) else ""
     return f"Their common folder is {common}{missing}: --root {shlex.quote(str(common))}"
 
 
@@ -99,7 +101,7 @@ def _base(path: PurePath, root: Path) -> Path | None:
 def _relative(path: PurePath, root: Path) -> str:
     """How to write an absolute path of another machine: as what lies below the root, if it does."""
     tails = (PurePosixPath(*path.parts[first:]) for first in range(1, len(path.parts)))
-    found = next((tail for tail in tails if exists(root / tail)), None)
-    if found is None:
+    below = next((tail for tail in tails if exists(root / tail)), None)
+    if below is None:
         return "Write paths relative to the folder that holds the audio here, and give it: --root"
-    return f"Write paths relative to {root}: {str(found)!r} is there"
+    return f"Write paths relative to {root}: {str(below)!r} is there"

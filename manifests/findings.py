@@ -19,14 +19,14 @@ def same_audio(manifest: Manifest) -> list[str]:
     same = table[table["recording"].duplicated(keep=False)]
     groups = [group for _, group in same.groupby("recording", sort=False)]
     warnings = []
-    for sign, found, what in (
+    for sign, copies, what in (
         ("=", [g for g in groups if g["audio_hash"].nunique() == 1], "share their audio with"),
         ("~", [g for g in groups if g["audio_hash"].nunique() > 1], "sound like a copy of"),
     ):
-        if found:
-            alike = (f" {sign} ".join(group["id"]) for group in found)
+        if copies:
+            alike = (f" {sign} ".join(group["id"]) for group in copies)
             warnings.append(
-                f"{sum(map(len, found))} utterances {what} another; splits keep them in one part: "
+                f"{sum(map(len, copies))} utterances {what} another; splits keep them in one part: "
                 f"{listing(alike, 3)}"
             )
     for column, consequence in (
@@ -47,16 +47,16 @@ def same_audio(manifest: Manifest) -> list[str]:
 
 def wrong_counts(manifest: Manifest, expected: Mapping[str, int]) -> list[str]:
     """Warn of classes that have fewer or more utterances than a whole copy."""
-    found = Counter(manifest.counts())
+    counts = Counter(manifest.counts())
     warnings = []
     for sign, what, consequence in (
         (-1, "is incomplete:", "classes are short:"),
         (1, "has more than was published in", "classes:"),
     ):
         wrong = [
-            f"{label} {found[label]} of {expected[label]}"
+            f"{label} {counts[label]} of {expected[label]}"
             for label in ordered(expected)
-            if sign * (found[label] - expected[label]) > 0
+            if sign * (counts[label] - expected[label]) > 0
         ]
         if wrong:
             warnings.append(

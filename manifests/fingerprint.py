@@ -105,8 +105,10 @@ def _magnitude(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """Give the magnitudes of BINS, shape (frames, bins); zero above half the rate."""
     import scipy.fft
 
-    found = np.abs(scipy.fft.rfft(frames, axis=1)[:, BINS.start : BINS.stop]).astype(np.float64)
-    return np.pad(found, ((0, 0), (0, len(BINS) - found.shape[1])))
+    magnitudes = np.abs(scipy.fft.rfft(frames, axis=1)[:, BINS.start : BINS.stop]).astype(
+        np.float64
+    )
+    return np.pad(magnitudes, ((0, 0), (0, len(BINS) - magnitudes.shape[1])))
 
 
 @cache
@@ -164,7 +166,7 @@ def alike(texts: Sequence[str], durations: Sequence[float]) -> npt.NDArray[np.in
     values, spreads = read(texts)
     lengths = np.asarray(durations, np.float64)
     sizes = np.abs(values)  # which no shift changes: their distance is never the larger one
-    found = [np.zeros((0, 2), np.int64)]
+    copies = [np.zeros((0, 2), np.int64)]
     # What is far from each other in both measures need not be compared.
     for measure, same in ((spreads, SAME_SPREAD), (lengths, SAME_LENGTH)):
         order = np.argsort(measure, kind="stable")
@@ -177,8 +179,8 @@ def alike(texts: Sequence[str], durations: Sequence[float]) -> npt.NDArray[np.in
             for places in np.array_split(np.argwhere(near), near.sum() // _CANDIDATES + 1):
                 pairs = order[first + places]
                 close = distances(values[pairs[:, 0]], values[pairs[:, 1]]) <= ALIKE
-                found.append(np.sort(pairs[close], axis=1))
-    return np.unique(np.concatenate(found), axis=0)
+                copies.append(np.sort(pairs[close], axis=1))
+    return np.unique(np.concatenate(copies), axis=0)
 
 
 def recordings(tables: Sequence[pd.DataFrame]) -> list[tuple[str, ...]]:

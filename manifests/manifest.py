@@ -161,8 +161,8 @@ class Manifest:
 
     def counts(self) -> dict[str, int]:
         """Utterances per emotion, in the order of `labels`."""
-        found = self.table["emotion"].value_counts()
-        return {label: int(found[label]) for label in self.labels}
+        counts = self.table["emotion"].value_counts()
+        return {label: int(counts[label]) for label in self.labels}
 
     def select(self, ids: Iterable[str]) -> Manifest:
         """Give the manifest of some of the utterances.

@@ -113,7 +113,11 @@ class _Memory:
         """Does nothing where it cannot write."""
         with suppress(OSError, ValueError):  # the latter: a name that is no valid text
             atomic_text(self._file(root), msgspec.json.encode(content).decode() + "\n")
-            forget_unused(self.folder)
+            # What was not used for half a year is forgotten.
+            oldest = time.time() - _UNUSED
+            for path in self.folder.iterdir():
+                if path.name.endswith(".json") and path.lstat().st_mtime < oldest:
+                    path.unlink(missing_ok=True)
 
     def _file(self, root: Path) -> Path:
         name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:16]
@@ -122,18 +126,6 @@ class _Memory:
 
 def _name(root: Path) -> str:
     return str(root.resolve()).encode("utf-8", "backslashreplace").decode()
-
-
-def forget_unused(folder: Path) -> None:
-    """Remove what was remembered of corpora that were not used for half a year.
-
-    Raises:
-        OSError: the folder cannot be read or written.
-    """
-    oldest = time.time() - _UNUSED
-    for path in folder.iterdir():
-        if path.name.endswith(".json") and path.lstat().st_mtime < oldest:
-            path.unlink(missing_ok=True)
 
 
 class ProbeCache(_Memory):

@@ -26,7 +26,7 @@ _DECODE = re.compile(r"%(25|7F|[01][0-9A-F]|[89A-F][0-9A-F])")
 
 def stored_path(relative: str) -> str:
     """Write a relative path, with '/' between folders, in the manifest's form."""
-    stored = _ENCODE.sub(lambda found: f"%{ord(found[0]) & 0xFF:02X}", relative)
+    stored = _ENCODE.sub(lambda match: f"%{ord(match[0]) & 0xFF:02X}", relative)
     try:
         stored.encode("utf-8")
     except UnicodeEncodeError:
@@ -37,10 +37,10 @@ def stored_path(relative: str) -> str:
 def restored_path(stored: str) -> str:
     """Give the path that `stored_path` was given, with '/' between folders."""
 
-    def character(found: re.Match[str]) -> str:
-        code = int(found[1], 16)
+    def character(match: re.Match[str]) -> str:
+        code = int(match[1], 16)
         # Python keeps an undecodable byte b as the character U+DC00 + b (surrogateescape).
-        return chr(0xDC00 + code) if code >= 0x80 else chr(code) if code else found[0]
+        return chr(0xDC00 + code) if code >= 0x80 else chr(code) if code else match[0]
 
     return _DECODE.sub(character, stored)
 
@@ -89,9 +89,9 @@ def composed_path(root: Path, relative: str) -> str:
     composed = unicodedata.normalize("NFC", relative)
     if composed == relative or not exists(root / relative):
         return composed
-    found = audio_path(root, stored_path(composed))
+    path = audio_path(root, stored_path(composed))
     try:
-        return composed if found.samefile(root / relative) else relative
+        return composed if path.samefile(root / relative) else relative
     except OSError:
         return relative
 
@@ -116,7 +116,7 @@ def audio_files(root: Path, depth: int) -> list[str]:
     Raises:
         InputError: a folder cannot be read.
     """
-    found: list[str] = []
+    files: list[str] = []
     links: list[str] = []
     seen: set[str] = set()
 
@@ -132,7 +132,7 @@ def audio_files(root: Path, depth: int) -> list[str]:
             elif child.is_dir(follow_symlinks=False):
                 walk(f"{name}/")
             elif _is_audio(name):
-                found.append(name)
+                files.append(name)
                 seen.add(os.path.join(real, child.name))  # noqa: PTH118 - compared as text
 
     walk("")
@@ -142,9 +142,9 @@ def audio_files(root: Path, depth: int) -> list[str]:
         if os.path.isdir(real):  # noqa: PTH112 - unlike Path.is_dir, it never raises
             walk(f"{name}/")
         elif _is_audio(name) and real not in seen:
-            found.append(name)
+            files.append(name)
             seen.add(real)
-    return sorted(found)
+    return sorted(files)
 
 
 def _is_audio(name: str) -> bool:
@@ -155,10 +155,10 @@ def _children(folder: Path) -> list[os.DirEntry[str]]:
     """What lies in a folder, by name, without what is hidden."""
     try:
         with os.scandir(folder) as children:
-            found = sorted(children, key=lambda child: child.name)
+            listed = sorted(children, key=lambda child: child.name)
     except OSError as error:
         raise InputError(f"cannot read the folder {folder}: {error.strerror}") from error
-    return [child for child in found if child.name[0] != "." and child.name != "__MACOSX"]
+    return [child for child in listed if child.name[0] != "." and child.name != "__MACOSX"]
 
 
 def content(folder: Path) -> str:

@@ -22,7 +22,7 @@ class Layout:
         sound: name of the chunk with the sound.
         first: byte at which the first chunk begins.
         name: bytes of a chunk's name; the first four are text.
-        own: bytes that a size counts before the content, which are name and size in W64.
+        counted: bytes that a size counts before the content, which are name and size in W64.
         inner: bytes of the sound chunk that come before the sound.
         align: chunks begin at multiples of this.
         form: whether bytes 4 to 8 hold the size of all that follows them.
@@ -34,7 +34,7 @@ class Layout:
     sound: bytes = b"data"
     first: int = 12
     name: int = 4
-    own: int = 0
+    counted: int = 0
     inner: int = 0
     align: int = 2
     form: bool = True
@@ -66,7 +66,7 @@ _LAYOUTS = {
     (b"FORM", b"8SVX"): _IFF,
     (b"FORM", b"16SV"): _IFF,
 }
-_W64 = Layout({"W64"}, "<Q", first=40, name=16, own=24, align=8, form=False, bounded=False)
+_W64 = Layout({"W64"}, "<Q", first=40, name=16, counted=24, align=8, form=False, bounded=False)
 _CAF = Layout({"CAF"}, ">Q", first=8, inner=4, align=1, form=False)
 _FORMS = (*(form for form, _ in _LAYOUTS), b"riff", b"caff")
 
@@ -129,29 +129,29 @@ def _chunk(data: bytes, layout: Layout, position: int) -> _Chunk | None:
     if start > len(data) or not all(32 <= letter < 127 for letter in name[:4]):
         return None
     (size,) = struct.unpack_from(layout.size, data, position + layout.name)
-    if 0 < size < layout.own:
+    if 0 < size < layout.counted:
         return None
-    return _Chunk(name, start, max(size - layout.own, 0))
+    return _Chunk(name, start, max(size - layout.counted, 0))
 
 
 def _endless(layout: Layout, size: int) -> bool:
     """Whether a size was left behind by a program that could not go back to fill it in."""
     if size > _LONG or struct.calcsize(layout.size) == 8:
-        return size + layout.own >= 1 << 62
+        return size + layout.counted >= 1 << 62
     return 0x7F000000 <= size <= 0x80001000 or size >= 0xFFFFF000
 
 
 def _sound(data: bytes, layout: Layout, chunk: _Chunk, frames: int | None) -> Sound:
-    there, claimed = len(data) - chunk.start, chunk.size
+    actual, claimed = len(data) - chunk.start, chunk.size
     followed = _chunks_follow(data, layout, chunk.start + claimed)
-    if _endless(layout, claimed) or (claimed <= layout.inner < there and not followed):
-        claimed = there
+    if _endless(layout, claimed) or (claimed <= layout.inner < actual and not followed):
+        claimed = actual
         frames = None
-    elif claimed > there:
-        check_size(claimed - layout.inner, there - layout.inner)
-        claimed = there
+    elif claimed > actual:
+        check_size(claimed - layout.inner, actual - layout.inner)
+        claimed = actual
     elif not followed:
-        raise too_much(f"{claimed - layout.inner} bytes", f"{there - layout.inner} are there")
+        raise too_much(f"{claimed - layout.inner} bytes", f"{actual - layout.inner} are there")
     if claimed != chunk.size or data.startswith((b"RF64", b"BW64")):
         data = _with_size(data, layout, chunk, claimed)
     if not layout.bounded:
@@ -181,7 +181,7 @@ def _with_size(data: bytes, layout: Layout, chunk: _Chunk, size: int) -> bytes:
     """A copy with a size of the sound chunk that is true; RF64 becomes RIFF."""
     filled = bytearray(data)
     before = chunk.start - struct.calcsize(layout.size)
-    struct.pack_into(layout.size, filled, before, size + layout.own)
+    struct.pack_into(layout.size, filled, before, size + layout.counted)
     if layout.form:
         struct.pack_into(layout.size, filled, 4, len(data) - 8)
     if filled.startswith((b"RF64", b"BW64")):

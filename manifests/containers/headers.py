@@ -20,12 +20,12 @@ def find_au(data: bytes) -> Sound:
         raise AudioError("truncated: the file ends within its header")
     order = ">" if data.startswith(b".snd") else "<"
     start, size = struct.unpack_from(f"{order}II", data, 4)
-    there = len(data) - start
+    actual = len(data) - start
     if start < 24:
         raise AudioError(f"its header says that the sound begins at byte {start}, within itself")
     if size in (0, 0xFFFFFFFF):  # written into a pipe
-        open_end = data[:8] + struct.pack(f"{order}I", max(there, 0)) + data[12:]
-        return Sound(open_end, {"AU"}, size=max(there, 0))
+        open_end = data[:8] + struct.pack(f"{order}I", max(actual, 0)) + data[12:]
+        return Sound(open_end, {"AU"}, size=max(actual, 0))
     return _bounded(data, start, size, "AU")
 
 

@@ -63,9 +63,9 @@ def find(data: bytes) -> Sound:
         if frame.kind != first.kind:
             raise AudioError("its kind of MPEG audio changes: two files in one; write it anew")
         if position + frame.size > len(data):
-            there = len(data) - position
+            actual = len(data) - position
             raise AudioError(
-                f"truncated: {there} of {frame.size} bytes of the last frame are there"
+                f"truncated: {actual} of {frame.size} bytes of the last frame are there"
             )
         position += frame.size
         sizes.add(frame.size)

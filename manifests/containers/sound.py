@@ -36,20 +36,20 @@ class Sound:
     least: int = 0
 
 
-def check_size(claimed: int, there: int) -> None:
+def check_size(claimed: int, actual: int) -> None:
     """Compare the bytes of sound that a header claims with those that follow it.
 
     Raises:
         AudioError: there are fewer.
     """
-    if there + min(TOLERANCE, claimed // 200) < claimed:
-        raise AudioError(f"truncated: {max(there, 0)} of {claimed} bytes of sound are there")
+    if actual + min(TOLERANCE, claimed // 200) < claimed:
+        raise AudioError(f"truncated: {max(actual, 0)} of {claimed} bytes of sound are there")
 
 
-def too_much(claimed: object, there: object) -> AudioError:
+def too_much(claimed: object, but: object) -> AudioError:
     """The error for a file that goes on where its sound should have ended."""
     return AudioError(
-        f"its header claims {claimed} of sound, but {there}: a recording that was not finished, or "
+        f"its header claims {claimed} of sound, but {but}: a recording that was not finished, or "
         "two files in one; write it anew"
     )
 
