@@ -55,8 +55,8 @@ def outside_root(paths: Sequence[str], root: Path) -> str:
     """
     absolute = [path for written in paths if (path := _absolute(written.strip())) is not None]
     outside = [path for path in absolute if _base(path, root) is None]
-    present = sum(exists(Path(path)) for path in outside)
-    if not present:
+    count = sum(exists(Path(path)) for path in outside)
+    if not count:
         return "No such file exists on this machine. " + _relative(outside[0], root)
     try:
         common = Path(os.path.commonpath([str(path.parent) for path in absolute]))
@@ -67,10 +67,8 @@ def outside_root(paths: Sequence[str], root: Path) -> str:
     except ValueError:
         fits = False
     if not fits:
-        return (
-            f"{present} of them exist. Write all paths relative to one folder, and give it: --root"
-        )
-    missing = f", where {present} of them exist" if present < len(outside) else ""
+        return f"{count} of them exist. Write all paths relative to one folder, and give it: --root"
+    missing = f", where {count} of them exist" if count < len(outside) else ""
     return f"Their common folder is {common}{missing}: --root {shlex.quote(str(common))}"
 
 

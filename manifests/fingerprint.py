@@ -105,10 +105,8 @@ def _magnitude(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """Give the magnitudes of BINS, shape (frames, bins); zero above half the rate."""
     import scipy.fft
 
-    magnitudes = np.abs(scipy.fft.rfft(frames, axis=1)[:, BINS.start : BINS.stop]).astype(
-        np.float64
-    )
-    return np.pad(magnitudes, ((0, 0), (0, len(BINS) - magnitudes.shape[1])))
+    bins = np.abs(scipy.fft.rfft(frames, axis=1)[:, BINS.start : BINS.stop]).astype(np.float64)
+    return np.pad(bins, ((0, 0), (0, len(BINS) - bins.shape[1])))
 
 
 @cache
