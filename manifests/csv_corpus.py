@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from .corpora.corpus import Entry, Scan
-from .csv_files import problems_in, read_csv
+from .csv_files import TableError, read_csv
 from .csv_paths import OutsideError, outside_root, path_in_root
 from .fingerprint import FINGERPRINT
 from .manifest import problem_with_gender
@@ -92,7 +92,7 @@ def scan_csv(file: Path, language: str | None, root: Path, options: Mapping[str,
         if problem:
             findings.wrong(line, problem)
     if findings.problems:
-        raise problems_in(file, findings.problems, "\n".join(findings.remedies))
+        raise TableError(file, findings.problems, "\n".join(findings.remedies))
     left = {emotions[line] for line in rows}
     if len(left) == 1 and len(rows) < len(table.rows):
         raise InputError(
@@ -249,7 +249,7 @@ def _language(file: Path, codes: Mapping[int, str], given: str | None, findings:
     if len(spoken) > 1:
         problems = [(first[code], f"language {code!r}") for code in spoken]
         remedy = "A corpus has one language: make one corpus of each."
-        raise problems_in(file, problems, remedy)
+        raise TableError(file, problems, remedy)
     if given and spoken and given != spoken[0]:
         raise InputError(f"{file} says language {spoken[0]!r}, but {given!r} was asked for")
     language = given or next(iter(spoken), "")

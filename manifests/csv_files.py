@@ -59,26 +59,27 @@ class CsvFile:
     notes: list[str] = field(default_factory=list)
 
 
-def problems_in(path: Path, problems: Problems, remedy: str = "") -> InputError:
-    """Make one error of what is wrong with a file, as `(line, text)`."""
-    count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
-    lines = [f"  {line}" for line in summary(problems, "line")]
-    return InputError("\n".join(filter(None, [f"{path}: {count}", *lines, remedy])))
+class TableError(InputError):
+    """What is wrong with the rows of a table, and what to do: each reason once, five at most.
 
-
-def summary(problems: Problems, word: str) -> list[str]:
-    """Tell each reason once, with the lines (or whatever `word` says) that it holds for.
-
-    Five reasons at most, and how many more there are.
+    `problems` are the number of a row and the reason; `word` is what is counted.
     """
-    places: dict[str, list[int]] = {}
-    for place, reason in sorted(problems):
-        places.setdefault(reason, []).append(place)
-    told = [
-        f"{word}{'s' if len(numbers) > 1 else ''} {listing(map(str, numbers))}: {reason}"
-        for reason, numbers in places.items()
-    ]
-    return told if len(told) <= 5 else [*told[:5], f"and {len(told) - 5} more"]
+
+    def __init__(
+        self, where: object, problems: Problems, remedy: str = "", word: str = "line"
+    ) -> None:
+        self.problems, self.remedy = problems, remedy
+        places: dict[str, list[int]] = {}
+        for place, reason in sorted(problems):
+            places.setdefault(reason, []).append(place)
+        lines = [
+            f"  {word}{'s' if len(numbers) > 1 else ''} {listing(map(str, numbers))}: {reason}"
+            for reason, numbers in places.items()
+        ]
+        more = [f"  and {len(lines) - 5} more"] if len(lines) > 5 else []
+        count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
+        told = (f"{where}: {count}", *lines[:5], *more, remedy)
+        super().__init__("\n".join(filter(None, told)))
 
 
 def read_csv(
@@ -116,7 +117,7 @@ def read_csv(
             f"A cell that holds one of the {_SEPARATORS.get(separator, 'separators')} must stand "
             "in double quotes."
         )
-        raise problems_in(path, ragged, remedy)
+        raise TableError(path, ragged, remedy)
     notes: list[str] = []
     names = columns + [""] * (len(header) - len(columns))
     kept = {

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from .csv_files import Problems, problems_in, read_csv, summary, write_csv
+from .csv_files import TableError, read_csv, write_csv
 from .fingerprint import FINGERPRINT, is_fingerprint, recordings
 from .missing import is_missing
 from .names import (
@@ -55,18 +55,6 @@ _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class ManifestError(InputError):
-    """A table that is no manifest; `problems` are (row number from 0, what is wrong there)."""
-
-    def __init__(self, problems: Problems, remedy: str = "") -> None:
-        self.problems = problems
-        self.remedy = remedy
-        shown = summary([(row + 1, text) for row, text in problems], "row")
-        super().__init__(
-            f"this is no valid manifest: {', '.join(shown)}" + (f". {remedy}" if remedy else "")
-        )
-
-
 @dataclass(frozen=True, eq=False)
 class Manifest:
     """A corpus as a table, one row per utterance, sorted by id. Treat the table as read-only.
@@ -98,13 +86,14 @@ class Manifest:
             if name != "duration":
                 columns[name], told = tidy(name, columns[name])
                 notes += told
-        problems = list(_problems(columns))
+        problems, remedy = list(_problems(columns)), ""
+        if not problems:
+            groups = filter(is_group, columns)
+            problems = [each for name in groups for each in spelt_twice(name, columns[name])]
+            remedy = REMEDY
         if problems:
-            raise ManifestError(problems)
-        groups = filter(is_group, columns)
-        spelt = [problem for name in groups for problem in spelt_twice(name, columns[name])]
-        if spelt:
-            raise ManifestError(spelt, REMEDY)
+            numbered = [(row + 1, reason) for row, reason in problems]
+            raise TableError("this is no valid manifest", numbered, remedy, "row")
         table = pd.DataFrame(columns)
         # Four decimals are a tenth of a millisecond; rounding here makes saving lossless.
         table["duration"] = table["duration"].astype(float).round(4)
@@ -190,10 +179,10 @@ class Manifest:
         file = read_csv(path, COLUMNS, verbatim=("path",))
         try:
             return cls(pd.DataFrame(list(file.rows.values()), columns=list(file.columns)))
-        except ManifestError as invalid:
+        except TableError as invalid:
             lines = list(file.rows) or [1]
-            problems = [(lines[row], text) for row, text in invalid.problems]
-            raise problems_in(path, problems, invalid.remedy) from None
+            problems = [(lines[row - 1], reason) for row, reason in invalid.problems]
+            raise TableError(path, problems, invalid.remedy) from None
 
     def save(self, path: Path) -> None:
         """Write the manifest as CSV: UTF-8, LF, sorted by id, so that versions can be compared."""

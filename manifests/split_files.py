@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from ..errors import InputError
-from .csv_files import problems_in, read_csv, write_csv
+from .csv_files import TableError, read_csv, write_csv
 from .leaks import check_leaks, check_tested_once
 from .manifest import Manifest
 from .names import did_you_mean, listing
@@ -63,7 +63,7 @@ def read_splits(path: Path, manifest: Manifest) -> list[Split]:
         except ValueError as error:
             problems.append((line, str(error)))
     if problems:
-        raise problems_in(path, problems)
+        raise TableError(path, problems)
     splits = [_split(path, manifest, key, parts[key]) for key in sorted(parts)]
     repeats: dict[tuple[str, int], list[Split]] = defaultdict(list)
     for split in splits:
