@@ -89,7 +89,7 @@ class Manifest:
         problems, remedy = list(_problems(columns)), ""
         if not problems:
             groups = filter(is_group, columns)
-            problems = [each for name in groups for each in spelt_twice(name, columns[name])]
+            problems = [problem for name in groups for problem in spelt_twice(name, columns[name])]
             remedy = REMEDY
         if problems:
             numbered = [(row + 1, reason) for row, reason in problems]
