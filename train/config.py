@@ -118,7 +118,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         """
         try:
             return msgspec.convert(values, cls)
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, ValueError) as error:
             raise InputError(f"{source}: {error}") from error
 
     def _values(self) -> Values:
@@ -201,7 +201,7 @@ def _checked(name: str, value: Any, source: str) -> Any:
         raise InputError(f"{source}: there is no setting {name!r}; {hint}")
     try:
         return msgspec.convert(value, known[name])
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, ValueError):
         expected = _expected(known[name])
         raise InputError(f"{source}: {name} is {value!r}, expected {expected}") from None
 

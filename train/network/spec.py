@@ -127,7 +127,7 @@ class ModelSpec(Struct, frozen=True, forbid_unknown_fields=True):
         """
         try:
             return msgspec.convert(values, cls)
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, ValueError) as error:
             raise InputError(f"{source}: {error}") from None
 
 
