@@ -30,7 +30,7 @@ from ser.benchmarks.usual import UsualLoop, write_utterances
 from ser.cache import Cache
 from ser.train.config import load_config
 from ser.train.data import Domain
-from ser.train.loop import DomainSplit, Training, mixed_batches, training_loss
+from ser.train.loop import DomainSplit, Training, mixed_batches
 from ser.train.network.spec import ModelSpec
 from ser.train.runs.experiment import resolve
 from ser.train.runs.load import encode, load_domains
@@ -220,9 +220,8 @@ def _bare(
 
     def passes(chosen: Sequence[Any]) -> None:
         for domain, batch, rows, number in chosen:
-            there = ReadyDomain(domain, batch)
-            targets = training.targets[number][rows]
-            loss = training_loss(model, training.auxiliary, there, rows, targets, config)  # type: ignore[arg-type]
+            training.splits[number] = DomainSplit(ReadyDomain(domain, batch), rows, rows)  # type: ignore[arg-type]
+            loss = training.loss(number, rows)
             model.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
 

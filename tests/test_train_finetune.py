@@ -11,9 +11,8 @@ from ser.ge2e.encoder import published
 from ser.ge2e.weights import weights_file
 from ser.train.config import load_config
 from ser.train.evaluate import probabilities
-from ser.train.loop import DomainSplit, fit, fit_inputs, make_optimiser
+from ser.train.loop import DomainSplit, Training, fit, fit_inputs
 from ser.train.model import build
-from ser.train.network.losses import AuxiliaryLoss
 from ser.train.network.recogniser import GE2E_RATE
 from ser.train.runs.experiment import resolve
 from ser.train.runs.load import encode, load_domains
@@ -91,9 +90,9 @@ def test_the_weights_move_and_the_loss_falls(prepared):
 
 
 def test_its_rate_is_a_hundredth_of_the_others(prepared):
-    model, config = build(prepared[0]), request().config
-    auxiliary = AuxiliaryLoss(config.auxiliary)
-    groups = make_optimiser(model, auxiliary, config, 1).groups
+    spec, split = prepared
+    training = Training([split], spec, request().config, 0)
+    model, groups = training.model, training.optimiser.groups
     assert set(groups) == {1.0, GE2E_RATE}
     count = len(list(model.speaker.parameters()))
     assert len(groups[GE2E_RATE]) == count

@@ -5,11 +5,10 @@ import torch
 from ser.errors import InputError
 from ser.train.config import load_config
 from ser.train.data import Domain, Packed
-from ser.train.loop import fit_inputs, make_optimiser, training_loss
+from ser.train.loop import DomainSplit, Training, fit_inputs
 from ser.train.methods import METHODS, methods_of
 from ser.train.model import build, make_spec
 from ser.train.network.fusion import Gate
-from ser.train.network.losses import AuxiliaryLoss
 from ser.train.network.spec import SHARED, ModelSpec
 
 LABELS = {"aa": ("neutral", "anger"), "bb": ("neutral", "anger", "fear"), "cc": ("anger", "awe")}
@@ -47,16 +46,20 @@ def recogniser(method, *changes, domains=DOMAINS, features=FEATURES):
     return model, config
 
 
+def trained(method, *changes, domains=DOMAINS):
+    """A model about to be trained."""
+    config, rows = load_config("paper", changes), torch.arange(12)
+    spec = make_spec(METHODS[method], FEATURES, domains[0].shapes, domains, config)
+    return Training([DomainSplit(one, rows, rows) for one in domains], spec, config, 0)
+
+
 def gradients(method, number=0, *changes, domains=DOMAINS):
     """Names of the parameters that a batch of one corpus gives a gradient."""
-    model, config = recogniser(method, *changes, domains=domains)
-    one = domains[number]
-    targets = model.columns(one.corpus)[one.targets]
-    auxiliary = AuxiliaryLoss(config.auxiliary)
-    training_loss(model.train(), auxiliary, one, torch.arange(12), targets, config).backward()
+    training = trained(method, *changes, domains=domains)
+    training.loss(number, torch.arange(12)).backward()
     return {
         name
-        for name, parameter in model.named_parameters()
+        for name, parameter in training.model.named_parameters()
         if parameter.grad is not None and parameter.grad.abs().sum() > 0
     }
 
@@ -167,13 +170,11 @@ def test_gates_may_begin_even_and_add_up_to_the_number_of_features():
 
 
 def test_the_penalty_is_l0_times_the_expected_number_of_connections():
-    model, config = recogniser("ours", "model.dropout=0")
-    penalised, _ = recogniser("ours", "model.dropout=0", "search.l0=0.5")
-    one = DOMAINS[0]
-    rest = AuxiliaryLoss(config.auxiliary), one, torch.arange(12), one.targets, config
-    # Without noise both losses see the same gates.
-    difference = training_loss(penalised.eval(), *rest) - training_loss(model.eval(), *rest)
-    expected = model.fusion.connection("en").expected_l0()
+    free, penalised = (trained("ours", f"search.l0={l0}") for l0 in (0, 0.5))
+    for training in (free, penalised):
+        training.model.eval()  # no noise: both losses see the same gates
+    difference = penalised.loss(0, torch.arange(12)) - free.loss(0, torch.arange(12))
+    expected = free.model.fusion.connection("en").expected_l0()
     torch.testing.assert_close(difference, 0.5 * expected)
 
 
@@ -219,11 +220,11 @@ def test_towers_can_begin_alike():
 
 
 def test_gates_and_search_can_learn_at_a_rate_of_their_own():
-    model, config = recogniser("ours", "gate.lr=0.5", "search.lr=0.1")
-    auxiliary = AuxiliaryLoss(config.auxiliary)
+    training = trained("ours", "gate.lr=0.5", "search.lr=0.1")
+    model = training.model
     rates = {
         name: share
-        for share, group in make_optimiser(model, auxiliary, config, 1).groups.items()
+        for share, group in training.optimiser.groups.items()
         for name, parameter in model.named_parameters()
         if any(parameter is each for each in group)
     }

@@ -22,14 +22,12 @@ from ser.train.loop import (
     fit,
     fit_inputs,
     lr_factor,
-    make_optimiser,
-    training_loss,
 )
 from ser.train.methods import METHODS
 from ser.train.model import build, make_spec
 from ser.train.network.ensemble import Ensemble
-from ser.train.network.losses import AuxiliaryLoss
 from ser.train.network.towers import make_tower, shape_of
+from ser.train.optimiser import AdamW
 from ser.train.svm import fit_predict
 
 QUICK = ["train.epochs=3"]
@@ -142,20 +140,17 @@ def test_batch_composition_changes_no_output(domain, parts, preset):
 
 def test_the_loss_is_cross_entropy_plus_alpha_times_the_auxiliary_loss(domain, parts):
     config = load_config("paper", ["model.dropout=0"])
-    model = build(spec_of(domain, config))
-    auxiliary = AuxiliaryLoss(config.auxiliary)
-    fit_inputs(model, [(domain, parts[0])])
-    targets = domain.targets[parts[0]]
+    split = DomainSplit(domain, *parts[:2])
+    training = Training([split], spec_of(domain, config), config, 0)
+    model, targets = training.model, domain.targets[parts[0]]
     batch = model.standardised(domain.batch(parts[0]), "toy")
     fused = model.represent(batch, "toy")
     expected = F.cross_entropy(model.classify(fused, "toy"), targets)
-    expected = expected + 0.01 * auxiliary(fused, targets, 3)  # German: alpha .01
-    found = training_loss(model, auxiliary, domain, parts[0], targets, config)
-    torch.testing.assert_close(found, expected)
-    without = load_config("paper", ["model.dropout=0", "train.alpha=0"])
+    expected = expected + 0.01 * training.auxiliary(fused, targets, 3)  # German: alpha .01
+    torch.testing.assert_close(training.loss(0, parts[0]), expected)
+    training.config = config.changed("train.alpha=0")
     plain = F.cross_entropy(model.classify(fused, "toy"), targets)
-    found = training_loss(model, auxiliary, domain, parts[0], targets, without)
-    torch.testing.assert_close(found, plain)
+    torch.testing.assert_close(training.loss(0, parts[0]), plain)
 
 
 def test_towers_are_the_paper_s():
@@ -251,7 +246,8 @@ def test_no_value_is_read_within_an_epoch(domain, parts, preset, method, monkeyp
     training.device = nowhere
     training.model.to(nowhere)
     training.auxiliary.to(nowhere)
-    training.optimiser = make_optimiser(training.model, training.auxiliary, config, steps=10)
+    groups = training.model.parameter_groups()
+    training.optimiser = AdamW(groups, 1e-3, 0.0, lr_factor(config, 10))
     training.targets = [each.to(nowhere) for each in training.targets]
     training.splits = [DomainSplit(without_values(each), *parts[:2]) for each in domains]
     assert training.epoch().is_meta

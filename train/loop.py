@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from ..errors import SerError
@@ -117,7 +117,7 @@ class Training:
         seed: int,
         method: Method | None = None,
     ) -> None:
-        self.splits, self.config = splits, config
+        self.splits, self.config = list(splits), config
         self.device = splits[0].domain.device
         torch.manual_seed(seed)
         self.order = torch.Generator().manual_seed(seed)
@@ -130,11 +130,22 @@ class Training:
         fit_inputs(model, [(split.domain, split.train) for split in splits])
         self.model = model.to(self.device)
         self.auxiliary = method.make_auxiliary(config.auxiliary).to(self.device)
-        batch_size = config.train.batch_size
-        steps = sum(math.ceil(len(split.train) / batch_size) for split in splits)
-        self.optimiser = make_optimiser(model, self.auxiliary, config, steps * config.train.epochs)
+        steps = sum(math.ceil(len(split.train) / config.train.batch_size) for split in splits)
+        groups = model.parameter_groups()
+        groups[1.0].extend(self.auxiliary.parameters())
+        self.optimiser = AdamW(
+            groups,
+            config.train.lr,
+            config.train.weight_decay,
+            lr_factor(config, steps * config.train.epochs),
+        )
         self.lengths = [split.domain.lengths() for split in splits]
-        self.targets = [_targets(model, split.domain) for split in splits]
+        self.targets = [
+            model.columns(domain.corpus)[domain.truth(torch.arange(len(domain.ids)))].to(
+                self.device
+            )
+            for domain in (split.domain for split in splits)
+        ]
 
     def epoch(self) -> Tensor:
         """Train on every utterance once; the mean loss, a scalar on the device."""
@@ -147,20 +158,35 @@ class Training:
 
     def step(self, number: int, rows: Tensor) -> Tensor:
         """Train on one batch: `rows`, on the host, of a split; its loss, a scalar on the device."""
-        domain = self.splits[number].domain
-        targets = self.targets[number][send(rows, self.device)]
         with precision(self.device, self.config.train.precision):
-            loss = training_loss(self.model, self.auxiliary, domain, rows, targets, self.config)
+            loss = self.loss(number, rows)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
         return loss.detach()
 
-
-def _targets(model: Recogniser, domain: Domain) -> Tensor:
-    """Where the emotions of all utterances stand in the outputs of their tower, on the device."""
-    truth = domain.truth(torch.arange(len(domain.ids)))
-    return model.columns(domain.corpus)[truth].to(domain.device)
+    def loss(self, number: int, rows: Tensor) -> Tensor:
+        """Of one batch, see `step`: cross-entropy, alpha times the auxiliary loss (eq. 6), and the
+        penalty of the method."""
+        model, settings, domain = self.model, self.config, self.splits[number].domain
+        targets = self.targets[number][send(rows, self.device)]
+        inputs = model.standardised(domain.batch(rows), domain.corpus)
+        fused = model.represent(augment(inputs, settings.augment), domain.corpus)
+        if settings.augment.mixup > 0:
+            mixed, partner, weight = mix(fused, settings.augment.mixup)
+            logits = model.classify(mixed, domain.corpus)
+            losses = F.cross_entropy(logits, targets, reduction="none")
+            partners = F.cross_entropy(logits, targets[partner], reduction="none")
+            loss = (weight * losses + (1 - weight) * partners).mean()
+        else:
+            logits = model.classify(fused, domain.corpus)
+            loss = F.cross_entropy(logits, targets)
+        alpha = settings.train.alpha
+        alpha = alpha if alpha >= 0 else shape_of(domain.language).alpha
+        if alpha > 0:
+            loss = loss + alpha * self.auxiliary(fused, targets, logits.shape[1])
+        penalty = model.penalty(domain.corpus)
+        return loss if penalty is None else loss + penalty
 
 
 def fit_inputs(model: Recogniser, training: Sequence[tuple[Domain, Tensor]]) -> None:
@@ -184,17 +210,6 @@ def precision(device: torch.device, name: str) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=name == "bfloat16")
 
 
-def make_optimiser(model: Recogniser, auxiliary: nn.Module, config: Config, steps: int) -> AdamW:
-    """AdamW over all that is trained.
-
-    Args:
-        steps: how many there will be.
-    """
-    groups = model.parameter_groups()
-    groups[1.0].extend(auxiliary.parameters())
-    return AdamW(groups, config.train.lr, config.train.weight_decay, lr_factor(config, steps))
-
-
 def mixed_batches(
     splits: Sequence[DomainSplit],
     lengths: Sequence[Tensor],
@@ -215,40 +230,6 @@ def mixed_batches(
         turns = turns[torch.randperm(len(turns), generator=order)]
     for number in turns.tolist():
         yield number, next(batches[number])
-
-
-def training_loss(
-    model: Recogniser,
-    auxiliary: nn.Module,
-    domain: Domain,
-    rows: Tensor,
-    targets: Tensor,
-    config: Config,
-) -> Tensor:
-    """The loss of one batch: cross-entropy, alpha times the auxiliary loss (eq. 6), the penalty of
-    the method.
-
-    Args:
-        rows: utterances of the domain, on the host.
-        targets: where their labels stand in the outputs of the domain's tower, (len(rows),).
-    """
-    corpus = domain.corpus
-    batch = augment(model.standardised(domain.batch(rows), corpus), config.augment)
-    fused = model.represent(batch, corpus)
-    if config.augment.mixup > 0:
-        mixed, partner, weight = mix(fused, config.augment.mixup)
-        logits = model.classify(mixed, corpus)
-        losses = F.cross_entropy(logits, targets, reduction="none")
-        partners = F.cross_entropy(logits, targets[partner], reduction="none")
-        loss = (weight * losses + (1 - weight) * partners).mean()
-    else:
-        logits = model.classify(fused, corpus)
-        loss = F.cross_entropy(logits, targets)
-    alpha = config.train.alpha if config.train.alpha >= 0 else shape_of(domain.language).alpha
-    if alpha > 0:
-        loss = loss + alpha * auxiliary(fused, targets, logits.shape[1])
-    penalty = model.penalty(corpus)
-    return loss if penalty is None else loss + penalty
 
 
 def lr_factor(config: Config, steps: int) -> Callable[[int], float]:
