@@ -79,7 +79,9 @@ class _Worker:
     def __init__(self, root: Path, pickled: Mapping[str, bytes]) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, root, pickled), daemon=True)
+        self.process = context.Process(
+            target=_serve, args=(theirs, Path.cwd(), root, pickled), daemon=True
+        )
         with _quiet_start():
             self.process.start()
         theirs.close()
@@ -225,9 +227,10 @@ def _unpickled(spec: str, data: bytes) -> Backbone:
     return backbone
 
 
-def _serve(pipe: Connection, root: Path, pickled: Mapping[str, bytes]) -> None:
+def _serve(pipe: Connection, folder: Path, root: Path, pickled: Mapping[str, bytes]) -> None:
     """Prepare what comes through the pipe until it ends: the whole life of a worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Windows does not inherit it
+    os.chdir(folder)  # multiprocessing starts it where the main process started
     with suppress(EOFError, OSError):  # the main process has what it wants, or is gone
         try:
             prepare = Preparer(root, {spec: _unpickled(spec, d) for spec, d in pickled.items()})

@@ -133,7 +133,7 @@ def test_its_model_is_made_once_and_stays_here(corpus, tmp_path):
     extract(corpus, tmp_path / "corpus", [own], Cache(tmp_path / "cache"), device="cpu", workers=2)
     assert Level.made == made
     assert own.model == 2.0
-    assert "model" not in own.__getstate__()
+    assert own.__getstate__().keys() == {"parameters", "argument_value", "device", "dtype"}
     (found,) = own.forward([np.full(100, 0.5, "f4")])
     assert found == pytest.approx(1.0)
 
@@ -235,3 +235,10 @@ def test_the_main_module_is_as_before(corpus, tmp_path):
     before = sys.modules["__main__"]
     extract_corpus(corpus, tmp_path / "corpus", "mfcc", tmp_path / "cache", workers=1)
     assert sys.modules["__main__"] is before
+
+
+def test_workers_work_where_the_main_process_does(corpus, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    report = extract_corpus(corpus, "corpus", "mfcc", "cache", workers=1)
+    assert (report.computed, report.bad) == ({"mfcc": 6}, [])
+    assert Cache(tmp_path / "cache").corpora() == ["mine"]

@@ -162,13 +162,17 @@ class Backbone(ABC):
         """
         return None
 
-    @cached_property
+    @property
     def model(self) -> Any:
         """What `make_model` makes, once.
 
         Raises:
             SerError: as there, or the weights were changed meanwhile.
         """
+        return self._loaded
+
+    @cached_property
+    def _loaded(self) -> Any:
         before = self.weights()
         model = self.make_model()
         if self.weights() != before:

@@ -1,4 +1,7 @@
-"""`ge2e`: a 256-d speaker embedding, by the GE2E encoder whose weights Resemblyzer ships."""
+"""`ge2e`: a 256-d speaker embedding, by the GE2E encoder whose weights Resemblyzer ships.
+
+And `ge2e_mel`: the frames that the encoder sees, so that it can be tuned without audio.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from ...ge2e.weights import weights_file
 from ...machine import inference, torch_device
 from ..weights.known import digest
 from .backbone import Array, Backbone
-from .speech import speech_frames
+from .speech import BANDS, speech_frames
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,6 +74,25 @@ class Ge2e(Backbone):
                 return [vector.numpy() for vector in _embed_exactly(encoder, frames, self._at_once)]
             embedded: Array = encoder.embed(frames).cpu().numpy()
         return list(embedded)
+
+
+class Ge2eMel(Backbone):
+    """T x 40: what Resemblyzer feeds its LSTM, after volume normalisation and trimming.
+
+    `SpeakerEncoder.embed` makes the feature `ge2e` of it. Rows count the time of the speech that
+    trimming left, not of the file.
+    """
+
+    name = "ge2e_mel"
+    summary = "40 mel bands of the trimmed speech, the input of ge2e"
+    licence = "Apache-2.0 (Resemblyzer)"
+    kind = "sequence"
+    dim = BANDS
+    frame_rate = 100.0
+
+    def prepare(self, samples: Array) -> Array:
+        """Return the mel frames of the speech, shape (frames, 40); see `speech_frames`."""
+        return speech_frames(samples)
 
 
 def _embed_exactly(

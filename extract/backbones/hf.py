@@ -125,7 +125,7 @@ class HuggingFace(Backbone):
 
     def memory(self, rows: int) -> int:
         """As the model's shape has it, once it is loaded."""
-        return self.model.memory(rows) if "model" in vars(self) else 0
+        return self.model.memory(rows) if "_loaded" in vars(self) else 0
 
     def _folder(self) -> Path:
         if _BY_CONTENT.fullmatch(self.argument_value):

@@ -14,8 +14,7 @@ from .allosaurus import Allosaurus
 from .backbone import Backbone, Value, did_you_mean, format_value
 from .byol import Byol
 from .egemaps import Egemaps
-from .ge2e import Ge2e
-from .ge2e_mel import Ge2eMel
+from .ge2e import Ge2e, Ge2eMel
 from .hf import HuggingFace
 from .logmel import LogMel
 from .mfcc import Mfcc

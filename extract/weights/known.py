@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -152,19 +153,13 @@ def find_weights(name: str) -> Weights:
     )
 
 
+_NAME = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?"
+_HUB_ID = re.compile(rf"(?:{_NAME}/)?{_NAME}")
+
+
 def is_hub_id(text: str) -> bool:
     """Whether this can be the id of a model on the hub: `organisation/model` or `model`."""
-    parts = text.split("/")
-    return len(parts) in (1, 2) and all(
-        part
-        and part[0] not in "-."
-        and part[-1] not in "-."
-        and part.isascii()
-        and all(character.isalnum() or character in "-_." for character in part)
-        and "--" not in part
-        and ".." not in part
-        for part in parts
-    )
+    return bool(_HUB_ID.fullmatch(text)) and "--" not in text and ".." not in text
 
 
 def weights_folder() -> Path:

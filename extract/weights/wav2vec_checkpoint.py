@@ -6,6 +6,10 @@ import ast
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
 
 from ...checkpoints import load_state, read_checkpoint
 from ...errors import SerError
@@ -26,7 +30,8 @@ _FIXED: Mapping[str, object] = {
 }
 """Options of fairseq that change the network, and the values that ours is built for."""
 
-_MAX_LAYERS, _MAX_CHANNELS, _MAX_KERNEL = 32, 4096, 64
+_Channels, _Kernel = Annotated[int, Meta(ge=1, le=4096)], Annotated[int, Meta(ge=1, le=64)]
+_Layers = Annotated[list[tuple[_Channels, _Kernel, _Kernel]], Meta(min_length=1, max_length=32)]
 
 
 def read_wav2vec(path: Path) -> Wav2VecModel:
@@ -70,18 +75,9 @@ def _layers(args: Namespace, name: str, path: Path) -> list[Layer]:
     try:
         if not isinstance(text, str) or len(text) > 10_000:
             raise ValueError
-        layers = ast.literal_eval(text.strip())
-        if not 1 <= len(layers) <= _MAX_LAYERS:
-            raise ValueError
-        checked = [(channels, kernel, stride) for channels, kernel, stride in layers]
-        for layer in checked:
-            limits = (_MAX_CHANNELS, _MAX_KERNEL, _MAX_KERNEL)
-            for size, most in zip(layer, limits, strict=True):
-                if type(size) is not int or not 1 <= size <= most:
-                    raise ValueError
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return msgspec.convert(ast.literal_eval(text.strip()), _Layers)
+    except Exception:  # whatever the text makes of `literal_eval`
         raise SerError(
             f"{path}: not {WHAT}: args.{name} is no list of (channels, kernel, stride) "
             f"but {text!r:.80}"
         ) from None
-    return checked
