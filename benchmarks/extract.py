@@ -286,7 +286,6 @@ def _run_model(backbone: Any, prepared: Sequence[Any]) -> list[Any]:
     """What a run of the extraction does with a model, and nothing beside it."""
     import torch
 
-    from ser.extract.batches import Batcher
     from ser.extract.models import Models
     from ser.extract.prepare import Task
 
@@ -300,10 +299,8 @@ def _run_model(backbone: Any, prepared: Sequence[Any]) -> list[Any]:
             raise SystemExit(f"{spec}: {reason}")
 
     with Models(Kept(), torch.device("cpu")) as models:
-        batcher = Batcher(backbone, models)
         for number, array in enumerate(prepared):
-            batcher.add(Task(str(number), "", "", (), 0.0), array)
-        batcher.finish()
+            models.add(backbone, Task(str(number), "", "", (), 0.0), array)
         models.finish()
     return [found[number] for number in range(len(prepared))]
 

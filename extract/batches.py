@@ -1,52 +1,10 @@
-"""Prepared utterances gather, are sorted by length and go to the model in batches."""
+"""Which utterances share a batch: those of similar length, or of equal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
-from .backbones.backbone import Array, Backbone
-from .prepare import Task
-
-if TYPE_CHECKING:
-    from .models import Item, Models
-
-POOL = 4
-"""Batches that gather before they are sorted by length: with more, lengths differ less."""
-
-
-class Batcher:
-    """The way of one backbone's utterances from `prepare` to its model.
-
-    At most `POOL` batches gather in memory, and only where calls are shared.
-    """
-
-    def __init__(self, backbone: Backbone, models: Models) -> None:
-        """Make the way.
-
-        Args:
-            backbone: loaded, with a model.
-            models: where `forward` runs.
-        """
-        self._backbone = backbone
-        self._models = models
-        self._most = POOL * backbone.batch_rows if models.share_calls(backbone) else 0
-        self._gathered: list[Item] = []
-        self._rows = 0
-
-    def add(self, task: Task, prepared: Array) -> None:
-        """Take one utterance; what was finished meanwhile may be handed over."""
-        self._gathered.append((task, prepared))
-        self._rows += len(prepared)
-        if self._rows >= self._most:
-            self.finish()
-
-    def finish(self) -> None:
-        """Send on what has gathered."""
-        gathered, self._gathered, self._rows = self._gathered, [], 0
-        arrays = [array for _, array in gathered]
-        for batch in similar_lengths(arrays, self._backbone.batch_rows):
-            self._models.run(self._backbone, [gathered[i] for i in batch])
+from .backbones.backbone import Array
 
 
 def similar_lengths(prepared: Sequence[Array], rows: int) -> Iterator[list[int]]:

@@ -1,4 +1,5 @@
-"""The models' side of a run: several calls at once, within the memory that there is."""
+"""The models' side of a run: utterances gather, are sorted by length and go through in batches,
+several calls at once, within the memory that there is."""
 
 from __future__ import annotations
 
@@ -12,11 +13,15 @@ import torch
 
 from ..machine import cores, free_on_host, release_memory
 from .backbones.backbone import Array, Backbone
+from .batches import similar_lengths
 from .faults import fault_of_file, out_of_memory
 from .prepare import Task, no_memory
 
 Item = tuple[Task, Array]
 """An utterance, and what `prepare` made of it."""
+
+POOL = 4
+"""Batches that gather before they are sorted by length: with more, lengths differ less."""
 
 _AHEAD = 4
 """Calls that wait for a thread, so that none is idle."""
@@ -46,7 +51,7 @@ class Models:
         """Make the threads.
 
         Args:
-            sink: gets what comes out, whenever `run` or `finish` is called.
+            sink: gets what comes out, whenever `add` or `finish` is called.
             device: of the models.
             alone: one call at a time, and all memory for it.
         """
@@ -58,6 +63,7 @@ class Models:
         self._most = 1 if alone else threads + _AHEAD
         self._executor = ThreadPoolExecutor(threads)
         self._running: dict[Future[list[Array]], _Call] = {}
+        self._gathered: dict[str, tuple[Backbone, list[Item]]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -72,16 +78,36 @@ class Models:
         # Threads that use torch later begin with the number that was set last, by whichever call.
         torch.set_num_threads(torch.get_num_threads())
 
-    def share_calls(self, backbone: Backbone) -> bool:
-        """Whether utterances may go through a model together."""
-        return not self._alone and (backbone.exact_batches or not self._on_host)
-
-    def run(self, backbone: Backbone, items: Sequence[Item]) -> None:
-        """Send utterances through a model, in one call if that succeeds; returns when it waits.
+    def add(self, backbone: Backbone, task: Task, prepared: Array) -> None:
+        """Take one utterance for a model; where calls may be shared, it first gathers with others.
 
         Raises:
             SerError: an earlier call failed, and not by the fault of a file.
         """
+        _, gathered = self._gathered.setdefault(backbone.spec, (backbone, []))
+        gathered.append((task, prepared))
+        shared = not self._alone and (backbone.exact_batches or not self._on_host)
+        if not shared or sum(len(rows) for _, rows in gathered) >= POOL * backbone.batch_rows:
+            self._send(backbone.spec)
+
+    def finish(self) -> None:
+        """Send what has gathered, and wait for everything.
+
+        Raises:
+            SerError: as `add`.
+        """
+        for spec in [*self._gathered]:
+            self._send(spec)
+        while self._running:
+            self._collect()
+
+    def _send(self, spec: str) -> None:
+        backbone, gathered = self._gathered.pop(spec)
+        for batch in similar_lengths([rows for _, rows in gathered], backbone.batch_rows):
+            self._run(backbone, [gathered[i] for i in batch])
+
+    def _run(self, backbone: Backbone, items: Sequence[Item]) -> None:
+        """Send utterances through a model, in one call if that succeeds; returns when it waits."""
         longest = max(len(array) for _, array in items)
         need = backbone.memory(longest) * len(items) if self._on_host else 0
         call = _Call(backbone, list(items), need)
@@ -91,15 +117,6 @@ class Models:
             self._without_memory(call)
         else:
             self._running[self._executor.submit(call)] = call
-
-    def finish(self) -> None:
-        """Wait for everything.
-
-        Raises:
-            SerError: as `run`.
-        """
-        while self._running:
-            self._collect()
 
     def _has_room(self, need: int) -> bool:
         """Whether a call may begin beside those that run. What it needs is an estimate, and where
@@ -139,13 +156,13 @@ class Models:
             if not starved:
                 fault_of_file(error)  # raised here where no smaller call would fare better
             for start in range(0, len(call.items), size):
-                self.run(call.backbone, call.items[start : start + size])
+                self._run(call.backbone, call.items[start : start + size])
 
     def _without_memory(self, call: _Call) -> None:
         if len(call.items) > 1:
             middle = len(call.items) // 2
-            self.run(call.backbone, call.items[:middle])
-            self.run(call.backbone, call.items[middle:])
+            self._run(call.backbone, call.items[:middle])
+            self._run(call.backbone, call.items[middle:])
             return
         task = call.items[0][0]
         about = f" (about {call.need / 1e9:.1f} GB)" if call.need else ""

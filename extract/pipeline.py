@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,10 +17,12 @@ from ..machine import cores
 from ..manifests import BadFile, Manifest
 from .backbones.backbone import Backbone
 from .backbones.registry import make_backbones
-from .batches import Batcher
 from .faults import fault_of_file
 from .prepare import Prepared, Task
 from .workers import preparing
+
+if TYPE_CHECKING:
+    from .models import Models
 
 Progress = Callable[[int, int, float], None]
 
@@ -168,7 +171,7 @@ def _run(
     with ExitStack() as stack:
         show()
         stream = stack.enter_context(preparing(tasks, root, backbones, workers, alone))
-        batchers: dict[str, Batcher] = {}
+        models: Models | None = None
         if modelled := [backbone for backbone in backbones.values() if backbone.batch_rows]:
             for backbone in modelled:  # while the workers start
                 backbone.load()
@@ -177,19 +180,15 @@ def _run(
 
             device = torch_device(modelled[0].device)
             models = stack.enter_context(Models(results, device, alone))
-            for backbone in modelled:
-                batchers[backbone.spec] = Batcher(backbone, models)
         for prepared in stream:
             results.note(prepared)
             for spec, array in prepared.arrays.items():
-                if spec in batchers:
-                    batchers[spec].add(prepared.task, array)
+                if models and backbones[spec].batch_rows:
+                    models.add(backbones[spec], prepared.task, array)
                 else:
                     results.store(spec, prepared.task, array)
             show()
-        if batchers:
-            for batcher in batchers.values():
-                batcher.finish()
+        if models:
             models.finish()
 
 

@@ -7,9 +7,8 @@ from ser.errors import InputError
 from ser.extract import BACKBONES
 
 SCRIPT = Path(__file__).parents[1] / "docs" / "backbones.py"
-BEGIN, END, PAGE, renew, table = map(
-    runpy.run_path(str(SCRIPT)).get, ("BEGIN", "END", "PAGE", "renew", "table")
-)
+made = runpy.run_path(str(SCRIPT))
+BEGIN, END, PAGE, renew, table = (made[n] for n in ("BEGIN", "END", "PAGE", "renew", "table"))
 
 
 def test_the_page_is_up_to_date():

@@ -8,7 +8,6 @@ import torch
 
 from ser.errors import AudioError, SerError
 from ser.extract import models
-from ser.extract.batches import Batcher
 from ser.extract.models import Models
 from ser.extract.prepare import Task
 
@@ -33,6 +32,7 @@ class Doubler:
 
     spec = "doubler"
     batch_rows = 10
+    exact_batches = False
 
     def __init__(self):
         self.calls = []
@@ -54,10 +54,9 @@ def run(backbone, lengths, together, alone=False):
     heard = Heard()
     backbone.exact_batches = together
     with Models(heard, CPU, alone) as running:
-        batcher = Batcher(backbone, running)
         for number, length in enumerate(lengths):
-            batcher.add(task(chr(ord("a") + number), length), np.full(length, length, "f4"))
-        batcher.finish()
+            name = chr(ord("a") + number)
+            running.add(backbone, task(name, length), np.full(length, length, "f4"))
         running.finish()
     return heard
 
@@ -137,7 +136,7 @@ def test_what_no_file_is_to_blame_for_ends_the_run(error):
     heard = Heard()
     with Models(heard, CPU) as running:
         for name, length in zip("abcd", (9, 5, 8, 30), strict=True):
-            running.run(Failing(), [(task(name, length), np.zeros(length))])
+            running.add(Failing(), task(name, length), np.zeros(length))
         with pytest.raises(SerError):
             running.finish()
     assert heard.refused == {}

@@ -154,7 +154,7 @@ class _Paced(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
     """Opens http and https addresses, and counts what arrives."""
 
     def __init__(self, pace: _Pace) -> None:
-        super().__init__(context=ssl.create_default_context())  # type: ignore[call-arg]
+        super().__init__(context=ssl.create_default_context())
         self._response = partial(_PacedResponse, pace=pace)
 
     def do_open(self, http_class: Any, req: urllib.request.Request, **settings: Any) -> Any:
@@ -163,4 +163,4 @@ class _Paced(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
             connection.response_class = self._response
             return connection
 
-        return super().do_open(connect, req, **settings)  # type: ignore[arg-type]
+        return super().do_open(connect, req, **settings)

@@ -30,7 +30,8 @@ _FIXED: Mapping[str, object] = {
 }
 """Options of fairseq that change the network, and the values that ours is built for."""
 
-_Channels, _Kernel = Annotated[int, Meta(ge=1, le=4096)], Annotated[int, Meta(ge=1, le=64)]
+_Channels = Annotated[int, Meta(ge=1, le=4096)]
+_Kernel = Annotated[int, Meta(ge=1, le=64)]
 _Layers = Annotated[list[tuple[_Channels, _Kernel, _Kernel]], Meta(min_length=1, max_length=32)]
 
 
