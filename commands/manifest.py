@@ -36,25 +36,13 @@ def manifest_build(
     **source: Any,
 ) -> None:
     """Scan a corpus and write its manifest, a CSV."""
-    from ..manifests import ProbeCache, build_manifest, corpus_root
+    from ..manifests import corpus_root, scan_corpus
 
     target = out or Path(f"{corpus}.csv")
     if csv and target.exists() and target.samefile(csv):
         raise InputError(f"{target}: would replace the file of --csv; choose another with --out")
-    pairs = option_pairs(options)
     with Progress() as bar:
-        bar.show(f"{corpus}: looking for its files")
-        build = build_manifest(
-            corpus,
-            root,
-            csv=csv,
-            options=pairs,
-            known=ProbeCache.default(),
-            progress=lambda done, total: bar.show(f"{corpus}: {done} of {total} files read"),
-            **source,
-        )
-        for warning in build.warnings:
-            bar.say(f"warning: {warning}")
+        build = scan_corpus(corpus, root, bar, csv=csv, options=option_pairs(options), **source)
     if target.exists() and not overwrite and not _holds(target, build.manifest):
         raise InputError(
             f"{target}: is there and would be replaced; choose another with --out, or say "

@@ -9,15 +9,7 @@ from pathlib import Path
 
 from ..cache import Cache, default_cache_folder, store_manifest, with_known_ids
 from ..errors import InputError
-from ..manifests import (
-    Build,
-    Corpus,
-    Manifest,
-    ProbeCache,
-    audio_path,
-    build_manifest,
-    corpus_root,
-)
+from ..manifests import Build, Corpus, Manifest, audio_path, corpus_root, scan_corpus
 from ..progress import Progress
 from .backbones.backbone import Backbone
 from .backbones.registry import make_backbones
@@ -83,22 +75,11 @@ def extract_corpus(
         if manifest is not None:
             if csv or language or options:
                 raise InputError("--manifest takes the place of --csv, --language and --option")
-            build = _given(name, manifest)
+            build = _given(name, manifest, progress)
             replace = True
         else:
-            progress.show(f"{name}: looking for its files")
-            build = build_manifest(
-                corpus,
-                root,
-                csv=csv,
-                language=language,
-                options=options,
-                known=ProbeCache.default(),
-                progress=lambda done, total: progress.show(f"{name}: {done} of {total} files read"),
-            )
+            build = scan_corpus(corpus, root, progress, csv=csv, language=language, options=options)
         notes = [f"warning: {warning}" for warning in build.warnings]
-        for warning in notes:
-            progress.say(warning)
         folder = corpus_root(name, root, csv)
         paths = build.manifest.table["path"]
         if not any(audio_path(folder, path).is_file() for path in paths):
@@ -127,7 +108,7 @@ def extract_corpus(
     return changed(report, bad=[*build.bad, *report.bad], notes=notes)
 
 
-def _given(corpus: str, manifest: Manifest | Path | str) -> Build:
+def _given(corpus: str, manifest: Manifest | Path | str, progress: Progress) -> Build:
     """A manifest in place of a new one.
 
     Raises:
@@ -135,6 +116,8 @@ def _given(corpus: str, manifest: Manifest | Path | str) -> Build:
     """
     where = "the manifest" if isinstance(manifest, Manifest) else manifest
     found = manifest if isinstance(manifest, Manifest) else Manifest.load(Path(manifest))
+    for note in found.notes:
+        progress.say(f"warning: {note}")
     if found.corpus != corpus:
         raise InputError(f"{where} is of {found.corpus}, not of {corpus}")
     return Build(found, [], list(found.notes))

@@ -1,7 +1,7 @@
 """Which utterances exist: corpora, labels, splits. Needs pandas; decoding audio needs soundfile."""
 
 from .audio import Audio, read_audio
-from .build import Build, build_manifest
+from .build import Build, build_manifest, scan_corpus
 from .corpora import CORPORA, Corpus, Entry, Scan, by_file_names
 from .findings import confounded_speakers, two_genders
 from .fingerprint import FINGERPRINT
@@ -49,6 +49,7 @@ __all__ = [
     "read_audio",
     "read_splits",
     "root_variable",
+    "scan_corpus",
     "shared_speakers",
     "stored_path",
     "two_genders",

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import AudioError, InputError, SerError
+from ..progress import Progress
 from .audio import blamed_on_the_file, read_audio
 from .corpora import CORPORA, Corpus, Entry, Scan
 from .csv_corpus import scan_csv
@@ -78,6 +79,33 @@ def build_manifest(
     else:
         warnings += confounded_speakers(manifest)
     return Build(manifest, bad, warnings)
+
+
+def scan_corpus(
+    corpus: str | Corpus,
+    root: Path | None,
+    progress: Progress,
+    *,
+    csv: Path | None = None,
+    language: str | None = None,
+    options: Mapping[str, str] | None = None,
+) -> Build:
+    """`build_manifest` for a person: what files were found to be is remembered, it shows how far it
+    is, and says what the warnings are."""
+    name = corpus if isinstance(corpus, str) else corpus.name
+    progress.show(f"{name}: looking for its files")
+    build = build_manifest(
+        corpus,
+        root,
+        csv=csv,
+        language=language,
+        options=options,
+        known=ProbeCache.default(),
+        progress=lambda done, total: progress.show(f"{name}: {done} of {total} files read"),
+    )
+    for warning in build.warnings:
+        progress.say(f"warning: {warning}")
+    return build
 
 
 def _source(corpus: str | Corpus, csv: Path | None, language: str | None) -> Corpus:

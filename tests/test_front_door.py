@@ -219,7 +219,9 @@ def test_what_cannot_recognise(place, run, monkeypatch):
     monkeypatch.setattr(Level, "version", 2)
     monkeypatch.setattr(Level, "weights", lambda self: "0" * 64)
     said = refused(run, backbones=[Level()])
-    assert f"was trained on {run.config.keys['level'].short}, but here level would be level@" in said
+    assert (
+        f"was trained on {run.config.keys['level'].short}, but here level would be level@" in said
+    )
     assert "of other version and weights" in said
 
 
