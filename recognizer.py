@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,11 +77,11 @@ class Recognizer:
         """
         import pandas as pd
 
-        sounds = [sounds] if _is_one(sounds) else list(sounds)
-        names = [str(s) if isinstance(s, str | Path) else n for n, s in enumerate(sounds)]
-        vectors = [self.probabilities(sound) for sound in sounds]
+        several: list[Sound] = [sounds] if _is_one(sounds) else list(cast(Any, sounds))
+        names = [str(s) if isinstance(s, str | Path) else n for n, s in enumerate(several)]
+        vectors = [self.probabilities(sound) for sound in several]
         table = pd.DataFrame(
-            np.reshape(vectors, (len(sounds), len(self.labels))),
+            np.reshape(vectors, (len(several), len(self.labels))),
             index=pd.Index(names, name="sound"),
             columns=[f"p_{label}" for label in self.labels],
         )

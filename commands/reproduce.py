@@ -17,7 +17,7 @@ from .training_options import training_options, training_request
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["table3", "table4", "fig3", "fig4"]))
+@click.argument("what")
 @click.option("--corpus", multiple=True, help="A,B,C  [default: the paper's that are cached]")
 @training_options(REPRODUCE_PRESET)
 @click.option("--out", type=GivenPath(path_type=Path), help="Folder [default: reproduced/...].")
@@ -48,7 +48,7 @@ def reproduce(
     common = training_request(cache, setting="single", corpora=corpora, **options)
     command = shlex.join(["ser", *sys.argv[1:]]).encode(errors="replace").decode()
     with Progress() as bar:
-        made = reproduce(PLANS[what], common, cache, out, command, bar)
+        made = reproduce(PLANS.find(what), common, cache, out, command, bar)
     if as_json:
         echo_json(made.values)
     else:

@@ -16,6 +16,7 @@ from ..cache import Cache
 from ..errors import InputError, MissingPackageError, install_command
 from ..files import atomic_text, read_json
 from ..progress import Progress
+from ..registry import Registry
 from ..train.runs.experiment import Experiment, resolve_all
 from ..train.runs.processes import prepare_workers
 from ..train.runs.request import Request, check_limits, check_request
@@ -26,7 +27,11 @@ from .figures import Figure3, Figure4
 from .plan import Plan, Result, choose_corpora, default_out, describe
 from .tables import Table3, Table4
 
-PLANS: Mapping[str, Plan] = {plan.name: plan for plan in (Table3(), Table4(), Figure3(), Figure4())}
+PLANS = Registry(
+    "table or figure",
+    "ser.plans",
+    {plan.name: plan for plan in (Table3(), Table4(), Figure3(), Figure4())},
+)
 
 RUNS = "runs"
 
@@ -120,7 +125,8 @@ def measured(experiment: Experiment, run: Run) -> Metrics:
     Raises:
         InputError: they are not of this experiment.
     """
-    predictions, expected, labels = run.predictions, [], set()
+    predictions, expected = run.predictions, []
+    labels: set[tuple[str, str]] = set()
     for corpus, manifest in experiment.manifests.items():
         labels.update((corpus, label) for label in manifest.labels)
         emotions = dict(zip(manifest.ids, manifest.table["emotion"], strict=True))

@@ -190,11 +190,11 @@ def _tests(
     tests = []
     for one, other in all_pairs(list(rows)):
         for scope in ("mean", *common.corpora):
-            tables = [
+            first, second = (
                 table if scope == "mean" else table[table["corpus"] == scope]
                 for table in (predictions[one], predictions[other])
-            ]
-            result = compare(*tables, ratio, units)
+            )
+            result = compare(first, second, ratio, units)
             tests.append({"row": one, "than": other, "over": scope, **asdict(result)})
     return tests
 

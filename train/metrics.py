@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,13 @@ def unweighted_accuracy(confusion: IntArray) -> float:
 def weighted_accuracy(confusion: IntArray) -> float:
     """WA: share of utterances that are right."""
     return float(confusion.trace() / confusion.sum())
+
+
+RATES: Mapping[str, Callable[[IntArray], float]] = {
+    "ua": unweighted_accuracy,
+    "wa": weighted_accuracy,
+}
+"""The rates that are taken of every run, of its confusion matrix, by their names."""
 
 
 def error_over_repeats(values: Sequence[float], test_to_train: float) -> float:

@@ -23,7 +23,7 @@ from .experiment import Experiment, digest
 from .jobs import Domains, Job, Outcome
 from .kept import load_outcome, save_outcome
 from .load import encode, load_domains
-from .pool import run_jobs
+from .pool import Executor, run_jobs
 from .record import write_json, write_run
 from .run import VERSIONS, Run
 from .software import numbers_version, other_software
@@ -34,7 +34,11 @@ UNFINISHED = ".ser-unfinished"
 
 
 def run_experiments(
-    experiments: Mapping[Path, Experiment], cache: Cache, progress: Progress, share: bool = False
+    experiments: Mapping[Path, Experiment],
+    cache: Cache,
+    progress: Progress,
+    share: bool = False,
+    executor: Executor | None = None,
 ) -> dict[Path, Run]:
     """Run all experiments, side by side as `run_jobs` has it, over features that are loaded once.
 
@@ -43,6 +47,7 @@ def run_experiments(
     Args:
         experiments: by their run folders, which the caller has claimed.
         share: copy the same run from another folder beside its own, where there is one.
+        executor: what runs the jobs; None: `run_jobs`.
 
     Raises as `train`.
     """
@@ -66,17 +71,19 @@ def run_experiments(
         loaded = load_domains(cache, list(experiments.values()), progress)
         ticker = Ticker(progress, [job for _, job in waiting])
         for group in alike.values():
-            _run(group, loaded, ticker)
+            _run(group, loaded, ticker, executor or run_jobs)
     return {folder: Run.open(folder) for folder in experiments}
 
 
-def _run(group: Sequence[tuple[_Work, Job]], loaded: Domains, ticker: Ticker) -> None:
+def _run(
+    group: Sequence[tuple[_Work, Job]], loaded: Domains, ticker: Ticker, executor: Executor
+) -> None:
     """Do jobs that take the features in the same encoding."""
     unit_of = {id(job): unit for unit, job in group}
     experiments = list({id(unit): unit.experiment for unit, _ in group}.values())
     jobs, workers = [job for _, job in group], experiments[0].request.workers
     domains = encode(loaded, experiments)
-    for job, outcome in run_jobs(domains, jobs, workers, experiments[0].device, ticker.epoch_done):
+    for job, outcome in executor(domains, jobs, workers, experiments[0].device, ticker.epoch_done):
         unit_of[id(job)].keep(job, outcome)
         ticker.job_done(job, outcome)
 

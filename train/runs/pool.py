@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from typing import Protocol
 
 import cloudpickle
 import torch
@@ -19,6 +20,22 @@ from ...machine import cores, one_torch_thread
 from ...signals import quiet_start
 from .jobs import Domains, EpochDone, Job, Outcome, run_job
 from .processes import worker_context
+
+
+class Executor(Protocol):
+    """A way to run jobs, such as `run_jobs`, which says what the arguments are.
+
+    It yields each job with what came of it, in any order, as it ends.
+    """
+
+    def __call__(
+        self,
+        domains: Domains,
+        jobs: Sequence[Job],
+        workers: int | None,
+        device: torch.device,
+        epoch_done: EpochDone,
+    ) -> Iterator[tuple[Job, Outcome]]: ...
 
 
 def run_jobs(

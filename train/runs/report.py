@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 from ...manifests.names import listing
 from ..config import TRAIN_PRESET
+from ..metrics import RATES
 from .results import CorpusMetrics, Metrics, Rate, no_interval
 
 SHORTEST = 5
@@ -22,8 +24,8 @@ def describe_run(metrics: Metrics) -> str:
             f"{metrics['repeats']} repeat{'s' if metrics['repeats'] > 1 else ''}, "
             f"{domain['n_test']} test utterances each"
         )
-        lines = [head, "", f"  UA  {rate(domain['ua'], domain)}"]
-        lines += [f"  WA  {rate(domain['wa'], domain)}", "", *confusion_table(domain), ""]
+        lines = [head, "", *(f"  {name.upper()}  {rate(name, domain)}" for name in RATES)]
+        lines += ["", *confusion_table(domain), ""]
         lines += [f"  {speaker_note(metrics['protocol'], domain)}", f"  {interval_note(domain)}"]
         lines += [f"  Note: {note}" for note in domain["notes"]]
         parts.append("\n".join(lines))
@@ -34,8 +36,9 @@ def describe_run(metrics: Metrics) -> str:
     return "\n\n".join([*parts, *namesake_notes(metrics)])
 
 
-def rate(summary: Rate, domain: CorpusMetrics) -> str:
+def rate(name: str, domain: CorpusMetrics) -> str:
     """`.871 (95 % interval .842 to .900)` with the deviation over repeats, if there is one."""
+    summary = cast(Mapping[str, Rate], domain)[name]
     spread = f", deviation {decimal(summary['std'])}" if summary["std"] is not None else ""
     if summary["ci95"] is None:
         interval = f"none: {no_interval(domain['interval'], domain['n_test'])}"

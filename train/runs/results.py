@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, cast
 
 import numpy as np
 import pandas as pd
@@ -12,20 +12,17 @@ from numpy.typing import NDArray
 
 from ...manifests import Manifest, Split, shared_speakers
 from ..metrics import (
+    RATES,
     confusion_matrix,
     interval_over_repeats,
     interval_over_speakers,
     interval_over_utterances,
     recalls,
-    unweighted_accuracy,
-    weighted_accuracy,
 )
 from .notes import left_out, notes_on_splits
 
 LEAST_WIDTH = 1e-9
 """Of an interval: none at all says that what was sampled came out alike, not that it is sure."""
-
-RATES = {"ua": unweighted_accuracy, "wa": weighted_accuracy}
 
 
 Kind = Literal["speakers", "repeats", "utterances"]
@@ -42,7 +39,7 @@ class Rate(TypedDict):
 
 
 class CorpusMetrics(TypedDict):
-    """The entry of one corpus in `metrics.json`.
+    """The entry of one corpus in `metrics.json`; further `RATES` are beside UA and WA.
 
     `n_test` is of one repeat, `confusion` of all; `speakers_shared` are test speakers of a split
     that are in its training part too, at most, None if the speakers are not known.
@@ -105,15 +102,14 @@ def corpus_metrics(
         notes.append(f"No interval of {' and '.join(none)}: {no_interval(kind, tested)}.")
     recall = np.array([recalls(counts) for counts in confusions])
     rates = {name: _summary(values[name], intervals[name]) for name in RATES}
-    return {
+    found = {
         "language": manifest.language,
         "labels": list(manifest.labels),
         "n_test": tested,
         "speakers_shared": max(shared_speakers(manifest, split) for split in splits)
         if all(manifest.table["speaker"])
         else None,
-        "ua": rates["ua"],
-        "wa": rates["wa"],
+        **rates,
         "interval": kind,
         "recall": {
             label: float(np.nanmean(column)) if not np.isnan(column).all() else None
@@ -122,6 +118,7 @@ def corpus_metrics(
         "confusion": np.sum(confusions, axis=0).tolist(),
         "notes": notes,
     }
+    return cast(CorpusMetrics, found)
 
 
 def _places(labels: pd.Series[str], position: Mapping[str, int]) -> Labels:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
 import msgspec
 import pandas as pd
@@ -170,7 +170,9 @@ class Run:
     def metrics(self) -> Metrics:
         """The rates of every corpus, as in `metrics.json`."""
         with _reading(self.folder):
-            return parse_json(self._read(METRICS, MOST_JSON), Metrics, METRICS)
+            data = self._read(METRICS, MOST_JSON)
+            parse_json(data, Metrics, METRICS)
+            return cast(Metrics, parse_json(data, dict[str, Any], METRICS))
 
     @cached_property
     def predictions(self) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...cache import Cache, default_cache_folder
 from ...progress import Progress
@@ -17,6 +18,9 @@ from .processes import prepare_workers
 from .request import Request, check_request, default_repeats
 from .run import Run
 from .target import check_folder, claimed
+
+if TYPE_CHECKING:
+    from .pool import Executor
 
 
 def train(
@@ -38,6 +42,7 @@ def train(
     out: Path | str | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
+    executor: Executor | None = None,
 ) -> Run:
     """Train and test on cached features, as `ser train` does.
 
@@ -53,6 +58,7 @@ def train(
         repeats: None: five, or one of the protocol `speaker`.
         cache: None: that of `SER_CACHE`, or the user's.
         out: the run folder; None: a new one in `runs`.
+        executor: what runs the jobs; None: processes of this machine.
         and as `Request`.
 
     Raises:
@@ -75,7 +81,8 @@ def train(
     )
     if not isinstance(cache, Cache):
         cache = Cache(Path(cache or default_cache_folder()).expanduser())
-    return train_request(request, cache, Path(out) if out is not None else None, progress)
+    folder = Path(out) if out is not None else None
+    return train_request(request, cache, folder, progress, executor)
 
 
 def _names(names: str | Sequence[str]) -> list[str]:
@@ -83,7 +90,11 @@ def _names(names: str | Sequence[str]) -> list[str]:
 
 
 def train_request(
-    request: Request, cache: Cache, out: Path | None = None, progress: Progress | None = None
+    request: Request,
+    cache: Cache,
+    out: Path | None = None,
+    progress: Progress | None = None,
+    executor: Executor | None = None,
 ) -> Run:
     """Train and test every repeat, write the run folder `out`, and open it.
 
@@ -92,6 +103,7 @@ def train_request(
 
     Args:
         out: None: a new folder in `runs`.
+        executor: what runs the jobs; None: processes of this machine.
 
     Raises:
         MissingFeaturesError: a feature is not cached; the message has the command to run.
@@ -114,7 +126,7 @@ def train_request(
 
     wanted = Path(os.path.realpath(out or default_out(request)))
     with claimed(wanted, progress.say, new=out is None) as target:
-        return run_experiments({target: experiment}, cache, progress)[target]
+        return run_experiments({target: experiment}, cache, progress, executor=executor)[target]
 
 
 def default_out(request: Request) -> Path:
