@@ -109,7 +109,7 @@ def _inspect_zip(file: BinaryIO, size: int, names: Collection[str]) -> None:
 
 @dataclass
 class _Value:
-    """Something on the stack of a pickle: how much there is in it, and what is known of it."""
+    """Something on the stack of a pickle: how much is in it, and what is known of it."""
 
     leaves: int = 1
     known: Any = None
@@ -235,9 +235,8 @@ def outside_reason(error: BaseException) -> str | None:
 
 def first_line(error: BaseException) -> str:
     """What an exception says, in one line of at most 200 characters, with its name."""
-    lines = (line.strip() for line in str(error).splitlines())
-    text = next((line for line in lines if line), "")
-    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0].strip()[:200]}" if lines else type(error).__name__
 
 
 def load_state(

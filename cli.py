@@ -27,23 +27,15 @@ from .progress import message
 from .signals import handled
 
 
-class Stopped(KeyboardInterrupt):
-    """A signal asked to end; `status` is what the command exits with."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.status = 128 + number
-
-
 def stopped_by_signals() -> AbstractContextManager[None]:
     """Let what ends a command from outside, such as a cluster or a closed terminal, end it well."""
 
     def stop(number: int, _: object) -> None:
-        raise Stopped(number)
+        raise KeyboardInterrupt(number)
 
-    there = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    known = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     # Under nohup a signal is ignored, and stays so.
-    return handled({each: stop for each in there if signal.getsignal(each) == signal.SIG_DFL})
+    return handled({number: stop for number in known if signal.getsignal(number) == signal.SIG_DFL})
 
 
 OUT_OF_MEMORY = (
@@ -88,7 +80,7 @@ class Commands(click.Group):
                 "ser: interrupted; finished features are in the cache, finished repeats beside the "
                 "run folder: type the command again to go on"
             )
-            ctx.exit(stop.status if isinstance(stop, Stopped) else 130)
+            ctx.exit(128 + (stop.args[0] if stop.args else signal.SIGINT))
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:

@@ -62,12 +62,10 @@ def install_command(extra: str) -> str:
     """The line that brings an extra into the environment that runs this, as it was installed."""
     source, editable = _checkout()
     if source is None:
-        words = [f"{DISTRIBUTION}[{extra}]"]
-    else:
-        constraints = source / "constraints.txt"
-        words = ["-c", str(constraints)] if constraints.is_file() else []
-        words += [*(["-e"] if editable else []), f"{source}[{extra}]"]
-    return pip_command(*words)
+        return pip_command(f"{DISTRIBUTION}[{extra}]")
+    constraints = source / "constraints.txt"
+    words = ["-c", str(constraints)] if constraints.is_file() else []
+    return pip_command(*words, *(["-e"] if editable else []), f"{source}[{extra}]")
 
 
 def pip_command(*words: str) -> str:
@@ -86,5 +84,5 @@ def _checkout() -> tuple[Path | None, bool]:
     except (metadata.PackageNotFoundError, ValueError, AttributeError):
         return None, False
     folder = Path(url2pathname(url.path))
-    there = url.scheme == "file" and (folder / "setup.cfg").is_file()
-    return (folder, editable) if there else (None, False)
+    is_checkout = url.scheme == "file" and (folder / "setup.cfg").is_file()
+    return (folder, editable) if is_checkout else (None, False)

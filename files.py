@@ -36,7 +36,8 @@ def open_regular(path: Path, below: Path | None = None) -> BufferedReader:
         OSError: it cannot be opened, is no regular file, or lies elsewhere; `strerror` says which.
     """
     # Not Path.resolve, which raises a RuntimeError for a link to itself.
-    if below is not None and not _real(path).is_relative_to(_real(below)):
+    real = Path(os.path.realpath(path))
+    if below is not None and not real.is_relative_to(os.path.realpath(below)):
         raise OSError(errno.EINVAL, f"it is a link that leads out of {below}", str(path))
     flags = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_NONBLOCK"))
     descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0))
@@ -47,10 +48,6 @@ def open_regular(path: Path, below: Path | None = None) -> BufferedReader:
     except BaseException:
         os.close(descriptor)
         raise
-
-
-def _real(path: Path) -> Path:
-    return Path(os.path.realpath(path))
 
 
 def read_regular(path: Path, most: int, below: Path | None = None) -> bytes:
@@ -152,11 +149,10 @@ def stale_partials(folder: Path) -> list[Path]:
     """Files in a folder that writers began more than a day ago and never finished."""
     stale = []
     with suppress(OSError):  # whoever reads the folder says what is wrong with it
-        for name in os.listdir(folder):  # noqa: PTH208
-            path = folder / name
+        for path in folder.glob(f"{PARTIAL}*"):
             with suppress(OSError):  # another process removed it
                 age = time.time() - path.lstat().st_mtime
-                if name.startswith(PARTIAL) and age > STALE_SECONDS and not path.is_dir():
+                if age > STALE_SECONDS and not path.is_dir():
                     stale.append(path)
     return stale
 

@@ -112,10 +112,6 @@ def release_memory(device: torch.device) -> None:
         getattr(torch, device.type).empty_cache()
 
 
-GROUPS = Path("/sys/fs/cgroup")
-"""Where Linux keeps the limits of containers and of the jobs of a cluster."""
-
-
 def free_memory(device: torch.device) -> int:
     """Bytes that are free for what a device is to work on, on the host and on the device."""
     import torch
@@ -143,8 +139,11 @@ def free_on_host() -> int:
     return min(free)
 
 
-def left_in_groups(groups: Path = GROUPS, own: Path = Path("/proc/self/cgroup")) -> Iterator[int]:
-    """What this process' control group, and each above it, has left of its limit (cgroup v2).
+def left_in_groups(
+    groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
+) -> Iterator[int]:
+    """What this process' control group, and each above it, has left of its limit (cgroup v2): that
+    of a container, or of a job of a cluster.
 
     Files that the system holds in memory do not count: it gives them up where memory is asked for.
     """
@@ -153,9 +152,7 @@ def left_in_groups(groups: Path = GROUPS, own: Path = Path("/proc/self/cgroup"))
     except (OSError, StopIteration):
         return
     group = groups / name.strip("/")
-    for folder in (group, *group.parents):
-        if not folder.is_relative_to(groups):
-            return
+    for folder in [path for path in (group, *group.parents) if path.is_relative_to(groups)]:
         try:
             limit = (folder / "memory.max").read_text().strip()
             stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())

@@ -40,7 +40,6 @@ class Registry(Mapping[str, T], Generic[T]):
         self.what, self.group = what, group
         self._items = dict(known)
         self._added: set[str] = set()
-        self._loaded: dict[str, T] = {}
 
     def add(self, name: str, item: T) -> None:
         """Make an item known under a name; one that was added before is replaced, as where a cell
@@ -70,11 +69,9 @@ class Registry(Mapping[str, T], Generic[T]):
         raise InputError(f"unknown {self.what} {name!r}; {meant}known: {', '.join(self)}")
 
     def __getitem__(self, name: str) -> T:
-        if name in self._items:
-            return self._items[name]
-        if name not in self._loaded:
-            self._loaded[name] = self._load(self._entry_points[name])
-        return self._loaded[name]
+        if name not in self._items:
+            self._items[name] = self._load(self._entry_points[name])
+        return self._items[name]
 
     def __contains__(self, name: object) -> bool:
         return name in self._items or name in self._entry_points
@@ -83,16 +80,16 @@ class Registry(Mapping[str, T], Generic[T]):
         return iter(self._items | self._entry_points)
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return len(self._items | self._entry_points)
 
     @cached_property
     def _entry_points(self) -> dict[str, EntryPoint]:
         from importlib.metadata import entry_points
 
-        found: dict[str, EntryPoint] = {}
+        points: dict[str, EntryPoint] = {}
         for point in entry_points(group=self.group):
-            found.setdefault(point.name, point)  # the first on sys.path, as with modules
-        return found
+            points.setdefault(point.name, point)  # the first on sys.path, as with modules
+        return points
 
     def _load(self, point: EntryPoint) -> T:
         try:

@@ -20,7 +20,7 @@ def handled(handlers: Mapping[int, Handler]) -> Iterator[None]:
     Processes that are started within inherit that a signal is ignored (not on Windows).
     """
     main = threading.current_thread() is threading.main_thread()
-    before = {number: signal.signal(number, each) for number, each in handlers.items() if main}
+    before = {number: signal.signal(number, new) for number, new in handlers.items() if main}
     try:
         yield
     finally:

@@ -7,8 +7,7 @@ from typing import Any
 
 from ..manifests.names import listing
 from ..train.config import REPRODUCE_PRESET
-from ..train.runs.report import namesake_notes
-from ..train.runs.report import notes_of as notes_of_runs
+from ..train.runs.report import namesake_notes, notes_of
 from ..train.runs.software import other_software
 from .plan import Results
 
@@ -42,7 +41,7 @@ def provenance(results: Results, named: Sequence[str] = ()) -> dict[str, Any]:
         name: list(dict.fromkeys(str(result.run.about.get(name)) for result in results.values()))
         for name in SHOWN
     }
-    notes = notes_of_runs([results[name].metrics for name in named])
+    notes = notes_of([results[name].metrics for name in named])
     for result in results.values():
         notes += namesake_notes(result.metrics)
     for name, result in results.items():

@@ -23,6 +23,8 @@ from .jobs import Job, Outcome, Prediction, Trained
 from .splits import corpora_tested
 from .states import check_state
 
+Tensors = dict[str, NDArray[Any]]
+
 SUM = hashlib.sha256().digest_size
 MOST_BYTES = 8 << 30
 
@@ -43,12 +45,9 @@ def save_outcome(path: Path, outcome: Outcome) -> None:
     Raises:
         SerError: it cannot be written.
     """
-    about = _About(
-        outcome.seed, outcome.fold, list(outcome.history), outcome.seconds, outcome.processor
-    )
-    tensors: dict[str, NDArray[Any]] = {
-        "about": np.frombuffer(msgspec.json.encode(about), dtype=np.uint8)
-    }
+    history = list(outcome.history)
+    about = _About(outcome.seed, outcome.fold, history, outcome.seconds, outcome.processor)
+    tensors: Tensors = {"about": np.frombuffer(msgspec.json.encode(about), dtype=np.uint8)}
     for corpus, prediction in outcome.predictions.items():
         tensors[f"predicted/{corpus}"] = prediction.predicted
         if prediction.probabilities is not None:
@@ -91,24 +90,22 @@ def load_outcome(path: Path, job: Job, labels: Mapping[str, Sequence[str]]) -> O
         return None
 
 
-def _prediction(tensors: dict[str, NDArray[Any]], job: Job, corpus: str, labels: int) -> Prediction:
-    split = job.splits[corpus]
+def _prediction(tensors: Tensors, job: Job, corpus: str, labels: int) -> Prediction:
+    split, probabilities = job.splits[corpus], None
     predicted = tensors.pop(f"predicted/{corpus}")
-    probabilities = tensors.pop(f"probabilities/{corpus}", None)
-    right = predicted.shape == (len(split.test),) and predicted.dtype == np.int64
+    right = (predicted.shape, predicted.dtype) == ((len(split.test),), np.int64)
     right = right and bool(((predicted >= 0) & (predicted < labels)).all())
-    if (probabilities is None) != (job.config is None):
-        right = False
-    if probabilities is not None:
-        right = right and probabilities.shape == (len(split.test), labels)
-        right = right and probabilities.dtype == np.float32
+    if job.config is not None:
+        probabilities = tensors.pop(f"probabilities/{corpus}")
+        form = (probabilities.shape, probabilities.dtype)
+        right = right and form == ((len(split.test), labels), np.float32)
         right = right and bool(np.isfinite(probabilities).all())
     if not right:
         raise ValueError(f"the predictions for {corpus} are not those of the job")
     return Prediction(split, predicted, probabilities)
 
 
-def _weights(tensors: dict[str, NDArray[Any]], member: int, job: Job) -> dict[str, NDArray[Any]]:
+def _weights(tensors: Tensors, member: int, job: Job) -> Tensors:
     start = f"weights/{member}/"
     names = [name for name in tensors if name.startswith(start)]
     state = {name.removeprefix(start): tensors.pop(name) for name in names}

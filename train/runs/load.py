@@ -37,15 +37,12 @@ def load_domains(
             "utterances"
         )
     stored = {
-        corpus: {name: cache.open(key, manifests[corpus]) for name, key in own.items()}
-        for corpus, own in keys.items()
+        corpus: {name: cache.open(key, manifests[corpus]) for name, key in of_corpus.items()}
+        for corpus, of_corpus in keys.items()
     }
-    size = sum(each.nbytes for own in stored.values() for each in own.values())
-    memory = experiments[0].request.memory
-    if memory is None:
-        room = ROOM * min(free_memory(device) for device in {each.device for each in experiments})
-    else:
-        room = memory * 1e9
+    size = sum(feature.nbytes for of_corpus in stored.values() for feature in of_corpus.values())
+    memory, devices = experiments[0].request.memory, {e.device for e in experiments}
+    room = ROOM * min(map(free_memory, devices)) if memory is None else memory * 1e9
     mapped = size > room
     if mapped and progress:
         progress.say(

@@ -21,11 +21,16 @@ def held(path: Path) -> Iterator[bool]:
     Raises:
         OSError: the file cannot be made.
     """
+    flags = sum(getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"))
     while True:
-        descriptor = _open(path)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o666)
+        except PermissionError:  # left by another user
+            descriptor = os.open(path, os.O_RDONLY | flags)
         free = _lock(descriptor)
-        if not free or _is(path, descriptor):
-            break
+        with suppress(FileNotFoundError):
+            if not free or os.path.samestat(path.stat(), os.fstat(descriptor)):
+                break
         os.close(descriptor)  # another held it, and removed it after it was opened here
     try:
         yield free
@@ -37,21 +42,6 @@ def held(path: Path) -> Iterator[bool]:
                 path.unlink()
         if os.name != "nt":
             os.close(descriptor)
-
-
-def _open(path: Path) -> int:
-    extra = sum(getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"))
-    try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | extra, 0o666)
-    except PermissionError:  # left by another user
-        return os.open(path, os.O_RDONLY | extra)
-
-
-def _is(path: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
 
 
 def _lock(descriptor: int) -> bool:

@@ -15,7 +15,7 @@ FEWEST = 3
 def notes_on_splits(manifest: Manifest, splits: Sequence[Split]) -> list[str]:
     """Everything that is to be known of a corpus and its splits beside the numbers."""
     people = [*manifest.notes, *two_genders(manifest), *confounded_speakers(manifest)]
-    about = [f"{each[:1].upper()}{each[1:]}." for each in people]
+    about = [f"{note[:1].upper()}{note[1:]}." for note in people]
     return [*about, *_training(manifest, splits), *_testing(manifest, splits)]
 
 
@@ -29,21 +29,15 @@ def left_out(used: int, skipped: int) -> list[str]:
 def _training(manifest: Manifest, splits: Sequence[Split]) -> list[str]:
     """Classes that some training parts do not have."""
     parts = [_classes(manifest, split.train) for split in splits]
-    never = [label for label in manifest.labels if not any(part[label] for part in parts)]
+    missing = {label: sum(not part[label] for part in parts) for label in manifest.labels}
     notes = []
-    if never:
+    if never := [label for label, count in missing.items() if count == len(parts)]:
         notes.append(
             f"{listing(never)}: in no training part of this corpus, so that it cannot be learned "
             "from it; where it is tested, UA counts its recall all the same."
         )
-    sometimes = {
-        label: missing
-        for label in manifest.labels
-        if label not in never and (missing := sum(not part[label] for part in parts))
-    }
-    if sometimes:
-        said = listing(f"{label} ({missing})" for label, missing in sometimes.items())
-        notes.append(f"Missing from some of the {len(parts)} training parts: {said}.")
+    if some := [f"{label} ({n})" for label, n in missing.items() if 0 < n < len(parts)]:
+        notes.append(f"Missing from some of the {len(parts)} training parts: {listing(some)}.")
     return notes
 
 
@@ -52,16 +46,14 @@ def _testing(manifest: Manifest, splits: Sequence[Split]) -> list[str]:
     repeats: dict[int, Counter[str]] = defaultdict(Counter)
     for split in splits:
         repeats[split.seed] += _classes(manifest, split.test)
-    fewest = {label: min(each[label] for each in repeats.values()) for label in manifest.labels}
+    fewest = {label: min(part[label] for part in repeats.values()) for label in manifest.labels}
     notes = []
-    few = [f"{label} ({count})" for label, count in fewest.items() if 0 < count < FEWEST]
-    if few:
+    if few := [f"{label} ({count})" for label, count in fewest.items() if 0 < count < FEWEST]:
         notes.append(
             f"Fewer than {FEWEST} test utterances in some repeat, so that the recall rests on "
             f"these: {listing(few)}."
         )
-    none = [label for label, count in fewest.items() if not count]
-    if none:
+    if none := [label for label, count in fewest.items() if not count]:
         notes.append(
             f"Without test utterances in some repeat, whose UA is the mean over the other classes: "
             f"{listing(none)}."

@@ -59,14 +59,13 @@ def run_jobs(
     Raises:
         SerError: a job failed, or its process ended.
     """
-    if any(each.mapped for each in domains.values()):
-        workers = 1
-    workers = workers or side_by_side(domains, device)
+    mapped = any(domain.mapped for domain in domains.values())
+    workers = 1 if mapped else workers or side_by_side(domains, device)
     workers = min(workers, sum(job.config is not None for job in jobs))
     if workers <= 1:
-        there = {corpus: domain.to(device) for corpus, domain in domains.items()}
+        moved = {corpus: domain.to(device) for corpus, domain in domains.items()}
         with one_torch_thread():
-            yield from ((job, run_job(there, job, epoch_done)) for job in jobs)
+            yield from ((job, run_job(moved, job, epoch_done)) for job in jobs)
         return
     context = worker_context()
     epochs = context.Queue()
@@ -74,7 +73,7 @@ def run_jobs(
         workers,
         mp_context=context,
         initializer=_start_worker,
-        initargs=({name: each.share() for name, each in domains.items()}, device, epochs),
+        initargs=({name: domain.share() for name, domain in domains.items()}, device, epochs),
     )
     others = set(multiprocessing.active_children())
     pickled = [(cloudpickle.dumps(job), job) for job in jobs]
@@ -88,7 +87,7 @@ def run_jobs(
                 epochs.get()
                 epoch_done()
             # What is finished is handed over before a failure ends everything.
-            for future in sorted(done, key=lambda each: each.exception() is not None):
+            for future in sorted(done, key=lambda future: future.exception() is not None):
                 yield submitted[future], future.result()
     except BrokenProcessPool as error:
         raise SerError(
@@ -112,7 +111,7 @@ def side_by_side(domains: Domains, device: torch.device) -> int:
     if device.type != "cuda":
         return cores()
     free, _ = torch.cuda.mem_get_info(device)
-    features = sum(each.bytes for each in domains.values())
+    features = sum(domain.bytes for domain in domains.values())
     return max(1, min(cores(), int(free / (features + SPARE))))
 
 
@@ -127,7 +126,8 @@ def _start_worker(
     # Ctrl-C reaches every process of the terminal; the main one alone acts on it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
-    _work = {name: each.to(device) for name, each in domains.items()}, partial(epochs.put, None)
+    moved = {name: domain.to(device) for name, domain in domains.items()}
+    _work = moved, partial(epochs.put, None)
 
 
 def _end_with_parent() -> None:

@@ -61,14 +61,10 @@ def write_run(folder: Path, experiment: Experiment, outcomes: Sequence[Outcome])
         if weights:
             save_file(weights, folder / MODEL)
             curves = [
-                {
-                    "repeat": outcome.seed,
-                    "fold": outcome.fold,
-                    "members": msgspec.to_builtins(list(outcome.history)),
-                }
+                {"repeat": outcome.seed, "fold": outcome.fold, "members": list(outcome.history)}
                 for outcome in outcomes
             ]
-            write_json(folder / HISTORY, curves)
+            write_json(folder / HISTORY, msgspec.to_builtins(curves))
         structure = mean_structure(outcomes)
         if any(structure.values()):
             write_json(folder / STRUCTURE, structure)
@@ -105,35 +101,26 @@ def mean_structure(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 def _mean(values: Sequence[Any]) -> Any:
     """Mean of numbers that lie at the same places of nested dicts and lists."""
     if isinstance(values[0], Mapping):
-        return {name: _mean([each[name] for each in values]) for name in values[0]}
+        return {name: _mean([value[name] for value in values]) for name in values[0]}
     if isinstance(values[0], list):
-        return [_mean(each) for each in zip(*values, strict=True)]
+        return [_mean(column) for column in zip(*values, strict=True)]
     return sum(values) / len(values)
 
 
 def predictions_of(outcomes: Sequence[Outcome], manifests: Mapping[str, Manifest]) -> pd.DataFrame:
     """One row per corpus, repeat and test utterance, with the probability of every emotion."""
-    emotions = {
-        corpus: manifest.table.set_index("id")["emotion"] for corpus, manifest in manifests.items()
-    }
     frames = []
     for outcome in outcomes:
         for corpus, prediction in outcome.predictions.items():
-            labels = np.array(manifests[corpus].labels)
-            frame = pd.DataFrame(
-                {
-                    "corpus": corpus,
-                    "repeat": outcome.seed,
-                    "fold": outcome.fold,
-                    "id": prediction.split.test,
-                    "truth": emotions[corpus][list(prediction.split.test)].to_numpy(),
-                    "predicted": labels[prediction.predicted],
-                }
-            )
+            emotions = manifests[corpus].table.set_index("id")["emotion"]
+            labels, ids = np.array(manifests[corpus].labels), list(prediction.split.test)
+            columns: dict[str, Any] = {"corpus": corpus, "repeat": outcome.seed}
+            columns |= {"fold": outcome.fold, "id": ids, "truth": emotions[ids].to_numpy()}
+            columns["predicted"] = labels[prediction.predicted]
             if prediction.probabilities is not None:
-                for column, label in enumerate(labels):
-                    frame[f"p_{label}"] = prediction.probabilities[:, column]
-            frames.append(frame)
+                names = [f"p_{label}" for label in labels]
+                columns |= dict(zip(names, prediction.probabilities.T, strict=True))
+            frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True)
 
 

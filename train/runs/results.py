@@ -89,7 +89,8 @@ def corpus_metrics(
     position = {label: number for number, label in enumerate(manifest.labels)}
     repeats = [rows.sort_values("id") for _, rows in predictions.groupby("repeat")]
     pairs = [
-        (_places(rows["truth"], position), _places(rows["predicted"], position)) for rows in repeats
+        (rows["truth"].map(position).to_numpy(), rows["predicted"].map(position).to_numpy())
+        for rows in repeats
     ]
     confusions = [confusion_matrix(*pair, len(position)) for pair in pairs]
     values = {name: [rate(counts) for counts in confusions] for name, rate in RATES.items()}
@@ -121,10 +122,6 @@ def corpus_metrics(
     return cast(CorpusMetrics, found)
 
 
-def _places(labels: pd.Series[str], position: Mapping[str, int]) -> Labels:
-    return np.asarray(labels.map(position), dtype=np.int64)
-
-
 def _intervals(
     speakers: Sequence[str],
     split: Split,
@@ -142,7 +139,7 @@ def _intervals(
                 confusion_matrix(truth[chosen], predicted[chosen], len(confusions[0]))
                 for truth, predicted in pairs
             ]
-            return float(np.mean([RATES[name](each) for each in counts]))
+            return float(np.mean([RATES[name](of_repeat) for of_repeat in counts]))
 
         return "speakers", {
             name: interval_over_speakers(speakers, partial(mean_rate, name)) for name in RATES

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 CONFIG, METRICS, MODEL = "config.json", "metrics.json", "model.safetensors"
 PREDICTIONS, SPLIT, HISTORY = "predictions.csv", "split.csv", "history.json"
 VERSIONS, STRUCTURE = "versions.json", "structure.json"
+FILES = frozenset({CONFIG, METRICS, MODEL, PREDICTIONS, SPLIT, HISTORY, VERSIONS, STRUCTURE})
 
 FORMAT = 3
 """Of the run folder; others are not read."""

@@ -20,10 +20,6 @@ from ... import __version__
 if TYPE_CHECKING:
     import torch
 
-CPUINFO = Path("/proc/cpuinfo")
-"""Where Linux says what the processor is called."""
-
-
 NUMBERS = (
     "ge2e/encoder.py",
     "train/network/*.py",
@@ -61,8 +57,7 @@ def code_hash() -> str:
     """8 hex digits of the SHA-256 of the code that can change a number, whatever is said beside it
     in comments and docstrings."""
     root = Path(__file__).parents[2]
-    files = [path for pattern in NUMBERS for path in sorted(root.glob(pattern))]
-    text = "".join(map(meaning, files))
+    text = "".join(meaning(path) for pattern in NUMBERS for path in sorted(root.glob(pattern)))
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
@@ -77,13 +72,12 @@ def code_of(kind: type) -> str:
 
 def meaning(path: Path) -> str:
     """What a file of code does: its syntax without comments and docstrings."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            said = [isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant) for s in body]
-            node.body = [s for s, comment in zip(body, said, strict=True) if not comment]  # type: ignore[attr-defined]
-    return ast.dump(tree)
+    return ast.dump(_WithoutDocstrings().visit(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+class _WithoutDocstrings(ast.NodeTransformer):
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        return None if isinstance(node.value, ast.Constant) else node
 
 
 @cache
@@ -99,7 +93,7 @@ def processor(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     name = platform.processor() or platform.machine()
     with suppress(OSError):
-        lines = CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
         named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
         name = next(named, name)
     return f"{name}, {torch.backends.cpu.get_cpu_capability()}"

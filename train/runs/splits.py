@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from ...errors import InputError
@@ -81,8 +82,8 @@ def trained_together(splits: Mapping[str, Sequence[Split]]) -> list[dict[str, Sp
     alone, so that each of its utterances is tested once a repeat.
     """
     repeats: dict[int, dict[str, list[Split]]] = defaultdict(lambda: defaultdict(list))
-    for corpus, each in splits.items():
-        for split in each:
+    for corpus, of_corpus in splits.items():
+        for split in of_corpus:
             repeats[split.seed][corpus].append(split)
     return [
         {corpus: folds[number % len(folds)] for corpus, folds in repeat.items()}
@@ -99,12 +100,12 @@ def corpora_tested(job: Mapping[str, Split]) -> list[str]:
 
 def heard_together(splits: Mapping[str, Sequence[Split]]) -> dict[str, list[Split]]:
     """By corpus, what every job trains on and tests; a test part that it does not test is empty."""
-    found: dict[str, list[Split]] = {corpus: [] for corpus in splits}
+    heard: dict[str, list[Split]] = {corpus: [] for corpus in splits}
     for job in trained_together(splits):
         tested = corpora_tested(job)
         for corpus, split in job.items():
-            found[corpus].append(split if corpus in tested else replace(split, test=()))
-    return found
+            heard[corpus].append(split if corpus in tested else replace(split, test=()))
+    return heard
 
 
 def check_folds(splits: Mapping[str, Sequence[Split]], made: bool) -> None:
@@ -115,21 +116,19 @@ def check_folds(splits: Mapping[str, Sequence[Split]], made: bool) -> None:
     Args:
         made: by the protocol, not read from files.
     """
-    places = {corpus: [(s.seed, s.fold) for s in each] for corpus, each in splits.items()}
-    if all(each == next(iter(places.values())) for each in places.values()):
+    places = {corpus: [(s.seed, s.fold) for s in of] for corpus, of in splits.items()}
+    if len(set(map(tuple, places.values()))) == 1:
         return
-    seeds = [{seed for seed, _ in each} for each in places.values()]
-    if all(each == seeds[0] for each in seeds) and all(map(_from_zero, places.values())):
+    seeds = {frozenset(seed for seed, _ in of_corpus) for of_corpus in places.values()}
+    if len(seeds) == 1 and all(map(_from_zero, places.values())):
         return
     said = "; ".join(
-        f"{corpus}: {listing((f'{seed}/{fold}' for seed, fold in each), 10)}"
-        for corpus, each in places.items()
+        f"{corpus}: {listing((f'{seed}/{fold}' for seed, fold in of_corpus), 10)}"
+        for corpus, of_corpus in places.items()
     )
-    remedy = (
-        "use --protocol paper"
-        if made
-        else "give all of them the same seeds, each with its folds numbered from 0"
-    )
+    remedy = "give all of them the same seeds, each with its folds numbered from 0"
+    if made:
+        remedy = "use --protocol paper"
     raise InputError(
         f"the corpora differ in their repeats (seed/fold: {said}), so that they cannot be trained "
         f"together; {remedy}"
@@ -138,9 +137,5 @@ def check_folds(splits: Mapping[str, Sequence[Split]], made: bool) -> None:
 
 def _from_zero(places: Sequence[tuple[int, int]]) -> bool:
     """Whether the folds (seed, fold) of every seed are numbered from 0, in order."""
-    counts: Counter[int] = Counter()
-    for seed, fold in places:
-        if fold != counts[seed]:
-            return False
-        counts[seed] += 1
-    return True
+    numbers: dict[int, count[int]] = defaultdict(count)
+    return all(fold == next(numbers[seed]) for seed, fold in places)

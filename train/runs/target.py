@@ -15,26 +15,15 @@ import stat
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from ...errors import InputError, SerError
-from ...files import PARTIAL, make_folder, read_json, sync, sync_folder
+from ...files import PARTIAL, make_folder, partial_beside, read_json, sync, sync_folder
 from .locks import held
-from .run import (
-    CONFIG,
-    HISTORY,
-    METRICS,
-    MODEL,
-    PREDICTIONS,
-    SPLIT,
-    STRUCTURE,
-    VERSIONS,
-    Run,
-    RunConfig,
-)
+from .run import CONFIG, FILES, VERSIONS, Run, RunConfig
 
 LOCK, REPLACED = ".ser-lock-", ".replaced-"
 
@@ -51,16 +40,23 @@ def check_folder(folder: Path) -> None:
         raise InputError(f"--out {folder}: is a file, expected a folder")
     if folder.absolute() == Path.cwd() or folder.is_mount():
         raise InputError(f"--out {folder}: cannot be replaced as a whole; name a folder in it")
-    if folder.exists() and any(folder.iterdir()) and not is_any_run(folder):
+    if _is_empty(folder):
+        return
+    config: dict[str, Any] = {}
+    with suppress(OSError, ValueError):
+        config = read_json(folder / CONFIG, dict[str, Any], folder)
+    if not {"setting", "method", "corpora"} <= config.keys():  # others have a config.json too
         raise InputError(f"--out {folder}: is not empty and not a run folder; choose another --out")
+
+
+def _is_empty(folder: Path) -> bool:
+    return not folder.exists() or not any(folder.iterdir())
 
 
 def check_target(folder: Path, config: RunConfig, overwrite: bool) -> None:
     """Refuse a folder whose content would be lost: anything but the same run as `config`."""
     check_folder(folder)
-    if not folder.exists() or not any(folder.iterdir()) or holds_run(folder, config):
-        return
-    if not overwrite:
+    if not (_is_empty(folder) or overwrite or holds_run(folder, config)):
         raise InputError(
             f"--out {folder}: holds a different run, or not all of this one, or one of another "
             "version of ser; choose another --out, or say --overwrite"
@@ -73,25 +69,6 @@ def holds_run(folder: Path, config: RunConfig) -> bool:
         return Run.open(folder).is_of(config)
     except InputError:
         return False
-
-
-def is_any_run(folder: Path) -> bool:
-    """Whether a folder holds some run, of whatever version; others keep a `config.json` too."""
-    try:
-        config = read_json(folder / CONFIG, dict[str, Any], folder)
-        return {"setting", "method", "corpora"} <= config.keys()
-    except (OSError, ValueError):
-        return False
-
-
-def written_by_run(folder: Path) -> set[str]:
-    """Names of the files that the run in a folder wrote, whatever version of ser it is of."""
-    fixed = {CONFIG, METRICS, MODEL, PREDICTIONS, SPLIT, HISTORY, VERSIONS, STRUCTURE}
-    try:
-        listed = read_json(folder / VERSIONS, dict[str, Any], folder)["files"]
-        return fixed | {name for name in listed if re.fullmatch(r"split-[a-z0-9_-]+\.csv", name)}
-    except (OSError, ValueError, KeyError, TypeError):
-        return fixed
 
 
 def check_writable(target: Path) -> None:
@@ -117,7 +94,6 @@ def claimed(target: Path, say: Say, new: bool = False) -> Iterator[Path]:
     """
     wanted = target
     with ExitStack() as stack:
-        number = 1
         for attempt in count(1):
             try:
                 make_folder(target.parent)
@@ -130,8 +106,7 @@ def claimed(target: Path, say: Say, new: bool = False) -> Iterator[Path]:
                 break
             stack.close()
             if new:
-                number += 1
-                target = wanted.with_name(f"{wanted.name}-{number}")
+                target = wanted.with_name(f"{wanted.name}-{attempt + 1}")
             elif attempt < ATTEMPTS:
                 time.sleep(0.05)  # it may be one that looks for what killed commands left
             else:
@@ -193,7 +168,7 @@ def _unwritable(target: Path, error: OSError) -> SerError:
 
 def _hidden(target: Path) -> tuple[Path, int]:
     """A new folder beside `target` that is hidden and can be written, and the mode of its files."""
-    partial = target.with_name(f"{PARTIAL}{uuid.uuid4().hex}-{target.name}")
+    partial = partial_beside(target)
     try:
         make_folder(partial)
         probe = partial / "probe"
@@ -209,9 +184,9 @@ def _hidden(target: Path) -> tuple[Path, int]:
 def _take_place(partial: Path, target: Path) -> Path | None:
     """Rename `partial` to `target`; returns where what was there lies, if there was something."""
     aside = target.with_name(f"{target.name}{REPLACED}{uuid.uuid4().hex}")
-    there = os.path.lexists(target)
+    replaced = os.path.lexists(target)
     try:
-        if there:
+        if replaced:
             target.rename(aside)
         partial.rename(target)
     except BaseException:
@@ -219,7 +194,7 @@ def _take_place(partial: Path, target: Path) -> Path | None:
             aside.rename(target)
         raise
     sync_folder(target.parent)
-    return aside if there else None
+    return aside if replaced else None
 
 
 def _put_right(target: Path, say: Say) -> None:
@@ -230,29 +205,35 @@ def _put_right(target: Path, say: Say) -> None:
     except PermissionError:  # a folder that one may pass through and not list
         return
     replaced = re.compile(re.escape(target.name + REPLACED) + "[0-9a-f]{32}")
-    for aside in [target.with_name(name) for name in names if replaced.fullmatch(name)]:
-        if not os.path.lexists(target):
-            aside.rename(target)
+    hidden = re.compile(re.escape(PARTIAL) + "[0-9a-f]{32}-(.+)")
+    for path in map(target.with_name, names):
+        if replaced.fullmatch(path.name):
+            if os.path.lexists(target):
+                _empty(path, target, say)
+                continue
+            path.rename(target)
             sync_folder(target.parent)
             say(f"note: {target} was being replaced when a command was killed; it is back")
-        else:
-            _empty(aside, target, say)
-    for path in [target.with_name(name) for name in names if name.startswith(LOCK)]:
-        with suppress(OSError):
-            if path != _lock(target) and path.is_file() and not path.stat().st_size:
-                with held(path):  # which removes it, if nobody else holds it
-                    pass
-    hidden = re.compile(re.escape(PARTIAL) + "[0-9a-f]{32}-(.+)")
-    for match in filter(None, map(hidden.fullmatch, names)):
-        other, path = target.with_name(match[1]), target.with_name(match[0])
-        if not path.is_dir() or path.is_symlink() or match[1].endswith("-replaced"):
-            continue
-        if other == target:
-            shutil.rmtree(path, ignore_errors=True)
-            continue
-        with suppress(OSError), held(_lock(other)) as free:
-            if free:
-                shutil.rmtree(path, ignore_errors=True)
+        elif path.name.startswith(LOCK) and path != _lock(target):
+            with suppress(OSError):
+                if path.is_file() and not path.stat().st_size:
+                    with held(path):  # which removes it, if nobody else holds it
+                        pass
+        elif (match := hidden.fullmatch(path.name)) and path.is_dir() and not path.is_symlink():
+            other = target.with_name(match[1])
+            mine = other == target  # whose lock is held here already
+            with suppress(OSError), nullcontext(True) if mine else held(_lock(other)) as free:
+                if free:
+                    shutil.rmtree(path, ignore_errors=True)
+
+
+def _written_by_run(folder: Path) -> set[str]:
+    """Names of the files that the run in a folder wrote, whatever version of ser it is of."""
+    names = set(FILES)
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        listed = read_json(folder / VERSIONS, dict[str, Any], folder)["files"]
+        names |= {name for name in listed if re.fullmatch(r"split-[a-z0-9_-]+\.csv", name)}
+    return names
 
 
 def _empty(aside: Path, target: Path, say: Say) -> None:
@@ -264,10 +245,10 @@ def _empty(aside: Path, target: Path, say: Say) -> None:
         if aside.is_symlink():
             raise ValueError("it is a link")
         Run.open(target).verify()
-        written = written_by_run(aside)
+        written = _written_by_run(aside)
         for path in sorted(aside.iterdir()):
-            own = path.name in written and not path.is_dir()
-            if not own and not os.path.lexists(target / path.name):
+            of_run = path.name in written and not path.is_dir()
+            if not of_run and not os.path.lexists(target / path.name):
                 with suppress(OSError):
                     path.rename(target / path.name)
         sync_folder(target)

@@ -16,13 +16,13 @@ class Ticker:
         self.progress = progress
         self.jobs, self.done, self.passed = len(jobs), 0, 0
         settings = [job.config.train for job in jobs if job.config is not None]
-        self.epochs = sum(each.epochs * each.members for each in settings)
-        self.each = ""
+        self.epochs = sum(train.epochs * train.members for train in settings)
+        self.factors = ""
         if settings:
             runs, members = len(settings), settings[0].members
             factors = [f"{runs} runs"] * (runs > 1) + [f"{members} members"] * (members > 1)
             if factors:
-                self.each = f" ({' x '.join(factors)} x {settings[0].epochs})"
+                self.factors = f" ({' x '.join(factors)} x {settings[0].epochs})"
         progress.show(f"starting {self.jobs} runs")
 
     def epoch_done(self) -> None:
@@ -34,7 +34,7 @@ class Ticker:
         left = self.progress.left(self.passed - 1, self.epochs - 1)
         self.progress.show(
             f"{self.done} of {self.jobs} runs done, {self.passed} of {self.epochs} epochs"
-            f"{self.each}{left}"
+            f"{self.factors}{left}"
         )
 
     def job_done(self, job: Job, outcome: Outcome) -> None:
