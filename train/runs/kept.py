@@ -93,12 +93,12 @@ def load_outcome(path: Path, job: Job, labels: Mapping[str, Sequence[str]]) -> O
 def _prediction(tensors: Tensors, job: Job, corpus: str, labels: int) -> Prediction:
     split, probabilities = job.splits[corpus], None
     predicted = tensors.pop(f"predicted/{corpus}")
-    right = (predicted.shape, predicted.dtype) == ((len(split.test),), np.int64)
+    right = (predicted.shape, predicted.dtype) == ((len(split.test),), np.dtype(np.int64))
     right = right and bool(((predicted >= 0) & (predicted < labels)).all())
     if job.config is not None:
         probabilities = tensors.pop(f"probabilities/{corpus}")
         form = (probabilities.shape, probabilities.dtype)
-        right = right and form == ((len(split.test), labels), np.float32)
+        right = right and form == ((len(split.test), labels), np.dtype(np.float32))
         right = right and bool(np.isfinite(probabilities).all())
     if not right:
         raise ValueError(f"the predictions for {corpus} are not those of the job")

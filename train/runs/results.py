@@ -88,8 +88,8 @@ def corpus_metrics(
     """
     position = {label: number for number, label in enumerate(manifest.labels)}
     repeats = [rows.sort_values("id") for _, rows in predictions.groupby("repeat")]
-    pairs = [
-        (rows["truth"].map(position).to_numpy(), rows["predicted"].map(position).to_numpy())
+    pairs: list[tuple[Labels, Labels]] = [
+        (np.asarray(rows["truth"].map(position)), np.asarray(rows["predicted"].map(position)))
         for rows in repeats
     ]
     confusions = [confusion_matrix(*pair, len(position)) for pair in pairs]
