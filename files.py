@@ -13,8 +13,6 @@ from io import BufferedReader
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
-
 PARTIAL = ".partial-"
 """Prefix of files being written; no reader looks at them."""
 STALE_SECONDS = 24 * 3600
@@ -88,6 +86,8 @@ def read_json(path: Path, kind: type[T], below: Path | None = None, most: int = 
 
 def parse_json(data: bytes, kind: type[T], name: str) -> T:
     """The value of JSON, see `read_json`; a number that is not finite is none."""
+    import msgspec  # late: it takes longer than all else that a command imports at its start
+
     try:
         return msgspec.json.decode(data, type=kind)
     except RecursionError:

@@ -11,13 +11,12 @@ import os
 import re
 import shutil
 import stat
-import uuid
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from ...errors import SerError
-from ...files import PARTIAL
+from ...files import PARTIAL, partial_beside
 
 
 def own_size(path: Path) -> int:
@@ -80,7 +79,7 @@ def own_folder(folder: Path) -> None:
 
 def new_folder(target: Path) -> Path:
     """A new folder beside `target`, under a name that nobody knows before."""
-    folder = target.with_name(f"{PARTIAL}{uuid.uuid4().hex}-{target.name}")
+    folder = partial_beside(target)
     folder.mkdir(parents=True)
     return folder
 
