@@ -375,7 +375,7 @@ def test_the_front_ends_defaults_are_those_of_transformers(name, front):
 
 
 def test_out_of_memory_is_not_damage(folder, monkeypatch):
-    monkeypatch.setattr(hf_weights, "left_in_groups", lambda: [1000])
+    monkeypatch.setattr(hf_weights, "free_on_host", lambda: 1000)
     refused(folder, r"there is not enough memory: its weights take 0\.0 GB")
     monkeypatch.undo()
 

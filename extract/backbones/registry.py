@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 
 from ...errors import InputError
 from ...registry import Registry
@@ -168,24 +169,19 @@ def _own(backbone: Backbone, device: str) -> Backbone:
 
 def _parse(name: str, parameter: str, text: str, default: Value) -> Value:
     """Read a value of the type of its default."""
-    try:
-        if isinstance(default, bool):
-            return {"true": True, "false": False}[text.lower()]
-        if isinstance(default, int):
-            return int(text)
-        if isinstance(default, float):
-            number = float(text)
-            if not math.isfinite(number):
-                raise ValueError
-            return number
-        if text:
-            return text
-    except (KeyError, ValueError):
-        pass
+    what, read = _TYPES[type(default)]
+    with suppress(KeyError, ValueError):
+        value: Value = read(text)
+        if value != "" and (not isinstance(value, float) or math.isfinite(value)):
+            return value
     raise InputError(
-        f"feature {name}: {parameter} must be {_TYPES[type(default)]} "
-        f"such as {format_value(default)}, got {text!r}"
+        f"feature {name}: {parameter} must be {what} such as {format_value(default)}, got {text!r}"
     )
 
 
-_TYPES = {bool: "true or false,", int: "a whole number", float: "a number", str: "a word"}
+_TYPES: Mapping[type, tuple[str, Callable[[str], Value]]] = {
+    bool: ("true or false,", lambda text: {"true": True, "false": False}[text.lower()]),
+    int: ("a whole number", int),
+    float: ("a number", float),
+    str: ("a word", str),
+}

@@ -33,8 +33,10 @@ class Wav2VecModel(nn.Module):
         self, encoder: Sequence[Layer] = ENCODER, aggregator: Sequence[Layer] = AGGREGATOR
     ) -> None:
         super().__init__()
-        self.feature_extractor = _Stack(_encoder_layers(encoder))
-        self.feature_aggregator = _Stack(_aggregator_layers(encoder[-1][0], aggregator))
+        # Under the names that they have in the published state.
+        self.feature_extractor = nn.ModuleDict({"conv_layers": _encoder_layers(encoder)})
+        aggregating = _aggregator_layers(encoder[-1][0], aggregator)
+        self.feature_aggregator = nn.ModuleDict({"conv_layers": aggregating})
         self.dim = encoder[-1][0]
         """Channels of z and c."""
         self.hop = prod(stride for _, _, stride in encoder)
@@ -55,48 +57,35 @@ class Wav2VecModel(nn.Module):
             c, or z without `context`: (utterances, 1 + (samples - shortest) // hop, dim).
         """
         frames = samples[:, None]
-        for layer in self.feature_extractor.conv_layers:
+        for layer in self.feature_extractor["conv_layers"].children():
             frames = layer(frames)
         frames = frames.abs_().log1p_()
         if context:
-            for layer in self.feature_aggregator.conv_layers:
+            for layer in self.feature_aggregator["conv_layers"].children():
                 frames = layer(frames).add_(frames).mul_(sqrt(0.5))
         return frames.transpose(1, 2)
 
 
-class _Stack(nn.Module):
-    """Layers under the name that they have in the published state."""
-
-    def __init__(self, layers: Sequence[nn.Sequential]) -> None:
-        super().__init__()
-        self.conv_layers = nn.ModuleList(layers)
-
-
-def _encoder_layers(layers: Sequence[Layer]) -> list[nn.Sequential]:
+def _encoder_layers(layers: Sequence[Layer]) -> nn.ModuleList:
     """Convolution without bias, norm, ReLU."""
-    made, channels = [], 1
+    made, channels = nn.ModuleList(), 1
     for out, kernel, stride in layers:
-        convolution = nn.Conv1d(channels, out, kernel, stride, bias=False)
-        made.append(nn.Sequential(convolution, _dropout(), nn.GroupNorm(1, out), _relu()))
+        made.append(_block(out, nn.Conv1d(channels, out, kernel, stride, bias=False)))
         channels = out
     return made
 
 
-def _aggregator_layers(channels: int, layers: Sequence[Layer]) -> list[nn.Sequential]:
+def _aggregator_layers(channels: int, layers: Sequence[Layer]) -> nn.ModuleList:
     """Convolution over the frame and those before it, norm, ReLU."""
-    made = []
+    made = nn.ModuleList()
     for out, kernel, stride in layers:
         padding = nn.ReplicationPad1d((kernel - 1, 0))
-        convolution = nn.Conv1d(channels, out, kernel, stride)
-        made.append(nn.Sequential(padding, convolution, _dropout(), nn.GroupNorm(1, out), _relu()))
+        made.append(_block(out, padding, nn.Conv1d(channels, out, kernel, stride)))
         channels = out
     return made
 
 
-def _dropout() -> nn.Module:
-    """What holds the place of dropout, so that the numbers in the names are the published ones."""
-    return nn.Identity()
-
-
-def _relu() -> nn.Module:
-    return nn.ReLU(inplace=True)
+def _block(channels: int, *convolution: nn.Module) -> nn.Sequential:
+    """A convolution, its norm and ReLU; the identity has the place of dropout in the names."""
+    norm = nn.GroupNorm(1, channels)
+    return nn.Sequential(*convolution, nn.Identity(), norm, nn.ReLU(inplace=True))

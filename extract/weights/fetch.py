@@ -133,14 +133,7 @@ def _fetch_model(
     own_folder(partial)
     fetched = download_model(model, partial, revision)
     _land(partial, target)
-    write_record(
-        weights,
-        target,
-        sha256=digest(target),
-        size=fetched.size,
-        revision=fetched.commit,
-        licence=fetched.licence,
-    )
+    write_record(weights, target, sha256=digest(target), **fetched._asdict())
 
 
 def _check_present(weights: Weights, path: Path, revision: str | None) -> None:

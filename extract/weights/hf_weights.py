@@ -21,7 +21,7 @@ from msgspec.structs import asdict
 from ...checkpoints import check_tensors, first_line, outside_reason, read_checkpoint, shapes
 from ...errors import MissingPackageError, SerError, install_command
 from ...files import open_regular
-from ...machine import left_in_groups
+from ...machine import free_on_host
 from ..backbones.speech_models import SpeechModel
 from ..packages import need
 from .model_folder import SAFE, bounds, weight_files
@@ -186,9 +186,7 @@ def _torch_tensors(path: Path, below: Path) -> Iterator[tuple[str, _Tensor]]:
 
 
 def _check_memory(model: SpeechModel, needed: int) -> None:
-    import psutil
-
-    free = min([psutil.virtual_memory().available, *left_in_groups()])
+    free = free_on_host()
     if needed > free:
         raise SerError(
             f"{model.folder}: there is not enough memory: its weights take {needed / 1e9:.1f} GB, "

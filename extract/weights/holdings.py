@@ -58,21 +58,17 @@ def survey() -> list[Holding]:
 def find_holding(weights: Weights) -> Holding:
     """What is here of some weights."""
     path = place(weights)
+    if not os.path.lexists(path):
+        return Holding(weights, path, "missing", weights.size, licence=weights.licence)
     try:
-        return _holding(weights, path)
+        found = digest(path)
+        record = read_record(path)
+        problem = find_problem(weights, path, found, record)
+        files = path.rglob("*") if path.is_dir() else [path]
+        size = sum(file.stat().st_size for file in files if file.is_file())
     except (SerError, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         return Holding(weights, path, "damaged", licence=weights.licence, problem=reason)
-
-
-def _holding(weights: Weights, path: Path) -> Holding:
-    if not os.path.lexists(path):
-        return Holding(weights, path, "missing", weights.size, licence=weights.licence)
-    found = digest(path)
-    record = read_record(path)
-    problem = find_problem(weights, path, found, record)
-    files = path.rglob("*") if path.is_dir() else [path]
-    size = sum(file.stat().st_size for file in files if file.is_file())
     return Holding(
         weights,
         path,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...errors import SerError
 from ..packages import need
@@ -15,19 +14,14 @@ from .model_folder import DESCRIPTIONS, SAFE, TORCH, find_form, index_parts, ref
 from .partial_file import remove
 
 
-@dataclass(frozen=True)
-class Fetched:
-    """What the hub says of a model that was fetched.
+class Fetched(NamedTuple):
+    """What the hub says of a model that was fetched; None is what it does not say."""
 
-    Attributes:
-        commit: of its files.
-        size: bytes of all of them, where that is known.
-        licence: as its makers state it there, such as `apache-2.0`.
-    """
-
-    commit: str
+    revision: str
     size: int | None
+    """Bytes of all files."""
     licence: str | None
+    """As its makers state it there, such as `apache-2.0`."""
 
 
 def download_model(model: str, folder: Path, revision: str | None) -> Fetched:

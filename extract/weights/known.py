@@ -29,7 +29,6 @@ MOST_BYTES = 64 << 30
 """Of all weights of a model; no speech encoder comes near it."""
 MOST = 8 << 30
 """Of a download of which nothing is known."""
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -247,21 +246,16 @@ def _file_digest(path: Path, below: Path | None) -> str:
 @lru_cache(maxsize=256)
 def _hash(path: str, *state: int) -> str:
     """Hash a file once per process: a gigabyte takes seconds, and keys are asked for often."""
-    found = hashlib.sha256()
     with open_regular(Path(path)) as file:
-        while chunk := file.read(_CHUNK):
-            found.update(chunk)
-    return found.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def git_blob(path: Path) -> str:
     """The id under which git keeps the bytes of a file (without filters): 40 hex digits."""
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
-        state = hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
-        while chunk := file.read(_CHUNK):
-            state.update(chunk)
-    return state.hexdigest()
+        begun = hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
+        return hashlib.file_digest(file, lambda: begun).hexdigest()
 
 
 def record_path(path: Path) -> Path:
