@@ -1,11 +1,13 @@
 """What is finished is kept, taken up again, and thrown away where its numbers would differ."""
 
 import ast
+import importlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +15,7 @@ import pytest
 
 from ser.errors import InputError
 from ser.train.config import load_config
+from ser.train.methods import METHODS
 from ser.train.runs import engine, software
 from ser.train.runs.request import Request
 from ser.train.runs.train import train_request
@@ -105,6 +108,43 @@ def test_code_that_can_change_a_number_invalidates_what_was_finished(
     trained(capsys)
     train_request(request(), toy_cache, tmp_path / "run")
     assert trained(capsys) == 4
+
+
+OWN_LOSS = """
+from torch import nn
+
+class Small(nn.Module):
+    def __init__(self, settings):
+        super().__init__()
+
+    def forward(self, x, targets, classes):
+        return x.square().mean()
+"""
+
+
+def test_a_loss_of_one_s_own_is_code_that_can_change_a_number(
+    toy_cache, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(METHODS, "_items", dict(METHODS._items))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def method(code):
+        (tmp_path / "own_loss.py").write_text(code)
+        monkeypatch.delitem(sys.modules, "own_loss", raising=False)
+        loss = importlib.import_module("own_loss").Small
+        return replace(METHODS["single"], name="small", auxiliary=loss)
+
+    interrupted(monkeypatch, toy_cache, tmp_path / "run", method=method(OWN_LOSS))
+    trained(capsys)
+    other = method(OWN_LOSS.replace("square", "abs"))
+    train_request(request(method=other), toy_cache, tmp_path / "other")
+    assert trained(capsys) == 4
+    train_request(request(method=method(OWN_LOSS + "# why\n")), toy_cache, tmp_path / "run")
+    assert trained(capsys) == 2
+    other = method(OWN_LOSS.replace("square", "abs"))
+    with pytest.raises(InputError, match="holds a different run"):
+        train_request(request(method=other), toy_cache, tmp_path / "run")
 
 
 def test_comments_and_docstrings_are_no_code(tmp_path):

@@ -21,7 +21,7 @@ from ..svm import SETTINGS as SVM_SETTINGS
 from .request import Request, check_request
 from .results import Metrics, corpus_metrics
 from .run import FORMAT, CorpusRecord, RunConfig
-from .software import code_of
+from .software import own_code
 from .splits import check_folds, heard_together, resolve_splits, trained_together
 
 if TYPE_CHECKING:
@@ -123,27 +123,22 @@ class Experiment:
             device=self.device.type,
             settings=request.config if request.network else None,
             svm={} if request.network else dict(SVM_SETTINGS),
+            own_code=own_code(request.model),
         )
 
     def about(self, job: Job) -> list[Any]:
         """Everything that the numbers of one job depend on, as plain values."""
-        record, fusion = self.record, job.method.fusion
-        own = code_of(fusion) if isinstance(fusion, type) else ""
-        settings = dict(record.svm)
+        record, settings = self.record, dict(self.record.svm)
         if record.settings is not None:
             settings = record.settings.to_dict()
             del settings["preset"], settings["changes"]
+        corpora: list[Any] = []
+        for corpus, split in job.splits.items():
+            about = record.corpora[corpus]
+            corpora.append([corpus, about.manifest, about.labels_hash, *_plain(split)])
         keys = [key.canonical for key in record.keys.values()]
-        corpora = [
-            [
-                corpus,
-                record.corpora[corpus].manifest,
-                record.corpora[corpus].labels_hash,
-                *_plain(s),
-            ]
-            for corpus, s in job.splits.items()
-        ]
-        return [record.method, own, record.features, keys, settings, record.device, corpora]
+        method = [record.method, record.own_code, record.features, record.device]
+        return [method, keys, settings, corpora]
 
 
 def resolve(request: Request, cache: Cache) -> Experiment:

@@ -70,6 +70,7 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
         keys: of all features that are read, by their canonical names.
         settings: of a network, with their preset.
         svm: the settings of the baseline.
+        own_code: what stands for the code of a method of one's own.
     """
 
     format: int
@@ -83,6 +84,7 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     device: str
     settings: Config | None = None
     svm: dict[str, Any] = {}
+    own_code: str = ""
 
     @property
     def encoding(self) -> Encoding:

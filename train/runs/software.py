@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import importlib
 import inspect
 import platform
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 
 from ... import __version__
+from ..methods import Method
 
 if TYPE_CHECKING:
     import torch
@@ -61,13 +63,27 @@ def code_hash() -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def code_of(kind: type) -> str:
-    """The same of a class of a user's own: of its file, or of itself where it was typed in."""
+def own_code(method: Method) -> str:
+    """The same of what a method of a user's own is made of: of the files, or of the thing itself
+    where it was typed in; "" of the methods that come with this."""
+    data = b"".join(map(_code, (method.fusion, method.auxiliary)))
+    return hashlib.sha256(data).hexdigest()[:8] if data else ""
+
+
+def _code(item: Any) -> bytes:
+    """What a class or function is, or what is named `module:name`."""
+    if isinstance(item, partial):
+        return _code(item.func) + repr((item.args, item.keywords)).encode()
+    module = item.partition(":")[0] if isinstance(item, str) else getattr(item, "__module__", "")
+    if item is None or module.partition(".")[0] == __name__.partition(".")[0]:
+        return b""
     try:
-        data = meaning(Path(inspect.getfile(kind))).encode()
-    except (OSError, TypeError):
-        data = cloudpickle.dumps(kind)
-    return hashlib.sha256(data).hexdigest()[:8]
+        if isinstance(item, str):
+            item = importlib.import_module(module)
+        return meaning(Path(inspect.getfile(item))).encode()
+    except (OSError, TypeError):  # of no file: another process cannot tell whether it is the same
+        data: bytes = cloudpickle.dumps(item)
+        return data
 
 
 def meaning(path: Path) -> str:
