@@ -1,16 +1,12 @@
 """Methods by name, and one of one's own."""
 
-import ast
-import sys
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
 from ser.errors import InputError
-from ser.train import network
 from ser.train.config import load_config
 from ser.train.data import load_domain
 from ser.train.evaluate import probabilities, structure
@@ -106,15 +102,3 @@ def test_a_parameter_that_no_group_has_is_an_error(domain):
 
     with pytest.raises(ValueError, match="a parameter is left over"):
         build(spec_of(domain, MINE), Method("mine", Careless)).parameter_groups()
-
-
-def test_the_network_imports_torch_alone():
-    allowed = {"torch", "msgspec", *sys.stdlib_module_names}
-    for path in Path(network.__file__).parent.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.level > 1:
-                assert (node.level, node.module) == (3, "errors"), path
-            elif isinstance(node, ast.ImportFrom) and node.level == 0:
-                assert node.module.split(".")[0] in allowed, path
-            elif isinstance(node, ast.Import):
-                assert {alias.name.split(".")[0] for alias in node.names} <= allowed, path

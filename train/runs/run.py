@@ -104,8 +104,12 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
             _Corpus(corpus, record.language, record.labels)
             for corpus, record in self.corpora.items()
         ]
-        method = METHODS.find(self.method)
-        return make_spec(method, self.features, shapes, corpora, self.settings)
+        if self.method not in METHODS:
+            raise InputError(
+                f"the method {self.method!r} is not known here; where it is one of your own, "
+                "METHODS.add(name, method) of ser.train.methods makes it known"
+            )
+        return make_spec(METHODS[self.method], self.features, shapes, corpora, self.settings)
 
 
 class _Corpus(NamedTuple):
