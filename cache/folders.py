@@ -59,7 +59,11 @@ def entries(folder: Path, cache: Path) -> list[Path]:
         return []
     except NotADirectoryError as error:
         file = folder if os.path.lexists(folder) else folder.parent
-        raise InputError(f"{file} is not a folder; a cache is one, with folders in it") from error
+        if file == cache:
+            raise InputError(
+                f"{file} is not a folder; a cache is one, with folders in it"
+            ) from error
+        raise InputError(f"{file}: is not a folder. Move it out of the cache.") from error
     except OSError as error:
         raise SerError(f"{folder}: cannot be listed ({error.strerror})") from error
     return [folder / name for name in names]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -37,8 +37,6 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
             languages, they spell a speaker or emotion in two ways, or the old one is damaged.
         SerError: the cache cannot be written.
     """
-    from ..manifests import FINGERPRINT
-
     corpus = manifest.corpus
     if corpus not in cache.corpora():
         _save(cache, manifest)
@@ -78,20 +76,7 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
             else f"has {len(old)} utterances, these {len(manifest)} among them"
         )
         return f"{corpus}: the manifest in the cache {reason} and is kept; --replace replaces it"
-    lost = sorted(utterance.split()[0] for utterance in before - now)
-    if FINGERPRINT not in known.table and set(lost) <= set(manifest.ids):
-        raise InputError(
-            f"{corpus}: {len(lost)} of {len(old)} utterances have another audio hash than in the "
-            f"cache {cache.folder}, such as {lost[0]}. Either their files were changed, or they "
-            "have several channels, and an older version put them there: the hash is of the mean "
-            "of the channels, as the backbones hear it, and was of each channel. --replace "
-            "replaces the manifest, and these utterances are extracted anew"
-        )
-    raise InputError(
-        f"{corpus}: the manifest in the cache {cache.folder} is of another copy of the corpus: "
-        f"{len(lost)} of its {len(old)} utterances are not in this one or sound different, such as "
-        f"{lost[0]}. Use another --cache, or --replace"
-    )
+    raise _other_audio(cache, known, manifest, before - now)
 
 
 def with_known_ids(cache: Cache, manifest: Manifest) -> Manifest:
@@ -118,6 +103,26 @@ def _save(cache: Cache, manifest: Manifest) -> None:
         manifest.save(folder / f"{manifest.corpus}.csv")
     except OSError as error:
         raise write_error(folder, error) from error
+
+
+def _other_audio(cache: Cache, old: Manifest, new: Manifest, lost: Set[str]) -> InputError:
+    """The error for a manifest without some utterances of the one in the cache."""
+    from ..manifests import FINGERPRINT
+
+    ids = sorted(utterance.split()[0] for utterance in lost)
+    if FINGERPRINT not in old.table and set(ids) <= set(new.ids):
+        return InputError(
+            f"{old.corpus}: {len(ids)} of {len(old)} utterances have another audio hash than in "
+            f"the cache {cache.folder}, such as {ids[0]}. Either their files were changed, or they "
+            "have several channels, and an older version put them there: the hash is of the mean "
+            "of the channels, as the backbones hear it, and was of each channel. --replace "
+            "replaces the manifest, and these utterances are extracted anew"
+        )
+    return InputError(
+        f"{old.corpus}: the manifest in the cache {cache.folder} is of another copy of the corpus: "
+        f"{len(ids)} of its {len(old)} utterances are not in this one or sound different, such as "
+        f"{ids[0]}. Use another --cache, or --replace"
+    )
 
 
 def _with_ids_of(old: Manifest, new: Manifest) -> Manifest:

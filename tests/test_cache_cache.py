@@ -322,14 +322,16 @@ def test_foreign_files_and_bad_manifests_are_found(cache: Cache) -> None:
     folder = cache.folder / "features"
     (folder / "notes.txt").write_text("x")
     (folder / "mfcc").mkdir()
+    (folder / f"mfcc-{'a' * 16}").write_text("x")
     (folder / KEY.folder / "x.h5").write_bytes(b"")
     (folder / KEY.folder / ".DS_Store").write_bytes(b"")
     manifests = cache.folder / "manifests"
     manifests.mkdir()
     (manifests / "bad.csv").write_text("id,path\n")
     make_manifest().save(manifests / "yours.csv")
-    found = {problem.path.name for problem in cache.verify().problems}
-    assert found == {"notes.txt", "mfcc", "x.h5", "bad.csv", "yours.csv"}
+    found = {problem.path.name: problem.reason for problem in cache.verify().problems}
+    assert set(found) == {"notes.txt", "mfcc", f"mfcc-{'a' * 16}", "x.h5", "bad.csv", "yours.csv"}
+    assert found[f"mfcc-{'a' * 16}"] == "is not a folder. Move it out of the cache."
     assert len(cache.listing()) == 1
 
 
