@@ -16,6 +16,7 @@ from hypothesis import settings
 import ser
 from ser.cache import Cache, FeatureKey, store_manifest
 from ser.manifests import Manifest
+from ser.train.network.spec import FeatureShape
 
 if Path(ser.__file__).resolve().parent != Path(__file__).resolve().parents[1]:
     pytest.exit(
@@ -145,6 +146,14 @@ def make_key(feature: str = "mfcc", **changes: Any) -> FeatureKey:
         "frame_rate": 100.0,
     }
     return FeatureKey(**{**values, **changes})
+
+
+def shapes(domain: Any) -> dict[str, FeatureShape]:
+    """What a model must know of the features of a domain."""
+    return {
+        name: FeatureShape(name, packed.backbone, packed.dim, packed.sequence)
+        for name, packed in domain.features.items()
+    }
 
 
 KEY = make_key()

@@ -9,7 +9,9 @@ from ser.train.loop import DomainSplit, Training, fit_inputs
 from ser.train.methods import METHODS, methods_of
 from ser.train.model import build, make_spec
 from ser.train.network.fusion import Gate
-from ser.train.network.spec import SHARED, ModelSpec
+from ser.train.network.spec import SHARED
+
+from .conftest import shapes
 
 LABELS = {"aa": ("neutral", "anger"), "bb": ("neutral", "anger", "fear"), "cc": ("anger", "awe")}
 
@@ -41,7 +43,7 @@ FEATURES = ("mfcc", "ge2e")
 def recogniser(method, *changes, domains=DOMAINS, features=FEATURES):
     config = load_config("paper", changes)
     torch.manual_seed(0)
-    model = build(make_spec(METHODS[method], features, domains[0].shapes, domains, config))
+    model = build(make_spec(METHODS[method], features, shapes(domains[0]), domains, config))
     fit_inputs(model, [(each, torch.arange(12)) for each in domains])
     return model, config
 
@@ -49,7 +51,7 @@ def recogniser(method, *changes, domains=DOMAINS, features=FEATURES):
 def trained(method, *changes, domains=DOMAINS):
     """A model about to be trained."""
     config, rows = load_config("paper", changes), torch.arange(12)
-    spec = make_spec(METHODS[method], FEATURES, domains[0].shapes, domains, config)
+    spec = make_spec(METHODS[method], FEATURES, shapes(domains[0]), domains, config)
     return Training([DomainSplit(one, rows, rows) for one in domains], spec, config, 0)
 
 
@@ -192,12 +194,26 @@ def test_inputs_can_be_standardised_for_each_corpus():
     assert own.mean(0).abs().max() > 0.01
 
 
-def test_a_spec_survives_json():
+def test_a_spec_builds_the_model_again():
     model, _ = recogniser("ours", "gate.selector=byol")
-    values = model.spec.to_dict()
-    assert ModelSpec.from_dict(values) == model.spec
-    rebuilt = build(ModelSpec.from_dict(values))
-    rebuilt.load_state_dict(model.state_dict())
+    build(model.spec).load_state_dict(model.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"features": ("mfcc", "mfcc")}, "reads a feature twice"),
+        ({"domains": DOMAINS[:1] * 2}, "has a corpus twice"),
+        ({"changes": ["gate.selector=mfcc"]}, "has a selector that is a sequence"),
+        ({"changes": ["train.finetune_ge2e=true"], "features": ("mfcc",)}, "without it"),
+    ],
+)
+def test_a_spec_that_cannot_be_is_refused(changes, says):
+    values = {"features": FEATURES, "domains": DOMAINS, "changes": [], **changes}
+    config = load_config("paper", ["gate.selector=byol", *values["changes"]])
+    domains = values["domains"]
+    with pytest.raises(ValueError, match=f"the model .*{says}"):
+        make_spec(METHODS["ours"], values["features"], shapes(domains[0]), domains, config)
 
 
 def test_a_corpus_that_was_not_trained_on_is_an_error():

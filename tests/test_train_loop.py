@@ -30,6 +30,8 @@ from ser.train.network.towers import make_tower, shape_of
 from ser.train.optimiser import AdamW
 from ser.train.svm import fit_predict
 
+from .conftest import shapes
+
 QUICK = ["train.epochs=3"]
 
 
@@ -48,7 +50,7 @@ def parts(toy_cache, domain):
 
 def spec_of(domain, config):
     features = list(domain.features)
-    return make_spec(METHODS["single"], features, domain.shapes, [domain], config)
+    return make_spec(METHODS["single"], features, shapes(domain), [domain], config)
 
 
 def fit_one(domain, train, validation, config, seed, *more):
@@ -238,7 +240,7 @@ def test_no_value_is_read_within_an_epoch(domain, parts, preset, method, monkeyp
     domains = [domain]
     if method == "ours":
         domains.append(dataclasses.replace(domain, corpus="other", language="fr"))
-    spec = make_spec(METHODS[method], list(domain.features), domain.shapes, domains, config)
+    spec = make_spec(METHODS[method], list(domain.features), shapes(domain), domains, config)
     training = Training([DomainSplit(each, *parts[:2]) for each in domains], spec, config, 0)
 
     nowhere = torch.device("meta")

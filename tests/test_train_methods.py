@@ -15,6 +15,8 @@ from ser.train.methods import DEFAULT_METHODS, METHODS, Method, methods_of
 from ser.train.model import build, make_spec
 from ser.train.network.fusion import Fusion
 
+from .conftest import shapes
+
 
 class Weighted(Fusion):
     """A learned weight for every feature, times `scale`."""
@@ -61,7 +63,7 @@ def domain(toy_cache):
 
 
 def spec_of(domain, method):
-    return make_spec(method, ["mfcc", "ge2e"], domain.shapes, [domain], load_config())
+    return make_spec(method, ["mfcc", "ge2e"], shapes(domain), [domain], load_config())
 
 
 def test_every_setting_has_its_methods():

@@ -16,7 +16,6 @@ from ..cache import Cache, FeatureKey, StoredFeatures
 from ..errors import InputError
 from ..manifests import Manifest
 from .network.recogniser import Batch
-from .network.spec import FeatureShape
 
 CPU = torch.device("cpu")
 
@@ -172,14 +171,6 @@ class Domain:
         if self.targets is None:
             raise InputError(f"{self.corpus}: the emotions of its utterances are not known")
         return self.targets.cpu()[rows]
-
-    @property
-    def shapes(self) -> dict[str, FeatureShape]:
-        """What a model must know of the features."""
-        return {
-            name: FeatureShape(name, packed.backbone, packed.dim, packed.sequence)
-            for name, packed in self.features.items()
-        }
 
     def rows(self, ids: Sequence[str]) -> Tensor:
         """Positions of utterance ids, (len(ids),)."""
