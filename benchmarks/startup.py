@@ -73,8 +73,8 @@ def main(cache_folder: Path | None, corpus: str, features: str, times: int, as_j
     measured: dict[str, Callable[[], float]] = {
         "ser --help": lambda: _run(_ser("--help")),
         "ser cache ls": lambda: _run(_ser("cache", "ls", *place)),
-        "import ser.train.runs.train": lambda: _run(
-            [sys.executable, "-c", "import ser.train.runs.train"]
+        "import ser.train.runs.engine": lambda: _run(
+            [sys.executable, "-c", "import ser.train.runs.engine"]
         ),
         f"ser {' '.join(train[:7])}, first step": lambda: _first_step(train),
     }
@@ -87,7 +87,7 @@ def main(cache_folder: Path | None, corpus: str, features: str, times: int, as_j
     imports = {
         "ser.cli": _imports("ser.cli"),
         "ser.cache, ser.manifests": _imports("ser.cache, ser.manifests"),
-        "ser.train.runs.train": _imports("ser.train.runs.train"),
+        "ser.train.runs.engine": _imports("ser.train.runs.engine"),
     }
     if as_json:
         click.echo(json.dumps({"seconds": seconds, "imports": imports}, indent=2))

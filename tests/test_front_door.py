@@ -1,7 +1,9 @@
 """What `ser` exports, and all of it from a notebook."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -160,6 +162,23 @@ def test_a_notebook(tmp_path):
     workers are spawned, or forked from a process that knows nothing of it."""
     write_sounds(tmp_path)
     assert said(NOTEBOOK, tmp_path).endswith("seen to the end\n")
+
+
+def test_the_readme_s_example_runs(tmp_path):
+    """On noise that is called EmoDB."""
+    page = (Path(ser.__file__).parent / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    random = np.random.default_rng(0)
+    folder = tmp_path / "corpora" / "emodb" / "wav"
+    folder.mkdir(parents=True)
+    names = [f"{s}a01{e}{t}.wav" for s in ("03", "08", "09", "10") for e in "NFW" for t in "abc"]
+    for file in (*(folder / name for name in names), tmp_path / "a.wav", tmp_path / "b.flac"):
+        samples = random.normal(scale=0.1, size=int(random.integers(8000, 12000)))
+        soundfile.write(file, samples, 16000)
+    before = "import numpy\nsamples = numpy.random.default_rng(0).normal(0, 0.1, 44100)\n"
+    shown = "\nprint(sorted(recognizer.labels), recognizer.probabilities((samples, 44100)).sum())"
+    assert said(before + code + shown, tmp_path).startswith("['anger', 'happiness', 'neutral'] ")
+    assert (tmp_path / "runs" / "emodb" / "model.safetensors").exists()
 
 
 class Level(Backbone):
