@@ -19,41 +19,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
-FIRST_STEP = "SER_BENCHMARK_FIRST_STEP"
-"""Names the file that is written at the first step; processes that training starts see it too."""
-
-
-def _mark_first_step() -> None:
-    import torch
-
-    backward: Any = torch.autograd.backward
-
-    def marking(*arguments: Any, **named: Any) -> None:
-        backward(*arguments, **named)
-        Path(os.environ[FIRST_STEP]).touch()
-
-    torch.autograd.backward = marking
-
-
-class _Watch:
-    """Marks the first step once the training loop is imported: torch must not come any earlier."""
-
-    @staticmethod
-    def find_spec(name: str, *_: Any) -> None:
-        if name == "ser.train.loop":
-            _mark_first_step()
-
-
-if FIRST_STEP in os.environ:
-    if "ser.train.loop" in sys.modules:  # in a worker
-        _mark_first_step()
-    else:
-        sys.meta_path.insert(0, _Watch)
-
+FIRST_STEP = Path(__file__).parent / "first_step"
+"""What lets a process make a mark when the first gradients are there."""
 LIMIT_SECONDS = 120.0
 
 
@@ -117,8 +87,8 @@ def _first_step(arguments: Sequence[str]) -> float:
         mark = Path(folder, "mark")
         started = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, __file__, "ser", *arguments, "--out", str(Path(folder, "run"))],
-            env={**os.environ, FIRST_STEP: str(mark)},
+            _ser(*arguments, "--out", str(Path(folder, "run"))),
+            env=os.environ | {"PYTHONPATH": str(FIRST_STEP), "SER_BENCHMARK_FIRST_STEP": str(mark)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -153,9 +123,4 @@ def _imports(modules: str, least: float = 10) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["ser"]:
-        from ser.cli import main as ser
-
-        ser(sys.argv[2:], prog_name="ser")
-    else:
-        main()
+    main()
