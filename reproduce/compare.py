@@ -74,10 +74,8 @@ def compare(
     share = (right - wrong) * _weights(both)
     repeats = both["repeat"].nunique()
     difference = float(share.sum() / repeats)
-    names = [
-        units[corpus, id] if units else id
-        for corpus, id in zip(both["corpus"], both["id"], strict=True)
-    ]
+    utterances = zip(both["corpus"], both["id"], strict=True)
+    names = [units[corpus, id] if units else id for corpus, id in utterances]
     by_unit = pd.Series(share / repeats).groupby([both["corpus"].to_numpy(), names]).sum()
     p_units = flip_test(np.asarray(by_unit, dtype=np.float64))
     by_repeat = pd.Series(share).groupby(both["repeat"].to_numpy()).sum().tolist()
@@ -94,11 +92,7 @@ def compare(
 
 def _half_width(table: pd.DataFrame) -> float:
     """Of the 95 % interval of the difference: the jackknife over the units of every corpus, which
-    have no unit in common and so are independent.
-
-    Args:
-        table: with the columns corpus, repeat, truth, gain (-1, 0 or 1) and unit.
-    """
+    have none in common and so are independent. The gain is -1, 0 or 1."""
     halves = []
     for _, corpus in table.groupby("corpus"):
         units = corpus["unit"].tolist()
@@ -108,24 +102,20 @@ def _half_width(table: pd.DataFrame) -> float:
 
 
 def _mean_gain(table: pd.DataFrame) -> Callable[[NDArray[np.bool_]], float]:
-    """The gain in UA by the rows that a mask chooses: mean per emotion, over those, over repeats.
-
-    Args:
-        table: of one corpus, with the columns repeat, truth and gain.
-    """
+    """The gain in UA by the rows that a mask chooses, of one corpus: mean per emotion, over those,
+    over repeats."""
     repeat, emotion = (pd.factorize(table[name])[0] for name in ("repeat", "truth"))
     shape = repeat.max() + 1, emotion.max() + 1
     cell, gain = repeat * shape[1] + emotion, table["gain"].to_numpy(float)
 
-    def of(chosen: NDArray[np.bool_]) -> float:
-        size = shape[0] * shape[1]
-        counts = np.bincount(cell[chosen], minlength=size)
-        sums = np.bincount(cell[chosen], gain[chosen], minlength=size)
+    def mean_gain(chosen: NDArray[np.bool_]) -> float:
+        counts = np.bincount(cell[chosen], minlength=shape[0] * shape[1])
+        sums = np.bincount(cell[chosen], gain[chosen], minlength=shape[0] * shape[1])
         with np.errstate(invalid="ignore"):
             means = np.where(counts > 0, sums / counts, np.nan).reshape(shape)
         return float(np.nanmean(means, axis=1).mean())
 
-    return of
+    return mean_gain
 
 
 def flip_test(parts: NDArray[np.float64]) -> float:

@@ -115,16 +115,15 @@ class Figure4(Plan):
 
     def requests(self, common: Request) -> dict[str, Request]:
         """Single-domain models of one feature each, and `ours` over all of them."""
-        if len({path_name(feature) for feature in common.features}) < len(common.features):
+        features = common.features
+        if len(set(map(path_name, features))) < len(features):
             raise InputError(
-                f"--features {','.join(common.features)}: two of them would share a run folder's "
-                "name"
+                f"--features {','.join(features)}: two of them would share a run folder's name"
             )
+        alone = {path_name(name): replace(common, features=[name]) for name in features}
         requests = {
-            f"{path_name(feature)}-{corpus}": one_corpus(
-                replace(common, features=[feature]), "single", corpus
-            )
-            for feature in common.features
+            f"{name}-{corpus}": one_corpus(request, "single", corpus)
+            for name, request in alone.items()
             for corpus in common.corpora
         }
         return {**requests, "ours": several_corpora(common, "ours")}
@@ -135,16 +134,16 @@ class Figure4(Plan):
         by_corpus = {}
         for corpus in common.corpora:
             structure = _structure(ours, corpus)
-            weights = dict(zip(common.features, structure["gate"].values(), strict=True))
+            weights = list(structure["gate"].values())
             alone = {
                 feature: results[f"{path_name(feature)}-{corpus}"].metrics["domains"][corpus]["ua"]
                 for feature in common.features
             }
-            rates = [rate["mean"] for rate in alone.values()]
+            means = [ua["mean"] for ua in alone.values()]
             by_corpus[corpus] = {
                 "alone": alone,
-                "gate": weights,
-                "rank_correlation": _rank_correlation(rates, list(weights.values())),
+                "gate": dict(zip(common.features, weights, strict=True)),
+                "rank_correlation": _rank_correlation(means, weights),
                 "connections": structure["connections"],
             }
         selector = common.config.gate.selector
@@ -152,20 +151,13 @@ class Figure4(Plan):
 
     def markdown(self, values: Mapping[str, Any]) -> str:
         """UA alone and gate weight of every feature and corpus."""
+        by_corpus = values["by_corpus"]
         cells = [
-            [
-                corpus,
-                feature,
-                f"{decimal(entry['alone'][feature]['mean'])} ({bounds(entry['alone'][feature])})",
-                decimal(entry["gate"][feature]),
-            ]
-            for corpus, entry in values["by_corpus"].items()
-            for feature in values["features"]
+            [corpus, name, f"{decimal(ua['mean'])} ({bounds(ua)})", decimal(entry["gate"][name])]
+            for corpus, entry in by_corpus.items()
+            for name, ua in entry["alone"].items()
         ]
-        ranks = ", ".join(
-            f"{corpus} {entry['rank_correlation']:+.2f}"
-            for corpus, entry in values["by_corpus"].items()
-        )
+        ranks = ", ".join(f"{c} {entry['rank_correlation']:+.2f}" for c, entry in by_corpus.items())
         lines = [
             f"Preset {settings_of(values)} Selector of the gates: {values['selector']}. UA of the "
             "single-domain model on one feature; mean gate weight of `ours` on the test parts.",

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..cache import Cache
 from ..errors import InputError
-from ..train.methods import METHODS
+from ..train.methods import methods_of
 from ..train.metrics import interval_over_repeats, rate_interval
 from ..train.runs.report import bounds, decimal, interval_note, speaker_note
 from ..train.runs.request import Request
@@ -136,11 +136,12 @@ class Table3(Table):
     printed = TABLE3
 
     def requests(self, common: Request) -> dict[str, Request]:
-        requests = {}
-        for corpus in common.corpora:
-            requests[f"svm-{corpus}"] = one_corpus(common, "baseline", corpus)
-            requests[f"single-{corpus}"] = one_corpus(common, "single", corpus)
-        several = [name for name, method in METHODS.items() if method.setting == "multidomain"]
+        requests = {
+            f"{row}-{corpus}": one_corpus(common, setting, corpus)
+            for corpus in common.corpora
+            for row, setting in (("svm", "baseline"), ("single", "single"))
+        }
+        several = methods_of("multidomain")
         return {**requests, **{name: several_corpora(common, name) for name in several}}
 
 
@@ -175,28 +176,21 @@ def _tests(
     common: Request, rows: Mapping[str, Sequence[Result]], ratio: float
 ) -> list[dict[str, Any]]:
     """All pairs of rows, over each corpus and over all."""
-    predictions = {
-        row: pd.concat([result.run.predictions for result in results], ignore_index=True)
-        for row, results in rows.items()
-    }
-    speakers = {
-        (corpus, str(id)): str(speaker)
-        for results in rows.values()
-        for result in results
-        for corpus, manifest in result.experiment.manifests.items()
-        for id, speaker in zip(manifest.table["id"], manifest.table["speaker"], strict=True)
-    }
+    tables = {}
+    speakers: dict[tuple[str, str], str] = {}
+    for row, results in rows.items():
+        table = pd.concat([result.run.predictions for result in results], ignore_index=True)
+        tables[row] = {c: table[table["corpus"] == c] for c in common.corpora} | {"mean": table}
+        for corpus, manifest in (m for r in results for m in r.experiment.manifests.items()):
+            ids, people = manifest.table["id"], manifest.table["speaker"]
+            speakers |= {(corpus, str(id)): str(s) for id, s in zip(ids, people, strict=True)}
     units = speakers if common.protocol == "speaker" else None
-    tests = []
-    for one, other in all_pairs(list(rows)):
-        for scope in ("mean", *common.corpora):
-            first, second = (
-                table if scope == "mean" else table[table["corpus"] == scope]
-                for table in (predictions[one], predictions[other])
-            )
-            result = compare(first, second, ratio, units)
-            tests.append({"row": one, "than": other, "over": scope, **asdict(result)})
-    return tests
+    return [
+        {"row": one, "than": other, "over": scope}
+        | asdict(compare(tables[one][scope], tables[other][scope], ratio, units))
+        for one, other in all_pairs(list(tables))
+        for scope in ("mean", *common.corpora)
+    ]
 
 
 def _mean_over_corpora(
@@ -247,9 +241,8 @@ def _printed(rows: Sequence[Mapping[str, Any]], corpora: Sequence[str]) -> list[
         for name, of_row in numbers.items()
         if any(of_row)
     ]
-    head = (
-        "UA / WA as the paper prints them (its five features, and its three corpora in one model):"
-    )
+    which = "its five features, and its three corpora in one model"
+    head = f"UA / WA as the paper prints them ({which}):"
     return ["", head, "", *grid(["method", *shown], cells)]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cache
 from operator import attrgetter
 from pathlib import Path
@@ -99,7 +98,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
                 raise InputError(
                     f"--set {override}: expected section.name=value, e.g. train.lr=5e-4"
                 )
-            values[name] = _checked(name, _parse(name, text), f"--set {override}")
+            values[name] = _checked(name, text, f"--set {override}", typed=True)
         before = {change.partition("=")[0] for change in self.changes}
         names = [name for name in values if values[name] != usual[name] or name in before]
         return _config(self.preset, [_written(name, values[name]) for name in names], values)
@@ -192,15 +191,16 @@ def _types() -> dict[str, Any]:
     }
 
 
-def _checked(name: str, value: Any, source: str) -> Any:
-    """The value of a setting; raises InputError unless there is such a one and it can be that."""
+def _checked(name: str, value: Any, source: str, typed: bool = False) -> Any:
+    """The value of a setting, which a user may have `typed` as text; raises InputError unless there
+    is such a one and it can be that."""
     known = _types()
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
         raise InputError(f"{source}: there is no setting {name!r}; {hint}")
     try:
-        return msgspec.convert(value, known[name])
+        return msgspec.convert(value, known[name], strict=not typed)
     except (msgspec.ValidationError, ValueError):
         expected = _expected(known[name])
         raise InputError(f"{source}: {name} is {value!r}, expected {expected}") from None
@@ -214,17 +214,6 @@ def _expected(kind: Any) -> str:
         number, bounds = get_args(kind)
         return f"{number.__name__}, {bounds.ge} to {bounds.le}"
     return str(kind.__name__)
-
-
-def _parse(name: str, text: str) -> Any:
-    """The value that a user typed; what is no such value stays text, and is refused then."""
-    kind = _types().get(name)
-    if kind is bool:
-        return {"true": True, "false": False}.get(text.lower(), text)
-    if get_origin(kind) is Annotated:
-        with suppress(ValueError):
-            return get_args(kind)[0](text)
-    return text
 
 
 def _written(name: str, value: Any) -> str:

@@ -18,19 +18,10 @@ from safetensors.numpy import save_file
 from ...errors import SerError
 from ...machine import cores
 from ...manifests import Manifest, write_splits
+from . import run
 from .experiment import Experiment
 from .jobs import Outcome
-from .run import (
-    CONFIG,
-    HISTORY,
-    METRICS,
-    MODEL,
-    PREDICTIONS,
-    STRUCTURE,
-    VERSIONS,
-    checksum,
-    split_name,
-)
+from .run import checksum, split_name
 from .software import software
 from .states import model_prefix
 
@@ -47,11 +38,10 @@ def write_run(folder: Path, experiment: Experiment, outcomes: Sequence[Outcome])
     predictions = predictions_of(outcomes, experiment.manifests)
     seconds = {"jobs": [round(outcome.seconds, 3) for outcome in outcomes]}
     try:
-        write_json(folder / CONFIG, msgspec.to_builtins(experiment.record))
-        write_json(folder / METRICS, experiment.metrics(predictions, seconds))
-        predictions.to_csv(
-            folder / PREDICTIONS, index=False, lineterminator="\n", float_format="%.6f"
-        )
+        write_json(folder / run.CONFIG, msgspec.to_builtins(experiment.record))
+        write_json(folder / run.METRICS, experiment.metrics(predictions, seconds))
+        csv = folder / run.PREDICTIONS
+        predictions.to_csv(csv, index=False, lineterminator="\n", float_format="%.6f")
         weights = {
             model_prefix(outcome.seed, outcome.fold, member) + name: value
             for outcome in outcomes
@@ -59,15 +49,15 @@ def write_run(folder: Path, experiment: Experiment, outcomes: Sequence[Outcome])
             for name, value in state.items()
         }
         if weights:
-            save_file(weights, folder / MODEL)
+            save_file(weights, folder / run.MODEL)
             curves = [
                 {"repeat": outcome.seed, "fold": outcome.fold, "members": list(outcome.history)}
                 for outcome in outcomes
             ]
-            write_json(folder / HISTORY, msgspec.to_builtins(curves))
+            write_json(folder / run.HISTORY, msgspec.to_builtins(curves))
         structure = mean_structure(outcomes)
         if any(structure.values()):
-            write_json(folder / STRUCTURE, structure)
+            write_json(folder / run.STRUCTURE, structure)
         for corpus, manifest in experiment.manifests.items():
             name = split_name(corpus, len(experiment.manifests))
             write_splits(folder / name, manifest, experiment.splits[corpus])
@@ -78,7 +68,7 @@ def write_run(folder: Path, experiment: Experiment, outcomes: Sequence[Outcome])
             "cores": cores(),
             "files": {path.name: _sha256(path) for path in sorted(folder.iterdir())},
         }
-        write_json(folder / VERSIONS, about | {"sha256": checksum(about)})
+        write_json(folder / run.VERSIONS, about | {"sha256": checksum(about)})
     except (OSError, SafetensorError) as error:
         raise SerError(f"the run could not be written to {folder.parent}: {error}") from error
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...manifests import Manifest, Split, shared_speakers
 from ..metrics import (
     RATES,
+    IntArray,
     confusion_matrix,
     interval_over_repeats,
     interval_over_speakers,
@@ -26,7 +27,6 @@ LEAST_WIDTH = 1e-9
 
 
 Kind = Literal["speakers", "repeats", "utterances"]
-Labels = NDArray[np.int64]
 
 
 class Rate(TypedDict):
@@ -88,7 +88,7 @@ def corpus_metrics(
     """
     position = {label: number for number, label in enumerate(manifest.labels)}
     repeats = [rows.sort_values("id") for _, rows in predictions.groupby("repeat")]
-    pairs: list[tuple[Labels, Labels]] = [
+    pairs: list[tuple[IntArray, IntArray]] = [
         (np.asarray(rows["truth"].map(position)), np.asarray(rows["predicted"].map(position)))
         for rows in repeats
     ]
@@ -103,12 +103,13 @@ def corpus_metrics(
         notes.append(f"No interval of {' and '.join(none)}: {no_interval(kind, tested)}.")
     recall = np.array([recalls(counts) for counts in confusions])
     rates = {name: _summary(values[name], intervals[name]) for name in RATES}
+    known = all(manifest.table["speaker"])
     found = {
         "language": manifest.language,
         "labels": list(manifest.labels),
         "n_test": tested,
         "speakers_shared": max(shared_speakers(manifest, split) for split in splits)
-        if all(manifest.table["speaker"])
+        if known
         else None,
         **rates,
         "interval": kind,
@@ -125,8 +126,8 @@ def corpus_metrics(
 def _intervals(
     speakers: Sequence[str],
     split: Split,
-    pairs: Sequence[tuple[Labels, Labels]],
-    confusions: Sequence[Labels],
+    pairs: Sequence[tuple[IntArray, IntArray]],
+    confusions: Sequence[IntArray],
     values: Mapping[str, Sequence[float]],
 ) -> tuple[Kind, dict[str, tuple[float, float]]]:
     """How sure the rates are: over speakers where whole speakers were held out, else over repeats,
@@ -146,12 +147,9 @@ def _intervals(
         }
     if len(pairs) > 1:
         ratio = len(split.test) / len(split.train)
-        return "repeats", {
-            name: interval_over_repeats(rates, ratio) for name, rates in values.items()
-        }
-    return "utterances", {
-        name: interval_over_utterances(confusions[0], rate) for name, rate in RATES.items()
-    }
+        return "repeats", {n: interval_over_repeats(rates, ratio) for n, rates in values.items()}
+    counts = confusions[0]
+    return "utterances", {n: interval_over_utterances(counts, rate) for n, rate in RATES.items()}
 
 
 def no_interval(kind: str, tested: int) -> str:
