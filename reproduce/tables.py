@@ -176,7 +176,7 @@ def _tests(
     common: Request, rows: Mapping[str, Sequence[Result]], ratio: float
 ) -> list[dict[str, Any]]:
     """All pairs of rows, over each corpus and over all."""
-    tables = {}
+    tables: dict[str, dict[str, pd.DataFrame]] = {}
     speakers: dict[tuple[str, str], str] = {}
     for row, results in rows.items():
         table = pd.concat([result.run.predictions for result in results], ignore_index=True)

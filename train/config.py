@@ -199,6 +199,8 @@ def _checked(name: str, value: Any, source: str, typed: bool = False) -> Any:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
         raise InputError(f"{source}: there is no setting {name!r}; {hint}")
+    if typed and known[name] is bool:  # of which msgspec reads 1 and 0 too
+        value, typed = {"true": True, "false": False}.get(value.lower(), value), False
     try:
         return msgspec.convert(value, known[name], strict=not typed)
     except (msgspec.ValidationError, ValueError):
