@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,11 +77,11 @@ class Recognizer:
         """
         import pandas as pd
 
-        several: list[Sound] = [sounds] if _is_one(sounds) else list(cast(Any, sounds))
-        names = [str(s) if isinstance(s, str | Path) else n for n, s in enumerate(several)]
-        vectors = [self.probabilities(sound) for sound in several]
+        sounds = _listed(sounds)
+        names = [str(s) if isinstance(s, str | Path) else n for n, s in enumerate(sounds)]
+        vectors = [self.probabilities(sound) for sound in sounds]
         table = pd.DataFrame(
-            np.reshape(vectors, (len(several), len(self.labels))),
+            np.reshape(vectors, (len(sounds), len(self.labels))),
             index=pd.Index(names, name="sound"),
             columns=[f"p_{label}" for label in self.labels],
         )
@@ -165,10 +165,10 @@ class Recognizer:
         return backbones
 
 
-def _is_one(sounds: Any) -> TypeGuard[Sound]:
-    """Whether this is a single sound."""
+def _listed(sounds: Any) -> list[Sound]:
+    """One sound or several, as a list."""
     in_memory = isinstance(sounds, tuple) and len(sounds) == 2 and isinstance(sounds[0], np.ndarray)
-    return isinstance(sounds, str | Path) or in_memory
+    return [sounds] if in_memory or isinstance(sounds, str | Path) else list(sounds)
 
 
 def _differences(one: FeatureKey, other: FeatureKey) -> list[str]:
