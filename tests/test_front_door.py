@@ -121,7 +121,7 @@ train("single", "mine", features=["colour:gain=2.0", "logmel"], cache=cache, rep
       changes=["train.epochs=6"], out="run")
 run = Run.open("run")
 assert run.config.features == ("colour:gain=2.0", "logmel")
-assert run.config.settings["changes"] == ["train.epochs=6"]
+assert list(run.config.settings.changes) == ["train.epochs=6"]
 ua = run.metrics["domains"]["mine"]["ua"]
 assert len(ua["values"]) == 2 and ua["mean"] > 0.6, ua
 table = run.predictions
