@@ -16,7 +16,9 @@ from ser.cache import Cache
 from .conftest import make_toy_cache, toy_manifest
 
 PAGE = (Path(__file__).parents[1] / "docs" / "extending.md").read_text(encoding="utf-8")
-BLOCKS = dict(re.findall(r"^## A (\w+)\n.*?^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE))
+BLOCKS = dict(
+    re.findall(r"^## An? (\w+)\n.*?^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+)
 (POINTS,) = re.findall(r"^```toml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 EMOTIONS = {"ang": "anger", "joy": "happiness", "neu": "neutral"}
@@ -60,7 +62,7 @@ def definitions(block):
 
 
 def test_each_is_less_than_forty_lines():
-    assert list(BLOCKS) == ["backbone", "corpus", "method", "loss"]
+    assert list(BLOCKS) == ["backbone", "corpus", "method", "loss", "executor"]
     for block, code in BLOCKS.items():
         assert len([line for line in code.splitlines() if line.strip()]) < 40, block
 
@@ -97,6 +99,14 @@ def test_a_loss(place):
     assert len(said["values"]) == 2
     (run,) = (place / "runs").iterdir()
     assert json.loads((run / "config.json").read_text())["method"] == "contrastive"
+
+
+def test_an_executor(place):
+    said = called(place, "-c", BLOCKS["executor"])
+    assert [line.partition(":")[0] for line in said.splitlines()] == [
+        "repeat 0, fold 0",
+        "repeat 1, fold 0",
+    ]
 
 
 def test_a_package_brings_them(place):

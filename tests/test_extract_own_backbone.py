@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -243,18 +242,3 @@ def test_workers_work_where_the_main_process_does(corpus, tmp_path, monkeypatch)
     report = extract_corpus(corpus, "corpus", "mfcc", "cache", workers=1)
     assert (report.computed, report.bad) == ({"mfcc": 6}, [])
     assert Cache(tmp_path / "cache").corpora() == ["mine"]
-
-
-def test_the_example_of_the_documentation(corpus, tmp_path):
-    page = Path(__file__).parents[1] / "docs" / "backbones.md"
-    code = page.read_text(encoding="utf-8").partition("```python\n")[2].partition("```")[0]
-    call = '"emodb", "/data/emodb", '
-    assert call in code
-    code = code.replace(call, '"mine", "corpus", cache="cache", manifest="mine.csv", features=')
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    found = rows(tmp_path, "loudness:floor=-60.0")
-    assert len(found.ids) == 6
-    assert np.median(found.frames) == pytest.approx(-20, abs=3)  # noise of .1
