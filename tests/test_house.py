@@ -8,6 +8,7 @@ import pkgutil
 import re
 import sys
 from collections.abc import Iterator
+from configparser import ConfigParser
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -158,6 +159,13 @@ def test_the_readme_has_the_rooms():
     folders -= {parent.name for parent in ROOT.parents}
     modules = {path.stem for path in FILES if path.parent == ROOT}
     assert sorted(named) == sorted(folders | modules | BESIDE)
+
+
+def test_every_folder_is_installed():
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    packages = {".".join(("ser", *path.parent.relative_to(ROOT).parts)) for path in FILES}
+    assert set(setup["options"]["packages"].split()) == packages
 
 
 def test_the_examples_in_docstrings_run():

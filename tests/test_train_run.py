@@ -1,10 +1,11 @@
-import dataclasses
+from dataclasses import replace
 
 import pytest
 import torch
 
 from ser.errors import InputError, MissingFeaturesError
 from ser.train.config import load_config
+from ser.train.methods import METHODS
 from ser.train.runs.request import Request
 from ser.train.runs.run import Run
 from ser.train.runs.train import train_request
@@ -31,9 +32,7 @@ def test_all_utterances_come_as_the_model_reads_them(run, toy_cache):
 def test_another_version_of_a_feature_beside_it_is_not_mistaken_for_it(run, toy_cache):
     manifest = toy_cache.manifest("toy")
     before = Run.open(run).domain("toy", toy_cache)
-    with toy_cache.write(
-        dataclasses.replace(toy_key("ge2e", "vector", 7), version=2), manifest
-    ) as out:
+    with toy_cache.write(replace(toy_key("ge2e", "vector", 7), version=2), manifest) as out:
         for id in manifest.ids:
             out.add(id, torch.full((7,), 9.0).numpy())
     after = Run.open(run).domain("toy", toy_cache)
@@ -57,3 +56,17 @@ def test_a_baseline_has_no_models(toy_cache, tmp_path):
         run.domain("toy", toy_cache)
     with pytest.raises(InputError, match="a baseline, whose models are not kept"):
         run.ensemble()
+
+
+def test_a_method_that_is_not_known_here(toy_cache, tmp_path, monkeypatch):
+    config = load_config("strong", ["train.epochs=1", "train.members=1"])
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(METHODS, "_items", dict(METHODS._items))
+        mine = replace(METHODS["single"], name="mine")
+        request = Request("single", ["toy"], ["mfcc"], config, method=mine, repeats=1)
+        run = train_request(request, toy_cache, tmp_path / "mine")
+        assert run.ensemble().spec.method == "mine"
+    again = Run.open(tmp_path / "mine")
+    assert set(again.predictions["truth"]) == set(run.predictions["truth"])
+    with pytest.raises(InputError, match=r"'mine' is not known here; .* METHODS\.add\(name"):
+        again.ensemble()
