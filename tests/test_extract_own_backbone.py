@@ -10,6 +10,7 @@ from ser.cache import Cache
 from ser.errors import InputError, SerError
 from ser.extract import BACKBONES, Backbone, extract, extract_corpus, make_backbone
 from ser.extract.backbones.mfcc import Mfcc
+from ser.registry import Registry
 from ser.tests.test_extract_pipeline import write_corpus
 
 OWN = '''
@@ -138,14 +139,48 @@ def test_its_model_is_made_once_and_stays_here(corpus, tmp_path):
     assert found == pytest.approx(1.0)
 
 
-def test_one_that_was_added_is_known_by_name(corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr(BACKBONES, "_items", dict(BACKBONES._items))
+@pytest.fixture
+def known(monkeypatch):
+    """A table of backbones for one test."""
+    table = Registry("feature", "ser.backbones", {name: BACKBONES[name] for name in BACKBONES})
+    monkeypatch.setattr("ser.extract.backbones.registry.BACKBONES", table)
+    return table
+
+
+def test_one_that_was_added_is_known_by_name(corpus, tmp_path, known):
     with pytest.raises(InputError, match="unknown feature 'level'"):
         make_backbone("level")
-    BACKBONES.add("level", Level)
+    known.add("level", Level)
     assert make_backbone("level:gain=0.5").forward([np.ones(4, "f4")]) == [0.5]
     report = extract_corpus(corpus, tmp_path / "corpus", "level,mfcc", tmp_path / "cache")
     assert report.computed == {"level": 6, "mfcc": 6}
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch, known):
+    """A package that brings two entry points, as pip leaves it."""
+    folder = tmp_path / "site"
+    info = folder / "own_features-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: own-features\nVersion: 1.0\n")
+    points = "loudness = own_features:Loudness\nloud = own_features:Loudness\nodd = os:sep\n"
+    (info / "entry_points.txt").write_text(f"[ser.backbones]\n{points}")
+    (folder / "own_features.py").write_text(OWN)
+    monkeypatch.syspath_prepend(str(folder))
+    yield
+    sys.modules.pop("own_features", None)
+
+
+def test_a_package_brings_one(corpus, tmp_path, installed):
+    report = extract_corpus(
+        corpus, tmp_path / "corpus", "loudness:gain=2", tmp_path / "cache", workers=1
+    )
+    assert report.computed == {"loudness:gain=2.0": 6}
+    with pytest.raises(InputError, match="did you mean loudness"):
+        make_backbone("loudnes")
+    for name in ("loud", "odd"):
+        with pytest.raises(SerError, match=f"{name!r} of ser.backbones is no Backbone of that"):
+            make_backbone(name)
 
 
 def refused(corpus, tmp_path, *features, workers=1, error=InputError):

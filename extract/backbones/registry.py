@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
-from ...errors import InputError
+from ...errors import InputError, SerError
 from ...registry import Registry
 from ..specs import split_spec
 from .allosaurus import Allosaurus
@@ -69,6 +69,9 @@ def make_backbone(spec: str, device: str = "cpu") -> Backbone:
     if name not in known:
         raise InputError(f"unknown feature {name!r}{did_you_mean(name, known)}")
     backbone, implied = ALIASES[name] if name in ALIASES else (BACKBONES[name], "")
+    is_one = isinstance(backbone, type) and issubclass(backbone, Backbone)
+    if not is_one or name not in (backbone.name, *backbone.aliases):
+        raise SerError(f"the entry point {name!r} of ser.backbones is no Backbone of that name")
     if argument and (implied or not backbone.argument):
         raise InputError(f"feature {spec!r}: expected parameter=value, got {argument!r}")
     parameters: dict[str, Value] = {}
