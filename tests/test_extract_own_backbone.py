@@ -158,7 +158,7 @@ def test_one_that_was_added_is_known_by_name(corpus, tmp_path, known):
 
 @pytest.fixture
 def installed(tmp_path, monkeypatch, known):
-    """A package that brings two entry points, as pip leaves it."""
+    """A package that brings entry points, as pip leaves it."""
     folder = tmp_path / "site"
     info = folder / "own_features-1.0.dist-info"
     info.mkdir(parents=True)
