@@ -45,11 +45,11 @@ class AdamW:
     def step(self) -> None:
         """Move every parameter that has a gradient."""
         for share, group in self.groups.items():
-            moved = [each for each in group if each.grad is not None]
-            states = [self._state_of(each) for each in moved]
+            moved = [parameter for parameter in group if parameter.grad is not None]
+            states = [self._state_of(parameter) for parameter in moved]
             adamw(
                 moved,
-                [each.grad for each in moved if each.grad is not None],
+                [parameter.grad for parameter in moved if parameter.grad is not None],
                 [mean for mean, _, _ in states],
                 [square for _, square, _ in states],
                 [],

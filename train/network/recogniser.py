@@ -45,9 +45,9 @@ class Recogniser(nn.Module):
     ) -> None:
         super().__init__()
         self.spec = spec
-        own = spec.model.standardise == "corpus"
+        by_corpus = spec.model.standardise == "corpus"
         self.groups = {
-            domain.corpus: number if own else 0 for number, domain in enumerate(spec.domains)
+            domain.corpus: number if by_corpus else 0 for number, domain in enumerate(spec.domains)
         }
         groups = max(self.groups.values()) + 1
         self.inputs = nn.ModuleList(Standardise(shape.dim, groups) for shape in spec.inputs)
