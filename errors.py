@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -52,6 +54,19 @@ class MissingPackageError(SerError):
 
 class MissingWeightsError(SerError):
     """Weights of a model are not on this machine; the message says how to get them."""
+
+
+def did_you_mean(word: str, choices: Iterable[str], cutoff: float = 0.6) -> str:
+    """Give ` (did you mean 'x'?)` for the choices that resemble `word`, else the empty string."""
+    near = difflib.get_close_matches(word, list(choices), n=3, cutoff=cutoff)
+    return f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
+
+
+def listing(items: Iterable[str], limit: int = 5) -> str:
+    """Join the first `limit` items with commas and say how many more there are."""
+    every = list(items)
+    more = f" and {len(every) - limit} more" if len(every) > limit else ""
+    return ", ".join(every[:limit]) + more
 
 
 DISTRIBUTION = "multilingual-ser"

@@ -7,11 +7,10 @@ A package of somebody's own brings an item by an entry point, `[project.entry-po
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from .errors import InputError, SerError
+from .errors import InputError, SerError, did_you_mean
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -64,9 +63,8 @@ class Registry(Mapping[str, T], Generic[T]):
         """
         if name in self:
             return self[name]
-        near = get_close_matches(name, list(self), n=3, cutoff=0.6)
-        meant = f"did you mean {' or '.join(near)}? " if near else ""
-        raise InputError(f"unknown {self.what} {name!r}; {meant}known: {', '.join(self)}")
+        hint = did_you_mean(name, self)
+        raise InputError(f"unknown {self.what} {name!r}{hint}; known: {', '.join(self)}")
 
     def __getitem__(self, name: str) -> T:
         if name not in self._items:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ..errors import AudioError, InputError, SerError
+from ..errors import AudioError, InputError, SerError, did_you_mean, listing
 from ..progress import Progress
 from .audio import blamed_on_the_file, read_audio
 from .corpora import CORPORA, Corpus, Entry, Scan
@@ -18,7 +18,7 @@ from .findings import confounded_speakers, same_audio, two_genders, wrong_counts
 from .fingerprint import FINGERPRINT, fingerprint
 from .manifest import COLUMNS, Manifest
 from .memory import BadFile, Probe, ProbeCache, stamp
-from .names import check_corpus_name, check_language, did_you_mean, language_tag, listing
+from .names import check_corpus_name, check_language, language_tag
 from .paths import audio_path, content
 from .roots import corpus_root
 

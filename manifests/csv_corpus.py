@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, listing
 from .corpora.corpus import Entry, Scan
 from .csv_files import TableError, read_csv
 from .csv_paths import OutsideError, outside_root, path_in_root
@@ -20,7 +20,6 @@ from .names import (
     duplicates,
     id_from_path,
     language_tag,
-    listing,
     problem_with_id,
     problem_with_language,
 )

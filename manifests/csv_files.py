@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import InputError
+from ..errors import InputError, did_you_mean, listing
 from ..files import atomic_text, read_regular
-from .names import did_you_mean, listing
 from .text import alike, plain
 
 if TYPE_CHECKING:

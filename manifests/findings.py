@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 
+from ..errors import listing
 from .manifest import Manifest
-from .names import listing
 from .vocabulary import ordered
 
 

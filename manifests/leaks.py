@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from ..errors import InputError, LeakError
+from ..errors import InputError, LeakError, listing
 from .fingerprint import recordings
 from .manifest import Manifest
-from .names import listing
 from .spellings import spelling
 from .splits import Split, grouping
 

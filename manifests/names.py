@@ -1,8 +1,7 @@
-"""Rules for the names of corpora and utterances, and hints for names that nearly match."""
+"""Rules for the names of corpora and utterances."""
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 import unicodedata
@@ -109,16 +108,3 @@ def duplicates(ids: Iterable[str]) -> Iterator[tuple[int, int]]:
         before = first.setdefault(name.lower(), place)
         if before != place:
             yield place, before
-
-
-def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """Give ` (did you mean 'x'?)` for the choices that resemble `word`, else the empty string."""
-    near = difflib.get_close_matches(word, list(choices), n=3, cutoff=0.6)
-    return f" (did you mean {' or '.join(repr(name) for name in near)}?)" if near else ""
-
-
-def listing(items: Iterable[str], limit: int = 5) -> str:
-    """Join the first `limit` items with commas and say how many more there are."""
-    every = list(items)
-    shown = ", ".join(every[:limit])
-    return f"{shown} and {len(every) - limit} more" if len(every) > limit else shown

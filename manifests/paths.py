@@ -13,8 +13,7 @@ import unicodedata
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from ..errors import InputError
-from .names import listing
+from ..errors import InputError, listing
 
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".aiff", ".aif"})
 """Suffixes that the scanners take, in lower case."""

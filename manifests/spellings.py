@@ -11,8 +11,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from ..errors import listing
 from .missing import is_missing
-from .names import listing
 from .text import alike, plain
 
 GROUPS = frozenset(("speaker", "session", "emotion"))

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import cast
 
-from ..errors import InputError
+from ..errors import InputError, did_you_mean, listing
 from .csv_files import TableError, read_csv, write_csv
 from .leaks import check_leaks, check_tested_once
 from .manifest import Manifest
-from .names import did_you_mean, listing
 from .splits import PARTS, PROTOCOLS, Protocol, Split, sorted_split
 
 COLUMNS = ("protocol", "seed", "fold", "id", "part")

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Literal, get_args
 
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 from .corpora import CORPORA
 from .manifest import Manifest
-from .names import did_you_mean
 from .spellings import REMEDY, spelt_twice
 from .unions import leaders
 

@@ -11,9 +11,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 from .missing import is_missing
-from .names import did_you_mean
 from .spellings import REMEDY, spelling, spelt_twice
 from .text import alike, plain
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..manifests.names import listing
+from ..errors import listing
 from ..train.config import REPRODUCE_PRESET
 from ..train.runs.report import namesake_notes, notes_of
 from ..train.runs.software import other_software

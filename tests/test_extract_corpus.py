@@ -87,7 +87,7 @@ def test_what_is_to_be_known_is_said_and_reported(csv, root, tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"features": "mfcc,gee2e"}, "did you mean ge2e"),
+        ({"features": "mfcc,gee2e"}, "did you mean 'ge2e'"),
         ({"features": []}, "expected at least one"),
         ({"corpus": "other"}, "mine.csv is of mine, not of other"),
         ({"language": "pt"}, "--manifest takes the place of --csv"),

@@ -238,7 +238,7 @@ def test_specs(spec, parts):
         (r"hf:C:\none", "no such folder"),
         ("hf:a/b:layer=first", "layer must be last, mean or a number, got 'first'"),
         ("hf:a/b:layer=-1", "layer must be"),
-        ("hf:a/b:layr=1", "did you mean layer?"),
+        ("hf:a/b:layr=1", "did you mean 'layer'?"),
         ("wav2vec2:x", "expected parameter=value, got 'x'"),
         ("hf:wav2vec2-0123456789ab", "give that folder"),
         ("mfcc:a/b", "expected parameter=value, got 'a/b'"),

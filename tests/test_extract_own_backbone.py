@@ -257,7 +257,7 @@ def test_what_is_no_backbone_of_its_own(corpus, tmp_path, features, says):
 @pytest.mark.parametrize(
     ("parameters", "says"),
     [
-        ({"gian": 2.0}, "feature level has no parameter 'gian'; did you mean gain?"),
+        ({"gian": 2.0}, "feature level has no parameter 'gian' .did you mean 'gain'"),
         ({"dtype": "int8"}, "dtype must be float32 or float16"),
     ],
 )

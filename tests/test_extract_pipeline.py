@@ -215,7 +215,7 @@ def test_a_missing_package_is_nobodys_bad_file(manifest, root, cache, monkeypatc
     ("features", "options", "message"),
     [
         ([], {}, "expected at least one"),
-        (["mfcc", "gee2e"], {}, "did you mean ge2e"),
+        (["mfcc", "gee2e"], {}, "did you mean 'ge2e'"),
         (["mfcc"], {"workers": -1}, "workers must be 0 or more"),
         (["ge2e"], {"workers": 0, "device": "cuda:99"}, "device 'cuda:99' cannot be used"),
     ],

@@ -26,10 +26,10 @@ def test_canonical_spec(spec, canonical):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("mfccc", "unknown feature 'mfccc'; did you mean mfcc?"),
+        ("mfccc", "unknown feature 'mfccc' (did you mean 'mfcc'?)"),
         ("", "unknown feature ''; known: "),
         ("MFCC", "unknown feature 'MFCC'"),
-        ("mfcc:hop=160", "no parameter 'hop'; did you mean hop_length?"),
+        ("mfcc:hop=160", "no parameter 'hop' (did you mean 'hop_length'?)"),
         ("ge2e:windows=1", "no parameter 'windows'; known: dtype"),
         ("mfcc:dtype=int8", "dtype must be float32 or float16, got int8"),
         ("mfcc:hop_length", "expected parameter=value, got 'hop_length'"),

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ser.errors import InputError
+from ser.errors import InputError, did_you_mean, listing
 from ser.manifests import EMOTIONS, is_corpus_name, problem_with_id
-from ser.manifests.names import check_corpus_name, did_you_mean, id_from_path, is_language, listing
+from ser.manifests.names import check_corpus_name, id_from_path, is_language
 from ser.manifests.paths import is_inside, restored_path, stored_path
 from ser.manifests.vocabulary import ordered, parse_declarations, problem_with_emotion, read_emotion
 

@@ -58,7 +58,7 @@ def test_an_item_that_was_added_can_be_replaced_and_no_other():
 def test_an_unknown_name_lists_what_is_near():
     with pytest.raises(InputError) as caught:
         letters().find("alpa")
-    assert str(caught.value) == "unknown letter 'alpa'; did you mean alpha? known: alpha, beta"
+    assert str(caught.value) == "unknown letter 'alpa' (did you mean 'alpha'?); known: alpha, beta"
     with pytest.raises(InputError) as caught:
         letters().find("xyz")
     assert str(caught.value) == "unknown letter 'xyz'; known: alpha, beta"
@@ -74,7 +74,7 @@ def test_an_installed_package_brings_items(installed):
     assert table.find("delta") == table["delta"] == "d"
     with pytest.raises(InputError, match="there is another letter 'delta'"):
         table.add("delta", "D")
-    with pytest.raises(InputError, match="did you mean delta"):
+    with pytest.raises(InputError, match="did you mean 'delta'"):
         table.find("delt")
 
 

@@ -35,8 +35,8 @@ def test_overrides_take_the_type_of_the_setting():
 @pytest.mark.parametrize(
     ("override", "says"),
     [
-        ("train.lrr=1", "did you mean train.lr"),
-        ("epochs=3", "did you mean train.epochs"),
+        ("train.lrr=1", "did you mean 'train.lr"),
+        ("epochs=3", "did you mean 'train.epochs"),
         ("train.epochs=three", "expected int"),
         ("train.epochs=2.5", "expected int"),
         ("train.epochs=0", "expected int, 1 to"),
@@ -63,7 +63,7 @@ def test_a_preset_file_holds_departures(tmp_path):
     ("text", "says"),
     [
         ("[train]\nepochs = 7\n", "are missing"),
-        ('base = "paper"\n[train]\nepoch = 7\n', "did you mean train.epochs"),
+        ('base = "paper"\n[train]\nepoch = 7\n', "did you mean 'train.epochs"),
         ("epochs = ", "not a TOML file"),
         ('base = "paper"\nepochs = 7\n', "expected a \\[section\\]"),
         ('base = "papper"\n', "no preset 'papper'"),
@@ -107,7 +107,7 @@ def test_a_setting_can_be_changed_twice():
     assert changed.changes == ("train.alpha=-1.0",)
     assert changed.changed("train.alpha=0.5").changes == ("train.alpha=0.5",)
     assert load_config("strong", ["train.alpha=1", "train.alpha=0"]) == load_config("strong")
-    with pytest.raises(InputError, match=r"did you mean train\.alpha"):
+    with pytest.raises(InputError, match=r"did you mean 'train\.alpha"):
         changed.changed("train.alpa=1")
 
 

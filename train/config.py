@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Sequence
 from functools import cache
@@ -13,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 from ..files import read_regular
 from .network.settings import AuxiliarySettings, GateSettings, ModelSettings, SearchSettings
 
@@ -196,9 +195,8 @@ def _checked(name: str, value: Any, source: str, typed: bool = False) -> Any:
     is such a one and it can be that."""
     known = _types()
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
-        raise InputError(f"{source}: there is no setting {name!r}; {hint}")
+        hint = did_you_mean(name, known, 0.5) or f"; known: {', '.join(known)}"
+        raise InputError(f"{source}: there is no setting {name!r}{hint}")
     if typed and known[name] is bool:  # of which msgspec reads 1 and 0 too
         value, typed = {"true": True, "false": False}.get(value.lower(), value), False
     try:

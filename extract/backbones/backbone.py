@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...cache import FeatureKey
-from ...errors import InputError, SerError
+from ...errors import InputError, SerError, did_you_mean
 from ..audio import RECIPE
 
 Array = npt.NDArray[np.float32]
@@ -89,8 +88,10 @@ class Backbone(ABC):
         parameters = parameters or {}
         for name in parameters:
             if name not in self.defaults:
-                near = did_you_mean(name, self.defaults)
-                raise InputError(f"feature {self.name} has no parameter {name!r}{near}")
+                hint, known = did_you_mean(name, self.defaults, 0.4), ", ".join(self.defaults)
+                raise InputError(
+                    f"feature {self.name} has no parameter {name!r}{hint}; known: {known or 'none'}"
+                )
         self.parameters: dict[str, Value] = {**self.defaults, **parameters}
         self.argument_value = argument
         self.device = device
@@ -254,13 +255,3 @@ class Backbone(ABC):
 def format_value(value: Value) -> str:
     """A parameter's value as a spec writes it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The end of an error message: what may have been meant, and what there is."""
-    names = sorted(known)
-    if not names:
-        return "; it has none"
-    close = get_close_matches(word, names, n=3, cutoff=0.4)
-    meant = f"; did you mean {' or '.join(close)}?" if close else ";"
-    return f"{meant} known: {', '.join(names)}"

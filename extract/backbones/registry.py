@@ -8,11 +8,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
-from ...errors import InputError, SerError
+from ...errors import InputError, SerError, did_you_mean
 from ...registry import Registry
 from ..specs import split_spec
 from .allosaurus import Allosaurus
-from .backbone import Backbone, Value, did_you_mean, format_value
+from .backbone import Backbone, Value, format_value
 from .byol import Byol
 from .egemaps import Egemaps
 from .ge2e import Ge2e, Ge2eMel
@@ -67,7 +67,8 @@ def make_backbone(spec: str, device: str = "cpu") -> Backbone:
     name, argument, settings = split_spec(spec)
     known = [*BACKBONES, *ALIASES]
     if name not in known:
-        raise InputError(f"unknown feature {name!r}{did_you_mean(name, known)}")
+        hint = did_you_mean(name, known)
+        raise InputError(f"unknown feature {name!r}{hint}; known: {', '.join(sorted(known))}")
     backbone, implied = ALIASES[name] if name in ALIASES else (BACKBONES[name], "")
     is_one = isinstance(backbone, type) and issubclass(backbone, Backbone)
     if not is_one or name not in (backbone.name, *backbone.aliases):

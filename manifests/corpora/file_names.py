@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from ..names import listing
+from ...errors import listing
 from ..paths import audio_files, stored_path
 from .corpus import Entry, Options, Scan, Scanner
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
+from ...errors import listing
 from ...manifests import Manifest, Split, confounded_speakers, two_genders
-from ...manifests.names import listing
 
 FEWEST = 3
 """Test utterances of a class in a repeat, from which its recall is no longer an accident."""

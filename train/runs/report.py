@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from ...manifests.names import listing
+from ...errors import listing
 from ..config import TRAIN_PRESET
 from ..metrics import RATES
 from .results import CorpusMetrics, Metrics, Rate, no_interval

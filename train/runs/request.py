@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...errors import InputError
+from ...errors import InputError, did_you_mean
 from ...manifests import PROTOCOLS
-from ...manifests.names import did_you_mean
 from ..config import Config
 from ..encoding import Encoding
 from ..methods import DEFAULT_METHODS, METHODS, Method, methods_of

@@ -8,10 +8,9 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-from ...errors import InputError
+from ...errors import InputError, listing
 from ...files import open_regular
 from ...manifests import Manifest, Split, check_leaks, make_splits, read_splits
-from ...manifests.names import listing
 from .request import Request
 from .run import SPLIT, VERSIONS, Run, reason, split_name
 
