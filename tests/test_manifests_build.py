@@ -155,8 +155,6 @@ def test_wrong_roots(tmp_path, emodb):
 
 def test_names_and_options(emodb, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="corpus 'emod' .did you mean 'emodb'.*--csv FILE"):
-        InputError, match=r"unknown corpus 'emod' .did you mean 'emodb'.*--csv FILE"
-    ):
         build_manifest("emod", emodb)
     with pytest.raises(InputError, match="no option 'intensty'"):
         build_manifest("cafe", emodb, options={"intensty": "all"})
