@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ..progress import Progress
-from ..train.config import REPRODUCE_PRESET
+from ..train import REPRODUCE_PRESET
 from .options import GivenPath, cache_option, json_option, open_cache, split_names
 from .printing import echo, echo_json
 from .training_options import training_options, training_request

@@ -9,7 +9,7 @@ import click
 
 from ..errors import InputError
 from ..progress import Progress
-from ..train.config import TRAIN_PRESET
+from ..train import TRAIN_PRESET
 from .options import GivenPath, cache_option, json_option, open_cache, split_names
 from .printing import echo, echo_json
 from .training_options import training_options, training_request

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import listing
-from ..train.config import REPRODUCE_PRESET
+from ..train import REPRODUCE_PRESET
 from ..train.runs.report import namesake_notes, notes_of
 from ..train.runs.software import other_software
 from .plan import Results

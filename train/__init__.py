@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .runs.run import Run
 
+TRAIN_PRESET, REPRODUCE_PRESET = "strong", "paper"
+"""What `ser train` and `ser reproduce` take where nobody says."""
+
 
 class _Room(ModuleType):
     """A package that is a function too: a package of one name stands where a function would."""

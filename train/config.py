@@ -17,9 +17,6 @@ from ..files import read_regular
 from .network.settings import AuxiliarySettings, GateSettings, ModelSettings, SearchSettings
 
 PRESETS = Path(__file__).parent / "presets"
-TRAIN_PRESET, REPRODUCE_PRESET = "strong", "paper"
-"""What `ser train` and `ser reproduce` take where nobody says."""
-
 MOST_BYTES = 1 << 20
 """Of a preset: a longer file is none."""
 

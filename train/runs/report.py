@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from ...errors import listing
-from ..config import TRAIN_PRESET
+from .. import TRAIN_PRESET
 from ..metrics import RATES
 from .results import CorpusMetrics, Metrics, Rate, no_interval
 

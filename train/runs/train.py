@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from ...cache import Cache, default_cache_folder
 from ...progress import Progress
-from ..config import TRAIN_PRESET, load_config
+from .. import TRAIN_PRESET
+from ..config import load_config
 from ..methods import METHODS, Method
 from .experiment import resolve
 from .processes import prepare_workers
