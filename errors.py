@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 import os
-import shlex
-import subprocess
 import sys
 from collections.abc import Iterable
-from importlib import metadata
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+
+# Every module loads this one, so that what only messages need is loaded for them.
 
 BAD_FILES = 3
 """Exit code of a command that did its work, but for files that cannot be used and were not known
@@ -58,6 +53,8 @@ class MissingWeightsError(SerError):
 
 def did_you_mean(word: str, choices: Iterable[str], cutoff: float = 0.6) -> str:
     """Give ` (did you mean 'x'?)` for the choices that resemble `word`, else the empty string."""
+    import difflib
+
     near = difflib.get_close_matches(word, list(choices), n=3, cutoff=cutoff)
     return f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
 
@@ -85,12 +82,20 @@ def install_command(extra: str) -> str:
 
 def pip_command(*words: str) -> str:
     """A line that has pip install something into the environment that runs this."""
+    import shlex
+    import subprocess
+
     line = [sys.executable or "python", "-m", "pip", "install", *words]
     return subprocess.list2cmdline(line) if os.name == "nt" else shlex.join(line)
 
 
 def _checkout() -> tuple[Path | None, bool]:
     """The folder that this was installed from and whether it is used in place, if it is there."""
+    import json
+    from importlib import metadata
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
     try:
         text = metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
         record = json.loads(text or "{}")

@@ -154,7 +154,7 @@ def test_wrong_roots(tmp_path, emodb):
 
 
 def test_names_and_options(emodb, tmp_path, monkeypatch):
-    with pytest.raises(InputError, match="corpus 'emod' .did you mean 'emodb'.*--csv FILE"):
+    with pytest.raises(InputError, match=r"corpus 'emod' .did you mean 'emodb'.*--csv FILE"):
         build_manifest("emod", emodb)
     with pytest.raises(InputError, match="no option 'intensty'"):
         build_manifest("cafe", emodb, options={"intensty": "all"})
