@@ -164,6 +164,34 @@ def test_a_notebook(tmp_path):
     assert said(NOTEBOOK, tmp_path).endswith("seen to the end\n")
 
 
+SPAWNED = """
+import multiprocessing
+from dataclasses import replace
+from torch import nn
+from ser import train
+from ser.train.methods import METHODS
+
+multiprocessing.get_all_start_methods = lambda: ["spawn"]
+
+class Small(nn.Module):
+    def __init__(self, settings):
+        super().__init__()
+
+    def forward(self, x, targets, classes):
+        assert multiprocessing.parent_process()
+        return x.square().mean()
+
+run = train("single", "toy", cache="cache", method=replace(METHODS["single"], name="small",
+            auxiliary=Small), changes=["train.epochs=2", "train.alpha=1"], repeats=2, workers=2)
+print(len(run.metrics["domains"]["toy"]["ua"]["values"]))
+"""
+
+
+def test_training_by_processes_that_are_spawned(toy_cache, tmp_path):
+    """As on Windows: they get a loss that was typed in."""
+    assert said(SPAWNED, tmp_path) == "2\n"
+
+
 def test_the_readme_s_example_runs(tmp_path):
     """On noise that is called EmoDB."""
     page = (Path(ser.__file__).parent / "README.md").read_text(encoding="utf-8")
