@@ -7,7 +7,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,16 +46,12 @@ _Records = list[tuple[int, list[str]]]
 
 @dataclass(frozen=True)
 class CsvFile:
-    """A CSV file as it was read, blank lines left out.
+    """A CSV file as it was read, blank lines left out: its cells by column, by the number of the
+    line where a row begins (the file's first is 1)."""
 
-    `rows` are the cells by column, by the number of the line where a row begins (the file's first
-    is 1).
-    """
-
-    path: Path
     columns: tuple[str, ...]
     rows: dict[int, dict[str, str]]
-    notes: list[str] = field(default_factory=list)
+    notes: list[str]
 
 
 class TableError(InputError):
@@ -75,9 +71,9 @@ class TableError(InputError):
             f"  {word}{'s' if len(numbers) > 1 else ''} {listing(map(str, numbers))}: {reason}"
             for reason, numbers in places.items()
         ]
-        more = [f"  and {len(lines) - 5} more"] if len(lines) > 5 else []
+        more = f"  and {len(lines) - 5} more" if len(lines) > 5 else ""
         count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
-        told = (f"{where}: {count}", *lines[:5], *more, remedy)
+        told = (f"{where}: {count}", *lines[:5], more, remedy)
         super().__init__("\n".join(filter(None, told)))
 
 
@@ -112,22 +108,18 @@ def read_csv(
         if len(cells) < len(columns) or any(map(plain, cells[len(header) :]))
     ]
     if ragged:
-        remedy = (
-            f"A cell that holds one of the {_SEPARATORS.get(separator, 'separators')} must stand "
-            "in double quotes."
-        )
-        raise TableError(path, ragged, remedy)
+        what = _SEPARATORS.get(separator, "separators")
+        quote = f"A cell that holds one of the {what} must stand in double quotes."
+        raise TableError(path, ragged, quote)
     notes: list[str] = []
-    names = columns + [""] * (len(header) - len(columns))
-    kept = {
-        place: name for place, name in enumerate(names) if _is_kept(where, place, name, body, notes)
-    }
-    exact = {place for place, name in kept.items() if name in verbatim}
+    names = enumerate(columns + [""] * (len(header) - len(columns)))
+    kept = {n: name for n, name in names if _is_kept(where, n, name, body, notes)}
+    exact = {n for n, name in kept.items() if name in verbatim}
     rows = {
         at: {name: cells[n] if n in exact else cells[n].strip() for n, name in kept.items()}
         for at, cells in body
     }
-    return CsvFile(path, tuple(kept.values()), rows, notes)
+    return CsvFile(tuple(kept.values()), rows, notes)
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
@@ -167,13 +159,8 @@ def _opened(text: str, required: Sequence[str]) -> tuple[str, int, str]:
     if hint:
         return text[hint.end() :], 2, hint[1]
     headers = {separator: _header(text, separator) for separator in _SEPARATORS}
-    fitting = (
-        separator
-        for separator, names in headers.items()
-        if set(map(alike, names)).issuperset(required)
-    )
-    widest = max(headers, key=lambda separator: len(headers[separator]))
-    return text, 1, next(fitting, widest)
+    fitting = [one for one, names in headers.items() if {*map(alike, names)} >= {*required}]
+    return text, 1, next(iter(fitting), max(headers, key=lambda one: len(headers[one])))
 
 
 def _header(text: str, separator: str) -> list[str]:
@@ -187,13 +174,13 @@ def _header(text: str, separator: str) -> list[str]:
 def _records(path: Path, text: str, line: int, separator: str) -> _Records:
     """All records that are not blank."""
     records: _Records = []
-    first = start = line
+    start = line
     try:
         lines = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
         for record in lines:
             if any(map(plain, record)):
                 records.append((start, record))
-            start = lines.line_num + first
+            start = lines.line_num + line
     except (csv.Error, TypeError, ValueError) as error:  # the latter: no such separator can be
         raise InputError(f"{path}, line {start}: this is no CSV: {error}") from None
     return records
@@ -205,17 +192,17 @@ def _check_columns(
     """Refuse a header that lacks required columns, or names one twice."""
     missing = [name for name in required if name not in columns]
     if missing:
-        hints = did_you_mean(missing[0], columns)
         quoted = len(columns) == 1 and any(separator in columns[0] for separator in _SEPARATORS)
         parted = "" if separator == "," else f", separated by {_SEPARATORS.get(separator, '?')},"
         raise InputError(
-            f"{where}: the column {' and the column '.join(map(repr, missing))} is "
-            f"missing{hints}; the columns there{parted} are {listing(map(repr, columns), 20)}"
+            f"{where}: the column {' and the column '.join(map(repr, missing))} is missing"
+            f"{did_you_mean(missing[0], columns)}; the columns there{parted} are "
+            + listing(map(repr, columns), 20)
             + ("; the whole line stands in quotes as one cell: save it anew" if quoted else "")
         )
-    twice = sorted(name for name, count in Counter(columns).items() if name and count > 1)
-    if twice:
-        raise InputError(f"{where}: two columns are named {twice[0]!r}")
+    for name, count in sorted(Counter(columns).items()):
+        if name and count > 1:
+            raise InputError(f"{where}: two columns are named {name!r}")
 
 
 def _is_kept(where: str, place: int, name: str, body: _Records, notes: list[str]) -> bool:

@@ -73,12 +73,11 @@ def two_genders(manifest: Manifest) -> list[str]:
         for speaker, genders in _by_speaker(manifest, "gender").items()
         if len(genders) > 1
     ]
-    if not both:
-        return []
-    return [
+    what = (
         "speakers with more than one gender, so that one name may stand for several people, or "
-        f"genders are wrong: {listing(both)}"
-    ]
+        "genders are wrong: "
+    )
+    return [what + listing(both)] if both else []
 
 
 def confounded_speakers(manifest: Manifest) -> list[str]:
@@ -104,19 +103,14 @@ def confounded_speakers(manifest: Manifest) -> list[str]:
         for emotion in ordered(speakers)
         if len(speakers[emotion]) == 1 and speakers[emotion].total() > 1
     ]
-    if not alone:
-        return []
-    return [
-        "emotions that one speaker alone has, so that they cannot be told from that speaker: "
-        f"{listing(alone)}"
-    ]
+    what = "emotions that one speaker alone has, so that they cannot be told from that speaker: "
+    return [what + listing(alone)] if alone else []
 
 
 def _by_speaker(manifest: Manifest, column: str) -> dict[str, Counter[str]]:
     """How often each speaker has what, where both are known; by name."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    pairs = zip(map(str, manifest.table["speaker"]), map(str, manifest.table[column]), strict=True)
-    for speaker, value in sorted(pairs):
+    for speaker, value in sorted(manifest.table[["speaker", column]].itertuples(index=False)):
         if speaker and value:
             counts[speaker][value] += 1
     return counts

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,9 +89,8 @@ class Manifest:
                 notes += told
         problems, remedy = list(_problems(columns)), ""
         if not problems:
-            groups = filter(is_group, columns)
-            problems = [problem for name in groups for problem in spelt_twice(name, columns[name])]
-            remedy = REMEDY
+            groups = (spelt_twice(name, columns[name]) for name in columns if is_group(name))
+            problems, remedy = list(chain.from_iterable(groups)), REMEDY
         if problems:
             numbered = [(row + 1, reason) for row, reason in problems]
             raise TableError("this is no valid manifest", numbered, remedy, "row")
@@ -160,11 +160,11 @@ class Manifest:
             InputError: an id that is not here, or none at all.
         """
         wanted = set(ids)
-        unknown = sorted(wanted.difference(self.ids))
-        if unknown or not wanted:
-            raise InputError(
-                f"{self.corpus} has no utterance {unknown[0]!r}" if unknown else "no utterances"
-            )
+        unknown = sorted(wanted - {*self.ids})
+        if unknown:
+            raise InputError(f"{self.corpus} has no utterance {unknown[0]!r}")
+        if not wanted:
+            raise InputError("no utterances")
         return Manifest(self.table[self.table["id"].isin(wanted)])
 
     @classmethod
@@ -202,15 +202,13 @@ def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
     twice = [name for name, count in Counter(names).items() if count > 1 or not name]
     if twice:
         raise InputError(f"the columns of a manifest need a name each, which {twice[0]!r} is not")
-    columns: dict[str, list[Any]] = {}
-    for place, name in enumerate(names):
-        column = table.iloc[:, place]
+    columns: dict[str, list[Any]] = {n: [] for n in (*COLUMNS, *({FINGERPRINT} & {*names}))}
+    for name, (_, column) in zip(names, table.items(), strict=True):
         cells = column.astype(object).tolist()
         if name != "duration":
             cells = ["" if no else str(cell) for cell, no in zip(cells, column.isna(), strict=True)]
         columns[name] = cells
-    first = (*COLUMNS, *({FINGERPRINT} & columns.keys()))
-    return {name: columns[name] for name in (*first, *columns)}
+    return columns
 
 
 def _problems(columns: Mapping[str, list[Any]]) -> Iterator[tuple[int, str]]:
@@ -219,7 +217,7 @@ def _problems(columns: Mapping[str, list[Any]]) -> Iterator[tuple[int, str]]:
         yield 0, "there are no utterances"
         return
     for column, values in columns.items():
-        check = _CHECKS.get(column, _nothing)
+        check = _CHECKS.get(column, lambda _: None)  # columns of a user's own may hold anything
         # Most values of most columns repeat; each distinct one is judged once.
         texts = list(map(str, values))
         reasons = {text: _problem_with_text(column, text) or check(text) for text in set(texts)}
@@ -241,10 +239,6 @@ def problem_with_gender(gender: str) -> str | None:
     """Say why `gender` cannot stand in a manifest; None if it can."""
     known = ", ".join(filter(None, GENDERS))
     return None if gender in GENDERS else f"gender {gender!r}: use {known}, or leave it blank"
-
-
-def _nothing(text: str) -> None:
-    """No objection: columns of a user's own may hold anything."""
 
 
 def _problem_with_text(column: str, text: str) -> str | None:

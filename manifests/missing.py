@@ -26,17 +26,17 @@ def _letters(word: str) -> str:
     if word.isascii():
         return re.sub("[^a-z0-9]", "", alike(word))
     kept = [
-        character
-        for character in unicodedata.normalize("NFC", alike(word))
-        if unicodedata.category(character)[0] in "LMN"
-        or (unicodedata.category(character) == "So" and character != "\ufffd")
+        letter
+        for letter in unicodedata.normalize("NFC", alike(word))
+        if (kind := unicodedata.category(letter))[0] in "LMN"
+        or (kind == "So" and letter != "\ufffd")
     ]
-    if all(unicodedata.category(character)[0] == "M" for character in kept):
+    if all(unicodedata.category(letter)[0] == "M" for letter in kept):
         return ""
     # Accents are often left out. Short words are other words with them: Nán is a name.
     if len(kept) >= _SHORT:
         decomposed = unicodedata.normalize("NFD", "".join(kept))
-        kept = [character for character in decomposed if unicodedata.category(character) != "Mn"]
+        kept = [letter for letter in decomposed if unicodedata.category(letter) != "Mn"]
     return "".join(kept)
 
 
@@ -106,16 +106,15 @@ _NEGATIVE = re.compile(r"[-−–—]\s*\d+([.,]0*)?")
 """-1, -99, -999.0: no person, session or class has such a number, but SPSS and scripts write it."""
 
 
-_ROLES_TEXT = (
+_ROLES = (
     "speaker spk spkr subject subj actor person participant talker voice gender sex emotion label "
     "language lang session name sprecher locuteur hablante parlante falante"
 )
-_ROLES = frozenset(_ROLES_TEXT.split())
 
 
 def _only_missing(word: str) -> bool:
     """Whether a word is put together of such as are missing, like `nan nan` and `spk_nan`."""
-    parts = [part for part in re.split(r"[\W_]+", word) if part and part not in _ROLES]
+    parts = [part for part in re.split(r"[\W_]+", word) if part and part not in _ROLES.split()]
     return bool(parts) and (
         _letters("".join(parts)) in WORDS or all(_letters(part) in WORDS for part in parts)
     )
@@ -132,15 +131,14 @@ def is_missing(text: str, numbers: bool = True) -> bool:
     >>> [is_missing(text) for text in ("nana", "0", "Nantes", "x", "N.D.")]
     [False, False, False, False, False]
     """
-    word = alike(text)
-    letters = _letters(text)
+    word, letters = alike(text), _letters(text)
+    joined = word.replace(" ", "")
     return (
         not letters
         or letters in WORDS
         or _only_missing(word)
-        or word in _WRITTEN
-        or word.replace(" ", "") in _WRITTEN
+        or not _WRITTEN.isdisjoint((word, joined))
         or plain(text).replace(" ", "") in _EXACT
-        or _PATTERNS.fullmatch(word.replace(" ", "")) is not None
+        or _PATTERNS.fullmatch(joined) is not None
         or (numbers and _NEGATIVE.fullmatch(word) is not None)
     )

@@ -58,8 +58,7 @@ def normalise(word: str) -> str:
 def ordered(emotions: Iterable[str]) -> tuple[str, ...]:
     """Sort distinct emotions: the vocabulary's in its order, then others by alphabet."""
     present = set(emotions)
-    known = tuple(name for name in EMOTIONS if name in present)
-    return known + tuple(sorted(present - set(EMOTIONS)))
+    return (*(name for name in EMOTIONS if name in present), *sorted(present - {*EMOTIONS}))
 
 
 def problem_with_emotion(emotion: str) -> str | None:
@@ -85,8 +84,7 @@ def _slip(word: str) -> str | None:
     """The emotion of the vocabulary that `word` is nearly spelt like, if that seems a mistake."""
     if len(_parts(word)) != 1 or _is_opposite(word):
         return None
-    near = difflib.get_close_matches(word, EMOTIONS, n=1, cutoff=0.8)
-    return near[0] if near else None
+    return next(iter(difflib.get_close_matches(word, EMOTIONS, n=1, cutoff=0.8)), None)
 
 
 def _is_opposite(word: str) -> bool:
@@ -100,8 +98,8 @@ def _is_opposite(word: str) -> bool:
 
 def _is_name(word: str) -> bool:
     """Whether a word has only letters, digits, '-' and '_', begins with a letter and is short."""
-    plain_text = "".join(character for character in word if not _is_mark(character))
-    return re.fullmatch(r"[^\W\d_][\w-]*", plain_text) is not None and len(word) <= _LONGEST
+    bare = "".join(character for character in word if not _is_mark(character))
+    return len(word) <= _LONGEST and bool(re.fullmatch(r"[^\W\d_][\w-]*", bare))
 
 
 def _is_mark(character: str) -> bool:
@@ -179,18 +177,15 @@ def read_emotion(written: str, declared: Mapping[str, str]) -> str:
     Raises:
         ValueError: no such emotion, or it is missing.
     """
-    word = normalise(written)
-    form = alike(written)
+    word, form = normalise(written), alike(written)
     if form and form in declared:
         return declared[form]
     if is_missing(word):
         if LEFT_OUT in declared:
             return LEFT_OUT
         raise ValueError(f"the emotion is missing{f' ({word!r})' if word else ''}")
-    if form in EMOTIONS:
-        return form
-    if form in SYNONYMS:
-        return SYNONYMS[form]
+    if form in EMOTIONS or form in SYNONYMS:
+        return SYNONYMS.get(form, form)
     choices = dict.fromkeys((*EMOTIONS, *SYNONYMS, *filter(None, declared)))
     near = "" if _is_opposite(word) else did_you_mean(word, choices)
     raise ValueError(f"unknown emotion {word!r}{near}")

@@ -12,14 +12,9 @@ from .corpus import Corpus, Entry, Options
 from .file_names import by_file_names
 
 _NAME = re.compile(r"(\d\d)-(?:N(?:-\d)?|([CDJPST])-([12]))-(\d)", re.IGNORECASE)
-_EMOTIONS = {
-    "J": "happiness",
-    "C": "anger",
-    "T": "sadness",
-    "P": "fear",
-    "D": "disgust",
-    "S": "surprise",
-}
+_EMOTIONS = dict(
+    zip("JCTPDS", ("happiness", "anger", "sadness", "fear", "disgust", "surprise"), strict=True)
+)
 
 
 def _entry(name: re.Match[str], path: str, options: Options) -> Entry | None:
@@ -28,10 +23,10 @@ def _entry(name: re.Match[str], path: str, options: Options) -> Entry | None:
     if name[2] is None:
         extra = {"intensity": "", "sentence": sentence}
         return Entry(f"{actor}-N-{sentence}", path, "neutral", actor, gender, extra)
-    letter, strong = name[2].upper(), name[3] == "2"
-    if not strong and options.get("intensity", "strong") == "strong":
+    letter, intensity = name[2].upper(), "strong" if name[3] == "2" else "weak"
+    if options.get("intensity", "strong") not in (intensity, "all"):
         return None
-    extra = {"intensity": "strong" if strong else "weak", "sentence": sentence}
+    extra = {"intensity": intensity, "sentence": sentence}
     id = f"{actor}-{letter}-{name[3]}-{sentence}"
     return Entry(id, path, _EMOTIONS[letter], actor, gender, extra)
 
