@@ -128,11 +128,10 @@ def atomic_write(target: Path, write: Callable[[Path], object]) -> None:
         try:
             with atomic_path(target) as partial:
                 write(partial)
+            return
         except (FileNotFoundError, FileExistsError):
             if not left:
                 raise
-        else:
-            return
 
 
 def atomic_text(target: Path, text: str) -> None:

@@ -98,7 +98,9 @@ def test_what_was_changed_is_known_when_the_preset_is_gone(tmp_path):
     config = Config.from_dict(config.to_dict()).changed("train.epochs=7", "train.lr=0.001")
     assert config.changes == ("train.epochs=7", "train.finetune_ge2e=true")
     assert config.train.epochs == 7
-    assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    written = json.loads(json.dumps(config.to_dict()))
+    assert written == config.to_dict()
+    assert Config.from_dict(written) == config
     assert pickle.loads(pickle.dumps(config)) == config
 
 

@@ -17,12 +17,9 @@ class Ticker:
         self.jobs, self.done, self.passed = len(jobs), 0, 0
         settings = [job.config.train for job in jobs if job.config is not None]
         self.epochs = sum(train.epochs * train.members for train in settings)
-        self.factors = ""
-        if settings:
-            runs, members = len(settings), settings[0].members
-            factors = [f"{runs} runs"] * (runs > 1) + [f"{members} members"] * (members > 1)
-            if factors:
-                self.factors = f" ({' x '.join(factors)} x {settings[0].epochs})"
+        runs, members = len(settings), settings[0].members if settings else 1
+        factors = [f"{runs} runs"] * (runs > 1) + [f"{members} members"] * (members > 1)
+        self.factors = f" ({' x '.join(factors)} x {settings[0].epochs})" if factors else ""
         progress.show(f"starting {self.jobs} runs")
 
     def epoch_done(self) -> None:
