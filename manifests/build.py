@@ -133,15 +133,14 @@ def _source(corpus: str | Corpus, csv: Path | None, language: str | None) -> Cor
 
 def _scan(corpus: Corpus, root: Path, options: Mapping[str, str]) -> Scan:
     """Check the options, and find the utterances; no two have one id."""
-    allowed = corpus.options
     for name, value in options.items():
-        if name not in allowed:
+        if name not in corpus.options:
             raise InputError(
-                f"{corpus.name} has no option {name!r}{did_you_mean(name, allowed)}; "
-                f"its options: {', '.join(allowed) or 'none'}"
+                f"{corpus.name} has no option {name!r}{did_you_mean(name, corpus.options)}; "
+                f"its options: {', '.join(corpus.options) or 'none'}"
             )
-        if allowed[name] and value not in allowed[name]:
-            raise InputError(f"{name}={value}: choose one of {', '.join(allowed[name])}")
+        if (allowed := corpus.options[name]) and value not in allowed:
+            raise InputError(f"{name}={value}: choose one of {', '.join(allowed)}")
     scan = corpus.scan(root, options)
     if not scan.entries:
         raise InputError(
@@ -194,12 +193,11 @@ def _probe(
                 entry = tasks.pop(task)
                 try:
                     probes[entry.id], lasting = task.result()
+                    if lasting:
+                        known[entry.path] = probes[entry.id]
                 except AudioError as error:
                     where = f" ({entry.where})" if entry.where else ""
                     bad[entry.id] = BadFile(entry.id, entry.path, f"{error}{where}")
-                else:
-                    if lasting:
-                        known[entry.path] = probes[entry.id]
                 if progress:
                     progress(len(probes) + len(bad), len(entries))
         finally:

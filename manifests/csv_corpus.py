@@ -74,12 +74,11 @@ def scan_csv(file: Path, language: str | None, root: Path, options: Mapping[str,
         InputError: with the line numbers of what is wrong.
     """
     given = options.get("emotions", "")
-    declared = parse_declarations(given)
     table = read_csv(file, ("path", "emotion"), OPTIONAL, verbatim=("path",))
     if not table.rows:
         raise InputError(f"{file} has a header but no utterances")
     findings = _Findings(notes=list(table.notes))
-    emotions = _emotions(table.rows, declared, given, findings)
+    emotions = _emotions(table.rows, given, findings)
     rows = {line: row for line, row in table.rows.items() if emotions[line] != LEFT_OUT}
     if not rows:
         raise InputError(f"{file}: emotions={given} leaves out all {len(table.rows)} rows")
@@ -87,8 +86,7 @@ def scan_csv(file: Path, language: str | None, root: Path, options: Mapping[str,
     paths = _paths(file, rows, root, findings)
     ids = _ids(rows, paths, findings)
     for line, row in cells.items():
-        problem = problem_with_gender(row.get("gender", ""))
-        if problem:
+        if problem := problem_with_gender(row.get("gender", "")):
             findings.wrong(line, problem)
     if findings.problems:
         raise TableError(file, findings.problems, "\n".join(findings.remedies))
@@ -114,10 +112,9 @@ def scan_csv(file: Path, language: str | None, root: Path, options: Mapping[str,
     return Scan(entries, _language(file, codes, language, findings), findings.notes)
 
 
-def _emotions(
-    rows: _Rows, declared: Mapping[str, str], given: str, findings: _Findings
-) -> dict[int, str]:
+def _emotions(rows: _Rows, given: str, findings: _Findings) -> dict[int, str]:
     """The emotion of each line. Nothing is replaced or left out without a note."""
+    declared = parse_declarations(given)
     emotions: dict[int, str] = {}
     refused: dict[str, None] = {}
     read: Counter[tuple[str, str]] = Counter()
@@ -125,14 +122,13 @@ def _emotions(
         word = normalise(row["emotion"])
         try:
             emotions[line] = read_emotion(word, declared)
+            read[word, emotions[line]] += 1
         except ValueError as error:
             emotions[line] = word or "missing"
             findings.wrong(line, str(error))
             refused[word] = None
-        else:
-            read[word, emotions[line]] += 1
     if refused:
-        findings.remedies[_remedy(list(refused), declared, given)] = None
+        findings.remedies[_remedy(list(refused), given)] = None
     for (word, meant), count in read.items():
         if meant == LEFT_OUT:
             findings.notes.append(f"{count} rows were left out, whose emotion is {word!r}")
@@ -147,12 +143,11 @@ def _emotions(
     return emotions
 
 
-def _remedy(refused: list[str], declared: Mapping[str, str], given: str) -> str:
+def _remedy(refused: list[str], given: str) -> str:
     """How to have words read that were refused, as an option that can be typed."""
-    known = ordered(filter(None, (*EMOTIONS, *declared.values())))
+    known = ordered(filter(None, (*EMOTIONS, *parse_declarations(given).values())))
     lines = [f"Known are {', '.join(known)}."]
-    told = [said for word in refused[:20] if (said := advice(word)) is not None]
-    if told:
+    if any(map(advice, refused[:20])):
         option = shlex.quote(f"emotions={option_for(refused[:20], given)}")
         lines.append(
             f"This option reads the others: --option {option}\n"
@@ -215,8 +210,7 @@ def _ids(rows: _Rows, paths: Mapping[int, str], findings: _Findings) -> dict[int
     ids: dict[int, str] = {}
     for line, path in paths.items():
         name = id_from_path(path) if line in absent else given[line]
-        problem = problem_with_id(name)
-        if problem:
+        if problem := problem_with_id(name):
             findings.wrong(line, problem)
         else:
             ids[line] = name
@@ -227,8 +221,7 @@ def _ids(rows: _Rows, paths: Mapping[int, str], findings: _Findings) -> dict[int
         else:
             reason = f"the path gives the id {ids[line]!r}, which line {before} has already"
             findings.wrong(line, reason, _SAME if paths[before] == paths[line] else _ALIKE)
-    words = Counter(filter(None, absent.values()))
-    if words:
+    if words := Counter(filter(None, absent.values())):
         told = listing(f"{word!r} ({count})" for word, count in words.items())
         findings.notes.append(f"id: made of the path where it is missing: {told}")
     return ids
@@ -247,8 +240,7 @@ def _language(file: Path, codes: Mapping[int, str], given: str | None, findings:
     absent = [code for code in first if code and is_missing(code)]
     if len(spoken) > 1:
         problems = [(first[code], f"language {code!r}") for code in spoken]
-        remedy = "A corpus has one language: make one corpus of each."
-        raise TableError(file, problems, remedy)
+        raise TableError(file, problems, "A corpus has one language: make one corpus of each.")
     if given and spoken and given != spoken[0]:
         raise InputError(f"{file} says language {spoken[0]!r}, but {given!r} was asked for")
     language = given or next(iter(spoken), "")

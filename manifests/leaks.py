@@ -27,8 +27,7 @@ def check_leaks(manifest: Manifest, split: Split) -> None:
     for part, ids in split.parts().items():
         if not ids:
             raise InputError(f"{_name(manifest, split)}: the {part} part is empty")
-        unknown = set(ids).difference(manifest.ids)
-        if unknown:
+        if unknown := set(ids).difference(manifest.ids):
             raise InputError(
                 f"{_name(manifest, split)}: the {part} part has {len(unknown)} utterances that are "
                 f"not in the manifest: {listing(sorted(unknown), 3)}"
@@ -71,8 +70,7 @@ def check_leaks_between(
         for corpus, split in zip(splits, together, strict=True):
             for part, ids in split.parts().items():
                 parts[part] += (f"{id} of {corpus}" for id in ids)
-        leaks = _shared("audio", parts, recording)
-        if leaks:
+        if leaks := _shared("audio", parts, recording):
             raise LeakError(
                 f"{', '.join(splits)}, seed {together[0].seed}, fold {together[0].fold}: "
                 "recordings are in one part of one corpus and in another of another, so that one "

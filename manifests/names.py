@@ -63,16 +63,13 @@ def is_language(code: str) -> bool:
 
 def check_corpus_name(name: str) -> None:
     """Raise InputError unless `name` can name a corpus."""
-    _refuse(problem_with_corpus_name(name))
+    if problem := problem_with_corpus_name(name):
+        raise InputError(problem)
 
 
 def check_language(code: str) -> None:
     """Raise InputError unless `code` is a language tag in lower case."""
-    _refuse(problem_with_language(code))
-
-
-def _refuse(problem: str | None) -> None:
-    if problem:
+    if problem := problem_with_language(code):
         raise InputError(problem)
 
 

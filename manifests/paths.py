@@ -162,6 +162,5 @@ def _children(folder: Path) -> list[os.DirEntry[str]]:
 
 def content(folder: Path) -> str:
     """Say in a few words what a folder holds, for messages about a wrong root."""
-    return (
-        listing(sorted(child.name for child in folder.iterdir())) or "nothing: the folder is empty"
-    )
+    names = sorted(child.name for child in folder.iterdir())
+    return listing(names) or "nothing: the folder is empty"

@@ -32,8 +32,7 @@ _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−⁃"), "-")
 _LOOKALIKES = str.maketrans("авекмнорстухіјѕαβεζηικμνορτυχ", "abekmhopctyxijsabezhikmnoptyx")
 """Cyrillic and Greek letters that a keyboard leaves in place of Latin ones; after folding."""
 
-_WHOLE = re.compile(r"(?:0|[1-9]\d*)")
-_FLOAT = re.compile(r"((?:0|[1-9]\d*))\.0")
+_WHOLE = re.compile(r"(0|[1-9]\d*)(\.0)?")
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d*)?(?:e[+-]?\d+)?", re.IGNORECASE)
 
 
@@ -59,15 +58,13 @@ def tidy(column: str, values: Sequence[str]) -> tuple[list[str], list[str]]:
     if column not in _KEPT:
         numbers = is_group(column) or column == "gender"
         absent = {text for text in set(form.values()) if text and is_missing(text, numbers)}
-        counts = Counter(form[value] for value in values if form[value] in absent)
-        if counts:
+        if counts := Counter(form[value] for value in values if form[value] in absent):
             total = sum(counts.values())
             words = listing(f"{word!r} ({count})" for word, count in counts.most_common())
             notes.append(f"{column}: what means 'not known' was read so in {_rows(total)}: {words}")
         form = {value: "" if text in absent else text for value, text in form.items()}
     if is_group(column) and column not in _KEPT:
-        whole = _without_point_zero(set(form.values()))
-        if whole:
+        if whole := _without_point_zero(set(form.values())):
             examples = listing((f"{old} is {new}" for old, new in sorted(whole.items())), 3)
             notes.append(f"{column}: whole numbers were read without '.0': {examples}")
         form = {value: whole.get(text, text) for value, text in form.items()}
@@ -87,14 +84,9 @@ def spelling(name: str) -> str:
     """
     word = alike(name.translate(_DASHES)).translate(_QUOTES).translate(_LOOKALIKES)
     word = re.sub(r"(?<=\d)[.,]0*$", "", word)
-    parts: list[str] = []
-    for piece in _SEPARATORS.split(word):
-        for part in re.findall(r"\d+|\D+", piece):
-            digits = (
-                "".join(str(unicodedata.decimal(c)) for c in part) if part[0].isdecimal() else ""
-            )
-            parts.append((digits.lstrip("0") or "0") if digits else part)
-    return " ".join(parts)
+    word = "".join(str(unicodedata.decimal(letter, letter)) for letter in word)
+    parts = re.findall("[0-9]+|[^0-9 ]+", _SEPARATORS.sub(" ", word))
+    return " ".join(re.sub("^0+(?=.)", "", part) for part in parts)
 
 
 def spelt_twice(column: str, values: Sequence[str]) -> list[tuple[int, str]]:
@@ -118,9 +110,9 @@ def spelt_twice(column: str, values: Sequence[str]) -> list[tuple[int, str]]:
 def _without_point_zero(names: Iterable[str]) -> dict[str, str]:
     """Whole numbers for the floats among `names`, if no number there is anything else."""
     numbers = [name for name in names if _NUMBER.fullmatch(name)]
-    if all(_WHOLE.fullmatch(name) or _FLOAT.fullmatch(name) for name in numbers):
-        return {name: found[1] for name in numbers if (found := _FLOAT.fullmatch(name))}
-    return {}
+    if not all(map(_WHOLE.fullmatch, numbers)):
+        return {}
+    return {name: name.removesuffix(".0") for name in numbers if name.endswith(".0")}
 
 
 def _rows(count: int) -> str:

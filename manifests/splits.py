@@ -62,10 +62,8 @@ def make_splits(manifest: Manifest, protocol: str, seed: int) -> list[Split]:
         return [_random(manifest, "authors", seed, 0.1 / 0.8)]
     if protocol == "speaker":
         return _speaker(manifest, seed)
-    raise InputError(
-        f"unknown protocol {protocol!r}{did_you_mean(protocol, PROTOCOLS)}; "
-        f"choose {', '.join(PROTOCOLS)}"
-    )
+    hint = did_you_mean(protocol, PROTOCOLS)
+    raise InputError(f"unknown protocol {protocol!r}{hint}; choose {', '.join(PROTOCOLS)}")
 
 
 def grouping(manifest: Manifest) -> str:
