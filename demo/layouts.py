@@ -6,9 +6,10 @@ say (IEMOCAP's labels) it writes down afterwards, when the durations are known.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import PurePosixPath
 
 from .acting import Speaker, cast
@@ -26,33 +27,29 @@ class Line:
     label: str = ""
 
 
-Script = Callable[[Sequence[Speaker], Sequence[str]], list[Line]]
-"""From speakers and texts to the lines they speak."""
-
 Annotate = Callable[[Sequence[Line], Sequence[float]], dict[PurePosixPath, str]]
-"""From lines and their seconds to the text files of labels that belong to the corpus."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A corpus in miniature; `sentences` is how many texts of `texts` the demo lets people say."""
+    """A corpus in miniature; `sentences` is how many texts of `texts` the demo lets people say.
+
+    `script` has the lines that they speak, and `annotate`, of lines and their seconds, the text
+    files of labels that belong to the corpus.
+    """
 
     language: str
     speakers: tuple[Speaker, ...]
     texts: tuple[str, ...]
     sentences: int
-    script: Script
+    script: Callable[[Sequence[Speaker], Sequence[str]], list[Line]]
     annotate: Annotate = lambda lines, seconds: {}
 
 
 # --- EmoDB: wav/03a01Fa.wav = speaker, text, emotion, version ---
 
-EMODB_SPEAKERS = cast(
-    [
-        ("03", "m"), ("08", "f"), ("09", "f"), ("10", "m"), ("11", "m"),
-        ("12", "m"), ("13", "f"), ("14", "f"), ("15", "m"), ("16", "f"),
-    ]
-)  # fmt: skip
+EMODB_WOMEN = (8, 9, 13, 14, 16)
+EMODB_SPEAKERS = cast([(f"{n:02}", "f" if n in EMODB_WOMEN else "m") for n in (3, *range(8, 17))])
 EMODB_LETTERS = {
     "neutral": "N", "happiness": "F", "anger": "W", "sadness": "T",
     "fear": "A", "boredom": "L", "disgust": "E",
@@ -74,9 +71,8 @@ EMODB_TEXTS = (
 
 def emodb_script(speakers: Sequence[Speaker], texts: Sequence[str]) -> list[Line]:
     """Every speaker, emotion and text once, all in version a."""
-    folder = PurePosixPath("wav")
     return [
-        Line(folder / f"{speaker.name}{code}{letter}a.wav", speaker, emotion, text)
+        Line(PurePosixPath("wav", f"{speaker.name}{code}{letter}a.wav"), speaker, emotion, text)
         for speaker in speakers
         for emotion, letter in EMODB_LETTERS.items()
         for code, text in zip(EMODB_CODES, texts, strict=False)
@@ -100,7 +96,6 @@ CAFE_TEXTS = (
     "Ils ont changé la couleur du grand rideau.",
 )
 CAFE_INTENSITIES = ((1, 0.5, "Faible"), (2, 1.0, "Fort"))
-CAFE_NEUTRAL = ((1, 0.0, ""),)
 
 
 def cafe_script(speakers: Sequence[Speaker], texts: Sequence[str]) -> list[Line]:
@@ -109,7 +104,7 @@ def cafe_script(speakers: Sequence[Speaker], texts: Sequence[str]) -> list[Line]
     for speaker in speakers:
         for emotion, (letter, name) in CAFE_FOLDERS.items():
             for intensity, strength, subfolder in (
-                CAFE_NEUTRAL if emotion == "neutral" else CAFE_INTENSITIES
+                ((1, 0.0, ""),) if emotion == "neutral" else CAFE_INTENSITIES
             ):
                 folder = PurePosixPath(name, subfolder)
                 for number, text in enumerate(texts, 1):
@@ -147,7 +142,6 @@ IEMOCAP_RATINGS = {
     "sad": ("Sadness", 2.0, 2.0, 2.5), "xxx": ("Other", 2.5, 3.0, 3.0),
 }  # fmt: skip
 IEMOCAP_PAUSE = 0.8  # seconds between turns
-IEMOCAP_HEADER = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"
 
 
 def iemocap_script(speakers: Sequence[Speaker], texts: Sequence[str]) -> list[Line]:
@@ -156,11 +150,9 @@ def iemocap_script(speakers: Sequence[Speaker], texts: Sequence[str]) -> list[Li
     Both speak in both, so that the letter after `Ses01` tells the side, not the speaker. The
     last turn of each dialog is one on which the raters did not agree: xxx, for scanners to skip.
     """
-    sessions: dict[str, list[Speaker]] = defaultdict(list)
-    for speaker in speakers:
-        sessions[speaker.name[:5]].append(speaker)
     lines = []
-    for session, partners in sessions.items():
+    for session, both in groupby(speakers, lambda speaker: speaker.name[:5]):
+        partners = list(both)
         for side, letter in enumerate("FM"):
             dialog = f"{session}{letter}_impro01"
             folder = PurePosixPath(f"Session{int(session[3:])}", "sentences", "wav", dialog)
@@ -190,7 +182,7 @@ def iemocap_annotations(
         dialog = line.path.parent.name
         file = PurePosixPath(line.path.parts[0], "dialog", "EmoEvaluation", f"{dialog}.txt")
         if file not in files:
-            files[file] = IEMOCAP_HEADER
+            files[file] = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"
             start = IEMOCAP_PAUSE
         category, v, a, d = IEMOCAP_RATINGS[line.label]
         files[file] += (

@@ -141,9 +141,8 @@ def _read(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise AudioError("no such file") from error
     except OSError as error:
-        if path.is_dir():
-            raise AudioError("not a file") from error
-        raise AudioError(f"cannot be read: {error.strerror}") from error
+        reason = "not a file" if path.is_dir() else f"cannot be read: {error.strerror}"
+        raise AudioError(reason) from error
     if not data:
         raise AudioError("the file is empty")
     return data

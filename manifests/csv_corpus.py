@@ -154,8 +154,7 @@ def _remedy(refused: list[str], given: str) -> str:
             "There, word=emotion reads a word as an emotion, a word alone adds it as an emotion of "
             "its own, and word= leaves its rows out."
         )
-    others = [word for word in refused if advice(word) is None]
-    if others:
+    if others := [word for word in refused if advice(word) is None]:
         lines.append(f"Write {listing(map(repr, others))} in the table without ',' and '='.")
     if len(refused) > 20:
         lines.append(f"There are {len(refused)} such words: is 'emotion' the right column?")

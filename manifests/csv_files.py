@@ -155,8 +155,7 @@ def _opened(text: str, required: Sequence[str]) -> tuple[str, int, str]:
 
     The separator is that with which the header has the required columns, else most columns.
     """
-    hint = _HINT.match(text)
-    if hint:
+    if hint := _HINT.match(text):
         return text[hint.end() :], 2, hint[1]
     headers = {separator: _header(text, separator) for separator in _SEPARATORS}
     fitting = [one for one, names in headers.items() if {*map(alike, names)} >= {*required}]
@@ -190,8 +189,7 @@ def _check_columns(
     where: str, columns: Sequence[str], required: Sequence[str], separator: str
 ) -> None:
     """Refuse a header that lacks required columns, or names one twice."""
-    missing = [name for name in required if name not in columns]
-    if missing:
+    if missing := [name for name in required if name not in columns]:
         quoted = len(columns) == 1 and any(separator in columns[0] for separator in _SEPARATORS)
         parted = "" if separator == "," else f", separated by {_SEPARATORS.get(separator, '?')},"
         raise InputError(

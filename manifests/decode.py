@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -133,20 +132,14 @@ def _check_length(decoded: int, promised: int | None, least: int) -> None:
 
 
 def _soundfile() -> tuple[Any, Any]:
+    """The package, and its `SoundFile` for reading straight on.
+
+    Where libsndfile could seek, the package does so after each read, and fails where it cannot.
+    """
     try:
         import soundfile
     except (ImportError, OSError) as error:  # OSError: the wheel is there, libsndfile is not
         raise MissingPackageError(
             f"reading audio needs soundfile: {install_command('extract')}"
         ) from error
-
-    return soundfile, _forward(soundfile.SoundFile)
-
-
-@cache
-def _forward(opened: Any) -> Any:
-    """`SoundFile` for reading straight on.
-
-    Where libsndfile could seek, the package does so after each read, and fails where it cannot.
-    """
-    return type("Forward", (opened,), {"seekable": lambda _: False})
+    return soundfile, type("Forward", (soundfile.SoundFile,), {"seekable": lambda _: False})

@@ -70,7 +70,7 @@ def two_genders(manifest: Manifest) -> list[str]:
     """Warn of speakers with more than one gender: perhaps several people under one name."""
     both = [
         f"{speaker} ({', '.join(sorted(genders))})"
-        for speaker, genders in _by_speaker(manifest, "gender").items()
+        for speaker, genders in _counts(manifest, "speaker", "gender").items()
         if len(genders) > 1
     ]
     what = (
@@ -85,11 +85,8 @@ def confounded_speakers(manifest: Manifest) -> list[str]:
 
     Emotions and speakers of a single utterance show nothing, and do not count.
     """
-    emotions = _by_speaker(manifest, "emotion")
-    speakers: dict[str, Counter[str]] = defaultdict(Counter)
-    for speaker, counts in emotions.items():
-        for emotion, count in counts.items():
-            speakers[emotion][speaker] = count
+    emotions = _counts(manifest, "speaker", "emotion")
+    speakers = _counts(manifest, "emotion", "speaker")
     if len(emotions) < 2 or len(speakers) < 2:
         return []
     told = [counts for counts in emotions.values() if counts.total() > 1]
@@ -107,10 +104,10 @@ def confounded_speakers(manifest: Manifest) -> list[str]:
     return [what + listing(alone)] if alone else []
 
 
-def _by_speaker(manifest: Manifest, column: str) -> dict[str, Counter[str]]:
-    """How often each speaker has what, where both are known; by name."""
+def _counts(manifest: Manifest, of: str, column: str) -> dict[str, Counter[str]]:
+    """How often each value of one column has which of another, where both are known; sorted."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for speaker, value in sorted(manifest.table[["speaker", column]].itertuples(index=False)):
-        if speaker and value:
-            counts[speaker][value] += 1
+    for one, other in sorted(manifest.table[[of, column]].itertuples(index=False)):
+        if one and other:
+            counts[one][other] += 1
     return counts

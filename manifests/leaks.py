@@ -24,12 +24,16 @@ def check_leaks(manifest: Manifest, split: Split) -> None:
         LeakError: with examples of what two parts share.
         InputError: an utterance that the manifest does not have, or an empty part.
     """
+    name = (
+        f"the split of {manifest.corpus} (protocol {split.protocol}, seed {split.seed}, "
+        f"fold {split.fold})"
+    )
     for part, ids in split.parts().items():
         if not ids:
-            raise InputError(f"{_name(manifest, split)}: the {part} part is empty")
+            raise InputError(f"{name}: the {part} part is empty")
         if unknown := set(ids).difference(manifest.ids):
             raise InputError(
-                f"{_name(manifest, split)}: the {part} part has {len(unknown)} utterances that are "
+                f"{name}: the {part} part has {len(unknown)} utterances that are "
                 f"not in the manifest: {listing(sorted(unknown), 3)}"
             )
     leaks = [
@@ -40,12 +44,12 @@ def check_leaks(manifest: Manifest, split: Split) -> None:
     leaks += _shared("utterance", split.parts(), {id: id for id in manifest.ids})
     columns = {"audio_hash": "audio"}
     if split.protocol == "speaker":
-        columns |= {name: name for name in ("speaker", grouping(manifest))}
+        columns |= {column: column for column in ("speaker", grouping(manifest))}
     for column, word in columns.items():
         leaks += _shared(word, split.parts(), _values(manifest, column))
     leaks += _shared(COPIES, split.parts(), _sounding_alike(manifest))
     if leaks:
-        raise LeakError(f"{_name(manifest, split)} leaks:\n" + "\n".join(leaks))
+        raise LeakError(f"{name} leaks:\n" + "\n".join(leaks))
 
 
 def check_leaks_between(
@@ -134,13 +138,6 @@ def _sounding_alike(manifest: Manifest) -> dict[str, str]:
     return {id: recording for id, recording in named if hashes[recording] > 1}
 
 
-def _name(manifest: Manifest, split: Split) -> str:
-    return (
-        f"the split of {manifest.corpus} (protocol {split.protocol}, seed {split.seed}, "
-        f"fold {split.fold})"
-    )
-
-
 def check_tested_once(manifest: Manifest, splits: Iterable[Split]) -> None:
     """Check that the folds of one seed test every utterance of the manifest exactly once.
 
@@ -148,8 +145,7 @@ def check_tested_once(manifest: Manifest, splits: Iterable[Split]) -> None:
         LeakError: an utterance is tested twice, or never.
     """
     times = Counter(name for split in splits for name in split.test)
-    wrong = [name for name in manifest.ids if times[name] != 1]
-    if wrong:
+    if wrong := [name for name in manifest.ids if times[name] != 1]:
         raise LeakError(
             f"{manifest.corpus}: {len(wrong)} utterances are not tested exactly once over the "
             f"folds: {listing(wrong, 3)}"

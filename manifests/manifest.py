@@ -160,8 +160,7 @@ class Manifest:
             InputError: an id that is not here, or none at all.
         """
         wanted = set(ids)
-        unknown = sorted(wanted - {*self.ids})
-        if unknown:
+        if unknown := sorted(wanted - {*self.ids}):
             raise InputError(f"{self.corpus} has no utterance {unknown[0]!r}")
         if not wanted:
             raise InputError("no utterances")
@@ -196,11 +195,9 @@ def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
         InputError: a column is missing, or there twice.
     """
     names = [plain(str(name)) for name in table.columns]
-    missing = [name for name in COLUMNS if name not in names]
-    if missing:
+    if missing := [name for name in COLUMNS if name not in names]:
         raise InputError(f"a manifest needs the columns {', '.join(missing)}")
-    twice = [name for name, count in Counter(names).items() if count > 1 or not name]
-    if twice:
+    if twice := [name for name, count in Counter(names).items() if count > 1 or not name]:
         raise InputError(f"the columns of a manifest need a name each, which {twice[0]!r} is not")
     columns: dict[str, list[Any]] = {n: [] for n in (*COLUMNS, *({FINGERPRINT} & {*names}))}
     for name, (_, column) in zip(names, table.items(), strict=True):

@@ -175,8 +175,7 @@ class BadFileMemory(_Memory):
         records = {file: (file.path, stamp_of(file.path), scope(file), file.reason) for file in bad}
         content = self._read(root, _BadFiles)
         known = set(content.bad) if content else set()
-        new = [file for file, record in records.items() if record not in known]
-        if new:
+        if new := [file for file, record in records.items() if record not in known]:
             paths = {file.path for file in new}
             # Of a file that changed, what was said of it before means nothing.
             still = {r for r in known if r[0] not in paths or r[1] == stamp_of(r[0])}

@@ -92,8 +92,7 @@ def _key(row: Mapping[str, str]) -> _Key:
 
 
 def _split(path: Path, manifest: Manifest, key: _Key, parts: dict[str, list[str]]) -> Split:
-    missing = set(manifest.ids).difference(*parts.values())
-    if missing:
+    if missing := set(manifest.ids).difference(*parts.values()):
         raise InputError(
             f"{path}: protocol {key[0]}, seed {key[1]}, fold {key[2]} lacks {len(missing)} "
             f"utterances of {manifest.corpus}: {listing(sorted(missing), 3)}; a split belongs to "

@@ -142,8 +142,7 @@ def parse_declarations(text: str) -> dict[str, str]:
             declared[LEFT_OUT] = LEFT_OUT
     for emotion in [name for name in declared.values() if name != LEFT_OUT]:
         declared.setdefault(alike(emotion), emotion)
-    twice = spelt_twice("emotion", sorted({name for name in declared.values() if name}))
-    if twice:
+    if twice := spelt_twice("emotion", sorted({name for name in declared.values() if name})):
         raise InputError(f"emotions={text!r}: {twice[0][1]}. {REMEDY}")
     return declared
 

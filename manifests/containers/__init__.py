@@ -29,9 +29,6 @@ from .tags import skip_tags
 
 __all__ = ["Sound", "find_sound"]
 
-_START = 12
-"""Bytes by which a container is known, and that a message shows."""
-
 
 def find_sound(data: bytes) -> Sound:
     """Check that a file holds the sound that it promises.
@@ -61,7 +58,7 @@ def find_sound(data: bytes) -> Sound:
         return Sound(data, {"HTK"})
     if mpeg.is_mpeg(data):
         return mpeg.find(data)
-    start = data[:_START].decode("ascii", "backslashreplace")
+    start = data[:12].decode("ascii", "backslashreplace")
     raise AudioError(
         f"cannot be decoded: Format not recognised; the file begins with {start!r}; convert it to "
         "WAV or FLAC"

@@ -54,8 +54,7 @@ def _session_folders(root: Path) -> list[PurePath]:
         ]
         # A link beside the folder that it leads to is no other session: the last of them counts.
         folders.sort(key=lambda folder: (not folder.is_symlink(), folder))
-        sessions = {os.path.realpath(folder): folder for folder in folders}
-        if sessions:
+        if sessions := {os.path.realpath(folder): folder for folder in folders}:
             return sorted(PurePath(folder.relative_to(root)) for folder in sessions.values())
     return []
 
