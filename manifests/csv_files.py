@@ -134,16 +134,15 @@ def _text(path: Path) -> str:
         raise InputError(f"no such file: {path}") from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
+    anew = "save it as 'CSV UTF-8 (comma delimited)'"
     for start, kind in _BINARY.items():
         if data.startswith(start):
-            raise InputError(f"{path} is {kind}; save it as 'CSV UTF-8 (comma delimited)'")
+            raise InputError(f"{path} is {kind}; {anew}")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            f"{path}, line {line}: not UTF-8; save it as 'CSV UTF-8 (comma delimited)'"
-        ) from None
+        raise InputError(f"{path}, line {line}: not UTF-8; {anew}") from None
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise InputError(f"{path}, line {line}: not a text file (it holds a zero byte)")

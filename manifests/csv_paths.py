@@ -27,8 +27,7 @@ def path_in_root(written: str, root: Path) -> str:
         written = written.strip()
     if not written or (is_missing(written) and not exists(root / written)):
         raise ValueError(f"the path is missing{f' ({written!r})' if written else ''}")
-    absolute = _absolute(written)
-    if absolute is not None:
+    if (absolute := _absolute(written)) is not None:
         base = _base(absolute, root)
         if base is None or not isinstance(absolute, type(PurePath())):
             raise OutsideError(f"the path {written!r} does not lie in the corpus root {root}")
@@ -81,14 +80,9 @@ def _absolute(written: str) -> PurePath | None:
             return None
         if PureWindowsPath(written[1:]).drive:  # file:///C:/x.wav
             written = written[1:]
-    try:
-        path = Path(written).expanduser() if written.startswith("~") else Path(written)
-    except RuntimeError:  # of a user who is not known here
-        path = Path(written)
-    if path.is_absolute():
-        return path
-    foreign = (PureWindowsPath(written), PurePosixPath(written))
-    return next((path for path in foreign if path.is_absolute()), None)
+    here = Path(os.path.expanduser(written))  # noqa: PTH111 - unlike Path's, it never raises
+    forms = (here, PureWindowsPath(written), PurePosixPath(written))
+    return next((form for form in forms if form.is_absolute()), None)
 
 
 def _base(path: PurePath, root: Path) -> Path | None:

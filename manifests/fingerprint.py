@@ -192,13 +192,12 @@ def recordings(tables: Sequence[pd.DataFrame]) -> list[tuple[str, ...]]:
     Returns:
         For each table the names, in the order of its rows.
     """
-    hashes = [list(map(str, table["audio_hash"])) for table in tables]
     heard: dict[str, tuple[str, float]] = {}
-    for table, column in zip(tables, hashes, strict=True):
+    for table in tables:
         if FINGERPRINT in table.columns:
-            sounds = zip(column, table[FINGERPRINT], table["duration"], strict=True)
+            sounds = table[["audio_hash", FINGERPRINT, "duration"]].itertuples(index=False)
             heard.update((audio, (text, seconds)) for audio, text, seconds in sounds if text)
     audios = sorted(heard)
     pairs = alike([heard[audio][0] for audio in audios], [heard[audio][1] for audio in audios])
     name = leaders((audios[one], audios[other]) for one, other in pairs.tolist())
-    return [tuple(name.get(audio, audio) for audio in column) for column in hashes]
+    return [tuple(name.get(audio, audio) for audio in table["audio_hash"]) for table in tables]

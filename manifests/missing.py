@@ -86,7 +86,7 @@ _WORDS = (
 
 WORDS: frozenset[str] = frozenset(map(_letters, _WORDS.split()))
 
-LANGUAGES: frozenset[str] = frozenset(("und", "mis", "mul", "zxx"))
+LANGUAGES = frozenset(("und", "mis", "mul", "zxx"))
 """ISO 639 codes that name no language: undetermined, uncoded, several, none."""
 
 _WRITTEN = frozenset(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
@@ -61,15 +62,14 @@ def audio_path(root: Path, stored: str) -> Path:
 def _in_other_form(root: Path, restored: str) -> Path | None:
     """Find a file by the names of its folders and its own, each in any Unicode form."""
     here = root
-    for part in PurePosixPath(restored).parts:
-        if not exists(here / part):
-            try:
+    with suppress(OSError, ValueError, KeyError):
+        for part in PurePosixPath(restored).parts:
+            if not exists(here / part):
                 names = _by_composed_name(here, here.stat().st_mtime_ns)
                 part = names[unicodedata.normalize("NFC", part)]
-            except (OSError, ValueError, KeyError):
-                return None
-        here /= part
-    return here
+            here /= part
+        return here
+    return None
 
 
 @lru_cache(maxsize=8)
@@ -88,11 +88,10 @@ def composed_path(root: Path, relative: str) -> str:
     composed = unicodedata.normalize("NFC", relative)
     if composed == relative or not exists(root / relative):
         return composed
-    path = audio_path(root, stored_path(composed))
-    try:
-        return composed if path.samefile(root / relative) else relative
-    except OSError:
-        return relative
+    with suppress(OSError):
+        if audio_path(root, stored_path(composed)).samefile(root / relative):
+            return composed
+    return relative
 
 
 def exists(path: Path) -> bool:

@@ -96,14 +96,13 @@ def spelt_twice(column: str, values: Sequence[str]) -> list[tuple[int, str]]:
         For each value but those in the commonest spelling: its place from 0, and what is wrong.
     """
     counts = Counter(filter(None, values))
-    forms: dict[str, list[str]] = {}
+    commonest: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for name in sorted(counts, key=lambda name: (-counts[name], name)):
-        forms.setdefault(spelling(name), []).append(name)
-    commonest = {name: same[0] for same in forms.values() for name in same[1:]}
-    reasons = {
-        name: f"{column} {name!r} ({_rows(counts[name])}) is {other!r} in {_rows(counts[other])}"
-        for name, other in commonest.items()
-    }
+        other = commonest.setdefault(spelling(name), name)
+        if other != name:
+            found = f"({_rows(counts[name])}) is {other!r} in {_rows(counts[other])}"
+            reasons[name] = f"{column} {name!r} {found}"
     return [(place, reasons[value]) for place, value in enumerate(values) if value in reasons]
 
 

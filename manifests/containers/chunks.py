@@ -57,14 +57,10 @@ _WAV = Layout({"WAV", "WAVEX"})
 _AIFF = Layout({"AIFF"}, size=">I", sound=b"SSND", inner=8)
 _IFF = Layout({"SVX"}, size=">I", sound=b"BODY", bounded=False)
 _LAYOUTS = {
-    (b"RIFF", b"WAVE"): _WAV,
-    (b"RF64", b"WAVE"): _WAV,
-    (b"BW64", b"WAVE"): _WAV,
+    **dict.fromkeys(((b"RIFF", b"WAVE"), (b"RF64", b"WAVE"), (b"BW64", b"WAVE")), _WAV),
     (b"RIFX", b"WAVE"): Layout({"WAV", "WAVEX"}, size=">I"),
-    (b"FORM", b"AIFF"): _AIFF,
-    (b"FORM", b"AIFC"): _AIFF,
-    (b"FORM", b"8SVX"): _IFF,
-    (b"FORM", b"16SV"): _IFF,
+    **dict.fromkeys(((b"FORM", b"AIFF"), (b"FORM", b"AIFC")), _AIFF),
+    **dict.fromkeys(((b"FORM", b"8SVX"), (b"FORM", b"16SV")), _IFF),
 }
 _W64 = Layout({"W64"}, "<Q", first=40, name=16, counted=24, align=8, form=False, bounded=False)
 _CAF = Layout({"CAF"}, ">Q", first=8, inner=4, align=1, form=False)
@@ -145,8 +141,7 @@ def _sound(data: bytes, layout: Layout, chunk: _Chunk, frames: int | None) -> So
     actual, claimed = len(data) - chunk.start, chunk.size
     followed = _chunks_follow(data, layout, chunk.start + claimed)
     if _endless(layout, claimed) or (claimed <= layout.inner < actual and not followed):
-        claimed = actual
-        frames = None
+        claimed, frames = actual, None
     elif claimed > actual:
         check_size(claimed - layout.inner, actual - layout.inner)
         claimed = actual
