@@ -33,8 +33,7 @@ LOUDEST = 2.0
 MOST_BYTES = MOST_SAMPLES * 4
 """Size of a file. No sound that is short enough needs more, but in 64 bits."""
 
-_PIECE = 1 << 20
-"""Frames that are hashed at once."""
+_PIECE = 1 << 20  # frames that are hashed at once
 
 HASH_DIGITS = 32
 """Hex digits of an audio hash: too many for a spreadsheet to take one for a number by chance."""

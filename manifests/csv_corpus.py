@@ -36,15 +36,13 @@ from .vocabulary import (
     read_emotion,
 )
 
-_Rows = Mapping[int, Mapping[str, str]]
-"""Cells by column, by line."""
+_Rows = Mapping[int, Mapping[str, str]]  # cells by column, by line
 
 _COMPUTED = ("corpus", "duration", "audio_hash", FINGERPRINT)
 """Columns that a manifest has and a user need not give: they are always made anew."""
 
 OPTIONAL = ("id", "speaker", "gender", "language", *_COMPUTED)
-_APART = {"id", "path", "emotion", *_COMPUTED}
-"""Columns that are not only tidied and kept."""
+_APART = {"id", "path", "emotion", *_COMPUTED}  # columns that are not only tidied and kept
 
 _GENDERS = {"f": "female", "w": "female", "m": "male", "u": ""}
 

@@ -22,8 +22,7 @@ MOST_BYTES = 256 << 20
 """A manifest of a million utterances has less."""
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
-_HINT = re.compile(r'"?sep=(.)"?\r?\n?')
-"""A first line that tells Excel how columns are separated."""
+_HINT = re.compile(r'"?sep=(.)"?\r?\n?')  # a first line that tells Excel how columns are separated
 
 _INDEX = re.compile(r"(unnamed: ?\d+(_level_\d+)?(\.\d+)?)?", re.IGNORECASE)
 """Names of a column that pandas or a spreadsheet added; the empty one is among them."""

@@ -48,8 +48,7 @@ SHIFT = 0.15
 SAME_SPREAD, SAME_LENGTH = 0.03, 0.5
 """Copies agree in one of two: in the spread of their sound, as a ratio, or in seconds of length."""
 
-_STEP = 0.35
-"""Of the last bit of a coordinate, in standard deviations."""
+_STEP = 0.35  # of the last bit of a coordinate, in standard deviations
 
 _SPREADS = 2000, 20000
 """The spread as two bytes: 2000 steps to the natural logarithm, from exp(-10) seconds."""

@@ -23,8 +23,7 @@ from .fingerprint import PATTERN
 from .paths import restored_path
 
 _MOST_BYTES = 1 << 30
-_UNUSED = 180 * 86_400.0
-"""Seconds."""
+_UNUSED = 180 * 86_400.0  # seconds
 
 _SETTLED = 3_000_000_000
 """Nanoseconds. A file changed this recently could change again within the clock's resolution."""

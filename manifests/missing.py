@@ -17,8 +17,7 @@ import unicodedata
 
 from .text import alike, plain
 
-_SHORT = 5
-"""Letters below which accents make another word."""
+_SHORT = 5  # letters below which accents make another word
 
 
 def _letters(word: str) -> str:

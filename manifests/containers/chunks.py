@@ -66,8 +66,7 @@ _W64 = Layout({"W64"}, "<Q", first=40, name=16, counted=24, align=8, form=False,
 _CAF = Layout({"CAF"}, ">Q", first=8, inner=4, align=1, form=False)
 _FORMS = (*(form for form, _ in _LAYOUTS), b"riff", b"caff")
 
-_LONG = 0xFFFFFFFF
-"""The size of a chunk of RF64 whose true one stands in the chunk `ds64`."""
+_LONG = 0xFFFFFFFF  # the size of a chunk of RF64 whose true one stands in the chunk `ds64`
 
 
 def layout_of(data: bytes) -> Layout | None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from ...errors import AudioError
 from .sound import Sound
 
-_COUNT = 21
-"""Where the 36 bits of the number of samples begin, with the lower half of this byte."""
+_COUNT = 21  # where the 36 bits of the number of samples begin, with the lower half of this byte
 
 
 def find(data: bytes) -> Sound:

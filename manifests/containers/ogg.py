@@ -9,8 +9,7 @@ from ...errors import AudioError
 from .sound import MOST_PIECES, Sound, too_many_pieces
 from .tags import harmless
 
-_LAST = 4
-"""Flag of the page that ends a stream."""
+_LAST = 4  # flag of the page that ends a stream
 
 _NO_TIME = 0xFFFFFFFFFFFFFFFF
 _MIRROR = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
