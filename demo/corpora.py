@@ -109,11 +109,7 @@ def _plan(root: Path, speakers: int | None, sentences: int | None, seed: int) ->
 
 
 def _finished(plan: _Plan) -> bool:
-    """Whether the corpus is there already; False where there is nothing.
-
-    Raises:
-        InputError: something else is there.
-    """
+    """Whether the corpus is there already; raises InputError where something else is."""
     root, mark = plan.root, plan.root / MARK
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False

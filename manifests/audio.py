@@ -167,11 +167,7 @@ def usable(samples: npt.NDArray[np.float32], rate: int) -> Audio:
 
 
 def _check_sounding(samples: npt.NDArray[np.float32], rate: int) -> None:
-    """Refuse silence, and a click with nothing before and behind it.
-
-    Args:
-        samples: frames x channels; where there are several, each begins at zero.
-    """
+    """Refuse silence, and a click with nothing around it; each of several channels begins at 0."""
     halves = samples[: len(samples) // 2], samples[len(samples) // 2 :]
     if all(part.max() - part.min() >= SILENCE for part in halves):
         return

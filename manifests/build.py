@@ -208,11 +208,7 @@ def _probe(
 
 
 def _decode(path: Path) -> tuple[Probe, bool]:
-    """Probe a file, and say whether it stayed the same meanwhile, so that it can be remembered.
-
-    Raises:
-        AudioError: it cannot be used, whatever the trouble is.
-    """
+    """Probe a file, and say whether it stayed the same meanwhile, so that it can be remembered."""
     with blamed_on_the_file():
         before = stamp(path)
         audio = read_audio(path)

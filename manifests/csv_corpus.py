@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,26 +14,10 @@ from .csv_paths import OutsideError, outside_root, path_in_root
 from .fingerprint import FINGERPRINT
 from .manifest import problem_with_gender
 from .missing import is_missing
-from .names import (
-    check_language,
-    duplicates,
-    id_from_path,
-    language_tag,
-    problem_with_id,
-    problem_with_language,
-)
+from .names import duplicates, id_from_path, language_tag, problem_with_id, problem_with_language
 from .spellings import REMEDY, is_group, spelt_twice, tidy
 from .text import plain
-from .vocabulary import (
-    EMOTIONS,
-    LEFT_OUT,
-    advice,
-    normalise,
-    option_for,
-    ordered,
-    parse_declarations,
-    read_emotion,
-)
+from .vocabulary import EMOTIONS, LEFT_OUT, normalise, parse_declarations, read_emotion, remedy
 
 _Rows = Mapping[int, Mapping[str, str]]  # cells by column, by line
 
@@ -126,7 +109,7 @@ def _emotions(rows: _Rows, given: str, findings: _Findings) -> dict[int, str]:
             findings.wrong(line, str(error))
             refused[word] = None
     if refused:
-        findings.remedies[_remedy(list(refused), given)] = None
+        findings.remedies[remedy(list(refused), given)] = None
     for (word, meant), count in read.items():
         if meant == LEFT_OUT:
             findings.notes.append(f"{count} rows were left out, whose emotion is {word!r}")
@@ -139,24 +122,6 @@ def _emotions(rows: _Rows, given: str, findings: _Findings) -> dict[int, str]:
     if unseen and not refused:
         findings.notes.append(f"no row has the emotion {listing(map(repr, unseen))} of --option")
     return emotions
-
-
-def _remedy(refused: list[str], given: str) -> str:
-    """How to have words read that were refused, as an option that can be typed."""
-    known = ordered(filter(None, (*EMOTIONS, *parse_declarations(given).values())))
-    lines = [f"Known are {', '.join(known)}."]
-    if any(map(advice, refused[:20])):
-        option = shlex.quote(f"emotions={option_for(refused[:20], given)}")
-        lines.append(
-            f"This option reads the others: --option {option}\n"
-            "There, word=emotion reads a word as an emotion, a word alone adds it as an emotion of "
-            "its own, and word= leaves its rows out."
-        )
-    if others := [word for word in refused if advice(word) is None]:
-        lines.append(f"Write {listing(map(repr, others))} in the table without ',' and '='.")
-    if len(refused) > 20:
-        lines.append(f"There are {len(refused)} such words: is 'emotion' the right column?")
-    return "\n".join(lines)
 
 
 def _tidied(columns: Iterable[str], rows: _Rows, findings: _Findings) -> dict[int, dict[str, str]]:
@@ -243,12 +208,13 @@ def _language(file: Path, codes: Mapping[int, str], given: str | None, findings:
     language = given or next(iter(spoken), "")
     if not language:
         hint = f" that says more than {listing(map(repr, absent))}" if absent else ""
-        problem = problem_with_language(absent[0]) if absent else None
+        reason = problem_with_language(absent[0]) if absent else None
         raise InputError(
             f"which language is {file}? Give --language, such as --language pt, or a column "
-            f"'language'{hint}" + (f"\n{problem}" if problem else "")
+            f"'language'{hint}" + (f"\n{reason}" if reason else "")
         )
-    check_language(language)
+    if problem := problem_with_language(language):
+        raise InputError(problem)
     if absent:
         findings.notes.append(f"language: {listing(map(repr, absent))} means 'not known'")
     return language

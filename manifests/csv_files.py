@@ -36,9 +36,7 @@ _BINARY = {
     b"\xfe\xff": "UTF-16",
 }
 
-Problems = Sequence[tuple[int, str]]
-"""What is wrong where: a line or row, and the reason."""
-
+Problems = Sequence[tuple[int, str]]  # the line or row, and what is wrong there
 _Records = list[tuple[int, list[str]]]
 """The cells of records, with the number of the line where each begins."""
 
@@ -149,10 +147,8 @@ def _text(path: Path) -> str:
 
 
 def _opened(text: str, required: Sequence[str]) -> tuple[str, int, str]:
-    """The text without Excel's first line, the number of its first line, and the separator.
-
-    The separator is that with which the header has the required columns, else most columns.
-    """
+    """The text without Excel's first line, the number of its first line, and the separator: that
+    with which the header has the required columns, else most columns."""
     if hint := _HINT.match(text):
         return text[hint.end() :], 2, hint[1]
     headers = {separator: _header(text, separator) for separator in _SEPARATORS}

@@ -189,11 +189,7 @@ class Manifest:
 
 
 def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
-    """The columns by name, those of a manifest first; all but `duration` as text, blank for NaN.
-
-    Raises:
-        InputError: a column is missing, or there twice.
-    """
+    """The columns by name, those of a manifest first; all but `duration` as text, blank for NaN."""
     names = [plain(str(name)) for name in table.columns]
     if missing := [name for name in COLUMNS if name not in names]:
         raise InputError(f"a manifest needs the columns {', '.join(missing)}")
@@ -214,10 +210,9 @@ def _problems(columns: Mapping[str, list[Any]]) -> Iterator[tuple[int, str]]:
         yield 0, "there are no utterances"
         return
     for column, values in columns.items():
-        check = _CHECKS.get(column, lambda _: None)  # columns of a user's own may hold anything
         # Most values of most columns repeat; each distinct one is judged once.
         texts = list(map(str, values))
-        reasons = {text: _problem_with_text(column, text) or check(text) for text in set(texts)}
+        reasons = {text: _problem_with_cell(column, text) for text in set(texts)}
         yield from ((row, reason) for row, text in enumerate(texts) if (reason := reasons[text]))
     for row, (name, path) in enumerate(zip(columns["id"], columns["path"], strict=True)):
         if is_missing(name) and name != id_from_path(path):
@@ -238,10 +233,13 @@ def problem_with_gender(gender: str) -> str | None:
     return None if gender in GENDERS else f"gender {gender!r}: use {known}, or leave it blank"
 
 
-def _problem_with_text(column: str, text: str) -> str | None:
+def _problem_with_cell(column: str, text: str) -> str | None:
     if len(text) > LONGEST_TEXT:
         return f"{column} has more than {LONGEST_TEXT} characters"
-    return f"{column} {text!r} is no valid text" if _SURROGATE.search(text) else None
+    if _SURROGATE.search(text):
+        return f"{column} {text!r} is no valid text"
+    check = _CHECKS.get(column)  # none for columns of a user's own, which may hold anything
+    return check(text) if check else None
 
 
 def _problem_with_path(path: str) -> str | None:

@@ -88,9 +88,10 @@ C = TypeVar("C", bound=_Content)
 class _Memory:
     """One JSON file per corpus root below `folder`."""
 
-    def __init__(self, folder: Path, suffix: str = "") -> None:
+    _suffix = ""
+
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._suffix = suffix
 
     @classmethod
     def default(cls) -> Self:
@@ -153,8 +154,7 @@ class BadFileMemory(_Memory):
     exit code.
     """
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, "-bad")
+    _suffix = "-bad"
 
     def remember(
         self, root: Path, bad: Iterable[BadFile], scope: Callable[[BadFile], str] = lambda _: ""

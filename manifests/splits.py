@@ -149,11 +149,8 @@ def _require_groups(manifest: Manifest, column: str) -> None:
 
 
 def _connected(manifest: Manifest, column: str) -> dict[str, list[str]]:
-    """Gather utterances into groups that share neither group, speaker nor recording with another.
-
-    Usually these are the groups as they stand; a recording under two speakers joins them.
-    Returns the utterance ids of each by its first group's name.
-    """
+    """The ids of utterances in groups that share neither group, speaker nor recording with another,
+    by the first group's name: a recording under two speakers joins them."""
     table = manifest.table.assign(recording=manifest.recordings)
     kinds = [table[kind] for kind in (column, "speaker", "recording")]
     nodes = [list(enumerate(map(str, row))) for row in zip(*kinds, strict=True)]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterable, Mapping
 
-from ..errors import InputError, did_you_mean
+from ..errors import InputError, did_you_mean, listing
 from .missing import is_missing
 from .spellings import REMEDY, spelling, spelt_twice
 from .text import alike, plain
@@ -74,9 +75,7 @@ def problem_with_emotion(emotion: str) -> str | None:
         return f"the emotion is missing{f' ({emotion!r})' if emotion else ''}"
     if not _is_name(emotion) or emotion != normalise(emotion):
         return f"{emotion!r} is no name of an emotion: use one word in lower case"
-    if emotion in SYNONYMS:
-        return f"unknown emotion {emotion!r} (did you mean {SYNONYMS[emotion]!r}?)"
-    near = _slip(emotion)
+    near = SYNONYMS.get(emotion) or _slip(emotion)
     return f"unknown emotion {emotion!r} (did you mean {near!r}?)" if near else None
 
 
@@ -227,3 +226,25 @@ def option_for(words: Iterable[str], given: str) -> str:
         else:
             items.setdefault(alike(word), word if word == name else f"{word}={name}")
     return ",".join(filter(None, (plain(given).strip(","), *items.values())))
+
+
+def remedy(refused: list[str], given: str) -> str:
+    """How to have words read that `read_emotion` refused, as an option that can be typed.
+
+    Args:
+        given: the option `emotions` as it was given.
+    """
+    known = ordered(filter(None, (*EMOTIONS, *parse_declarations(given).values())))
+    lines = [f"Known are {', '.join(known)}."]
+    if any(map(advice, refused[:20])):
+        option = shlex.quote(f"emotions={option_for(refused[:20], given)}")
+        lines.append(
+            f"This option reads the others: --option {option}\n"
+            "There, word=emotion reads a word as an emotion, a word alone adds it as an emotion of "
+            "its own, and word= leaves its rows out."
+        )
+    if others := [word for word in refused if advice(word) is None]:
+        lines.append(f"Write {listing(map(repr, others))} in the table without ',' and '='.")
+    if len(refused) > 20:
+        lines.append(f"There are {len(refused)} such words: is 'emotion' the right column?")
+    return "\n".join(lines)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
-from functools import cached_property
 
 from ...errors import AudioError
 from .sound import MOST_PIECES, TOLERANCE, Sound, check_size, too_many_pieces, too_much
@@ -14,36 +13,18 @@ from .tags import harmless
 
 @dataclass(frozen=True)
 class Layout:
-    """How a container writes its chunks.
+    """How a container writes its chunks."""
 
-    Attributes:
-        formats: what libsndfile calls the container.
-        size: of a chunk, as `struct` has it.
-        sound: name of the chunk with the sound.
-        first: byte at which the first chunk begins.
-        name: bytes of a chunk's name; the first four are text.
-        counted: bytes that a size counts before the content, which are name and size in W64.
-        inner: bytes of the sound chunk that come before the sound.
-        align: chunks begin at multiples of this.
-        form: whether bytes 4 to 8 hold the size of all that follows them.
-        bounded: whether libsndfile stops where the sound chunk ends.
-    """
-
-    formats: Set[str]
-    size: str = "<I"
-    sound: bytes = b"data"
-    first: int = 12
-    name: int = 4
-    counted: int = 0
-    inner: int = 0
-    align: int = 2
-    form: bool = True
-    bounded: bool = True
-
-    @cached_property
-    def header(self) -> int:
-        """Bytes of a chunk's name and size."""
-        return self.name + struct.calcsize(self.size)
+    formats: Set[str]  # what libsndfile calls the container
+    size: str = "<I"  # of a chunk, as `struct` has it
+    sound: bytes = b"data"  # name of the chunk with the sound
+    first: int = 12  # byte at which the first chunk begins
+    name: int = 4  # bytes of a chunk's name; the first four are text
+    counted: int = 0  # bytes that a size counts before the content: name and size in W64
+    inner: int = 0  # bytes of the sound chunk that come before the sound
+    align: int = 2  # chunks begin at multiples of this
+    form: bool = True  # whether bytes 4 to 8 hold the size of all that follows them
+    bounded: bool = True  # whether libsndfile stops where the sound chunk ends
 
 
 @dataclass(frozen=True)
@@ -120,7 +101,7 @@ def _chunks(data: bytes, layout: Layout, position: int) -> Iterator[_Chunk]:
 
 def _chunk(data: bytes, layout: Layout, position: int) -> _Chunk | None:
     name = data[position : position + layout.name]
-    start = position + layout.header
+    start = position + layout.name + struct.calcsize(layout.size)
     if start > len(data) or not all(32 <= letter < 127 for letter in name[:4]):
         return None
     (size,) = struct.unpack_from(layout.size, data, position + layout.name)

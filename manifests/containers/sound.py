@@ -19,21 +19,13 @@ MOST_PIECES = 1 << 20
 
 @dataclass(frozen=True)
 class Sound:
-    """What libsndfile is to decode, and what should come out.
+    """What libsndfile is to decode, and what should come out."""
 
-    Attributes:
-        data: a whole file, though its header may be corrected.
-        formats: names that libsndfile may give to it. It must be what was looked at here.
-        size: bytes of sound, where the container counts in bytes.
-        frames: samples of each channel that the header promises, where it counts in them.
-        least: the fewest of them that may come out.
-    """
-
-    data: bytes
-    formats: Set[str]
-    size: int | None = None
-    frames: int | None = None
-    least: int = 0
+    data: bytes  # a whole file, though its header may be corrected
+    formats: Set[str]  # names that libsndfile may give to it: it must be what was looked at here
+    size: int | None = None  # bytes of sound, where the container counts in bytes
+    frames: int | None = None  # samples of each channel that the header promises, where it does
+    least: int = 0  # the fewest of them that may come out
 
 
 def check_size(claimed: int, actual: int) -> None:

@@ -35,27 +35,24 @@ def by_file_names(
 
     def scan(root: Path, options: Options) -> Scan:
         real = root.resolve()
+        foreign, other = "their names are not this corpus's", f"what lies in {beside}/ is no speech"
         for depth in depths:
             entries: list[Entry] = []
-            foreign: list[str] = []
-            other: list[str] = []
+            left_out: dict[str, list[str]] = {foreign: [], other: []}
             for file in audio_files(root, depth):
                 name = pattern.fullmatch(file.rpartition("/")[2].rpartition(".")[0])
                 path = stored_path(file)
                 if beside and (real / file).parent.name.lower() == beside:
-                    other.append(path)
+                    left_out[other].append(path)
                 elif name is None:
-                    foreign.append(path)
+                    left_out[foreign].append(path)
                 elif (entry := parse(name, path, options)) is not None:
                     entries.append(entry)
             if entries:
                 break
         notes = [
             f"{len(files)} audio files were left out, as {reason}: {listing(files, 3)}"
-            for files, reason in (
-                (foreign, "their names are not this corpus's"),
-                (other, f"what lies in {beside}/ is no speech"),
-            )
+            for reason, files in left_out.items()
             if files
         ]
         return Scan(entries, notes=notes)
