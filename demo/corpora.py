@@ -68,12 +68,11 @@ def synthesise(
             raise InputError(f"{size} is {value}; a corpus needs at least 1")
     plans = [_plan(Path(folder) / name, speakers, sentences, seed) for name in corpora]
     total = sum(len(plan.lines) for plan in plans)
-    counter = count(1)
+    numbers = count(1)
 
     def recorded() -> None:
-        done = next(counter)
         if progress:
-            progress(done, total)
+            progress(next(numbers), total)
 
     for plan in plans:
         if _finished(plan):

@@ -172,9 +172,7 @@ def iemocap_script(speakers: Sequence[Speaker], texts: Sequence[str]) -> list[Li
     return lines
 
 
-def iemocap_annotations(
-    lines: Sequence[Line], seconds: Sequence[float]
-) -> dict[PurePosixPath, str]:
+def iemocap_labels(lines: Sequence[Line], seconds: Sequence[float]) -> dict[PurePosixPath, str]:
     """The label file of each dialog, with the raters' lines that follow every turn."""
     files: dict[PurePosixPath, str] = {}
     start = 0.0
@@ -198,7 +196,5 @@ def iemocap_annotations(
 LAYOUTS: Mapping[str, Layout] = {
     "emodb": Layout("de", EMODB_SPEAKERS, EMODB_TEXTS, 3, emodb_script),
     "cafe": Layout("fr", CAFE_SPEAKERS, CAFE_TEXTS, 3, cafe_script),
-    "iemocap": Layout(
-        "en-us", IEMOCAP_SPEAKERS, IEMOCAP_TEXTS, 5, iemocap_script, iemocap_annotations
-    ),
+    "iemocap": Layout("en-us", IEMOCAP_SPEAKERS, IEMOCAP_TEXTS, 5, iemocap_script, iemocap_labels),
 }

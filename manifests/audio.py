@@ -113,10 +113,8 @@ def read_audio(path: Path) -> Audio:
 
 @contextmanager
 def blamed_on_the_file() -> Iterator[None]:
-    """Let everything that is raised in here, but for our own errors, leave as an AudioError.
-
-    One odd file must not end the work on all others.
-    """
+    """Let everything that is raised in here, but for our own errors, leave as an AudioError: one
+    odd file must not end the work on all others."""
     try:
         yield
     except SerError:

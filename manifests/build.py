@@ -68,10 +68,8 @@ def build_manifest(
     probes, bad = _probe(folder, scan.entries, workers, known, progress)
     good = [entry for entry in scan.entries if entry.id in probes]
     if not good:
-        reasons = listing((f"{file.path}: {file.reason}" for file in bad), 3)
-        raise InputError(
-            f"{source.name}: none of {len(bad)} files in {folder} can be used: {reasons}"
-        )
+        why = listing((f"{file.path}: {file.reason}" for file in bad), 3)
+        raise InputError(f"{source.name}: none of {len(bad)} files in {folder} can be used: {why}")
     manifest = _manifest(source.name, scan.language or source.language, good, probes)
     warnings = [*scan.notes, *manifest.notes, *same_audio(manifest), *two_genders(manifest)]
     if source.counts:

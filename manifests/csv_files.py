@@ -179,9 +179,7 @@ def _records(path: Path, text: str, line: int, separator: str) -> _Records:
     return records
 
 
-def _check_columns(
-    where: str, columns: Sequence[str], required: Sequence[str], separator: str
-) -> None:
+def _check_columns(where: str, columns: list[str], required: Sequence[str], separator: str) -> None:
     """Refuse a header that lacks required columns, or names one twice."""
     if missing := [name for name in required if name not in columns]:
         quoted = len(columns) == 1 and any(separator in columns[0] for separator in _SEPARATORS)

@@ -11,10 +11,8 @@ from .vocabulary import ordered
 
 
 def same_audio(manifest: Manifest) -> list[str]:
-    """Warn of utterances with one recording: the same audio, or copies that sound alike.
-
-    And of those that disagree on what it is.
-    """
+    """Warn of utterances with one recording, which are the same audio or copies that sound alike,
+    and of those among them that disagree on what it is."""
     table = manifest.table.assign(recording=manifest.recordings)
     same = table[table["recording"].duplicated(keep=False)]
     groups = [group for _, group in same.groupby("recording", sort=False)]
@@ -69,7 +67,7 @@ def wrong_counts(manifest: Manifest, expected: Mapping[str, int]) -> list[str]:
 def two_genders(manifest: Manifest) -> list[str]:
     """Warn of speakers with more than one gender: perhaps several people under one name."""
     both = [
-        f"{speaker} ({', '.join(sorted(genders))})"
+        f"{speaker} ({', '.join(genders)})"
         for speaker, genders in _counts(manifest, "speaker", "gender").items()
         if len(genders) > 1
     ]

@@ -14,16 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from . import names
 from .csv_files import TableError, read_csv, write_csv
 from .fingerprint import FINGERPRINT, is_fingerprint, recordings
 from .missing import is_missing
-from .names import (
-    duplicates,
-    id_from_path,
-    problem_with_corpus_name,
-    problem_with_id,
-    problem_with_language,
-)
 from .paths import is_inside
 from .spellings import REMEDY, is_group, spelt_twice, tidy
 from .text import plain
@@ -190,13 +184,13 @@ class Manifest:
 
 def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
     """The columns by name, those of a manifest first; all but `duration` as text, blank for NaN."""
-    names = [plain(str(name)) for name in table.columns]
-    if missing := [name for name in COLUMNS if name not in names]:
+    titles = [plain(str(title)) for title in table.columns]
+    if missing := [name for name in COLUMNS if name not in titles]:
         raise InputError(f"a manifest needs the columns {', '.join(missing)}")
-    if twice := [name for name, count in Counter(names).items() if count > 1 or not name]:
+    if twice := [name for name, count in Counter(titles).items() if count > 1 or not name]:
         raise InputError(f"the columns of a manifest need a name each, which {twice[0]!r} is not")
-    columns: dict[str, list[Any]] = {n: [] for n in (*COLUMNS, *({FINGERPRINT} & {*names}))}
-    for name, (_, column) in zip(names, table.items(), strict=True):
+    columns: dict[str, list[Any]] = {n: [] for n in (*COLUMNS, *({FINGERPRINT} & {*titles}))}
+    for name, (_, column) in zip(titles, table.items(), strict=True):
         cells = column.astype(object).tolist()
         if name != "duration":
             cells = ["" if no else str(cell) for cell, no in zip(cells, column.isna(), strict=True)]
@@ -215,14 +209,14 @@ def _problems(columns: Mapping[str, list[Any]]) -> Iterator[tuple[int, str]]:
         reasons = {text: _problem_with_cell(column, text) for text in set(texts)}
         yield from ((row, reason) for row, text in enumerate(texts) if (reason := reasons[text]))
     for row, (name, path) in enumerate(zip(columns["id"], columns["path"], strict=True)):
-        if is_missing(name) and name != id_from_path(path):
+        if is_missing(name) and name != names.id_from_path(path):
             yield row, f"the id is missing ({name!r})"
     for column in ("corpus", "language"):
         one, *others = dict.fromkeys(columns[column])
         for other in others[:1]:
             reason = f"{column} is {other!r}, but {one!r} before: one file, one {column}"
             yield columns[column].index(other), reason
-    for row, first in duplicates(columns["id"]):
+    for row, first in names.duplicates(columns["id"]):
         name, other = columns["id"][row], columns["id"][first]
         yield row, f"duplicate id {name!r}" + ("" if other == name else f" (beside {other!r})")
 
@@ -270,9 +264,9 @@ def _problem_with_fingerprint(text: str) -> str | None:
 
 
 _CHECKS: dict[str, Callable[[str], str | None]] = {
-    "id": problem_with_id,
-    "corpus": problem_with_corpus_name,
-    "language": problem_with_language,
+    "id": names.problem_with_id,
+    "corpus": names.problem_with_corpus_name,
+    "language": names.problem_with_language,
     "gender": problem_with_gender,
     "emotion": problem_with_emotion,
     "path": _problem_with_path,

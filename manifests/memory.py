@@ -148,11 +148,8 @@ class ProbeCache(_Memory):
 
 
 class BadFileMemory(_Memory):
-    """Bad files of earlier runs: so that what is new stands out.
-
-    A bad file is tried again in every run; what is remembered only decides how it is told, and the
-    exit code.
-    """
+    """Bad files of earlier runs, so that what is new stands out. Each is tried again in every run:
+    what is remembered only decides how it is told, and the exit code."""
 
     _suffix = "-bad"
 

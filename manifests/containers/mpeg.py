@@ -63,10 +63,8 @@ def find(data: bytes) -> Sound:
         if frame.kind != first.kind:
             raise AudioError("its kind of MPEG audio changes: two files in one; write it anew")
         if position + frame.size > len(data):
-            actual = len(data) - position
-            raise AudioError(
-                f"truncated: {actual} of {frame.size} bytes of the last frame are there"
-            )
+            rest = len(data) - position
+            raise AudioError(f"truncated: {rest} of {frame.size} bytes of the last frame are there")
         position += frame.size
         sizes.add(frame.size)
         count += 1

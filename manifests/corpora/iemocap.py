@@ -14,6 +14,7 @@ from .corpus import Corpus, Entry, Options, Scan
 MOST_BYTES = 16 << 20
 """A file of IEMOCAP's labels has less than 100 KB."""
 
+_SESSION = re.compile(r"Session\d+")
 _TURN = re.compile(r"(Ses\d\d)[FM]_\w+_([FM])\w{3}")
 _EMOTIONS = {
     "neu": "neutral",
@@ -30,7 +31,7 @@ def scan(root: Path, options: Options) -> Scan:
     The speaker is the session and the letter of the turn's last field (`_F000`). The letter after
     `Ses01` says which of the two wore the markers, and is not the speaker.
     """
-    if re.fullmatch(r"Session\d+", root.resolve().name) and (root / "sentences").is_dir():
+    if _SESSION.fullmatch(root.resolve().name) and (root / "sentences").is_dir():
         raise InputError(
             f"{root} is one session of IEMOCAP; give the folder that holds Session1 to Session5"
         )
@@ -47,11 +48,7 @@ def scan(root: Path, options: Options) -> Scan:
 def _session_folders(root: Path) -> list[PurePath]:
     """Find `SessionN` folders in `root`, else one level below; relative to `root`."""
     for pattern in ("Session*", "*/Session*"):
-        folders = [
-            folder
-            for folder in root.glob(pattern)
-            if re.fullmatch(r"Session\d+", folder.name) and folder.is_dir()
-        ]
+        folders = [f for f in root.glob(pattern) if _SESSION.fullmatch(f.name) and f.is_dir()]
         # A link beside the folder that it leads to is no other session: the last of them counts.
         folders.sort(key=lambda folder: (not folder.is_symlink(), folder))
         if sessions := {os.path.realpath(folder): folder for folder in folders}:
