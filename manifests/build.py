@@ -18,7 +18,7 @@ from .findings import confounded_speakers, same_audio, two_genders, wrong_counts
 from .fingerprint import FINGERPRINT, fingerprint
 from .manifest import COLUMNS, Manifest
 from .memory import BadFile, Probe, ProbeCache, stamp
-from .names import check_corpus_name, check_language, language_tag
+from .names import check_corpus_name, language_tag, problem_with_language
 from .paths import audio_path, content
 from .roots import corpus_root
 
@@ -60,8 +60,8 @@ def build_manifest(
         InputError: unknown corpus or option, wrong root, or not one usable file.
     """
     language = language_tag(language) if language else None
-    if language:
-        check_language(language)
+    if language and (problem := problem_with_language(language)):
+        raise InputError(problem)
     source = _source(corpus, csv, language)
     folder = corpus_root(source.name, root, csv)
     scan = _scan(source, folder, options or {})

@@ -32,10 +32,9 @@ def path_in_root(written: str, root: Path) -> str:
         if base is None or not isinstance(absolute, type(PurePath())):
             raise OutsideError(f"the path {written!r} does not lie in the corpus root {root}")
         path = Path(absolute).relative_to(base)
-    elif "\\" in written and not exists(root / written):  # a table made on Windows
-        path = Path(written.replace("\\", "/"))
     else:
-        path = Path(written)
+        windows = "\\" in written and not exists(root / written)  # where the table was made
+        path = Path(written.replace("\\", "/") if windows else written)
     relative = path.as_posix()
     if not is_inside(relative):
         raise ValueError(f"the path {written!r} leaves the corpus root {root}")
@@ -47,11 +46,7 @@ def path_in_root(written: str, root: Path) -> str:
 
 
 def outside_root(paths: Sequence[str], root: Path) -> str:
-    """Say what to do where absolute paths lie outside the corpus root.
-
-    Args:
-        paths: all paths of the table, as they are written.
-    """
+    """Say what to do where `paths`, all of a table's as they are written, lie outside the root."""
     absolute = [path for written in paths if (path := _absolute(written.strip())) is not None]
     outside = [path for path in absolute if _base(path, root) is None]
     count = sum(exists(Path(path)) for path in outside)

@@ -184,12 +184,8 @@ def recordings(tables: Sequence[pd.DataFrame]) -> list[tuple[str, ...]]:
     """Name the recording of each utterance: the first hash, by alphabet, among its copies.
 
     Copies have the same audio hash, or fingerprints that are alike; copies of copies are copies.
-
-    Args:
-        tables: of manifests; those without fingerprints have their audio hashes only.
-
-    Returns:
-        For each table the names, in the order of its rows.
+    Of manifests whose tables have no fingerprints, the hashes alone are compared. The names are
+    those of each table, in the order of its rows.
     """
     heard: dict[str, tuple[str, float]] = {}
     for table in tables:

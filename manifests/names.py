@@ -67,12 +67,6 @@ def check_corpus_name(name: str) -> None:
         raise InputError(problem)
 
 
-def check_language(code: str) -> None:
-    """Raise InputError unless `code` is a language tag in lower case."""
-    if problem := problem_with_language(code):
-        raise InputError(problem)
-
-
 def language_tag(code: str) -> str:
     """A language code as a tag in lower case: `pt-br` for `pt_BR`."""
     return plain(code).lower().replace("_", "-")

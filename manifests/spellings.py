@@ -42,14 +42,11 @@ def is_group(column: str) -> bool:
 
 
 def tidy(column: str, values: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Bring the cells of a column into one form, and tell what was changed beyond that.
+    """The cells of a column in one form, and notes of what was changed beyond that.
 
     Text is as `plain` leaves it; paths stay as they are. What means "not known" is blank, but in
     columns that cannot be blank. Whole numbers that a spreadsheet or pandas made floats of
     (`3.0`) are whole in columns of names.
-
-    Returns:
-        The cells, and notes.
     """
     if column == "path":
         return list(values), []
@@ -90,11 +87,8 @@ def spelling(name: str) -> str:
 
 
 def spelt_twice(column: str, values: Sequence[str]) -> list[tuple[int, str]]:
-    """Find names of a column that are one but for their spelling.
-
-    Returns:
-        For each value but those in the commonest spelling: its place from 0, and what is wrong.
-    """
+    """Find names of a column that are one but for their spelling: for each value that is not in the
+    commonest, its place from 0, and what is wrong."""
     counts = Counter(filter(None, values))
     commonest: dict[str, str] = {}
     reasons: dict[str, str] = {}

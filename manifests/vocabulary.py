@@ -210,12 +210,8 @@ def advice(written: str) -> tuple[str, str] | None:
 
 
 def option_for(words: Iterable[str], given: str) -> str:
-    """A value of the option `emotions` with which all `words` are read, as far as it can say that.
-
-    Args:
-        words: as they are written; `read_emotion` refused them.
-        given: the option as it was given.
-    """
+    """A value of the option `emotions`, `given` so far, with which all `words` are read that
+    `read_emotion` refused, as far as it can say that."""
     declared = parse_declarations(given)
     names = {spelling(name): name for name in (*EMOTIONS, *filter(None, declared.values()))}
     items: dict[str, str] = {}
@@ -229,11 +225,7 @@ def option_for(words: Iterable[str], given: str) -> str:
 
 
 def remedy(refused: list[str], given: str) -> str:
-    """How to have words read that `read_emotion` refused, as an option that can be typed.
-
-    Args:
-        given: the option `emotions` as it was given.
-    """
+    """How to have words read that `read_emotion` refused: see `option_for`."""
     known = ordered(filter(None, (*EMOTIONS, *parse_declarations(given).values())))
     lines = [f"Known are {', '.join(known)}."]
     if any(map(advice, refused[:20])):

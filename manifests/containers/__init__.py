@@ -31,13 +31,7 @@ __all__ = ["Sound", "find_sound"]
 
 
 def find_sound(data: bytes) -> Sound:
-    """Check that a file holds the sound that it promises.
-
-    Args:
-        data: the whole file.
-
-    Returns:
-        What libsndfile is to decode, and what should come out.
+    """Check that a whole file holds the sound that it promises, and say what is to be decoded.
 
     Raises:
         AudioError: not one of the containers above; cut or never finished; it holds more than its
