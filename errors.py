@@ -1,4 +1,4 @@
-"""The one exception family, and the commands that its messages name."""
+"""The one exception family, and what its messages share: hints, lists, commands to type."""
 
 from __future__ import annotations
 

@@ -115,10 +115,9 @@ def _emotions(rows: _Rows, given: str, findings: _Findings) -> dict[int, str]:
             findings.notes.append(f"{count} rows were left out, whose emotion is {word!r}")
         elif word != meant and word not in EMOTIONS:
             findings.notes.append(f"{word!r} was read as {meant!r} ({count} rows)")
-    seen = {word for word, _ in read}
-    words = filter(None, (normalise(item.partition("=")[0]) for item in given.split(",")))
-    unseen = [word for word in words if word not in seen]
-    unseen = [word for word in unseen if not (is_missing(word) and LEFT_OUT in declared)]
+    seen = {"", *(word for word, _ in read)}
+    words = [normalise(item.partition("=")[0]) for item in given.split(",")]
+    unseen = [w for w in words if w not in seen and not (is_missing(w) and LEFT_OUT in declared)]
     if unseen and not refused:
         findings.notes.append(f"no row has the emotion {listing(map(repr, unseen))} of --option")
     return emotions

@@ -28,10 +28,8 @@ def corpus_root(corpus: str, root: Path | None = None, csv: Path | None = None) 
     folder = root or find_root(corpus) or (csv.parent if csv else None)
     if folder is None:
         raise InputError(f"where is {corpus}? Give --root DIR, or set {root_variable(corpus)}")
-    if not folder.is_dir():
-        raise InputError(
-            f"{folder} is a file; the root of {corpus} is a folder"
-            if folder.exists()
-            else f"no such folder: {folder}; expected the root of {corpus}"
-        )
-    return folder
+    if folder.is_dir():
+        return folder
+    if folder.exists():
+        raise InputError(f"{folder} is a file; the root of {corpus} is a folder")
+    raise InputError(f"no such folder: {folder}; expected the root of {corpus}")

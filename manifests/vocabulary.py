@@ -126,7 +126,7 @@ def parse_declarations(text: str) -> dict[str, str]:
             the same name, or a word is given two meanings.
     """
     declared: dict[str, str] = {}
-    for item in filter(None, (plain(part) for part in text.split(","))):
+    for item in filter(None, map(plain, text.split(","))):
         written, equals, meant = (normalise(part) for part in item.partition("="))
         word = alike(written)
         problem = _problem_with_declaration(written, equals, meant)
