@@ -286,6 +286,7 @@ def _run_model(backbone: Any, prepared: Sequence[Any]) -> list[Any]:
     """What a run of the extraction does with a model, and nothing beside it."""
     import torch
 
+    from ser.extract.faults import Fault
     from ser.extract.models import Models
     from ser.extract.prepare import Task
 
@@ -295,8 +296,8 @@ def _run_model(backbone: Any, prepared: Sequence[Any]) -> list[Any]:
         def store(self, spec: str, task: Task, feature: object) -> None:
             found[int(task.id)] = feature
 
-        def refuse(self, spec: str, task: Task, reason: str, again: bool = False) -> None:
-            raise SystemExit(f"{spec}: {reason}")
+        def refuse(self, spec: str, task: Task, fault: Fault) -> None:
+            raise SystemExit(f"{spec}: {fault.reason}")
 
     with Models(Kept(), torch.device("cpu")) as models:
         for number, array in enumerate(prepared):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from typing import NamedTuple
 
 from ..errors import AudioError, SerError
 
@@ -13,6 +14,24 @@ _OF_NO_FILE = {
 
 _NO_MEMORY = ("out of memory", "allocate memory", "not enough memory", "bad_alloc", "alloc_failed")
 """What torch and the libraries below it say, in errors of no type of their own."""
+
+
+class Fault(NamedTuple):
+    """Why an utterance lacks a feature; with `again` it may yet have it, when it is tried once
+    more, alone, when nothing else takes memory."""
+
+    reason: str
+    again: bool = False
+
+
+def starved(seconds: float) -> Fault:
+    """Memory does not suffice for an utterance of so many seconds."""
+    return Fault(f"not enough memory for its {seconds:.0f} s", again=True)
+
+
+def fault_of(error: BaseException, seconds: float) -> Fault:
+    """What was raised over an utterance of so many seconds; raises as `fault_of_file`."""
+    return starved(seconds) if out_of_memory(error) else Fault(fault_of_file(error))
 
 
 def fault_of_file(error: BaseException) -> str:

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Protocol, Self
 
 import torch
@@ -14,8 +13,8 @@ import torch
 from ..machine import cores, free_on_host, release_memory
 from .backbones.backbone import Array, Backbone
 from .batches import similar_lengths
-from .faults import fault_of_file, out_of_memory
-from .prepare import Task, no_memory
+from .faults import Fault, fault_of_file, out_of_memory, starved
+from .prepare import Task
 
 Item = tuple[Task, Array]
 """An utterance, and what `prepare` made of it."""
@@ -33,9 +32,8 @@ class Sink(Protocol):
     def store(self, spec: str, task: Task, feature: object) -> None:
         """Take a feature."""
 
-    def refuse(self, spec: str, task: Task, reason: str, again: bool) -> None:
-        """Hear why there is none; with `again` there may be one, when it is tried once more alone,
-        when nothing else takes memory."""
+    def refuse(self, spec: str, task: Task, fault: Fault) -> None:
+        """Hear why there is none."""
 
 
 class Models:
@@ -48,13 +46,8 @@ class Models:
     """
 
     def __init__(self, sink: Sink, device: torch.device, alone: bool = False) -> None:
-        """Make the threads.
-
-        Args:
-            sink: gets what comes out, whenever `add` or `finish` is called.
-            device: of the models.
-            alone: one call at a time, and all memory for it.
-        """
+        """Make the threads; `sink` gets what comes out, whenever `add` or `finish` is called. With
+        `alone` there is one call at a time, and all memory for it."""
         self._sink = sink
         self._device = device
         self._on_host = device.type == "cpu"
@@ -68,12 +61,7 @@ class Models:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._executor.shutdown(cancel_futures=True)
         # Threads that use torch later begin with the number that was set last, by whichever call.
         torch.set_num_threads(torch.get_num_threads())
@@ -91,11 +79,7 @@ class Models:
             self._send(backbone.spec)
 
     def finish(self) -> None:
-        """Send what has gathered, and wait for everything.
-
-        Raises:
-            SerError: as `add`.
-        """
+        """Send what has gathered, and wait for everything; raises as `add`."""
         for spec in [*self._gathered]:
             self._send(spec)
         while self._running:
@@ -113,10 +97,10 @@ class Models:
         call = _Call(backbone, list(items), need)
         while self._running and (len(self._running) >= self._most or not self._has_room(need)):
             self._collect()
-        if not self._has_room(need):
-            self._without_memory(call)
-        else:
+        if self._has_room(need):
             self._running[self._executor.submit(call)] = call
+        else:
+            self._starved(call)
 
     def _has_room(self, need: int) -> bool:
         """Whether a call may begin beside those that run. What it needs is an estimate, and where
@@ -138,36 +122,33 @@ class Models:
                 for (task, _), feature in zip(call.items, future.result(), strict=True):
                     self._sink.store(call.backbone.spec, task, feature)
         for call, future in ended:
-            error = future.exception()
-            if error is not None:
+            if (error := future.exception()) is not None:
                 self._failed(call, error)
 
     def _failed(self, call: _Call, error: BaseException) -> None:
-        starved = out_of_memory(error)
-        if starved:
+        if out_of_memory(error):
             error.__traceback__ = None  # which holds all that the call had made
             release_memory(self._device)
-        if starved and len(call.items) == 1:
-            self._without_memory(call)
-        elif len(call.items) == 1:
-            self._sink.refuse(call.backbone.spec, call.items[0][0], fault_of_file(error), False)
+            self._starved(call)
+            return
+        reason = fault_of_file(error)  # which raises where no smaller call would fare better
+        if len(call.items) == 1:
+            self._sink.refuse(call.backbone.spec, call.items[0][0], Fault(reason))
         else:
-            size = -(-len(call.items) // 2) if starved else 1
-            if not starved:
-                fault_of_file(error)  # raised here where no smaller call would fare better
-            for start in range(0, len(call.items), size):
-                self._run(call.backbone, call.items[start : start + size])
+            for item in call.items:
+                self._run(call.backbone, [item])
 
-    def _without_memory(self, call: _Call) -> None:
+    def _starved(self, call: _Call) -> None:
+        """Memory does not suffice: two calls of half as many, or an utterance is refused."""
         if len(call.items) > 1:
             middle = len(call.items) // 2
             self._run(call.backbone, call.items[:middle])
             self._run(call.backbone, call.items[middle:])
-            return
-        task = call.items[0][0]
-        about = f" (about {call.need / 1e9:.1f} GB)" if call.need else ""
-        again = not self._alone
-        self._sink.refuse(call.backbone.spec, task, no_memory(task) + about, again)
+        else:
+            task = call.items[0][0]
+            about = f" (about {call.need / 1e9:.1f} GB)" if call.need else ""
+            fault = Fault(starved(task.seconds).reason + about, again=not self._alone)
+            self._sink.refuse(call.backbone.spec, task, fault)
 
 
 @dataclass(frozen=True, eq=False)

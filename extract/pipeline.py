@@ -17,7 +17,7 @@ from ..machine import cores
 from ..manifests import BadFile, Manifest
 from .backbones.backbone import Backbone
 from .backbones.registry import make_backbones
-from .faults import fault_of_file
+from .faults import Fault, fault_of_file
 from .prepare import Prepared, Task
 from .workers import preparing
 
@@ -107,7 +107,7 @@ def extract(
     keys = {spec: backbone.key() for spec, backbone in backbones.items()}
     missing = {spec: cache.missing(key, manifest) for spec, key in keys.items()}
     tasks = _tasks(manifest, missing)
-    results = _Results(manifest, backbones, progress or (lambda done, total, seconds: None))
+    results = _Results(backbones, len(tasks), progress)
     if tasks:
         if not root.is_dir():
             raise InputError(f"{root}: no such folder; expected the root of {manifest.corpus}")
@@ -121,20 +121,16 @@ def extract(
                     writer = cache.write(keys[spec], manifest, provenance=terms)
                     results.writers[spec] = stack.enter_context(writer)
             lacking = {spec: backbones[spec] for spec in results.writers}
-
-            def show() -> None:
-                results.report(len(tasks))
-
-            _run(tasks, root, lacking, results, min(workers, len(tasks)), show)
-            if second := results.second_chances(tasks):
-                _run(second, root, lacking, results, min(workers, 1), show, alone=True)
+            _run(tasks, root, lacking, results, min(workers, len(tasks)))
+            if second := results.second_chances():
+                _run(second, root, lacking, results, min(workers, 1), alone=True)
     return ExtractReport(
         manifest=manifest,
         root=root,
         keys=keys,
         computed=results.computed,
         present={spec: len(manifest) - len(missing[spec]) for spec in backbones},
-        bad=results.bad(),
+        bad=[bad for task in tasks for bad in results.bad.get(task.id, [])],
         seconds=time.perf_counter() - started,
         audio_seconds=results.audio_seconds,
     )
@@ -161,7 +157,6 @@ def _run(
     backbones: Mapping[str, Backbone],
     results: _Results,
     workers: int,
-    show: Callable[[], None],
     alone: bool = False,
 ) -> None:
     """Prepare the utterances, run the models over them, and hand over what comes out.
@@ -169,7 +164,7 @@ def _run(
     With `alone`, one utterance after the other.
     """
     with ExitStack() as stack:
-        show()
+        results.show()
         stream = stack.enter_context(preparing(tasks, root, backbones, workers, alone))
         models: Models | None = None
         if modelled := [backbone for backbone in backbones.values() if backbone.batch_rows]:
@@ -187,7 +182,7 @@ def _run(
                     models.add(backbones[spec], prepared.task, array)
                 else:
                     results.store(spec, prepared.task, array)
-            show()
+            results.show()
         if models:
             models.finish()
 
@@ -195,73 +190,66 @@ def _run(
 class _Results:
     """What has come out so far."""
 
-    def __init__(self, manifest: Manifest, specs: Iterable[str], progress: Progress) -> None:
-        table = manifest.table
+    def __init__(self, specs: Iterable[str], total: int, progress: Progress | None) -> None:
         self.writers: dict[str, ShardWriter] = {}
         self.computed = dict.fromkeys(specs, 0)
         self.audio_seconds = 0.0
+        self.bad: dict[str, list[BadFile]] = {}
+        """By utterance."""
+        self._total = total
         self._progress = progress
-        self._paths: dict[str, str] = dict(zip(table["id"], table["path"], strict=True))
-        self._bad: dict[str, list[BadFile]] = {}
-        self._put_off: dict[str, list[str]] = {}
+        self._put_off: dict[Task, list[str]] = {}
         self._decoded: set[str] = set()
         self._done = 0
         self._last = False
 
-    def report(self, total: int) -> None:
+    def show(self) -> None:
         """Show how far it is."""
-        self._progress(self._done - len(self._put_off), total, self.audio_seconds)
+        if self._progress:
+            self._progress(self._done - len(self._put_off), self._total, self.audio_seconds)
 
-    def second_chances(self, tasks: Sequence[Task]) -> list[Task]:
-        """What is to be tried once more, now that all that was finished is published; it is the
-        last time."""
-        put_off = {task: self._put_off[task.id] for task in tasks if task.id in self._put_off}
+    def second_chances(self) -> list[Task]:
+        """What is to be tried once more, for the last time: all that was finished is published."""
+        put_off = [replace(task, specs=tuple(specs)) for task, specs in self._put_off.items()]
         if put_off:
             for writer in self.writers.values():
                 writer.publish()
         self._done -= len(put_off)
         self._put_off, self._last = {}, True
-        return [replace(task, specs=tuple(specs)) for task, specs in put_off.items()]
+        return put_off
 
     def note(self, prepared: Prepared) -> None:
         """Remember what was wrong with an utterance, and count it."""
         task = prepared.task
         self._done += 1
-        if prepared.bad_file is None and task.id not in self._decoded:
+        if prepared.bad_file:
+            self._lacks(task, task.specs, *prepared.bad_file)
+        elif task.id not in self._decoded:
             self._decoded.add(task.id)
             self.audio_seconds += task.seconds
-        if prepared.bad_file is not None and (self._last or not prepared.again):
-            self._add_bad(task, prepared.bad_file)
-        elif prepared.bad_file is not None:
-            self._put_off.setdefault(task.id, []).extend(prepared.again)
-        for spec, reason in prepared.bad.items():
-            self.refuse(spec, task, reason, spec in prepared.again)
+        for spec, fault in prepared.bad.items():
+            self.refuse(spec, task, fault)
 
     def store(self, spec: str, task: Task, feature: object) -> None:
         """Write a feature; one that cannot be stored makes a bad file."""
         try:
             rows = np.asarray(feature)
         except Exception as error:
-            self.refuse(spec, task, fault_of_file(error))
+            self.refuse(spec, task, Fault(fault_of_file(error)))
             return
         try:
             self.writers[spec].add(task.id, rows)
         except InputError as error:
-            self.refuse(spec, task, str(error))
+            self.refuse(spec, task, Fault(str(error)))
         else:
             self.computed[spec] += 1
 
-    def refuse(self, spec: str, task: Task, reason: str, again: bool = False) -> None:
-        """Hear why there is no feature; with `again` it is tried once more."""
+    def refuse(self, spec: str, task: Task, fault: Fault) -> None:
+        """Hear why there is no feature."""
+        self._lacks(task, [spec], f"{spec}: {fault.reason}", fault.again)
+
+    def _lacks(self, task: Task, specs: Iterable[str], reason: str, again: bool) -> None:
         if again and not self._last:
-            self._put_off.setdefault(task.id, []).append(spec)
+            self._put_off.setdefault(task, []).extend(specs)
         else:
-            self._add_bad(task, f"{spec}: {reason}")
-
-    def bad(self) -> list[BadFile]:
-        """In the order of the manifest."""
-        return [bad for utterance in self._paths for bad in self._bad.get(utterance, [])]
-
-    def _add_bad(self, task: Task, reason: str) -> None:
-        found = BadFile(task.id, self._paths[task.id], reason)
-        self._bad.setdefault(task.id, []).append(found)
+            self.bad.setdefault(task.id, []).append(BadFile(task.id, task.path, reason))

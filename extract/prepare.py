@@ -12,21 +12,18 @@ from ..machine import one_thread
 from ..manifests import audio_path
 from .audio import load_utterance
 from .backbones.backbone import Array, Backbone
-from .faults import fault_of_file, out_of_memory
+from .faults import Fault, fault_of
 
 
 @dataclass(frozen=True)
 class Task:
-    """One utterance to prepare."""
+    """One utterance to prepare, as the manifest has it, and the features that it lacks."""
 
     id: str
     path: str
-    """As in the manifest."""
     audio_hash: str
     specs: tuple[str, ...]
-    """The features that it lacks."""
     seconds: float
-    """How long it is."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +33,10 @@ class Prepared:
     task: Task
     arrays: dict[str, Array] = field(default_factory=dict)
     """What `Backbone.forward` takes, by spec."""
-    bad: dict[str, str] = field(default_factory=dict)
+    bad: dict[str, Fault] = field(default_factory=dict)
     """Why there is none, by spec."""
-    bad_file: str | None = None
+    bad_file: Fault | None = None
     """Why the file cannot be used for any feature."""
-    again: tuple[str, ...] = ()
-    """Features that it may yet have when it is tried once more, alone; else it is bad."""
 
 
 class Preparer:
@@ -64,36 +59,19 @@ class Preparer:
             try:
                 samples = load_utterance(audio_path(self.root, task.path), task.audio_hash)
             except BaseException as error:
-                if out_of_memory(error):
-                    return Prepared(task, bad_file=no_memory(task), again=task.specs)
-                return Prepared(task, bad_file=fault_of_file(error))
+                return Prepared(task, bad_file=fault_of(error, task.seconds))
             prepared = Prepared(task)
-            again = []
             for spec in task.specs:
                 try:
                     # A copy: what one front end does to its samples is nothing to the next.
-                    found = self.backbones[spec].prepare(samples.copy())
-                    prepared.arrays[spec] = _plain(found)
+                    prepared.arrays[spec] = _plain(self.backbones[spec].prepare(samples.copy()))
                 except BaseException as error:
-                    if out_of_memory(error):
-                        prepared.bad[spec] = no_memory(task)
-                        again.append(spec)
-                    else:
-                        prepared.bad[spec] = fault_of_file(error)
-        return Prepared(task, prepared.arrays, prepared.bad, again=tuple(again))
-
-
-def no_memory(task: Task) -> str:
-    """The reason where memory does not suffice for an utterance."""
-    return f"not enough memory for its {task.seconds:.0f} s"
+                    prepared.bad[spec] = fault_of(error, task.seconds)
+        return prepared
 
 
 def _plain(array: object) -> Array:
-    """An array that can go to another process.
-
-    Raises:
-        TypeError: it is none.
-    """
+    """An array that can go to another process; raises TypeError for anything else."""
     if not isinstance(array, np.ndarray) or array.dtype.hasobject or not array.ndim:
         raise TypeError(f"prepare returned {type(array).__name__}, expected an array of floats")
     return np.asarray(array)

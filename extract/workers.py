@@ -22,8 +22,8 @@ from pathlib import Path
 from ..errors import InputError, SerError
 from ..signals import quiet_start
 from .backbones.backbone import Backbone
-from .faults import fault_of_file
-from .prepare import Prepared, Preparer, Task, no_memory
+from .faults import Fault, fault_of, starved
+from .prepare import Prepared, Preparer, Task
 
 IN_FLIGHT = 4
 """Tasks that a worker holds: one at work, the others so that it need not wait for the next."""
@@ -82,7 +82,7 @@ class _Worker:
         self.process = context.Process(
             target=_serve, args=(theirs, Path.cwd(), root, pickled), daemon=True
         )
-        with _quiet_start():
+        with _one_threaded_start():
             self.process.start()
         theirs.close()
         self.at_work: dict[str, Task] = {}
@@ -153,41 +153,30 @@ def _exchange(
                 tasks = chain(others, tasks)
                 crew[crew.index(worker)] = successor = hire()
                 successor.give(tasks, in_flight)
-                yield _ended_at(culprit, code)
+                reason = (
+                    f"the process that works on it ends (exit code {code}): a fault in a library, "
+                    f"or {starved(culprit.seconds).reason}"
+                )
+                yield Prepared(culprit, bad_file=Fault(reason, again=True))
                 continue
-            if result is None:
-                continue
-            results += 1
-            worker.give(tasks, in_flight)
-            yield result
-
-
-def _ended_at(task: Task, code: int | None) -> Prepared:
-    """What becomes of an utterance at which a worker ended."""
-    why = f"the process that works on it ends (exit code {code}): a fault in a library, or"
-    return Prepared(task, bad_file=f"{why} {no_memory(task)}", again=task.specs)
+            if result is not None:
+                results += 1
+                worker.give(tasks, in_flight)
+                yield result
 
 
 @contextmanager
-def _quiet_start() -> Iterator[None]:
-    """As `quiet_start`, with one thread each."""
-    with environment(dict.fromkeys(_THREADS, "1")), quiet_start():
-        yield
-
-
-@contextmanager
-def environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Set variables of the environment, and leave it as it was."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
+def _one_threaded_start() -> Iterator[None]:
+    """As `quiet_start`, for processes with one thread each."""
+    before = {name: os.environ[name] for name in _THREADS if name in os.environ}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
     try:
-        yield
+        with quiet_start():
+            yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        for name in _THREADS:
+            del os.environ[name]
+        os.environ.update(before)
 
 
 _THREADS = (
@@ -228,7 +217,7 @@ def _unpickled(spec: str, data: bytes) -> Backbone:
 
 
 def _serve(pipe: Connection, folder: Path, root: Path, pickled: Mapping[str, bytes]) -> None:
-    """Prepare what comes through the pipe until it ends: the whole life of a worker."""
+    """The whole life of a worker: prepare what comes through the pipe until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Windows does not inherit it
     os.chdir(folder)  # multiprocessing starts it where the main process started
     with suppress(EOFError, OSError):  # the main process has what it wants, or is gone
@@ -253,10 +242,8 @@ def _send(pipe: Connection, task: Task, result: Prepared | SerError) -> None:
         pipe.send(result)
     except (EOFError, OSError):
         raise
-    except MemoryError:
-        pipe.send(Prepared(task, bad_file=no_memory(task), again=task.specs))
     except Exception as error:
         if isinstance(result, SerError):
             pipe.send(SerError(str(result)))
         else:
-            pipe.send(Prepared(task, bad_file=fault_of_file(error)))
+            pipe.send(Prepared(task, bad_file=fault_of(error, task.seconds)))

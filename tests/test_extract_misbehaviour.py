@@ -217,7 +217,7 @@ def test_a_result_that_cannot_be_pickled_goes_nowhere_but_to_its_file():
     _send(theirs, task, Prepared(task, {"mfcc": lambda: 3}))
     received = ours.recv()
     assert received.task == task
-    assert "pickle" in received.bad_file.lower()
+    assert "pickle" in received.bad_file.reason.lower()
 
     class OwnError(SerError):
         def __reduce__(self):
@@ -297,7 +297,8 @@ def test_the_tasks_of_a_dead_worker_go_to_its_successor(tmp_path, detector):
     with preparing(iter(tasks), tmp_path / "corpus", backbones, workers=1) as stream:
         results = {result.task.id: result for result in stream}
     assert sorted(results) == sorted(manifest.ids)
-    assert [id for id, result in results.items() if result.again] == ["u01-8"]
+    assert [id for id, result in results.items() if result.bad_file] == ["u01-8"]
+    assert results["u01-8"].bad_file.again
     assert all(result.arrays for id, result in results.items() if id != "u01-8")
 
 

@@ -23,8 +23,8 @@ class Heard:
     def store(self, spec, task, feature):
         self.stored[task.id] = feature
 
-    def refuse(self, spec, task, reason, again=False):
-        (self.put_off if again else self.refused)[task.id] = reason
+    def refuse(self, spec, task, fault):
+        (self.put_off if fault.again else self.refused)[task.id] = fault.reason
 
 
 class Doubler:
