@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,9 +16,16 @@ from .spectrum import mel_power
 if TYPE_CHECKING:
     from .audio_ntt import AudioNtt2020
 
-N_FFT, WINDOW, HOP, BANDS = 1024, 400, 160, 64
-LOWEST, HIGHEST = 60.0, 7800.0  # Hz
-_SHORTEST = 7 * HOP
+MEL: Mapping[str, Any] = {
+    "fmax": 7800.0,
+    "fmin": 60.0,
+    "hop_length": 160,
+    "mel_scale": "htk",
+    "n_fft": 1024,
+    "n_mels": 64,
+    "win_length": 400,
+}
+_SHORTEST = 7 * MEL["hop_length"]
 """Samples that give the eight frames of one time step."""
 
 
@@ -36,15 +43,7 @@ class Byol(Backbone):
     kind = "vector"
     dim = 2048
     defaults = {"mean": -5.7522, "deviation": 3.4033}  # noqa: RUF012 - ClassVar in Backbone
-    constants = {  # noqa: RUF012
-        "fmax": HIGHEST,
-        "fmin": LOWEST,
-        "hop_length": HOP,
-        "mel_scale": "htk",
-        "n_fft": N_FFT,
-        "n_mels": BANDS,
-        "win_length": WINDOW,
-    }
+    constants = MEL
     batch_rows = 5_000  # 10 ms frames
     row_bytes = 32_000
 
@@ -53,15 +52,9 @@ class Byol(Backbone):
         self.deviation = self.within("deviation", 0.01, 100.0)
 
     def weights(self) -> str:
-        """The sha256 of the published state.
-
-        Raises:
-            MissingWeightsError: it is not on this machine.
-        """
         return digest(locate(BYOL))
 
     def make_model(self) -> AudioNtt2020:
-        """Read the state and move the model to the device."""
         from ...checkpoints import load_state, read_checkpoint
         from .audio_ntt import AudioNtt2020
 
@@ -93,25 +86,10 @@ class Byol(Backbone):
 
 
 def mel_spectrogram(samples: Array) -> Array:
-    """Power per mel band as torchaudio's `MelSpectrogram` has it, which BYOL-S was trained with.
+    """Power per mel band as torchaudio's `MelSpectrogram` has it, which BYOL-S was trained with:
+    (samples,), more than 512, to (1 + samples // 160, 64).
 
     That is: a periodic Hann window of 25 ms in the middle of 64 ms, centred frames, the signal
     mirrored beyond both ends, HTK's mel scale, triangles of height 1.
-
-    Args:
-        samples: mono, 16 kHz, shape (samples,), more than 512.
-
-    Returns:
-        Shape (1 + samples // 160, 64).
     """
-    return mel_power(
-        samples,
-        n_fft=N_FFT,
-        window=WINDOW,
-        hop_length=HOP,
-        n_mels=BANDS,
-        lowest=LOWEST,
-        highest=HIGHEST,
-        scale="htk",
-        mode="reflect",
-    )
+    return mel_power(samples, mode="reflect", **MEL)

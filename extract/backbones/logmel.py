@@ -30,5 +30,10 @@ class LogMel(Backbone):
 
     def prepare(self, samples: Array) -> Array:
         """Return the spectrogram, shape (1 + samples // hop_length, 64)."""
-        mel = mel_power(samples, n_fft=self.n_fft, hop_length=self.hop_length, n_mels=self.dim)
-        return decibels(mel)
+        return self.spectrogram(samples, self.dim)
+
+    def spectrogram(self, samples: Array, bands: int) -> Array:
+        """Decibels in so many mel bands, shape (1 + samples // hop_length, bands)."""
+        return decibels(
+            mel_power(samples, n_fft=self.n_fft, hop_length=self.hop_length, n_mels=bands)
+        )

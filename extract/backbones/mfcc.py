@@ -6,14 +6,13 @@ from functools import cache
 
 import numpy as np
 
-from ..audio import RATE
-from .backbone import Array, Backbone
-from .spectrum import decibels, mel_power
+from .backbone import Array
+from .logmel import LogMel
 
 _BANDS = 128
 
 
-class Mfcc(Backbone):
+class Mfcc(LogMel):
     """T x 24 MFCCs: 128 mel bands, decibels with 80 dB of range, orthonormal DCT-II.
 
     Equal to `librosa.feature.mfcc(y=samples, sr=16000, n_mfcc=24)` transposed; `hop_length` and
@@ -22,21 +21,13 @@ class Mfcc(Backbone):
 
     name = "mfcc"
     summary = "24 MFCCs (librosa)"
-    licence = "ISC (librosa)"
-    kind = "sequence"
     dim = 24
-    defaults = {"hop_length": 512, "n_fft": 2048}  # noqa: RUF012 - declared as ClassVar above
+    defaults = {"hop_length": 512, "n_fft": 2048}  # noqa: RUF012 - ClassVar in Backbone
     constants = {"n_mels": _BANDS, "n_mfcc": 24}  # noqa: RUF012
-
-    def configure(self) -> None:
-        self.n_fft = self.within("n_fft", 64, 16384)
-        self.hop_length = self.within("hop_length", 1, self.n_fft, f"n_fft ({self.n_fft})")
-        self.frame_rate = RATE / self.hop_length
 
     def prepare(self, samples: Array) -> Array:
         """Return the coefficients, shape (1 + samples // hop_length, 24)."""
-        mel = mel_power(samples, n_fft=self.n_fft, hop_length=self.hop_length, n_mels=_BANDS)
-        cepstra: Array = decibels(mel) @ _cosines(self.dim)
+        cepstra: Array = self.spectrogram(samples, _BANDS) @ _cosines(self.dim)
         return cepstra
 
 

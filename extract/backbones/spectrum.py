@@ -27,10 +27,10 @@ def mel_power(
     n_fft: int,
     hop_length: int,
     n_mels: int,
-    window: int | None = None,
-    lowest: float = 0.0,
-    highest: float = RATE / 2,
-    scale: Scale = "slaney",
+    win_length: int | None = None,
+    fmin: float = 0.0,
+    fmax: float = RATE / 2,
+    mel_scale: Scale = "slaney",
     mode: Literal["constant", "reflect"] = "constant",
 ) -> Array:
     """Power per mel band: periodic Hann window, centred frames.
@@ -40,10 +40,10 @@ def mel_power(
         n_fft: samples that are transformed.
         hop_length: samples between frames.
         n_mels: bands.
-        window: samples of the window, in the middle of n_fft; None is all of them.
-        lowest: Hz where the bands begin.
-        highest: Hz where they end.
-        scale: "slaney" has bands of equal area, "htk" of equal height.
+        win_length: samples of the window, in the middle of n_fft; None is all of them.
+        fmin: Hz where the bands begin.
+        fmax: Hz where they end.
+        mel_scale: "slaney" has bands of equal area, "htk" of equal height.
         mode: what is beyond both ends: zeros ("constant") or the signal mirrored ("reflect").
 
     Returns:
@@ -51,8 +51,8 @@ def mel_power(
     """
     padded = np.pad(samples, n_fft // 2, mode)
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length]
-    hann = _hann(window or n_fft, n_fft)
-    filters = mel_filters(n_fft, n_mels, lowest, highest, scale)
+    hann = _hann(win_length or n_fft, n_fft)
+    filters = mel_filters(n_fft, n_mels, fmin, fmax, mel_scale)
     mel = np.empty((len(frames), n_mels), dtype=np.float32)
     step = max(1, _BLOCK // n_fft)
     for start in range(0, len(frames), step):
@@ -71,14 +71,14 @@ def decibels(power: Array) -> Array:
 
 
 @cache
-def mel_filters(n_fft: int, n_mels: int, lowest: float, highest: float, scale: Scale) -> Array:
+def mel_filters(n_fft: int, n_mels: int, fmin: float, fmax: float, scale: Scale) -> Array:
     """Triangles over the bins of a transform, each from the centre of the band before to the next.
 
     Returns:
         Shape (n_mels, 1 + n_fft // 2). Short windows leave narrow bands without a bin: zeros.
     """
     bins = np.linspace(0, RATE / 2, 1 + n_fft // 2)
-    low, high = _mel(np.array([lowest, highest]), scale)
+    low, high = _mel(np.array([fmin, fmax]), scale)
     corners = _hertz(np.linspace(low, high, n_mels + 2), scale)
     width = np.diff(corners)[:, None]
     rising = (bins - corners[:-2, None]) / width[:-1]
