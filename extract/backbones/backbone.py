@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,9 @@ from ..audio import RECIPE
 Array = npt.NDArray[np.float32]
 Value = str | int | float | bool
 Kind = Literal["sequence", "vector"]
+Dtype = Literal["float32", "float16"]
 Number = TypeVar("Number", int, float)
+Word = TypeVar("Word", bound=str)
 
 
 class Backbone(ABC):
@@ -90,20 +92,17 @@ class Backbone(ABC):
             if name not in self.defaults:
                 hint, known = did_you_mean(name, self.defaults, 0.4), ", ".join(self.defaults)
                 raise InputError(
-                    f"feature {self.name} has no parameter {name!r}{hint}; known: {known or 'none'}"
+                    f"feature {self.name} has no parameter {name!r}{hint}; known: {known}"
                 )
         self.parameters: dict[str, Value] = {**self.defaults, **parameters}
         self.argument_value = argument
         self.device = device
-        self.dtype = self.choice("dtype", "float32", "float16")
+        self.dtype: Dtype = self.choice("dtype", *get_args(Dtype))
         self.configure()
 
     def configure(self) -> None:
-        """Check the parameters and take what follows from them; called when one is made.
-
-        Raises:
-            InputError: a value makes no sense.
-        """
+        """Check the parameters and take what follows from them, or raise InputError; called when a
+        backbone is made."""
         return
 
     @property
@@ -133,7 +132,6 @@ class Backbone(ABC):
             MissingPackageError: the weights come with a package that is not installed.
             MissingWeightsError: the weights are not on this machine.
         """
-        dtype: Literal["float32", "float16"] = "float16" if self.dtype == "float16" else "float32"
         fixed = {k: v for k, v in self.parameters.items() if k not in {"dtype", *self.local}}
         return FeatureKey(
             feature=self.feature,
@@ -142,7 +140,7 @@ class Backbone(ABC):
             weights=self.weights(),
             parameters={**self.constants, **fixed},
             audio=RECIPE,
-            dtype=dtype,
+            dtype=self.dtype,
             kind=self.kind,
             dim=self.dim,
             frame_rate=self.frame_rate,
@@ -186,11 +184,8 @@ class Backbone(ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy of this has: all but what is cached, the model above all."""
-        return {
-            name: value
-            for name, value in vars(self).items()
-            if not isinstance(getattr(type(self), name, None), cached_property)
-        }
+        own, kind = vars(self), type(self)
+        return {n: own[n] for n in own if not isinstance(getattr(kind, n, None), cached_property)}
 
     @abstractmethod
     def prepare(self, samples: Array) -> Array:
@@ -219,13 +214,8 @@ class Backbone(ABC):
         return rows * self.row_bytes
 
     def within(self, parameter: str, low: Number, high: Number, limit: str = "") -> Number:
-        """The value of a parameter that is a number, whole if its limits are, checked.
-
-        Args:
-            parameter: its name.
-            low: smallest value allowed.
-            high: largest value allowed.
-            limit: what the largest value is called in a message.
+        """The value of a parameter that is a number, whole if its limits are; `limit` is what the
+        largest allowed is called in a message.
 
         Raises:
             InputError: it lies outside.
@@ -238,18 +228,19 @@ class Backbone(ABC):
             )
         return value
 
-    def choice(self, parameter: str, *values: str) -> str:
-        """The value of a parameter that is one of a few words, checked.
+    def choice(self, parameter: str, *values: Word) -> Word:
+        """The value of a parameter that is one of a few words.
 
         Raises:
             InputError: it is none of them.
         """
-        value = self.parameters[parameter]
-        if value not in values:
-            raise InputError(
-                f"feature {self.name}: {parameter} must be {' or '.join(values)}, got {value}"
-            )
-        return str(value)
+        given = self.parameters[parameter]
+        for value in values:
+            if value == given:
+                return value
+        raise InputError(
+            f"feature {self.name}: {parameter} must be {' or '.join(values)}, got {given}"
+        )
 
 
 def format_value(value: Value) -> str:

@@ -47,7 +47,7 @@ _VERSIONED = re.compile(r".+@[0-9a-f]{1,16}", re.DOTALL)
 
 
 def make_backbone(spec: str, device: str = "cpu") -> Backbone:
-    """Make the backbone that a spec `name[:argument][:parameter=value]*` names.
+    """Make the backbone that a spec `name[:argument][:parameter=value]*` names, for a device.
 
     >>> make_backbone("mfcc:n_fft=512:hop_length=160").spec
     'mfcc:hop_length=160:n_fft=512'
@@ -55,10 +55,6 @@ def make_backbone(spec: str, device: str = "cpu") -> Backbone:
     'mfcc'
     >>> make_backbone("hf:facebook/wav2vec2-base:layer=9").spec
     'wav2vec2:layer=9'
-
-    Args:
-        spec: the feature as a user writes it.
-        device: where `forward` runs, as torch names it, or "auto".
 
     Raises:
         InputError: unknown name, unknown or repeated parameter, or a value that does not fit.
@@ -145,20 +141,15 @@ def canonical_name(spec: str) -> str:
 
 
 def _own(backbone: Backbone, device: str) -> Backbone:
-    """A backbone of a user's own, for a device.
-
-    Raises:
-        InputError: it lacks what each has, or has the name of another one.
-    """
+    """A backbone of a user's own, for a device; InputError where it is none, or is named as
+    another."""
     kind = type(backbone)
-    lacking = [
-        name for name in ("name", "kind", "dim", "parameters") if not hasattr(backbone, name)
-    ]
-    if lacking:
-        raise InputError(
-            f"{kind.__qualname__}: a backbone has name, kind, dim, and calls super().__init__ "
-            f"where it has an __init__; expected {lacking[0]}"
-        )
+    for name in ("name", "kind", "dim", "parameters"):
+        if not hasattr(backbone, name):
+            raise InputError(
+                f"{kind.__qualname__}: a backbone has name, kind, dim, and calls super().__init__ "
+                f"where it has an __init__; expected {name}"
+            )
     if not (backbone.name.isidentifier() and backbone.name.isascii()):
         raise InputError(f"{kind.__qualname__}: {backbone.name!r} is no name for a feature")
     if backbone.name in ALIASES or BACKBONES.get(backbone.name, kind) is not kind:
