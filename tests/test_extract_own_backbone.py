@@ -176,7 +176,7 @@ def test_a_package_brings_one(corpus, tmp_path, installed):
         corpus, tmp_path / "corpus", "loudness:gain=2", tmp_path / "cache", workers=1
     )
     assert report.computed == {"loudness:gain=2.0": 6}
-    with pytest.raises(InputError, match="did you mean loudness"):
+    with pytest.raises(InputError, match="did you mean 'loudness'"):
         make_backbone("loudnes")
     for name in ("loud", "odd"):
         with pytest.raises(SerError, match=f"{name!r} of ser.backbones is no Backbone of that"):
