@@ -95,24 +95,24 @@ class Allosaurus(Backbone):
     @cached_property
     def _front_end(self) -> tuple[Any, Any]:
         """The package's front end with the settings of the model, and the class of its input."""
-        return _make_front_end(_front_settings(self.folder / "pm_config.json"))
+        folder, name = self.folder, "pm_config.json"
+        try:
+            settings = read_settings(read_json(folder, name, "an Allosaurus model"), FrontEnd)
+        except ValueError as error:
+            raise SerError(f"{folder / name}: not the front end of Allosaurus ({error})") from error
+        return _make_front_end(settings)
 
     def weights(self) -> str:
-        """The sha256 over the files of the model that change a number."""
         folder = self.folder
         return digest(folder, _FILES, below=folder)
 
     def make_model(self) -> PhoneRecogniser:
-        """Read the model and move it to the device."""
         from .allosaurus_model import PhoneRecogniser
 
         return PhoneRecogniser(self.folder, self.device)
 
     def prepare(self, samples: Array) -> Array:
-        """Run the package's front end.
-
-        Returns:
-            Cepstra of three neighbouring frames, normalised over the utterance, (frames, 120).
+        """Cepstra of three neighbouring frames, normalised over the utterance, (frames, 120).
 
         Raises:
             AudioError: they cannot be normalised.
@@ -151,14 +151,6 @@ def _half_rate_filter() -> npt.NDArray[np.float64]:
     step = precision // 2
     wing = half[::step][: len(half) // step] / 2
     return np.concatenate([wing[:0:-1], wing])
-
-
-def _front_settings(path: Path) -> FrontEnd:
-    """What pm_config.json says of the front end, checked."""
-    try:
-        return read_settings(read_json(path.parent, path.name, "an Allosaurus model"), FrontEnd)
-    except ValueError as error:
-        raise SerError(f"{path}: not the front end of Allosaurus ({error})") from error
 
 
 @cache

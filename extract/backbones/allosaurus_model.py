@@ -47,15 +47,8 @@ class PhoneRecogniser:
         self._phones = model.phone_layer
 
     def __call__(self, batch: Sequence[Array], hidden: bool) -> list[Array]:
-        """Run it.
-
-        Args:
-            batch: cepstra, (frames, 120) each.
-            hidden: whether to give the BiLSTM's output instead of the logits.
-
-        Returns:
-            (frames, 640) or (frames, 230) for each.
-        """
+        """Cepstra, (frames, 120) each, to logits, (frames, 230), or the BiLSTM's output,
+        (frames, 640)."""
         lengths = [len(frames) for frames in batch]
         padded = torch.nn.utils.rnn.pad_sequence(
             [torch.from_numpy(frames) for frames in batch], batch_first=True

@@ -33,16 +33,10 @@ class AudioNtt2020(nn.Module):
         )
 
     def forward(self, images: Sequence[Tensor]) -> Tensor:
-        """Embed utterances.
+        """Normalised log-mel spectrograms, each (frames, 64), at least 8, to (utterances, 2048).
 
         The convolutions see one utterance at a time, for zeros around them are part of the numbers,
         and padding would take their place; the linear layers see all time steps together.
-
-        Args:
-            images: normalised log-mel spectrograms, each (frames, 64) with at least 8 frames.
-
-        Returns:
-            Shape (utterances, 2048).
         """
         steps = [self._steps(image) for image in images]
         embedded = self.fc(torch.cat(steps)).split([len(part) for part in steps])

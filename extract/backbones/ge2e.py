@@ -45,11 +45,9 @@ class Ge2e(Backbone):
     _at_once = AT_ONCE
 
     def weights(self) -> str:
-        """The sha256 of Resemblyzer's `pretrained.pt`."""
         return digest(weights_file())
 
     def make_model(self) -> SpeakerEncoder:
-        """Read the weights and move the encoder to the device."""
         from ...ge2e.encoder import published
 
         device = torch_device(self.device)

@@ -87,8 +87,7 @@ class HuggingFace(Backbone):
 
         Raises:
             MissingWeightsError: it is not on this machine.
-            InputError: not a speech encoder, or it has no such layer.
-            SerError: its files are damaged.
+            InputError, SerError: as `read_speech_model`, or it has no such layer.
         """
         model = read_speech_model(self._folder())
         layer = str(self.parameters["layer"])
@@ -100,12 +99,10 @@ class HuggingFace(Backbone):
 
     @property
     def dim(self) -> int:  # type: ignore[override]  # a property of the model, not of the class
-        """Columns: the model's hidden size."""
         return self.described.dim
 
     @property
     def frame_rate(self) -> float:  # type: ignore[override]
-        """Rows per second: 50 for all published ones."""
         return self.described.frame_rate
 
     @property
@@ -146,17 +143,13 @@ class HuggingFace(Backbone):
         return digest(folder, model_files(folder), below=bounds(folder))
 
     def make_model(self) -> Encoder:
-        """Read the weights and move the model to the device."""
         need("transformers", extra="hf")
         from .hf_model import Encoder
 
         return Encoder(self.described, str(self.parameters["layer"]), self.device)
 
     def prepare(self, samples: Array) -> Array:
-        """Run the model's feature extractor.
-
-        Returns:
-            Samples, (samples,), or for Whisper what `mel_chunks` makes.
+        """Run the model's feature extractor: to (samples,), or as `mel_chunks` for Whisper.
 
         Raises:
             AudioError: too short for a single frame.

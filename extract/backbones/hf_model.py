@@ -33,12 +33,7 @@ class Encoder:
     """Prepared utterances in, hidden states of one layer out."""
 
     def __init__(self, model: SpeechModel, layer: str, device: str) -> None:
-        """Load a model.
-
-        Args:
-            model: what its folder says of it.
-            layer: "last", "mean" or a number.
-            device: as torch names it, or "auto".
+        """Load a model for a layer, "last", "mean" or a number.
 
         Raises:
             SerError: as `load_network`.
@@ -54,19 +49,14 @@ class Encoder:
         self._one_at_a_time = nullcontext() if safe else threading.Lock()
         if layer.isdecimal():
             # The hidden state n is what goes into the layer after it: none further need run.
-            del self._network.get_submodule(_layers_of(model))[int(layer) + 1 :]
+            layers = "layers" if model.chunk else "encoder.layers"
+            del self._network.get_submodule(layers)[int(layer) + 1 :]
 
     def __call__(self, batch: Sequence[Array]) -> list[Array]:
-        """Run it.
+        """What `HuggingFace.prepare` returned to (frames, dim) for each.
 
         Samples of equal length go together and others do not: some of these models normalise over
         time, or convolve over what they made of padding, so padding would change their numbers.
-
-        Args:
-            batch: what `HuggingFace.prepare` returned.
-
-        Returns:
-            Shape (frames, dim) for each.
         """
         with inference(self._device), self._one_at_a_time:
             if self._chunk:
@@ -114,14 +104,8 @@ class Encoder:
         if self._layer == "last":
             last: Tensor = self._network(inputs).last_hidden_state
             return last
+        states: tuple[Tensor, ...]
         states = self._network(inputs, output_hidden_states=True).hidden_states
-        chosen: Tensor
         if self._layer == "mean":
-            chosen = torch.stack(states).mean(dim=0)
-        else:
-            chosen = states[int(self._layer)]
-        return chosen
-
-
-def _layers_of(model: SpeechModel) -> str:
-    return "layers" if model.chunk else "encoder.layers"
+            return torch.stack(states).mean(dim=0)
+        return states[int(self._layer)]

@@ -25,14 +25,10 @@ _REACH = 3  # blocks kept on either side of a voiced one
 
 
 def speech_frames(samples: Array) -> Array:
-    """The mel frames of an utterance's speech.
+    """The mel frames of an utterance's speech: power in 40 bands, 25 ms every 10 ms, (frames, 40).
 
-    Args:
-        samples: mono, 16 kHz, shape (samples,).
-
-    Returns:
-        Power in 40 mel bands, 25 ms every 10 ms, shape (frames, 40): all frames that reach into
-        the speech. What follows is zero, so padding with zeros gives the frames of a padded wave.
+    All frames that reach into the speech. What follows is zero, so padding with zeros gives the
+    frames of a padded wave.
 
     Raises:
         AudioError: there is no speech.
@@ -53,13 +49,10 @@ def raise_volume(samples: Array) -> Array:
 
 
 def trim_silence(samples: Array) -> Array:
-    """Cut what is not speech, but for short pauses.
+    """Cut what is not speech, but for short pauses: a multiple of 30 ms is left, or nothing.
 
     A block of 30 ms is kept where more than half of the eight blocks around it are voiced, or
     where such a block lies within 90 ms.
-
-    Returns:
-        The speech, a multiple of 30 ms long; empty where there is none.
     """
     blocks = len(samples) // _BLOCK
     if not blocks:
@@ -80,10 +73,6 @@ def _voiced(samples: Array) -> npt.NDArray[np.bool_]:
     webrtcvad.set_mode(detector, 3)
     # Peaks may pass full scale, where Resemblyzer wraps them round; here they are clipped.
     pcm = np.clip(np.round(samples * _FULL_SCALE), -_FULL_SCALE - 1, _FULL_SCALE).astype(np.int16)
-    return np.array(
-        [
-            webrtcvad.process(detector, RATE, block.tobytes(), _BLOCK)
-            for block in pcm.reshape(-1, _BLOCK)
-        ],
-        dtype=bool,
-    )
+    blocks = pcm.reshape(-1, _BLOCK)
+    voiced = [webrtcvad.process(detector, RATE, block.tobytes(), _BLOCK) for block in blocks]
+    return np.array(voiced, dtype=bool)

@@ -13,14 +13,7 @@ from ...errors import InputError, SerError
 from ..audio import RATE
 from ..weights.model_folder import read_json
 from .settings import read_settings
-from .speech_settings import (
-    SETTINGS,
-    Wave,
-    WaveFront,
-    Whisper,
-    WhisperFront,
-    model_settings,
-)
+from .speech_settings import REFUSED, SETTINGS, Wave, WaveFront, Whisper, WhisperFront
 
 
 @dataclass(frozen=True)
@@ -82,7 +75,10 @@ def read_speech_model(folder: Path) -> SpeechModel:
         shown = str(rate) if isinstance(rate, float) else f"{rate!r:.20}"
         raise InputError(f"{folder}: takes audio at {shown} Hz; only {RATE} Hz can be given")
     try:
-        settings = model_settings(family, config)
+        for name, why in REFUSED.items():
+            if config.get(name):
+                raise ValueError(f"{name} is given, and {why}, which cannot be used here")
+        settings = read_settings(config, SETTINGS[family])
     except ValueError as error:
         raise SerError(f"{folder}: config.json makes no sense ({error})") from error
     try:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from ..audio import RATE
-from .settings import read_settings
 
 Size = Annotated[int, Meta(ge=1, le=8192)]
 Layers = Annotated[int, Meta(ge=1, le=256)]
@@ -90,12 +89,10 @@ class Wav2Vec2(_Stable, frozen=True, kw_only=True):
     adapter_attn_dim: Size | None = None
 
 
-class UniSpeech(Wav2Vec2, frozen=True, kw_only=True):
-    pass
+class UniSpeech(Wav2Vec2, frozen=True, kw_only=True): ...
 
 
-class UniSpeechSat(Wav2Vec2, frozen=True, kw_only=True):
-    pass
+class UniSpeechSat(Wav2Vec2, frozen=True, kw_only=True): ...
 
 
 class Hubert(Wav2Vec2, frozen=True, kw_only=True):
@@ -185,24 +182,12 @@ class WhisperFront(Struct, frozen=True):
     do_normalize: bool = False
 
 
-_REFUSED = {
+REFUSED = {
     "per_layer_config": "its layers differ from each other",
     "quantization_config": "its weights are quantised",
     "transformers_weights": "its weights are in another file than the usual one",
 }
-"""What would change numbers and is not done here."""
-
-
-def model_settings(family: str, config: Mapping[str, Any]) -> Wave | Whisper:
-    """What decides the network of a family, checked.
-
-    Raises:
-        ValueError: a value makes no sense, or asks for what is not done here.
-    """
-    for name, why in _REFUSED.items():
-        if config.get(name):
-            raise ValueError(f"{name} is given, and {why}, which cannot be used here")
-    return read_settings(config, SETTINGS[family])
+"""Settings that would change numbers and are not followed here."""
 
 
 def _check_multiple(name: str, value: int, part: int) -> None:

@@ -13,8 +13,6 @@ from ..weights.known import WAV2VEC, digest, locate
 from .backbone import Array, Backbone
 
 if TYPE_CHECKING:
-    import torch
-
     from .wav2vec_model import Wav2VecModel
 
 
@@ -42,15 +40,9 @@ class Wav2Vec(Backbone):
         self.layer = self.choice("layer", "z", "c")
 
     def weights(self) -> str:
-        """The sha256 of `wav2vec_large.pt`.
-
-        Raises:
-            MissingWeightsError: it is not on this machine.
-        """
         return digest(locate(WAV2VEC))
 
     def make_model(self) -> Wav2VecModel:
-        """Read the checkpoint and move the model to the device."""
         from ..weights.wav2vec_checkpoint import read_wav2vec
 
         device = torch_device(self.device)
@@ -75,9 +67,6 @@ class Wav2Vec(Backbone):
 
         device = next(self.model.parameters()).device
         with inference(device):
-            return [self._frames(torch.from_numpy(samples).to(device)) for samples in batch]
-
-    def _frames(self, samples: torch.Tensor) -> Array:
-        """The frames of one utterance."""
-        frames: Array = self.model(samples[None], context=self.layer == "c")[0].cpu().numpy()
-        return np.ascontiguousarray(frames)
+            utterances = (torch.from_numpy(samples[None]).to(device) for samples in batch)
+            found = (self.model(each, context=self.layer == "c")[0] for each in utterances)
+            return [np.ascontiguousarray(frames.cpu().numpy()) for frames in found]

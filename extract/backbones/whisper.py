@@ -25,12 +25,9 @@ def mel_chunks(samples: Array, model: SpeechModel) -> Array:
     """Log-mel frames by the model's own feature extractor, piece after piece of 30 s.
 
     Each piece is prepared for itself, padded to 30 s with zeros, and cut back. All pieces but the
-    last have `model.chunk` frames; the last has those that begin in the utterance and three more.
-
-    Returns:
-        Shape (frames, bands).
+    last have `model.chunk` frames; the last has those that begin in the utterance and three more:
+    (frames, bands).
     """
-    # It imports torch, which it computes with.
     extractor = _extractor(model.front)
     hop = model.strides[0]
     length = model.chunk * hop
@@ -39,8 +36,7 @@ def mel_chunks(samples: Array, model: SpeechModel) -> Array:
         piece = samples[start : start + length]
         with one_torch_thread():
             found = extractor(piece, sampling_rate=RATE, return_tensors="np", padding="max_length")
-        mel = np.asarray(found["input_features"][0], dtype=np.float32).T
-        rows.append(mel)
+        rows.append(np.asarray(found["input_features"][0], dtype=np.float32).T)
     last = ceil((len(samples) - (len(rows) - 1) * length) / hop)
     rows[-1] = np.pad(rows[-1], ((0, _TAIL), (0, 0)), mode="edge")[: last + _TAIL]
     return np.ascontiguousarray(np.concatenate(rows))
@@ -54,10 +50,9 @@ def split_chunks(mel: Array, chunk: int) -> list[tuple[Array, int]]:
     frames = len(mel) - _TAIL
     pieces = []
     for start in range(0, frames, chunk):
-        own = min(chunk, frames - start)
         piece = mel[start : start + chunk]
         piece = np.pad(piece, ((0, chunk - len(piece)), (0, 0)), mode="edge")
-        pieces.append((piece, ceil(own / 2)))
+        pieces.append((piece, ceil(min(chunk, frames - start) / 2)))
     return pieces
 
 
