@@ -86,7 +86,7 @@ def record(takes: Sequence[Take], recorded: Callable[[], None] | None = None) ->
 
 
 def _espeak() -> tuple[str, str]:
-    """Return the paths of espeak-ng's library and of its data folder."""
+    """The paths of espeak-ng's library and of its data folder."""
     try:
         import espeakng_loader
     except ImportError as error:

@@ -41,13 +41,12 @@ def check_leaks(manifest: Manifest, split: Split) -> None:
         for part, ids in split.parts().items()
         if (twice := [id for id, count in Counter(ids).items() if count > 1])
     ]
-    leaks += _shared("utterance", split.parts(), {id: id for id in manifest.ids})
-    columns = {"audio_hash": "audio"}
+    values = {"utterance": _values(manifest, "id"), "audio": _values(manifest, "audio_hash")}
     if split.protocol == "speaker":
-        columns |= {column: column for column in ("speaker", grouping(manifest))}
-    for column, word in columns.items():
-        leaks += _shared(word, split.parts(), _values(manifest, column))
-    leaks += _shared(COPIES, split.parts(), _sounding_alike(manifest))
+        values |= {column: _values(manifest, column) for column in ("speaker", grouping(manifest))}
+    values[COPIES] = _sounding_alike(manifest)
+    for word, value in values.items():
+        leaks += _shared(word, split.parts(), value)
     if leaks:
         raise LeakError(f"{name} leaks:\n" + "\n".join(leaks))
 

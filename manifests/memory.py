@@ -139,11 +139,7 @@ class ProbeCache(_Memory):
     def save(self, root: Path, known: Mapping[str, Probe]) -> None:
         """Remember probes of a root's files."""
         newest = time.time_ns() - _SETTLED
-        files = {
-            path: probe
-            for path, probe in sorted(known.items())
-            if max(probe.modified, probe.changed) < newest
-        }
+        files = {n: p for n, p in sorted(known.items()) if max(p.modified, p.changed) < newest}
         self._write(root, _Probes(_name(root), 2, files))
 
 

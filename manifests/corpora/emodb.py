@@ -21,9 +21,8 @@ _EMOTIONS = {
     "L": "boredom",
     "E": "disgust",
 }
-_GENDERS = dict.fromkeys(("03", "10", "11", "12", "15"), "male") | dict.fromkeys(
-    ("08", "09", "13", "14", "16"), "female"
-)
+_MEN, _WOMEN = ("03", "10", "11", "12", "15"), ("08", "09", "13", "14", "16")
+_GENDERS = dict.fromkeys(_MEN, "male") | dict.fromkeys(_WOMEN, "female")
 
 
 def _entry(name: re.Match[str], path: str, options: Options) -> Entry:
