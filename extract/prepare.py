@@ -39,35 +39,28 @@ class Prepared:
     """Why the file cannot be used for any feature."""
 
 
-class Preparer:
-    """The front ends of some features, ready for one utterance after the other."""
+def prepare(root: Path, backbones: Mapping[str, Backbone], task: Task) -> Prepared:
+    """Prepare one utterance; what is wrong with the file is in the result.
 
-    def __init__(self, root: Path, backbones: Mapping[str, Backbone]) -> None:
-        self.root = root
-        self.backbones = backbones
+    In one thread, here as in every worker: how many there are decides in what order a library
+    adds, and so the last bits.
 
-    def __call__(self, task: Task) -> Prepared:
-        """Prepare one utterance; what is wrong with the file is in the result.
-
-        In one thread, here as in every worker: how many there are decides in what order a library
-        adds, and so the last bits.
-
-        Raises:
-            SerError: what is wrong is not the file, such as a package that is not installed.
-        """
-        with one_thread():
+    Raises:
+        SerError: what is wrong is not the file, such as a package that is not installed.
+    """
+    with one_thread():
+        try:
+            samples = load_utterance(audio_path(root, task.path), task.audio_hash)
+        except BaseException as error:
+            return Prepared(task, bad_file=fault_of(error, task.seconds))
+        prepared = Prepared(task)
+        for spec in task.specs:
             try:
-                samples = load_utterance(audio_path(self.root, task.path), task.audio_hash)
+                # A copy: what one front end does to its samples is nothing to the next.
+                prepared.arrays[spec] = _plain(backbones[spec].prepare(samples.copy()))
             except BaseException as error:
-                return Prepared(task, bad_file=fault_of(error, task.seconds))
-            prepared = Prepared(task)
-            for spec in task.specs:
-                try:
-                    # A copy: what one front end does to its samples is nothing to the next.
-                    prepared.arrays[spec] = _plain(self.backbones[spec].prepare(samples.copy()))
-                except BaseException as error:
-                    prepared.bad[spec] = fault_of(error, task.seconds)
-        return prepared
+                prepared.bad[spec] = fault_of(error, task.seconds)
+    return prepared
 
 
 def _plain(array: object) -> Array:

@@ -15,6 +15,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import chain
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -23,7 +24,7 @@ from ..errors import InputError, SerError
 from ..signals import quiet_start
 from .backbones.backbone import Backbone
 from .faults import Fault, fault_of, starved
-from .prepare import Prepared, Preparer, Task
+from .prepare import Prepared, Task, prepare
 
 IN_FLIGHT = 4
 """Tasks that a worker holds: one at work, the others so that it need not wait for the next."""
@@ -42,11 +43,10 @@ def preparing(
 ) -> Iterator[Iterator[Prepared]]:
     """Give what becomes of the tasks, in any order, as it is done.
 
-    The workers start at once and are gone at the end of the context, however that comes.
+    The workers start at once and are gone at the end of the context, however that comes. Tasks are
+    taken as they are needed.
 
     Args:
-        tasks: taken as they are needed.
-        root: the corpus.
         backbones: of all features that tasks ask for, by spec.
         workers: how many processes; 0 is this one.
         alone: a worker gets one task at a time, each of which may be its end.
@@ -56,7 +56,7 @@ def preparing(
         SerError: (the iterator) workers do not come to work, or what is wrong is not one file.
     """
     if workers == 0:
-        yield map(Preparer(root, backbones), tasks)
+        yield map(partial(prepare, root, backbones), tasks)
         return
     if sys.platform == "win32":
         workers = min(workers, 30)  # it can wait for 63 handles at once, two of each worker
@@ -203,34 +203,30 @@ def _pickled(backbone: Backbone) -> bytes:
     return data
 
 
-def _unpickled(spec: str, data: bytes) -> Backbone:
-    """What the main process pickled."""
-    try:
-        backbone: Backbone = pickle.loads(data)
-    except Exception as error:
-        raise SerError(
-            f"feature {spec}: cannot be made in a worker process ({type(error).__name__}: {error})."
-            " Modules that it is made with must be importable there; or prepare in this process: "
-            "workers=0"
-        ) from error
-    return backbone
-
-
 def _serve(pipe: Connection, folder: Path, root: Path, pickled: Mapping[str, bytes]) -> None:
     """The whole life of a worker: prepare what comes through the pipe until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Windows does not inherit it
     os.chdir(folder)  # multiprocessing starts it where the main process started
     with suppress(EOFError, OSError):  # the main process has what it wants, or is gone
-        try:
-            prepare = Preparer(root, {spec: _unpickled(spec, d) for spec, d in pickled.items()})
-        except SerError as error:
-            pipe.send(error)
-            return
+        backbones: dict[str, Backbone] = {}
+        for spec, data in pickled.items():
+            try:
+                backbones[spec] = pickle.loads(data)
+            except Exception as error:
+                why = f"{type(error).__name__}: {error}"
+                pipe.send(
+                    SerError(
+                        f"feature {spec}: cannot be made in a worker process ({why}). Modules that "
+                        "it is made with must be importable there; or prepare in this process: "
+                        "workers=0"
+                    )
+                )
+                return
         pipe.send(None)
         while True:
             task = pipe.recv()
             try:
-                result: Prepared | SerError = prepare(task)
+                result: Prepared | SerError = prepare(root, backbones, task)
             except SerError as error:
                 result = error
             _send(pipe, task, result)

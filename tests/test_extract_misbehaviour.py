@@ -17,7 +17,7 @@ import soundfile
 from ser.cache import Cache
 from ser.errors import AudioError, SerError
 from ser.extract import extract, make_backbone, make_backbones
-from ser.extract.prepare import Prepared, Preparer, Task
+from ser.extract.prepare import Prepared, Task, prepare
 from ser.extract.workers import preparing
 from ser.tests.test_extract_pipeline import manifest_of
 
@@ -238,11 +238,10 @@ def test_front_ends_do_not_hear_each_other(tmp_path, monkeypatch):
 
     row = manifest.table.iloc[0]
     task = Task(row["id"], row["path"], row["audio_hash"], ("mfcc", "logmel"), 1.0)
-    expected = Preparer(tmp_path / "corpus", make_backbones(["logmel", "mfcc"]))(task).arrays[
-        "logmel"
-    ]
+    backbones = make_backbones(["logmel", "mfcc"])
+    expected = prepare(tmp_path / "corpus", backbones, task).arrays["logmel"]
     monkeypatch.setattr("ser.extract.backbones.mfcc.Mfcc.prepare", loud)
-    found = Preparer(tmp_path / "corpus", make_backbones(["logmel", "mfcc"]))(task).arrays["logmel"]
+    found = prepare(tmp_path / "corpus", backbones, task).arrays["logmel"]
     np.testing.assert_array_equal(found, expected)
 
 
