@@ -26,10 +26,6 @@ def features_of(
 ) -> dict[str, NDArray[Any]]:
     """What the cache would hold of a sound: by name, (frames, dim) or (dim,), in the key's dtype.
 
-    Args:
-        backbones: by any names.
-        keys: theirs, by the same names.
-
     Raises:
         AudioError: the sound cannot be used; the message is the reason.
         InputError: a feature cannot be stored, see `as_stored`.
@@ -40,7 +36,19 @@ def features_of(
         else:
             audio = usable(*_samples(sound))
         samples = to_recipe(audio.samples, audio.rate)
-    return {name: _feature(name, each, keys[name], samples) for name, each in backbones.items()}
+    found = {}
+    for name, backbone in backbones.items():
+        try:
+            with one_thread():
+                rows = backbone.prepare(samples.copy())
+            if backbone.batch_rows:
+                (rows,) = backbone.forward([rows])
+        except Exception as error:
+            reason = "not enough memory" if out_of_memory(error) else fault_of_file(error)
+            raise AudioError(f"{name}: {reason}") from error
+        stored = as_stored(name, keys[name], rows)
+        found[name] = stored[0] if keys[name].kind == "vector" else stored
+    return found
 
 
 def _samples(sound: Any) -> tuple[Array, int]:
@@ -54,16 +62,3 @@ def _samples(sound: Any) -> tuple[Array, int]:
             "expected a file, or (samples, rate): an array (frames,) or (frames, channels), and Hz"
         )
     return samples if samples.ndim == 2 else samples[:, None], rate
-
-
-def _feature(name: str, backbone: Backbone, key: FeatureKey, samples: Array) -> NDArray[Any]:
-    try:
-        with one_thread():
-            rows = backbone.prepare(samples.copy())
-        if backbone.batch_rows:
-            (rows,) = backbone.forward([rows])
-    except Exception as error:
-        reason = "not enough memory" if out_of_memory(error) else fault_of_file(error)
-        raise AudioError(f"{name}: {reason}") from error
-    stored = as_stored(name, key, rows)
-    return stored[0] if key.kind == "vector" else stored

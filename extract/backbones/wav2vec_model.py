@@ -34,8 +34,8 @@ class Wav2VecModel(nn.Module):
     ) -> None:
         super().__init__()
         # Under the names that they have in the published state.
-        self.feature_extractor = nn.ModuleDict({"conv_layers": _encoder_layers(encoder)})
-        aggregating = _aggregator_layers(encoder[-1][0], aggregator)
+        self.feature_extractor = nn.ModuleDict({"conv_layers": _layers(1, encoder)})
+        aggregating = _layers(encoder[-1][0], aggregator, causal=True)
         self.feature_aggregator = nn.ModuleDict({"conv_layers": aggregating})
         self.dim = encoder[-1][0]
         """Channels of z and c."""
@@ -47,14 +47,8 @@ class Wav2VecModel(nn.Module):
             self.shortest = (self.shortest - 1) * stride + kernel
 
     def forward(self, samples: Tensor, context: bool = True) -> Tensor:
-        """Run utterances of one length through the model.
-
-        Args:
-            samples: 16 kHz, (utterances, samples), at least `shortest` of them.
-            context: also run the aggregator.
-
-        Returns:
-            c, or z without `context`: (utterances, 1 + (samples - shortest) // hop, dim).
+        """Utterances of one length, at least `shortest` samples at 16 kHz, (utterances, samples),
+        to c, or z without `context`: (utterances, 1 + (samples - shortest) // hop, dim).
         """
         frames = samples[:, None]
         for layer in self.feature_extractor["conv_layers"].children():
@@ -66,26 +60,15 @@ class Wav2VecModel(nn.Module):
         return frames.transpose(1, 2)
 
 
-def _encoder_layers(layers: Sequence[Layer]) -> nn.ModuleList:
-    """Convolution without bias, norm, ReLU."""
-    made, channels = nn.ModuleList(), 1
-    for out, kernel, stride in layers:
-        made.append(_block(out, nn.Conv1d(channels, out, kernel, stride, bias=False)))
-        channels = out
-    return made
-
-
-def _aggregator_layers(channels: int, layers: Sequence[Layer]) -> nn.ModuleList:
-    """Convolution over the frame and those before it, norm, ReLU."""
+def _layers(channels: int, layers: Sequence[Layer], causal: bool = False) -> nn.ModuleList:
+    """Convolutions, each with norm and ReLU; causal ones see a frame and those before it, and have
+    a bias."""
     made = nn.ModuleList()
     for out, kernel, stride in layers:
-        padding = nn.ReplicationPad1d((kernel - 1, 0))
-        made.append(_block(out, padding, nn.Conv1d(channels, out, kernel, stride)))
+        padding = [nn.ReplicationPad1d((kernel - 1, 0))] if causal else []
+        convolution = nn.Conv1d(channels, out, kernel, stride, bias=causal)
+        # In the names of the state, the identity has the place of dropout.
+        after = nn.Identity(), nn.GroupNorm(1, out), nn.ReLU(inplace=True)
+        made.append(nn.Sequential(*padding, convolution, *after))
         channels = out
     return made
-
-
-def _block(channels: int, *convolution: nn.Module) -> nn.Sequential:
-    """A convolution, its norm and ReLU; the identity has the place of dropout in the names."""
-    norm = nn.GroupNorm(1, channels)
-    return nn.Sequential(*convolution, nn.Identity(), norm, nn.ReLU(inplace=True))
