@@ -26,14 +26,7 @@ RECIPE: Mapping[str, str | int] = {
 
 
 def load_utterance(path: Path, audio_hash: str) -> npt.NDArray[np.float32]:
-    """Decode a file and bring it to the recipe.
-
-    Args:
-        path: the audio file.
-        audio_hash: what the manifest says of it.
-
-    Returns:
-        Shape (samples,), 16 kHz, full scale at 1.
+    """Decode a file and bring it to the recipe: (samples,), 16 kHz, full scale at 1.
 
     Raises:
         AudioError: the file cannot be used, or is not the one that the manifest was made from.
@@ -46,14 +39,7 @@ def load_utterance(path: Path, audio_hash: str) -> npt.NDArray[np.float32]:
 
 
 def to_recipe(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float32]:
-    """Average the channels and resample to 16 kHz.
-
-    Args:
-        samples: shape (frames, channels).
-        rate: samples per second and channel.
-
-    Returns:
-        Shape (samples,).
+    """Average the channels, (frames, channels), and resample to 16 kHz, (samples,).
 
     Raises:
         AudioError: the channels cancel each other out, or nothing of the sound lies below 8 kHz.

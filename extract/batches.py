@@ -10,12 +10,8 @@ from .backbones.backbone import Array
 def similar_lengths(prepared: Sequence[Array], rows: int) -> Iterator[list[int]]:
     """Sort utterances by length and cut them into batches; the longest come first.
 
-    So memory is claimed at its most at once, and not ever more by each batch.
-
-    Args:
-        prepared: one array for each utterance.
-        rows: that a batch has at most, padding to its longest utterance included; a single
-            utterance may have more.
+    So memory is claimed at its most at once, and not ever more by each batch. A batch has at most
+    so many rows, padding to its longest utterance included; a single utterance may have more.
 
     Yields:
         Indices into `prepared`.
@@ -32,12 +28,9 @@ def similar_lengths(prepared: Sequence[Array], rows: int) -> Iterator[list[int]]
 
 
 def equal_lengths(batch: Sequence[Array]) -> Iterator[list[int]]:
-    """Group the utterances of a batch that are equally long.
+    """Group the utterances of a batch that are equally long, as indices into it.
 
     For models that padding would disturb: those with a norm over time, for one.
-
-    Yields:
-        Indices into `batch`; every array of a group has the same length.
     """
     groups: dict[int, list[int]] = {}
     for index, array in enumerate(batch):

@@ -49,13 +49,8 @@ def extract_corpus(
         options: of the corpus, such as {"intensity": "all"}.
         manifest: to use instead of looking for the files; its labels replace those in the cache.
         replace: whether a manifest that was found replaces one in the cache that is another.
-        device: for the models, as torch names it; "auto" is a GPU where there is one.
-        workers: processes that decode and run the front ends; 0 does it in this process; None
-            takes a process per core, or fewer where there is little to do.
+        device, workers: as for `extract`.
         progress: where it is shown; None is one of its own.
-
-    Returns:
-        What was done, and which files could not be used.
 
     Raises:
         InputError: an unknown corpus, feature, option or device, no such folder, or a manifest that
@@ -109,15 +104,11 @@ def extract_corpus(
 
 
 def _given(corpus: str, manifest: Manifest | Path | str, progress: Progress) -> Build:
-    """A manifest in place of a new one.
-
-    Raises:
-        InputError: it is of another corpus, or no sound one.
-    """
-    where = "the manifest" if isinstance(manifest, Manifest) else manifest
+    """A manifest in place of a new one; InputError where it is none, or of another corpus."""
     found = manifest if isinstance(manifest, Manifest) else Manifest.load(Path(manifest))
     for note in found.notes:
         progress.say(f"warning: {note}")
     if found.corpus != corpus:
+        where = "the manifest" if manifest is found else manifest
         raise InputError(f"{where} is of {found.corpus}, not of {corpus}")
     return Build(found, [], list(found.notes))

@@ -9,12 +9,8 @@ from ..errors import MissingPackageError, install_command
 
 
 def need(module: str, package: str | None = None, extra: str = "extract") -> Any:
-    """Import a module that an extra brings.
-
-    Args:
-        module: what to import.
-        package: the distribution that brings it, where its name differs.
-        extra: which extra that is.
+    """Import a module that an extra brings; `package` is its distribution, where that is named
+    otherwise.
 
     Raises:
         MissingPackageError: it is not installed; the message names the extra that brings it.

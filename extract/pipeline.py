@@ -37,13 +37,11 @@ class ExtractReport:
     Attributes:
         manifest: the utterances that were asked for.
         root: the folder of their audio.
-        keys: of the features.
         computed: utterances that were computed and written, by feature.
         present: utterances that were in the cache before, by feature.
         bad: utterances that lack a feature now, in the order of the manifest. The reason begins
             with the feature, unless the file is of no use to any. `extract_corpus` puts files
             first that are of no use and so not in the manifest.
-        seconds: how long it took.
         audio_seconds: duration of the utterances that were processed.
         notes: what the user should know besides, as `extract_corpus` has found it.
     """
@@ -81,17 +79,12 @@ def extract(
     published, and is listed as bad where it fails again.
 
     Args:
-        manifest: which utterances.
         root: the folder that the manifest's paths begin from.
         features: specs, such as "mfcc" or "mfcc:hop_length=160", and backbones of one's own.
-        cache: where the features are and go.
         device: for the models, as torch names it; "auto" is a GPU where there is one.
         workers: processes that decode and run the front ends; 0 does it in this process; None
             takes a process per core, or fewer where there is little to do.
         progress: called with utterances done, utterances to do, and seconds of audio done.
-
-    Returns:
-        What was done, and which files could not be used.
 
     Raises:
         InputError: an unknown feature, parameter or device, a backbone of one's own that cannot be

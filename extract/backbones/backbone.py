@@ -154,9 +154,8 @@ class Backbone(ABC):
         """Make what `forward` finds as `self.model`, on the device.
 
         Raises:
-            MissingPackageError: a package that it needs is not installed.
-            MissingWeightsError: its weights are not on this machine.
-            SerError: they are damaged, or of something else.
+            MissingPackageError, MissingWeightsError: what it needs is not on this machine.
+            SerError: its weights are damaged, or of something else.
             InputError: there is no such device.
         """
         return None
@@ -189,10 +188,7 @@ class Backbone(ABC):
 
     @abstractmethod
     def prepare(self, samples: Array) -> Array:
-        """Run the front end on one utterance.
-
-        Args:
-            samples: mono, 16 kHz, shape (samples,).
+        """Run the front end on one utterance: mono, 16 kHz, shape (samples,).
 
         Returns:
             What `forward` takes; its first axis counts the rows that `batch_rows` speaks of.
@@ -202,11 +198,8 @@ class Backbone(ABC):
         """
 
     def forward(self, batch: Sequence[Array]) -> list[Array]:
-        """Run the model on prepared utterances.
-
-        Returns:
-            One feature per utterance: (frames, dim) for a sequence, (dim,) for a vector.
-        """
+        """Run the model on prepared utterances, to one feature for each: (frames, dim) for a
+        sequence, (dim,) for a vector."""
         return list(batch)
 
     def memory(self, rows: int) -> int:

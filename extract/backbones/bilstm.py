@@ -22,11 +22,7 @@ class PaddedBiLstm(nn.Module):
     """
 
     def __init__(self, lstm: nn.LSTM) -> None:
-        """Take the weights of `lstm`, which are shared, not copied.
-
-        Args:
-            lstm: bidirectional, with biases, without projection.
-        """
+        """Share the weights of `lstm`: bidirectional, with biases, without projection."""
         super().__init__()
         self.forwards = nn.ModuleList()
         self.backwards = nn.ModuleList()
@@ -35,15 +31,9 @@ class PaddedBiLstm(nn.Module):
             self.backwards.append(_direction(lstm, layer, "_reverse"))
 
     def forward(self, inputs: Tensor, lengths: Sequence[int]) -> Tensor:
-        """Run all layers.
-
-        Args:
-            inputs: (utterances, frames, features), padded at the end with anything finite.
-            lengths: the frames of each utterance.
-
-        Returns:
-            (utterances, frames, 2 x hidden), forward then backward; what lies beyond an
-            utterance's length has no meaning.
+        """Run all layers, from (utterances, frames, features), padded at the end with anything
+        finite, to (utterances, frames, 2 x hidden), forward then backward. What lies beyond an
+        utterance's length has no meaning.
         """
         turned = _turned(inputs.shape[1], torch.tensor(lengths, device=inputs.device))
         states = inputs

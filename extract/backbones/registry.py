@@ -88,10 +88,8 @@ def make_backbones(
 ) -> dict[str, Backbone]:
     """Make the backbones of several features, by canonical spec; their weights are there.
 
-    Args:
-        features: specs (or text of them with commas between), and backbones of one's own, which
-            are copied where they are for another device.
-        device: as for `make_backbone`.
+    Features are specs (or text of them with commas between), and backbones of one's own, which are
+    copied where they are for another device.
 
     Raises:
         InputError: no feature, a wrong one, or one name for two backbones.

@@ -72,11 +72,8 @@ def decibels(power: Array) -> Array:
 
 @cache
 def mel_filters(n_fft: int, n_mels: int, fmin: float, fmax: float, scale: Scale) -> Array:
-    """Triangles over the bins of a transform, each from the centre of the band before to the next.
-
-    Returns:
-        Shape (n_mels, 1 + n_fft // 2). Short windows leave narrow bands without a bin: zeros.
-    """
+    """Triangles over the bins of a transform, each from the centre of the band before to the next:
+    (n_mels, 1 + n_fft // 2). Short windows leave narrow bands without a bin: zeros."""
     bins = np.linspace(0, RATE / 2, 1 + n_fft // 2)
     low, high = _mel(np.array([fmin, fmax]), scale)
     corners = _hertz(np.linspace(low, high, n_mels + 2), scale)

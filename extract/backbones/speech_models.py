@@ -21,7 +21,6 @@ class SpeechModel:
     """Shape and front end of a speech encoder.
 
     Attributes:
-        folder: where its files are.
         family: as transformers names it, such as `wavlm`.
         settings: all that decides its network, checked.
         front: all that decides how its feature extractor prepares audio, checked.
