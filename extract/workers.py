@@ -97,10 +97,9 @@ class _Worker:
                 self.pipe.send(task)
 
     def take(self) -> Prepared | None:
-        """Receive a result; None where it only says that it has begun.
+        """Receive a result, None where it only says that it has begun, or SerError to raise.
 
         Raises:
-            SerError: the worker reports what is not the fault of one file.
             EOFError, OSError, MemoryError: it has ended, or what it sent does not fit into memory.
         """
         if not self.pipe.poll():

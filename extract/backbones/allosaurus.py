@@ -77,12 +77,7 @@ class Allosaurus(Backbone):
 
     @property
     def folder(self) -> Path:
-        """Where the model is.
-
-        Raises:
-            MissingWeightsError: it is not on this machine.
-            InputError: the folder given is none, or has not the files of a model.
-        """
+        """Where the model is; MissingWeightsError or InputError where it is not, or not whole."""
         given = str(self.parameters["model"])
         folder = Path(given).expanduser() if given else locate(ALLOSAURUS)
         missing = [name for name in _FILES if not (folder / name).is_file()]
@@ -100,7 +95,11 @@ class Allosaurus(Backbone):
             settings = read_settings(read_json(folder, name, "an Allosaurus model"), FrontEnd)
         except ValueError as error:
             raise SerError(f"{folder / name}: not the front end of Allosaurus ({error})") from error
-        return _make_front_end(settings)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # of the package's own code
+            mfcc = need("allosaurus.pm.mfcc", "allosaurus", extra="allosaurus")
+            audio = need("allosaurus.audio", "allosaurus", extra="allosaurus")
+        return mfcc.MFCC(Namespace(**asdict(settings))), audio.Audio
 
     def weights(self) -> str:
         folder = self.folder
@@ -151,16 +150,6 @@ def _half_rate_filter() -> npt.NDArray[np.float64]:
     step = precision // 2
     wing = half[::step][: len(half) // step] / 2
     return np.concatenate([wing[:0:-1], wing])
-
-
-@cache
-def _make_front_end(settings: FrontEnd) -> tuple[Any, Any]:
-    """The package's front end, and the class of what it takes."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SyntaxWarning)  # of the package's own code
-        mfcc = need("allosaurus.pm.mfcc", "allosaurus", extra="allosaurus")
-        audio = need("allosaurus.audio", "allosaurus", extra="allosaurus")
-    return mfcc.MFCC(Namespace(**asdict(settings))), audio.Audio
 
 
 @contextmanager

@@ -23,22 +23,9 @@ Channels = Annotated[
     tuple[Annotated[int, Meta(ge=1, le=4096)], ...], Meta(min_length=1, max_length=16)
 ]
 Widths = Annotated[tuple[Width, ...], Meta(min_length=1, max_length=16)]
-Activation = Literal[
-    "gelu",
-    "gelu_fast",
-    "gelu_new",
-    "gelu_python",
-    "gelu_pytorch_tanh",
-    "leaky_relu",
-    "linear",
-    "mish",
-    "quick_gelu",
-    "relu",
-    "sigmoid",
-    "silu",
-    "swish",
-    "tanh",
-]
+_Gelu = Literal["gelu", "gelu_fast", "gelu_new", "gelu_python", "gelu_pytorch_tanh", "quick_gelu"]
+_Sigmoid = Literal["sigmoid", "silu", "swish", "tanh"]
+Activation = Literal[_Gelu, "leaky_relu", "linear", "mish", "relu", _Sigmoid]
 
 _HIGHEST_RATE = 400
 """Rows per second: attention takes memory by their square. Published encoders have 50."""
