@@ -35,6 +35,12 @@ PAUSE = 1.0
 _CHUNK = 1 << 20
 _MOST_NOTE = 16_384
 _WORTH_RETRYING = {408, 425, 429, 500, 502, 503, 504}
+_REFUSED = {
+    401: "it asks for a login",
+    403: "access is refused",
+    404: "there is no such file",
+    410: "it is gone",
+}
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 _PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype|html|head|body|\?xml)\b", re.IGNORECASE)
 _HEAD = 256
@@ -114,7 +120,10 @@ def _connect(url: str, path: Path, report: Progress, most: int) -> None:
     note = _read_note(path)
     have = own_size(path) if note.validator and note.url == url else 0
     try:
-        with open_url(url, _headers(have, note)) as response:
+        headers = {"User-Agent": f"ser/{__version__}", "Accept-Encoding": "identity"}
+        if have:
+            headers |= {"Range": f"bytes={have}-", "If-Range": note.validator}
+        with open_url(url, headers) as response:
             _receive(response, url, path, have, note, report, most)
     except urllib.error.HTTPError as error:
         error.close()
@@ -123,22 +132,19 @@ def _connect(url: str, path: Path, report: Progress, most: int) -> None:
                 return
             discard(path)
             raise _BrokenOffError("what had arrived does not fit the file") from None
+        said = f"the server says {error.code} {error.reason}"
         if error.code in _WORTH_RETRYING:
-            raise _BrokenOffError(f"the server says {error.code} {error.reason}") from None
-        raise SerError(_refused(url, error)) from None
+            raise _BrokenOffError(said) from None
+        raise SerError(
+            f"{url}: cannot be fetched: {_REFUSED.get(error.code, said)} ({error.code})"
+        ) from None
     except urllib.error.URLError as error:
-        raise _BrokenOffError(f"no connection: {_reason(error)}") from None
+        reason = getattr(error.reason, "strerror", None) or error.reason
+        raise _BrokenOffError(f"no connection: {reason}") from None
     except BROKEN as error:
         raise _BrokenOffError(str(error) or type(error).__name__) from None
     except ValueError as error:  # an address that no host can have
         raise SerError(f"{url}: cannot be fetched ({error})") from None
-
-
-def _headers(have: int, note: _Note) -> dict[str, str]:
-    headers = {"User-Agent": f"ser/{__version__}", "Accept-Encoding": "identity"}
-    if have:
-        headers |= {"Range": f"bytes={have}-", "If-Range": note.validator}
-    return headers
 
 
 def _receive(
@@ -172,7 +178,7 @@ def _receive(
         done = have
         head = b"" if not have else None
         report(done, total)
-        while chunk := _read(response):
+        while chunk := response.read1(_CHUNK):  # as soon as something is there
             if head is not None and len(head) < _HEAD:
                 head += chunk[:_HEAD]
                 if _PAGE.match(head):
@@ -226,14 +232,6 @@ def _writing(path: Path) -> Iterator[None]:
         raise SerError(f"{path}: cannot be written ({error.strerror})") from error
 
 
-def _read(response: http.client.HTTPResponse) -> bytes:
-    """What is there to read, as soon as something is."""
-    try:
-        return response.read1(_CHUNK)
-    except BROKEN as error:
-        raise _BrokenOffError(str(error) or type(error).__name__) from None
-
-
 def _page(url: str) -> str:
     return (
         f"{url}: cannot be fetched: the server sends a web page in place of the file, as those "
@@ -272,18 +270,3 @@ def _total(headers: Message | None) -> int | None:
 
 def _number(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text.strip()) else None
-
-
-def _reason(error: urllib.error.URLError) -> str:
-    reason = error.reason
-    return str(getattr(reason, "strerror", None) or reason)
-
-
-def _refused(url: str, error: urllib.error.HTTPError) -> str:
-    what = {
-        401: "it asks for a login",
-        403: "access is refused",
-        404: "there is no such file",
-        410: "it is gone",
-    }.get(error.code, f"the server says {error.code} {error.reason}")
-    return f"{url}: cannot be fetched: {what} ({error.code})"

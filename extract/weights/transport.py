@@ -28,10 +28,6 @@ BROKEN = (http.client.HTTPException, OSError, EOFError)
 """What a connection that fails raises."""
 
 
-class TooSlowError(ConnectionError):
-    """A connection that brings next to nothing."""
-
-
 def open_url(url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
     """Ask for a file.
 
@@ -106,17 +102,13 @@ class _Pace:
         self._bytes = 0
 
     def add(self, count: int) -> None:
-        """Count bytes.
-
-        Raises:
-            TooSlowError: fewer than `LEAST` came in `WINDOW` seconds.
-        """
+        """Count bytes; a ConnectionError where fewer than `LEAST` came in `WINDOW` seconds."""
         self._bytes += count
         now = time.monotonic()
         if now - self._since < WINDOW:
             return
         if self._bytes < LEAST:
-            raise TooSlowError(f"too slow: {self._bytes} bytes in {WINDOW:.0f} s")
+            raise ConnectionError(f"too slow: {self._bytes} bytes in {WINDOW:.0f} s")
         self._since, self._bytes = now, 0
 
 
