@@ -86,13 +86,13 @@ def extract_corpus(
         progress.started = time.monotonic()  # of what the rates below are about
 
         def show(done: int, total: int, seconds: float) -> None:
-            if not done:
-                progress.show(f"{name}: {total} utterances to do, starting {', '.join(backbones)}")
-                return
-            progress.show(
-                f"{name}: {done} of {total} utterances, {done / progress.seconds:.1f} files a "
-                f"second, {seconds / progress.seconds:.0f}x real time{progress.left(done, total)}"
-            )
+            text = f"{total} utterances to do, starting {', '.join(backbones)}"
+            if done:
+                text = (
+                    f"{done} of {total} utterances, {done / progress.seconds:.1f} files a second, "
+                    f"{seconds / progress.seconds:.0f}x real time{progress.left(done, total)}"
+                )
+            progress.show(f"{name}: {text}")
 
         report = extract(
             *(utterances, folder, backbones.values(), cache),

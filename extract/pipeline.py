@@ -135,8 +135,8 @@ def _tasks(manifest: Manifest, missing: Mapping[str, Sequence[str]]) -> list[Tas
     for spec, utterances in missing.items():
         for utterance in utterances:
             specs.setdefault(utterance, []).append(spec)
-    table = manifest.table
-    rows = zip(table["id"], table["path"], table["audio_hash"], table["duration"], strict=True)
+    columns = (manifest.table[name] for name in ("id", "path", "audio_hash", "duration"))
+    rows = zip(*columns, strict=True)
     return [
         Task(id, path, sha, tuple(specs[id]), seconds)
         for id, path, sha, seconds in rows
@@ -152,10 +152,7 @@ def _run(
     workers: int,
     alone: bool = False,
 ) -> None:
-    """Prepare the utterances, run the models over them, and hand over what comes out.
-
-    With `alone`, one utterance after the other.
-    """
+    """Prepare the utterances, with `alone` one after the other, and run the models over them."""
     with ExitStack() as stack:
         results.show()
         stream = stack.enter_context(preparing(tasks, root, backbones, workers, alone))

@@ -40,13 +40,10 @@ class Prepared:
 
 
 def prepare(root: Path, backbones: Mapping[str, Backbone], task: Task) -> Prepared:
-    """Prepare one utterance; what is wrong with the file is in the result.
+    """Prepare one utterance; what is wrong with the file is in the result, else raised as SerError.
 
     In one thread, here as in every worker: how many there are decides in what order a library
     adds, and so the last bits.
-
-    Raises:
-        SerError: what is wrong is not the file, such as a package that is not installed.
     """
     with one_thread():
         try:

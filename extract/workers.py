@@ -58,9 +58,20 @@ def preparing(
     if workers == 0:
         yield map(partial(prepare, root, backbones), tasks)
         return
+    import cloudpickle
+
     if sys.platform == "win32":
         workers = min(workers, 30)  # it can wait for 63 handles at once, two of each worker
-    pickled = {spec: _pickled(backbone) for spec, backbone in backbones.items()}
+    pickled: dict[str, bytes] = {}
+    for spec, backbone in backbones.items():
+        try:  # with its class, where that is of a notebook or a script
+            pickled[spec] = cloudpickle.dumps(backbone)
+        except Exception as error:  # as each of its attributes likes
+            raise InputError(
+                f"feature {spec}: cannot be sent to worker processes ({type(error).__name__}: "
+                f"{error}). Make in prepare or make_model what cannot be pickled, or prepare in "
+                "this process: workers=0"
+            ) from error
     crew: list[_Worker] = []
     try:
         for _ in range(workers):
@@ -187,21 +198,6 @@ _THREADS = (
 )
 
 
-def _pickled(backbone: Backbone) -> bytes:
-    """A backbone as it goes to a worker, with its class where that is of a notebook or a script."""
-    import cloudpickle
-
-    try:
-        data: bytes = cloudpickle.dumps(backbone)
-    except Exception as error:  # as each of its attributes likes
-        raise InputError(
-            f"feature {backbone.spec}: cannot be sent to worker processes "
-            f"({type(error).__name__}: {error}). Make in prepare or make_model what cannot be "
-            "pickled, or prepare in this process: workers=0"
-        ) from error
-    return data
-
-
 def _serve(pipe: Connection, folder: Path, root: Path, pickled: Mapping[str, bytes]) -> None:
     """The whole life of a worker: prepare what comes through the pipe until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Windows does not inherit it
@@ -212,14 +208,12 @@ def _serve(pipe: Connection, folder: Path, root: Path, pickled: Mapping[str, byt
             try:
                 backbones[spec] = pickle.loads(data)
             except Exception as error:
-                why = f"{type(error).__name__}: {error}"
-                pipe.send(
-                    SerError(
-                        f"feature {spec}: cannot be made in a worker process ({why}). Modules that "
-                        "it is made with must be importable there; or prepare in this process: "
-                        "workers=0"
-                    )
+                reason = (
+                    f"feature {spec}: cannot be made in a worker process ({type(error).__name__}: "
+                    f"{error}). Modules that it is made with must be importable there; or prepare "
+                    "in this process: workers=0"
                 )
+                pipe.send(SerError(reason))
                 return
         pipe.send(None)
         while True:
