@@ -15,6 +15,7 @@ from ..packages import need
 from ..weights.model_folder import read_json
 from .backbone import Array
 from .bilstm import PaddedBiLstm
+from .settings import shown
 
 SIZES = {"feat_size": 120, "hidden_size": 320, "layer_size": 5, "phone_size": 230}
 """The published architecture, as am_config.json names it."""
@@ -70,9 +71,8 @@ def _read_sizes(path: Path) -> Namespace:
     for name, size in SIZES.items():
         value = found.get(name)
         if value != size or isinstance(value, bool):
-            shown = value if isinstance(value, int | None) else type(value).__name__
             raise SerError(
-                f"{path}: not the published architecture: {name} is {shown}, expected {size}"
+                f"{path}: not the published architecture: {name} is {shown(value)}, expected {size}"
             )
     # Languages would add layers that nothing here uses, of any size.
     return Namespace(**SIZES, proj_size=0, lang_size_dict={})

@@ -50,7 +50,8 @@ class HuggingFace(Backbone):
         layer = str(self.parameters["layer"])
         if not re.fullmatch(r"last|mean|\d{1,3}", layer):
             raise InputError(f"feature hf: layer must be last, mean or a number, got {layer!r}")
-        self.parameters["layer"] = str(int(layer)) if layer.isdecimal() else layer
+        self.layer = str(int(layer)) if layer.isdecimal() else layer
+        self.parameters["layer"] = self.layer
         argument = self.argument_value
         if not argument:
             raise InputError(
@@ -90,10 +91,9 @@ class HuggingFace(Backbone):
             InputError, SerError: as `read_speech_model`, or it has no such layer.
         """
         model = read_speech_model(self._folder())
-        layer = str(self.parameters["layer"])
-        if layer.isdecimal() and int(layer) > model.layers:
+        if self.layer.isdecimal() and int(self.layer) > model.layers:
             raise InputError(
-                f"feature {self.spec}: layer must be from 0 to {model.layers}, got {layer}"
+                f"feature {self.spec}: layer must be from 0 to {model.layers}, got {self.layer}"
             )
         return model
 
@@ -146,7 +146,7 @@ class HuggingFace(Backbone):
         need("transformers", extra="hf")
         from .hf_model import Encoder
 
-        return Encoder(self.described, str(self.parameters["layer"]), self.device)
+        return Encoder(self.described, self.layer, self.device)
 
     def prepare(self, samples: Array) -> Array:
         """Run the model's feature extractor: to (samples,), or as `mel_chunks` for Whisper.

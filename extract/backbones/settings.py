@@ -34,13 +34,13 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
             why = why.replace(f"`{word}`", plain)
         if get_origin(kind) is Literal:
             why = f"expected one of {', '.join(map(str, get_args(kind)))}"
-        raise ValueError(f"{name} is {_shown(value)}: {why}") from None
+        raise ValueError(f"{name} is {shown(value)}: {why}") from None
 
 
 _PLAIN = {"int": "a whole number", "float": "a number", "bool": "true or false"}
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """A value for a message: in full only where it is short."""
     if isinstance(value, bool | str | float | None):
         return f"{value!r:.60}"

@@ -12,7 +12,7 @@ from msgspec.structs import fields
 from ...errors import InputError, SerError
 from ..audio import RATE
 from ..weights.model_folder import read_json
-from .settings import read_settings
+from .settings import read_settings, shown
 from .speech_settings import REFUSED, SETTINGS, Wave, WaveFront, Whisper, WhisperFront
 
 
@@ -63,16 +63,14 @@ def read_speech_model(folder: Path) -> SpeechModel:
     config = read_json(folder, "config.json")
     family = config.get("model_type")
     if not isinstance(family, str) or family not in SETTINGS:
-        shown = f"{family!r:.80}" if isinstance(family, str) else f"{type(family).__name__}"
         raise InputError(
-            f"{folder}: not a speech encoder: config.json says model_type {shown}; those that "
-            f"can be used are {', '.join(sorted(SETTINGS))}"
+            f"{folder}: not a speech encoder: config.json says model_type {shown(family)}; those "
+            f"that can be used are {', '.join(sorted(SETTINGS))}"
         )
     prepared = _front_end(folder)
     rate = prepared.get("sampling_rate", RATE)
-    if rate != RATE or isinstance(rate, bool):
-        shown = str(rate) if isinstance(rate, float) else f"{rate!r:.20}"
-        raise InputError(f"{folder}: takes audio at {shown} Hz; only {RATE} Hz can be given")
+    if rate != RATE:
+        raise InputError(f"{folder}: takes audio at {shown(rate)} Hz; only {RATE} Hz can be given")
     try:
         for name, why in REFUSED.items():
             if config.get(name):
