@@ -91,15 +91,10 @@ def _around(
     arrays: Mapping[str, npt.NDArray[Any]],
     attributes: Mapping[str, str],
 ) -> tuple[bytes, bytes]:
-    """The HDF5 around the rows of a shard: the bytes before them, and those behind.
+    """The HDF5 before the rows of a shard and behind them; the completion mark is added.
 
     It is made in memory. When a disk is full, HDF5 may find out only when it closes the file, and
     then cannot close it.
-
-    Args:
-        shape, stored: of the rows.
-        arrays: the other datasets.
-        attributes: texts, `format_version` in decimal; the completion mark is added.
     """
     import h5py
 

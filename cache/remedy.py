@@ -91,11 +91,7 @@ def _unusable(contents: Contents) -> str:
 
 
 def _extract(contents: Contents, corpus: str, features: str | None = None) -> str:
-    """The command that fills in what is missing; words in capitals are for the user.
-
-    Args:
-        features: with commas between; None: the command's own.
-    """
+    """The command that fills in what is missing; words in capitals are for the user."""
     from ..manifests import CORPORA, find_root
 
     words = ["ser", "extract", "--corpus", shlex.quote(corpus)]
