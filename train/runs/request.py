@@ -118,22 +118,6 @@ def _check_setting(request: Request) -> None:
         raise InputError("--corpus: expected a name, or names with commas between")
     if len(set(corpora)) < len(corpora):
         raise InputError(f"--corpus {','.join(corpora)}: a corpus is named twice")
-    _check_method(request)
-    if request.setting != "multidomain":
-        if len(corpora) > 1:
-            raise InputError(
-                f"--setting {request.setting}: takes one corpus, not {','.join(corpora)}; one "
-                "model for all of them is --setting multidomain"
-            )
-        return
-    if len(corpora) < 2:
-        raise InputError(
-            f"--setting multidomain: needs at least two corpora, not {corpora[0]} alone; for one "
-            "use --setting single"
-        )
-
-
-def _check_method(request: Request) -> None:
     if isinstance(request.method, str) and request.method and request.method not in METHODS:
         methods = methods_of(request.setting)
         hint = did_you_mean(request.method, methods)
@@ -142,3 +126,13 @@ def _check_method(request: Request) -> None:
         )
     if request.model.setting != request.setting:
         raise InputError(f"--method {request.model.name}: is for --setting {request.model.setting}")
+    if request.setting != "multidomain" and len(corpora) > 1:
+        raise InputError(
+            f"--setting {request.setting}: takes one corpus, not {','.join(corpora)}; one model "
+            "for all of them is --setting multidomain"
+        )
+    if request.setting == "multidomain" and len(corpora) < 2:
+        raise InputError(
+            f"--setting multidomain: needs at least two corpora, not {corpora[0]} alone; for one "
+            "use --setting single"
+        )
