@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -45,8 +45,8 @@ class Fitted:
     """
 
     model: Recogniser
-    losses: Sequence[float]
-    validation: Mapping[str, Sequence[float]]
+    losses: list[float]
+    validation: dict[str, list[float]]
     epoch: int
 
 
@@ -140,12 +140,10 @@ class Training:
             lr_factor(config, steps * config.train.epochs),
         )
         self.lengths = [split.domain.lengths() for split in splits]
-        self.targets = [
-            model.columns(domain.corpus)[domain.truth(torch.arange(len(domain.ids)))].to(
-                self.device
-            )
-            for domain in (split.domain for split in splits)
-        ]
+        self.targets = []
+        for domain in (split.domain for split in splits):
+            targets = domain.truth(torch.arange(len(domain.ids)))
+            self.targets.append(model.columns(domain.corpus)[targets].to(self.device))
 
     def epoch(self) -> Tensor:
         """Train on every utterance once; the mean loss, a scalar on the device."""

@@ -142,11 +142,8 @@ class VectorEncoder(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        wide = dim > 1024
-        self.layers = nn.Sequential(
-            *([nn.Linear(dim, 512), nn.ReLU(), nn.Linear(512, SIZE)] if wide else []),
-            *([] if wide else [nn.Linear(dim, SIZE)]),
-        )
+        wide = [nn.Linear(dim, 512), nn.ReLU()] if dim > 1024 else []
+        self.layers = nn.Sequential(*wide, nn.Linear(512 if wide else dim, SIZE))
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """(B, dim) -> (B, 256); the lengths, all 1, are there for the common signature."""

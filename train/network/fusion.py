@@ -109,8 +109,7 @@ class Gated(Fusion):
 
     def gate(self, language: str) -> Gate:
         """The gate that serves a language."""
-        gate = _serving(self.gates, language)
-        assert isinstance(gate, Gate)
+        gate: Gate = _serving(self.gates, language)
         return gate
 
     def forward(self, encoded: Tensor, language: str, selector: Tensor | None) -> Tensor:
@@ -150,8 +149,7 @@ class Searched(Gated):
 
     def connection(self, language: str) -> HardConcrete:
         """The gates xi of a language's search."""
-        connection = _serving(self.connections, language)
-        assert isinstance(connection, HardConcrete)
+        connection: HardConcrete = _serving(self.connections, language)
         return connection
 
     def forward(self, encoded: Tensor, language: str, selector: Tensor | None) -> Tensor:
@@ -174,6 +172,6 @@ class Searched(Gated):
         return {"connections": self.connection(language).settled().tolist()}
 
 
-def _serving(modules: nn.ModuleDict, language: str) -> nn.Module:
+def _serving(modules: nn.ModuleDict, language: str) -> Any:
     """The module that serves a language: the shared one, or its own."""
     return modules[SHARED if SHARED in modules else module_name(language)]

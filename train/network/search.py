@@ -28,8 +28,7 @@ class HardConcrete(nn.Module):
 
     def sample(self, u: Tensor) -> Tensor:
         """The gates xi for uniform noise u, both (outputs, inputs)."""
-        s = torch.sigmoid((u.log() - (1 - u).log() + self.log_kappa) / BETA)
-        return _stretched(s)
+        return _stretched(torch.sigmoid((u.log() - (1 - u).log() + self.log_kappa) / BETA))
 
     def settled(self) -> Tensor:
         """The gates without noise, as they are at test time."""

@@ -168,13 +168,7 @@ def run_job(domains: Domains, job: Job, epoch_done: EpochDone = lambda: None) ->
                 for corpus, rows in tests.items()
             }
             history.append(
-                Trained(
-                    seed,
-                    fitted.epoch,
-                    list(fitted.losses),
-                    {corpus: list(curve) for corpus, curve in fitted.validation.items()},
-                    structures,
-                )
+                Trained(seed, fitted.epoch, fitted.losses, fitted.validation, structures)
             )
         ensemble = Ensemble(models)
         predictions = {}
