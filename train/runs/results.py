@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ...manifests import Manifest, Split, shared_speakers
@@ -21,6 +20,9 @@ from ..metrics import (
     recalls,
 )
 from .notes import left_out, notes_on_splits
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEAST_WIDTH = 1e-9
 """Of an interval: none at all says that what was sampled came out alike, not that it is sure."""

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
 import msgspec
-import pandas as pd
 
 from ...cache import Cache, FeatureKey
 from ...errors import InputError, MissingFeaturesError
@@ -29,6 +28,8 @@ from ..network.spec import ModelSpec
 from .results import Metrics
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..data import Domain
     from ..network.ensemble import Ensemble
 
@@ -315,6 +316,8 @@ _FILE = re.compile(r"[a-z][a-z0-9_-]{0,200}\.(json|csv|safetensors)")
 
 def _table(data: bytes, columns: tuple[str, ...] = ()) -> pd.DataFrame:
     """A CSV of which every cell is text."""
+    import pandas as pd
+
     table = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False)
     if tuple(table.columns[: len(columns)]) != columns:
         raise ValueError(f"expected the columns {', '.join(columns)}")
