@@ -133,7 +133,7 @@ def _fetch_model(
     own_folder(partial)
     fetched = download_model(model, partial, revision)
     _land(partial, target)
-    write_record(weights, target, sha256=digest(target), **fetched._asdict())
+    write_record(weights, target, sha256=digest(target), **fetched)
 
 
 def _check_present(weights: Weights, path: Path, revision: str | None) -> None:

@@ -5,30 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...errors import SerError
 from ..packages import need
 from .known import MOST_BYTES, digest, git_blob
-from .model_folder import DESCRIPTIONS, SAFE, TORCH, find_form, index_parts, refuse_adapter
+from .model_folder import DESCRIPTIONS, find_form, index_parts
 from .partial_file import remove
 
 
-class Fetched(NamedTuple):
-    """What the hub says of a model that was fetched; None is what it does not say."""
-
-    revision: str
-    size: int | None
-    """Bytes of all files."""
-    licence: str | None
-    """As its makers state it there, such as `apache-2.0`."""
-
-
-def download_model(model: str, folder: Path, revision: str | None) -> Fetched:
+def download_model(model: str, folder: Path, revision: str | None) -> dict[str, Any]:
     """Fetch what is needed of a model, going on from what an earlier attempt left in `folder`.
 
     The hub is the one in `HF_ENDPOINT`, else huggingface.co. Every file is verified against the
     sha256 or git blob id that the hub states.
+
+    Returns:
+        What the hub says of it: its `revision`, and, None where it does not say, the `size` of all
+        files in bytes and the `licence` (such as `apache-2.0`).
 
     Raises:
         InputError: it is an adapter of another model.
@@ -58,36 +52,25 @@ def download_model(model: str, folder: Path, revision: str | None) -> Fetched:
         files = {str(file.rfilename): file for file in info.siblings}
     except Exception as error:
         raise SerError(_explain(model, revision, endpoint, error)) from error
-    refuse_adapter(model, files.keys())
-    form = find_form(files.keys())
-    if form is None:
-        raise SerError(
-            f"{model}: has no weights for PyTorch on the hub ({SAFE.single} or {TORCH.single})"
-        )
-    wanted = {name for name in DESCRIPTIONS if name in files}
-    if form.single in files:
-        wanted.add(form.single)
-    else:
-        wanted.add(form.index)
+    form, single = find_form(model, files.keys(), " on the hub")
+    wanted = {*DESCRIPTIONS, form.single if single else form.index} & files.keys()
+    if not single:
         bring(wanted)
         _verify(model, folder, files[form.index])
         wanted.update(index_parts(folder, form))
     if absent := sorted(wanted - files.keys()):
         raise SerError(f"{model}: its index names {absent[0]}, which is not there on the hub")
-    sizes = [_count(files[name].size) for name in wanted]
-    if sum(sizes) > MOST_BYTES:
-        raise SerError(f"{model}: {sum(sizes)} bytes; expected at most {MOST_BYTES}")
+    sizes = (files[name].size for name in wanted)
+    size = sum(size for size in sizes if isinstance(size, int) and size > 0)
+    if size > MOST_BYTES:
+        raise SerError(f"{model}: {size} bytes; expected at most {MOST_BYTES}")
     bring(wanted)
     for path in list(folder.iterdir()):  # of huggingface_hub, or of another revision
         if path.name not in wanted:
             remove(path)
     for name in sorted(wanted):
         _verify(model, folder, files[name])
-    return Fetched(str(info.sha), sum(sizes) or None, _licence(info))
-
-
-def _count(size: object) -> int:
-    return size if isinstance(size, int) and size > 0 else 0
+    return {"revision": str(info.sha), "size": size or None, "licence": _licence(info)}
 
 
 def _licence(info: Any) -> str | None:
@@ -105,10 +88,8 @@ def _verify(model: str, folder: Path, file: Any) -> None:
     lfs = getattr(file, "lfs", None)
     if lfs is not None:
         right = digest(path) == lfs.sha256
-    elif file.blob_id:
-        right = git_blob(path) == file.blob_id
     else:
-        right = True
+        right = not file.blob_id or git_blob(path) == file.blob_id
     if not right:
         path.unlink()
         raise SerError(

@@ -37,9 +37,27 @@ SAFE = Form("model.safetensors", "model.safetensors.index.json", ".safetensors")
 TORCH = Form("pytorch_model.bin", "pytorch_model.bin.index.json", ".bin")
 
 
-def find_form(names: Collection[str]) -> Form | None:
-    """The form in which a model's weights come, the better first; None where there are none."""
-    return next((form for form in (SAFE, TORCH) if {form.single, form.index} & {*names}), None)
+def find_form(where: object, names: Collection[str], place: str = "") -> tuple[Form, bool]:
+    """The form in which a model's weights come, the better first, and whether in one file.
+
+    Args:
+        where: the model, for messages.
+        names: all of its files.
+        place: " on the hub", for messages.
+
+    Raises:
+        InputError: it is an adapter of another model, which is not applied here.
+        SerError: there are no weights for PyTorch.
+    """
+    if ADAPTER in names:
+        raise InputError(
+            f"{where}: has an adapter ({ADAPTER}), which is not applied here; expected a model "
+            "that it is merged into"
+        )
+    for form in (SAFE, TORCH):
+        if form.single in names or form.index in names:
+            return form, form.single in names
+    raise SerError(f"{where}: has no weights for PyTorch{place} ({SAFE.single} or {TORCH.single})")
 
 
 def bounds(folder: Path) -> Path:
@@ -65,22 +83,8 @@ def weight_files(folder: Path) -> tuple[Form, list[str]]:
         names = {path.name for path in folder.iterdir()}
     except OSError as error:
         raise SerError(f"{folder}: cannot be read ({error.strerror})") from error
-    refuse_adapter(folder, names)
-    form = find_form(names)
-    if form is None:
-        raise SerError(f"{folder}: has no weights for PyTorch ({SAFE.single} or {TORCH.single})")
-    if form.single in names:
-        return form, [form.single]
-    return form, index_parts(folder, form)
-
-
-def refuse_adapter(where: object, names: Collection[str]) -> None:
-    """Raise InputError for a model that is another one together with its adapter."""
-    if ADAPTER in names:
-        raise InputError(
-            f"{where}: has an adapter ({ADAPTER}), which is not applied here; expected a model "
-            "that it is merged into"
-        )
+    form, single = find_form(folder, names)
+    return form, [form.single] if single else index_parts(folder, form)
 
 
 def index_parts(folder: Path, form: Form) -> list[str]:
