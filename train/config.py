@@ -101,7 +101,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a JSON file: the preset, the changes, and all settings by section."""
-        return dict(msgspec.to_builtins(self))
+        return dict(msgspec.to_builtins(self), changes=list(self.changes))
 
     @classmethod
     def from_dict(cls, values: Any, source: str = "config") -> Config:
