@@ -84,10 +84,10 @@ def test_presets_that_go_in_a_circle_are_refused(tmp_path):
 
 
 def test_a_config_says_what_it_is():
-    assert load_config("strong").label == "strong"
+    assert load_config("strong").changes == ()
     config = load_config("strong", ["train.epochs=7", "train.lr=5e-4", "train.members=3"])
     assert config.changes == ("train.lr=0.0005", "train.epochs=7"), "three members are the preset's"
-    assert config.label == "strong with train.lr=0.0005, train.epochs=7"
+    assert (config.preset, config.changes) == ("strong", ("train.lr=0.0005", "train.epochs=7"))
 
 
 def test_what_was_changed_is_known_when_the_preset_is_gone(tmp_path):

@@ -75,11 +75,6 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
             if change != _written(name, self._values().get(name)):
                 raise ValueError(f"{change!r} is among the changes, but not a setting")
 
-    @property
-    def label(self) -> str:
-        """What to call these settings: `strong`, or `strong with train.lr=0.0005`."""
-        return f"{self.preset} with {', '.join(self.changes)}" if self.changes else self.preset
-
     def changed(self, *overrides: str) -> Config:
         """The same settings but for some, each given as `section.name=value`.
 

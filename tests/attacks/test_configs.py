@@ -17,6 +17,6 @@ def test_configs_of_strangers(attack, outcome):
             plain(error, "config.json")
             outcome("refused")
         else:
-            assert found.label.isprintable()
+            assert all(map(str.isprintable, (found.preset, *found.changes)))
             assert Config.from_dict(found.to_dict()) == found
             outcome("read")
