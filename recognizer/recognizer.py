@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import AudioError, InputError
-from .train.runs.run import Run
+from ..errors import AudioError, InputError
+from ..train.runs.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .cache import FeatureKey
-    from .extract import Backbone
-    from .extract.memory import Sound
+    from ..cache import FeatureKey
+    from ..extract import Backbone
+    from ..extract.memory import Sound
 
 
 class Recognizer:
@@ -53,7 +53,7 @@ class Recognizer:
         backbones: Sequence[Backbone] = (),
         device: str = "auto",
     ) -> None:
-        from .machine import torch_device
+        from ..machine import torch_device
 
         self.run = run if isinstance(run, Run) else Run.open(run)
         self._spec = self.run.spec
@@ -93,9 +93,9 @@ class Recognizer:
         """The probability of each of `labels` for one sound: (labels,)."""
         import torch
 
-        from .train.data import Domain, Packed
-        from .train.evaluate import probabilities
-        from .train.functionals import as_encoded
+        from ..train.data import Domain, Packed
+        from ..train.evaluate import probabilities
+        from ..train.functionals import as_encoded
 
         features = {
             name: Packed.of([rows], self.run.config.keys[name].backbone)
@@ -119,7 +119,7 @@ class Recognizer:
         Raises:
             AudioError: it cannot be used; the message begins with its name.
         """
-        from .extract.memory import features_of
+        from ..extract.memory import features_of
 
         name = f"{sound}: " if isinstance(sound, str | Path) else ""
         try:
@@ -138,7 +138,7 @@ class Recognizer:
 
     def _make_backbones(self, own: Sequence[Backbone], device: str) -> Mapping[str, Backbone]:
         """By the names of the features; each computes what the run was trained on."""
-        from .extract import make_backbone, make_backbones
+        from ..extract import make_backbone, make_backbones
 
         given = {
             backbone.feature: backbone
