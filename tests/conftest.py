@@ -18,6 +18,8 @@ from ser.cache import Cache, FeatureKey, store_manifest
 from ser.manifests import Manifest
 from ser.train.network.spec import FeatureShape
 
+from .browser import chromium, visit  # noqa: F401 - fixtures
+
 if Path(ser.__file__).resolve().parent != Path(__file__).resolve().parents[1]:
     pytest.exit(
         f"these tests would test another copy, {Path(ser.__file__).parent}: install this checkout "
