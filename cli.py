@@ -14,12 +14,14 @@ import click
 
 from . import __version__
 from .commands.cache import cache_group
+from .commands.compare import compare
 from .commands.corpora import corpora
 from .commands.demo import demo
 from .commands.extract import extract
 from .commands.manifest import manifest
 from .commands.printing import complain
 from .commands.reproduce import reproduce
+from .commands.runs import runs
 from .commands.train import train
 from .commands.weights import weights_group
 from .errors import SerError
@@ -116,7 +118,9 @@ def main(debug: bool) -> None:
     """
 
 
-for command in (corpora, manifest, extract, cache_group, weights_group, train, reproduce, demo):
+for command in (corpora, manifest, extract, cache_group, weights_group):
+    main.add_command(command)
+for command in (train, runs, compare, reproduce, demo):
     main.add_command(command)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -13,6 +14,14 @@ from ..progress import message, plain
 def echo(text: str = "") -> None:
     """Print a result on stdout."""
     click.echo(plain(text))
+
+
+def echo_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows as columns, the first row as their heads; no cell is more than one line."""
+    lines = [[plain(" ".join(cell.split())) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        click.echo("  ".join(map(str.ljust, line, widths)).rstrip())
 
 
 def echo_json(value: Any) -> None:

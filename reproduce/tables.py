@@ -13,10 +13,10 @@ from ..cache import Cache
 from ..errors import InputError
 from ..train.methods import methods_of
 from ..train.metrics import interval_over_repeats, rate_interval
-from ..train.runs.report import bounds, decimal, interval_note, speaker_note
+from ..train.runs.compare import all_pairs, compare
+from ..train.runs.report import bounds, decimal, interval_note, p_value, signed, speaker_note
 from ..train.runs.request import Request
 from ..train.runs.results import LEAST_WIDTH, CorpusMetrics
-from .compare import all_pairs, compare
 from .made import grid, page, provenance, settings_of
 from .plan import Plan, Result, Results, one_corpus, several_corpora
 from .published import TABLE3, TABLE4, Printed, printed
@@ -102,10 +102,10 @@ class Table(Plan):
                 interval = "no interval"
                 if test["ci95"] is not None:
                     low, high = sorted(sign * bound for bound in test["ci95"])
-                    interval = f"{_signed(low)} to {_signed(high)}"
-                p = f"p {_p(test['p_units'])}"
-                p += f", {_p(test['p_repeats'])}" if test["p_repeats"] is not None else ""
-                line.append(f"{_signed(sign * test['difference'])} ({interval}), {p}")
+                    interval = f"{signed(low)} to {signed(high)}"
+                p = f"p {p_value(test['p_units'])}"
+                p += f", {p_value(test['p_repeats'])}" if test["p_repeats"] is not None else ""
+                line.append(f"{signed(sign * test['difference'])} ({interval}), {p}")
             cells.append(line)
         twice = any(test["p_repeats"] is not None for test in values["tests"])
         second = " and, second, by the corrected t test over repeats" if twice else ""
@@ -249,11 +249,3 @@ def _printed(rows: Sequence[Mapping[str, Any]], corpora: Sequence[str]) -> list[
 def _cell(entry: Mapping[str, Any], rate: str) -> str:
     mean = decimal(entry[rate]["mean"])
     return f"{mean} ({bounds(entry[rate])})" if rate == "ua" else mean
-
-
-def _signed(value: float) -> str:
-    return f"{'-' if value < 0 else '+'}{decimal(abs(value))}"
-
-
-def _p(value: float) -> str:
-    return "<.001" if value < 0.001 else decimal(value)

@@ -127,6 +127,32 @@ def make_toy_cache(folder: Path, manifest: Manifest | None = None) -> Cache:
     return cache
 
 
+@pytest.fixture(scope="session")
+def toy_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `cache`, of `two_corpora`, and `runs`, of them `svm`, `single`, `ours` and
+    `held_out` (as single, but with the protocol speaker): not to be changed."""
+    from ser.train.config import load_config
+    from ser.train.runs.request import Request
+    from ser.train.runs.train import train_request
+
+    folder = tmp_path_factory.mktemp("toy")
+    make_toy_cache(folder / "cache")
+    cache = make_toy_cache(folder / "cache", toy_manifest(45, language="it", corpus="tic"))
+    config = load_config("strong", ["train.epochs=3", "train.members=2"])
+    for name, setting, corpora, protocol in (
+        ("svm", "baseline", ["toy"], "paper"),
+        ("single", "single", ["toy"], "paper"),
+        ("ours", "multidomain", ["toy", "tic"], "paper"),
+        ("held_out", "single", ["toy"], "speaker"),
+    ):
+        repeats = 1 if protocol == "speaker" else 2
+        request = Request(
+            setting, corpora, ["mfcc", "ge2e"], config, "", protocol, repeats, workers=1
+        )
+        train_request(request, cache, folder / "runs" / name)
+    return folder
+
+
 @pytest.fixture
 def cache(tmp_path: Path) -> Cache:
     """An empty one."""

@@ -107,7 +107,7 @@ class Experiment:
             corpora={
                 corpus: CorpusRecord(
                     manifest=manifest.id,
-                    labels_hash=digest(sorted(_labels(manifest))),
+                    labels_hash=labels_hash(manifest),
                     language=manifest.language,
                     labels=tuple(manifest.labels),
                     utterances=len(manifest),
@@ -285,10 +285,11 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
 
 
+def labels_hash(manifest: Manifest) -> str:
+    """Of who says every utterance, and with which emotion."""
+    rows = manifest.table[["id", "speaker", "emotion"]].itertuples(index=False, name=None)
+    return digest(sorted((str(id), str(speaker), str(emotion)) for id, speaker, emotion in rows))
+
+
 def _plain(split: Split) -> list[Any]:
     return [split.seed, split.fold, split.parts()]
-
-
-def _labels(manifest: Manifest) -> list[tuple[str, str, str]]:
-    rows = manifest.table[["id", "speaker", "emotion"]].itertuples(index=False, name=None)
-    return [(str(id), str(speaker), str(emotion)) for id, speaker, emotion in rows]

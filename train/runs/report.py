@@ -57,6 +57,16 @@ def decimal(value: float) -> str:
     return f"{value:.3f}".removeprefix("0") if value >= 0 else f"{value:.3f}"
 
 
+def signed(value: float) -> str:
+    """A difference of rates: `+.040`, `-.013`."""
+    return f"{'-' if value < 0 else '+'}{decimal(abs(value))}"
+
+
+def p_value(value: float) -> str:
+    """Of a test: `.021`, `<.001`."""
+    return "<.001" if value < 0.001 else decimal(value)
+
+
 def confusion_table(domain: CorpusMetrics) -> list[str]:
     """Lines: per true emotion its recall and how it was recognised, counts over all repeats."""
     labels, counts = domain["labels"], domain["confusion"]
@@ -117,16 +127,18 @@ def interval_note(domain: CorpusMetrics) -> str:
     return f"Intervals: {INTERVALS[domain['interval']]}."
 
 
-def comparison_table(runs: Sequence[Metrics]) -> str:
-    """One line per run and corpus: UA and WA with intervals."""
-    rows = [("corpus", "language", "model", "features", "protocol", "UA", "95 %", "WA")]
-    for metrics in runs:
+def comparison_table(runs: Sequence[Metrics], names: Sequence[str] = ()) -> str:
+    """One line per run and corpus: UA and WA with intervals; before them the names of the runs."""
+    named = ("run",) if names else ()
+    rows = [(*named, "corpus", "language", "model", "features", "protocol", "UA", "95 %", "WA")]
+    for number, metrics in enumerate(runs):
+        named = (names[number],) if names else ()
         features, protocol = "+".join(metrics["features"]), metrics["protocol"]
         for corpus, domain in metrics["domains"].items():
             ua, wa = domain["ua"], domain["wa"]
             model = (domain["language"], model_name(metrics), features, protocol)
             rates = (decimal(ua["mean"]), bounds(ua), decimal(wa["mean"]))
-            rows.append((corpus, *model, *rates))
+            rows.append((*named, corpus, *model, *rates))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     return "\n".join([*lines, "", *notes_of(runs)])

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..train.metrics import error_over_repeats, error_over_units, half_width
-from ..train.runs.results import LEAST_WIDTH
+from ..metrics import error_over_repeats, error_over_units, half_width
+from .results import LEAST_WIDTH
+
+T = TypeVar("T")
 
 DRAWS = 20_000
 """Random sign patterns of a permutation test; with fewer possible ones, each is taken once."""
@@ -143,6 +146,6 @@ def _weights(table: pd.DataFrame) -> NDArray[np.float64]:
     return np.asarray(1 / (size * classes * table["corpus"].nunique()), dtype=np.float64)
 
 
-def all_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
+def all_pairs(names: Sequence[T]) -> list[tuple[T, T]]:
     """Every two of them, the later first: it is compared to the earlier."""
     return [(names[b], names[a]) for b in range(len(names)) for a in range(b)]

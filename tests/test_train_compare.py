@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ser.reproduce.compare import all_pairs, compare, flip_test
+from ser.train.runs.compare import all_pairs, compare, flip_test
 
 
 def table(predicted, truth="aabb", repeat=0, corpus="toy"):
