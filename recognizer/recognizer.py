@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import AudioError, InputError
 from ..train.runs.run import Run
+from .heads import Probabilities, choose
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +20,32 @@ if TYPE_CHECKING:
     from ..cache import FeatureKey
     from ..extract import Backbone
     from ..extract.memory import Sound
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the heads of a run say of one sound.
+
+    Attributes:
+        labels: what could be said, in the order of the run.
+        probabilities: of the labels, (labels,); they sum to 1.
+        by_head: what each head says alone, by its corpus: the probability of every label that it
+            knows.
+    """
+
+    labels: tuple[str, ...]
+    probabilities: Probabilities
+    by_head: Mapping[str, Mapping[str, float]]
+
+    @property
+    def emotion(self) -> str:
+        """The most probable label."""
+        return self.labels[int(self.probabilities.argmax())]
+
+    @property
+    def probability(self) -> float:
+        """Of the emotion."""
+        return float(self.probabilities.max())
 
 
 class Recognizer:
@@ -29,39 +56,48 @@ class Recognizer:
         recognizer.probabilities((samples, 44100))
 
     Every sound goes through the same decoding and the same backbones as a corpus in extraction, so
-    that its features are those that a cache would hold.
+    that its features are those that a cache would hold. What is said of it does not depend on other
+    sounds. A run for several corpora has a head for each: `heads` has those that answer, and
+    `heads.why` says how they were chosen.
 
     Args:
         run: an opened run, or its folder.
-        corpus: which of the corpora that the run was trained for the sounds are like: its language
-            has a classifier and its emotions are told. Not needed where there is one.
-        repeat: whose models; those of all its folds and members are averaged.
+        corpus: one or several of the corpora that the run was trained for, which the sounds are
+            like.
+        language: that of the sounds, in place of a corpus; "other" is averaged over all heads, and
+            so are sounds of which neither is said.
+        labels: the only emotions that are to be told; None: all that the heads know.
+        repeat: whose models.
+        fold: only those of one fold; None: of all folds, averaged.
         backbones: backbones of one's own that the run was trained on; others are found by name.
         device: for the models, as torch names it, or "auto".
 
     Raises:
-        InputError: the run has no models, or none for the corpus.
+        InputError: the run has no models, or no head for what was asked for.
         MissingPackageError, MissingWeightsError: a backbone is not on this machine.
     """
 
     def __init__(
         self,
         run: Run | Path | str,
-        corpus: str | None = None,
+        corpus: str | Sequence[str] | None = None,
         *,
+        language: str | None = None,
+        labels: Sequence[str] | None = None,
         repeat: int = 0,
+        fold: int | None = None,
         backbones: Sequence[Backbone] = (),
         device: str = "auto",
     ) -> None:
         from ..machine import torch_device
 
         self.run = run if isinstance(run, Run) else Run.open(run)
-        self._spec = self.run.spec
-        self.corpus = self._one_of_the_corpora(corpus)
-        self.labels = self._spec.domain(self.corpus).labels
-        self._backbones = self._make_backbones(backbones, device)
+        corpora = [corpus] if isinstance(corpus, str) else corpus or ()
+        self.heads = choose(self.run.spec, corpora, language, labels or ())
+        self.labels = self.heads.labels
+        self.backbones = self._make_backbones(backbones, device)
         self._device = torch_device(device)
-        self._ensemble = self.run.ensemble(repeat).to(self._device)
+        self._ensemble = self.run.ensemble(repeat, fold).to(self._device)
 
     def __call__(self, sounds: Sound | Iterable[Sound]) -> pd.DataFrame:
         """A row for every sound: its `emotion`, and `p_<label>` for every emotion.
@@ -90,28 +126,38 @@ class Recognizer:
         return table
 
     def probabilities(self, sound: Sound) -> NDArray[np.float32]:
-        """The probability of each of `labels` for one sound: (labels,)."""
+        """The probability of each of `labels` for one sound: (labels,).
+
+        Raises:
+            AudioError: it cannot be used; the message begins with its name.
+        """
+        return self.answer(self.features(sound)).probabilities.astype(np.float32)
+
+    def answer(self, features: Mapping[str, NDArray[Any]]) -> Answer:
+        """What the heads say of a sound that has these features, see `features`."""
         import torch
 
+        from ..machine import inference
         from ..train.data import Domain, Packed
-        from ..train.evaluate import probabilities
         from ..train.functionals import as_encoded
 
-        features = {
-            name: Packed.of([rows], self.run.config.keys[name].backbone)
-            for name, rows in self.features(sound).items()
+        config, first = self.run.config, self.heads.domains[0]
+        packed = {
+            name: Packed.of([features[name]], key.backbone) for name, key in config.keys.items()
         }
-        domain = Domain(
-            self.corpus,
-            self._spec.domain(self.corpus).language,
-            self.labels,
-            ids=("sound",),
-            speakers=("",),
-            features=features,
-        )
-        domain = as_encoded(domain, self.run.config.encoding).to(self._device)
-        found = probabilities(self._ensemble, domain, torch.zeros(1, dtype=torch.long))
-        return np.asarray(found[0].numpy(), dtype=np.float32)
+        sound = Domain(first.corpus, first.language, first.labels, ("sound",), ("",), packed)
+        with inference(self._device):
+            batch = as_encoded(sound, config.encoding).to(self._device).batch(torch.tensor([0]))
+            said = {
+                corpus: self._ensemble(batch, corpus)[0].cpu().numpy()
+                for corpus in self.heads.corpora
+            }
+        told = self.heads.restricted(said)
+        by_head = {
+            corpus: dict(zip(self.heads.told(corpus), map(float, shares), strict=True))
+            for corpus, shares in told.items()
+        }
+        return Answer(self.labels, self.heads.averaged(told), by_head)
 
     def features(self, sound: Sound) -> dict[str, NDArray[Any]]:
         """The features of one sound as a cache would hold them, by name: (frames, dim) or (dim,).
@@ -123,18 +169,9 @@ class Recognizer:
 
         name = f"{sound}: " if isinstance(sound, str | Path) else ""
         try:
-            return features_of(self._backbones, self.run.config.keys, sound)
+            return features_of(self.backbones, self.run.config.keys, sound)
         except InputError as error:
             raise AudioError(f"{name}{error}") from error
-
-    def _one_of_the_corpora(self, corpus: str | None) -> str:
-        names = [domain.corpus for domain in self._spec.domains]
-        if corpus is None and len(names) > 1:
-            raise InputError(
-                f"{self.run.folder}: was trained for {', '.join(names)}; say which one the sounds "
-                "are like: corpus="
-            )
-        return self._spec.domain(corpus or names[0]).corpus
 
     def _make_backbones(self, own: Sequence[Backbone], device: str) -> Mapping[str, Backbone]:
         """By the names of the features; each computes what the run was trained on."""

@@ -291,16 +291,19 @@ def test_one_run_of_several_corpora(place):
         repeats=1,
         out=place / "both",
     )
-    said = refused(run, backbones=[Level()])
-    assert "was trained for mine, yours; say which one the sounds are like: corpus=" in said
     said = refused(run, "theirs", backbones=[Level()])
-    assert said == "the model was trained for mine, yours, not for theirs"
+    assert said.startswith("--corpus theirs: the run has no head for it; there are mine (de), ")
     recognizer = Recognizer(run, "yours", backbones=[Level()])
     assert recognizer.labels == ("neutral", "anger", "sadness")
     file = place / "c" / "00.wav"
     assert recognizer.probabilities(file).sum() == pytest.approx(1)
     other = Recognizer(run, "mine", backbones=[Level()])
     assert not np.array_equal(recognizer.probabilities(file), other.probabilities(file))
+    both = Recognizer(run, backbones=[Level()])
+    assert both.heads.corpora == ("mine", "yours")
+    assert both.heads.why.endswith("averaged: no corpus and no language was given")
+    mean = (recognizer.probabilities(file) + other.probabilities(file)) / 2
+    np.testing.assert_allclose(both.probabilities(file), mean, atol=1e-6)
 
 
 def test_sounds_that_cannot_be_used(place, run, monkeypatch):
