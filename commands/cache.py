@@ -11,7 +11,7 @@ import click
 
 from ..errors import InputError
 from ..progress import Progress, plain
-from .options import cache_option, feature_names, json_option, open_cache
+from .options import cache_option, feature_names, json_option, open_cache, progress_option
 from .printing import echo, echo_json
 
 if TYPE_CHECKING:
@@ -72,12 +72,15 @@ def _line(holding: Holding) -> str:
 @cache_group.command("verify")
 @cache_option
 @json_option
-def cache_verify(cache_folder: Path | None, as_json: bool) -> None:
+@progress_option
+def cache_verify(cache_folder: Path | None, as_json: bool, progress: Progress) -> None:
     """Check every byte of the cache; exit code 0 only if all is whole."""
     cache = open_cache(cache_folder)
-    with Progress() as bar:
+    with progress:
         report = cache.verify(
-            lambda done, total: bar.show(f"{done / 1e6:.0f} of {total / 1e6:.0f} MB checked")
+            lambda done, total: progress.show(
+                f"{done / 1e6:.0f} of {total / 1e6:.0f} MB checked", done, total
+            )
         )
     if as_json:
         columns = ("whole", "shards", "utterances", "bytes")
@@ -116,16 +119,17 @@ def cache_rm(feature: str, corpus: str | None, yes: bool, cache_folder: Path | N
 
 @cache_group.command("gc")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@progress_option
 @cache_option
-def cache_gc(dry_run: bool, cache_folder: Path | None) -> None:
+def cache_gc(dry_run: bool, progress: Progress, cache_folder: Path | None) -> None:
     """Remove what nobody needs.
 
     Shards that hold nothing that others do not, as after merging copies, and what writers that were
     killed left more than a day ago.
     """
     cache = open_cache(cache_folder)
-    with Progress() as bar:
-        collected = cache.collect(dry_run, lambda path: bar.show(f"checking {path.name}"))
+    with progress:
+        collected = cache.collect(dry_run, lambda path: progress.show(f"checking {path.name}"))
     verb = "would remove" if dry_run else "removed"
     for removal in collected.removals:
         echo(f"{verb} {_what(removal)}: others hold the same")

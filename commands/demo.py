@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ..progress import Progress
-from .options import GivenPath, json_option
+from .options import GivenPath, json_option, progress_option
 from .printing import echo, echo_json
 
 
@@ -20,13 +20,14 @@ from .printing import echo, echo_json
     help="Folder for audio, cache and runs.",
 )
 @json_option
-def demo(out: Path, as_json: bool) -> None:
+@progress_option
+def demo(out: Path, as_json: bool, progress: Progress) -> None:
     """Synthesise three small corpora, extract, train, and print the table."""
     from ..demo.run import NOTICE, run_demo
     from ..train.runs.report import comparison_table
 
-    with Progress() as bar:
-        runs = run_demo(out, bar)
+    with progress:
+        runs = run_demo(out, progress)
     if as_json:
         echo_json(runs)
     else:

@@ -15,6 +15,7 @@ from .options import (
     device_option,
     features_option,
     open_cache,
+    progress_option,
     split_names,
 )
 from .printing import complain, echo
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 @device_option
 @click.option("--workers", type=click.IntRange(0), help="Processes that decode [default: cores].")
 @click.option("--replace", is_flag=True, help="Replace the manifest in the cache by this one.")
+@progress_option
 @cache_option
 def extract(
     corpus: str,
@@ -43,6 +45,7 @@ def extract(
     device: str,
     workers: int | None,
     replace: bool,
+    progress: Progress,
     cache_folder: Path | None,
     options: tuple[str, ...],
     **source: Any,
@@ -64,7 +67,7 @@ def extract(
         replace=replace,
         device=device,
         workers=workers,
-        progress=Progress(),
+        progress=progress,
         **source,
     )
     total = len(report.manifest)

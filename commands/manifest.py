@@ -10,7 +10,7 @@ import click
 from ..errors import InputError
 from ..progress import Progress
 from .corpus_options import corpus_options, option_pairs, report_bad
-from .options import GivenPath, json_option
+from .options import GivenPath, json_option, progress_option
 from .printing import complain, echo, echo_json
 
 if TYPE_CHECKING:
@@ -26,10 +26,12 @@ def manifest() -> None:
 @corpus_options
 @click.option("--out", type=GivenPath(path_type=Path, dir_okay=False), help="[default: CORPUS.csv]")
 @click.option("--overwrite", is_flag=True, help="Replace a file that is something else.")
+@progress_option
 def manifest_build(
     corpus: str,
     out: Path | None,
     overwrite: bool,
+    progress: Progress,
     root: Path | None,
     csv: Path | None,
     options: tuple[str, ...],
@@ -41,8 +43,10 @@ def manifest_build(
     target = out or Path(f"{corpus}.csv")
     if csv and target.exists() and target.samefile(csv):
         raise InputError(f"{target}: would replace the file of --csv; choose another with --out")
-    with Progress() as bar:
-        build = scan_corpus(corpus, root, bar, csv=csv, options=option_pairs(options), **source)
+    with progress:
+        build = scan_corpus(
+            corpus, root, progress, csv=csv, options=option_pairs(options), **source
+        )
     if target.exists() and not overwrite and not _holds(target, build.manifest):
         raise InputError(
             f"{target}: is there and would be replaced; choose another with --out, or say "

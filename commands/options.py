@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import InputError
+from ..progress import Progress
 
 if TYPE_CHECKING:
     from ..cache import Cache
@@ -43,6 +44,14 @@ cache_option = click.option(
     "cache_folder",
     type=GivenPath(path_type=Path, file_okay=False),
     help="Folder of the cache [default: $SER_CACHE, else the user's cache folder].",
+)
+progress_option = click.option(
+    "-q",
+    "--quiet",
+    "progress",
+    is_flag=True,
+    callback=lambda context, option, quiet: Progress(quiet),
+    help="Show no progress and no notes; warnings and errors stay.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

@@ -11,7 +11,7 @@ import click
 
 from ..progress import Progress
 from ..train import REPRODUCE_PRESET
-from .options import GivenPath, cache_option, json_option, open_cache, split_names
+from .options import GivenPath, cache_option, json_option, open_cache, progress_option, split_names
 from .printing import echo, echo_json
 from .training_options import training_options, training_request
 
@@ -22,12 +22,14 @@ from .training_options import training_options, training_request
 @training_options(REPRODUCE_PRESET)
 @click.option("--out", type=GivenPath(path_type=Path), help="Folder [default: reproduced/...].")
 @json_option
+@progress_option
 @cache_option
 def reproduce(
     what: str,
     corpus: tuple[str, ...],
     out: Path | None,
     as_json: bool,
+    progress: Progress,
     cache_folder: Path | None,
     **options: Any,
 ) -> None:
@@ -47,8 +49,8 @@ def reproduce(
     corpora = split_names("--corpus", corpus) if corpus else []
     common = training_request(cache, setting="single", corpora=corpora, **options)
     command = shlex.join(["ser", *sys.argv[1:]]).encode(errors="replace").decode()
-    with Progress() as bar:
-        made = reproduce(PLANS.find(what), common, cache, out, command, bar)
+    with progress:
+        made = reproduce(PLANS.find(what), common, cache, out, command, progress)
     if as_json:
         echo_json(made.values)
     else:

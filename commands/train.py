@@ -10,7 +10,7 @@ import click
 from ..errors import InputError
 from ..progress import Progress
 from ..train import TRAIN_PRESET
-from .options import GivenPath, cache_option, json_option, open_cache, split_names
+from .options import GivenPath, cache_option, json_option, open_cache, progress_option, split_names
 from .printing import echo, echo_json
 from .training_options import training_options, training_request
 
@@ -30,6 +30,7 @@ from .training_options import training_options, training_request
 )
 @click.option("--out", type=GivenPath(path_type=Path), help="Run folder [default: runs/...].")
 @json_option
+@progress_option
 @cache_option
 def train(
     setting: str,
@@ -39,6 +40,7 @@ def train(
     splits: Path | None,
     out: Path | None,
     as_json: bool,
+    progress: Progress,
     cache_folder: Path | None,
     **options: Any,
 ) -> None:
@@ -60,8 +62,8 @@ def train(
         splits=splits,
         **options,
     )
-    with Progress() as bar:
-        run = train_request(request, cache, out, bar)
+    with progress:
+        run = train_request(request, cache, out, progress)
     if as_json:
         echo_json(run.metrics)
     else:

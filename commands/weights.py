@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from ..errors import InputError
 from ..progress import Progress
-from .options import json_option
+from .options import json_option, progress_option
 from .printing import echo, echo_json
 
 
@@ -59,7 +61,8 @@ def weights_ls(as_json: bool) -> None:
 @weights_group.command("fetch")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--revision", help="Of a model on the hub: a branch, tag or commit.")
-def weights_fetch(names: tuple[str, ...], revision: str | None) -> None:
+@progress_option
+def weights_fetch(names: tuple[str, ...], revision: str | None, progress: Progress) -> None:
     """Fetch weights, by feature (wav2vec) or model (hf:microsoft/wavlm-base-plus).
 
     Without a name: those of the features that have one model, allosaurus, wav2vec, byol and
@@ -71,19 +74,19 @@ def weights_fetch(names: tuple[str, ...], revision: str | None) -> None:
 
     if revision and len(names) != 1:
         raise InputError("--revision goes with one model")
-    bar = Progress()
     for weights in [find_weights(name) for name in names] or DEFAULT:
+        progress.started = time.monotonic()
 
-        def progress(done: int, total: int | None, name: str = weights.name) -> None:
+        def show(done: int, total: int | None, name: str = weights.name) -> None:
             of = f" of {total / 1e6:.1f}" if total else ""
-            bar.show(f"{name}: {done / 1e6:.1f}{of} MB")
+            progress.show(f"{name}: {done / 1e6:.1f}{of} MB", done, total or 0)
 
-        path = fetch(weights, progress, revision=revision)
-        bar.close()
+        with progress:
+            path = fetch(weights, show, revision=revision)
         echo(f"{weights.feature}: {path}")
         holding = find_holding(weights)
         if holding.first_seen:
-            bar.say(
+            progress.say(
                 f"note: {weights.name}: first seen {holding.first_seen}, nothing to compare with "
                 f"(its makers publish no hash): sha256 {holding.hash}"
             )

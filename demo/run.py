@@ -30,7 +30,7 @@ def run_demo(out: Path, progress: Progress) -> list[Metrics]:
     from . import DEMO_CORPORA, synthesise
 
     def synthesised(done: int, total: int) -> None:
-        progress.show(f"synthesising {done} of {total} utterances")
+        progress.show(f"synthesising {done} of {total} utterances", done, total)
 
     roots = synthesise(out / "corpora", DEMO_CORPORA, progress=synthesised)
     progress.say(f"corpora synthesised in {out / 'corpora'}")

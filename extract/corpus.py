@@ -86,13 +86,14 @@ def extract_corpus(
         progress.started = time.monotonic()  # of what the rates below are about
 
         def show(done: int, total: int, seconds: float) -> None:
-            text = f"{total} utterances to do, starting {', '.join(backbones)}"
-            if done:
-                text = (
-                    f"{done} of {total} utterances, {done / progress.seconds:.1f} files a second, "
-                    f"{seconds / progress.seconds:.0f}x real time{progress.left(done, total)}"
-                )
-            progress.show(f"{name}: {text}")
+            cached = f"{len(utterances) - total} of {len(utterances)} were cached"
+            if not done:
+                starting = f"{name}: {total} utterances to do, starting {', '.join(backbones)}"
+                progress.show(starting, details=[cached])
+                return
+            files, hours = done / progress.seconds, seconds / progress.seconds
+            rates = f"{files:.1f} files a second, {hours:.0f} hours of audio an hour"
+            progress.show(f"{name}: {done} of {total} utterances", done, total, [rates, cached])
 
         report = extract(
             *(utterances, folder, backbones.values(), cache),
@@ -107,7 +108,7 @@ def _given(corpus: str, manifest: Manifest | Path | str, progress: Progress) -> 
     """A manifest in place of a new one; InputError where it is none, or of another corpus."""
     found = manifest if isinstance(manifest, Manifest) else Manifest.load(Path(manifest))
     for note in found.notes:
-        progress.say(f"warning: {note}")
+        progress.warn(note)
     if found.corpus != corpus:
         where = "the manifest" if manifest is found else manifest
         raise InputError(f"{where} is of {found.corpus}, not of {corpus}")

@@ -99,10 +99,12 @@ def scan_corpus(
         language=language,
         options=options,
         known=ProbeCache.default(),
-        progress=lambda done, total: progress.show(f"{name}: {done} of {total} files read"),
+        progress=lambda done, total: progress.show(
+            f"{name}: {done} of {total} files read", done, total
+        ),
     )
     for warning in build.warnings:
-        progress.say(f"warning: {warning}")
+        progress.warn(warning)
     return build
 
 

@@ -1,6 +1,12 @@
+import contextlib
 import errno
 import io
+import os
+import re
+import subprocess
 import sys
+
+import pytest
 
 from ser.progress import Progress
 
@@ -16,12 +22,86 @@ def test_a_file_gets_a_line_every_ten_seconds(capsys, monkeypatch):
     assert capsys.readouterr().err == "step 9\nstep 19\ndone\n"
 
 
-def test_a_terminal_gets_one_line_that_changes(capsys, monkeypatch):
+def test_a_line_has_all_that_the_view_has(capsys, monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    progress = Progress()
+    now += 10
+    progress.show("5 of 10 files", 5, 10, ["3 files a second"])
+    assert capsys.readouterr().err == "5 of 10 files, 3 files a second, 10 s left\n"
+
+
+def test_quiet_is_quiet_but_for_warnings(capsys, monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    with Progress(quiet=True) as progress:
+        now += 100
+        progress.show("something", 1, 2)
+        progress.say("a note")
+        progress.warn("mind this")
+    assert capsys.readouterr().err == "warning: mind this\n"
+
+
+SHOWN = """
+import time
+from ser.progress import Progress
+with Progress() as progress:
+    progress.started -= 60
+    for done in range(1, 4):
+        progress.show("[red]corpus[/red] \\x1b[2J", done, 4, ["validation UA .873"])
+        time.sleep(0.12)
+    progress.say("[bold]a note[/bold]")
+    progress.show("last")
+    raise KeyboardInterrupt
+"""
+
+
+@pytest.mark.parametrize(("columns", "bar"), [(100, True), (40, False)])
+def test_a_terminal_gets_a_view_that_is_cleared(columns, bar):
+    pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
+    import fcntl
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    env = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    process = subprocess.Popen(
+        [sys.executable, "-c", SHOWN],
+        stderr=theirs,
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        env=env | {"TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8"},
+    )
+    os.close(theirs)
+    output = b""
+    with contextlib.suppress(OSError):  # how Linux says that the other side is closed
+        while data := os.read(ours, 65536):
+            output += data
+    os.close(ours)
+    assert process.wait() != 0
+    assert process.stdout.read() == b""
+    text = output.decode()
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+    assert "[red]corpus[/red] \\x1b[2J" in plain  # literally, for it may be a stranger's
+    assert "validation UA .873" in plain
+    assert "20 s left" in plain  # three of four in a minute
+    assert "[bold]a note[/bold]" in plain
+    assert ("\u2501" in plain) == bar
+    hidden, shown = text.rindex("\x1b[?25l"), text.rindex("\x1b[?25h")
+    assert hidden < shown  # the cursor is there again
+    assert max(len(line) for line in plain.split("Traceback")[0].splitlines()) <= columns
+
+
+def test_a_terminal_that_can_do_nothing_gets_lines(monkeypatch, capsys):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    monkeypatch.setenv("COLUMNS", "8")
+    monkeypatch.setenv("TERM", "dumb")
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
     with Progress() as progress:
-        progress.show("a long text")
-    assert capsys.readouterr().err == "\ra long \033[K\r\033[K"
+        now += 11
+        progress.show("something")
+    assert capsys.readouterr().err == "something\n"
 
 
 def test_nothing_goes_to_stdout(capsys):
@@ -49,6 +129,6 @@ def test_what_is_left_is_told_at_the_rate_so_far(monkeypatch):
     assert progress.left(5, 10) == ""  # nothing is known in the first second
     now += 10
     assert progress.left(0, 10) == ""
-    assert progress.left(5, 10) == ", 10 s left"
-    assert progress.left(1, 100) == ", 16.5 min left"
-    assert progress.left(1, 10_000) == ", 27.8 h left"
+    assert progress.left(5, 10) == "10 s left"
+    assert progress.left(1, 100) == "16.5 min left"
+    assert progress.left(1, 10_000) == "27.8 h left"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -23,6 +23,9 @@ from .network.recogniser import Recogniser
 from .network.spec import ModelSpec
 from .network.towers import shape_of
 from .optimiser import AdamW
+
+EpochDone = Callable[[Mapping[str, float]], None]
+"""Called after an epoch with the validation UA by corpus."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +58,14 @@ def fit(
     spec: ModelSpec,
     config: Config,
     seed: int,
-    epoch_done: Callable[[], None] = lambda: None,
+    epoch_done: EpochDone = lambda validation: None,
     method: Method | None = None,
 ) -> Fitted:
     """Train a model on some domains; choose by the mean of their validation UAs.
 
     The seed sets the initial weights, the order, dropout and augmentation; torch's own generators
-    are afterwards as they were. `epoch_done` is called after every epoch.
+    are afterwards as they were. `epoch_done` is called after every
+    epoch.
 
     Args:
         method: that of the spec; None: the one known by its name.
@@ -74,7 +78,7 @@ def fit(
         return _fit(Training(splits, spec, config, seed, method), epoch_done)
 
 
-def _fit(training: Training, epoch_done: Callable[[], None]) -> Fitted:
+def _fit(training: Training, epoch_done: EpochDone) -> Fitted:
     model, splits, settings = training.model, training.splits, training.config.train
     checks = [evaluation_batches(split.domain, split.validation) for split in splits]
     losses: list[float] = []
@@ -95,7 +99,7 @@ def _fit(training: Training, epoch_done: Callable[[], None]) -> Fitted:
         if settings.select == "last" or mean > highest:
             best = {name: value.clone() for name, value in model.state_dict().items()}
             highest, chosen = mean, epoch
-        epoch_done()
+        epoch_done({corpus: curve[-1] for corpus, curve in curves.items()})
 
     model.load_state_dict(best)
     return Fitted(model, losses, curves, chosen)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -16,16 +16,13 @@ from ...manifests import Split
 from ..config import Config
 from ..data import Domain
 from ..evaluate import probabilities, structure
-from ..loop import DomainSplit, fit
+from ..loop import DomainSplit, EpochDone, fit
 from ..methods import Method, features_read
 from ..network.ensemble import Ensemble
 from ..network.spec import ModelSpec
 from ..svm import fit_predict
 from .software import processor
 from .splits import corpora_tested
-
-EpochDone = Callable[[], None]
-"""Called after every epoch of any job."""
 
 Domains = Mapping[str, Domain]
 """By corpus."""
@@ -129,7 +126,7 @@ class Outcome:
 
 
 @exact_float32()
-def run_job(domains: Domains, job: Job, epoch_done: EpochDone = lambda: None) -> Outcome:
+def run_job(domains: Domains, job: Job, epoch_done: EpochDone = lambda validation: None) -> Outcome:
     """Train on the splits' training parts, choose by validation, predict the test parts.
 
     Args:

@@ -6,10 +6,9 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
 from typing import Protocol
 
 import cloudpickle
@@ -18,7 +17,8 @@ import torch
 from ...errors import SerError
 from ...machine import cores, one_torch_thread
 from ...signals import quiet_start
-from .jobs import Domains, EpochDone, Job, Outcome, run_job
+from ..loop import EpochDone
+from .jobs import Domains, Job, Outcome, run_job
 from .processes import worker_context
 
 
@@ -43,7 +43,7 @@ def run_jobs(
     jobs: Sequence[Job],
     workers: int | None,
     device: torch.device,
-    epoch_done: EpochDone = lambda: None,
+    epoch_done: EpochDone = lambda validation: None,
 ) -> Iterator[tuple[Job, Outcome]]:
     """Run jobs and yield each with its outcome as it ends.
 
@@ -84,8 +84,7 @@ def run_jobs(
         while waiting:
             done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
             while not epochs.empty():
-                epochs.get()
-                epoch_done()
+                epoch_done(epochs.get())
             # What is finished is handed over before a failure ends everything.
             for future in sorted(done, key=lambda future: future.exception() is not None):
                 yield submitted[future], future.result()
@@ -119,7 +118,7 @@ _work: tuple[Domains, EpochDone] | None = None
 
 
 def _start_worker(
-    domains: Domains, device: torch.device, epochs: multiprocessing.Queue[None]
+    domains: Domains, device: torch.device, epochs: multiprocessing.Queue[Mapping[str, float]]
 ) -> None:
     global _work
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -127,7 +126,7 @@ def _start_worker(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     moved = {name: domain.to(device) for name, domain in domains.items()}
-    _work = moved, partial(epochs.put, None)
+    _work = moved, epochs.put
 
 
 def _end_with_parent() -> None:

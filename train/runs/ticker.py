@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ...progress import Progress
 from .jobs import Job, Outcome
@@ -22,16 +22,18 @@ class Ticker:
         self.factors = f" ({' x '.join(factors)} x {settings[0].epochs})" if factors else ""
         progress.show(f"starting {self.jobs} runs")
 
-    def epoch_done(self) -> None:
+    def epoch_done(self, validation: Mapping[str, float]) -> None:
         """One epoch of some job. What is left is reckoned from the first on, as what comes before
         it does not come again."""
         self.passed += 1
         if self.passed == 1:
             self.progress.started = time.monotonic()
-        left = self.progress.left(self.passed - 1, self.epochs - 1)
+        latest = ", ".join(f"{corpus} {ua:.3f}" for corpus, ua in validation.items())
         self.progress.show(
             f"{self.done} of {self.jobs} runs done, {self.passed} of {self.epochs} epochs"
-            f"{self.factors}{left}"
+            f"{self.factors}",
+            *(self.passed - 1, self.epochs - 1),
+            [f"validation UA {latest}"],
         )
 
     def job_done(self, job: Job, outcome: Outcome) -> None:
