@@ -6,10 +6,13 @@ VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types format clean
+.PHONY: demo docs test lint types format clean
 
 demo: $(VENV)/demo-installed
 	$(BIN)/ser demo
+
+docs: $(VENV)/docs-installed
+	$(BIN)/zensical build --strict --clean
 
 test: lint types
 	$(BIN)/python -m pytest
@@ -28,7 +31,7 @@ format: $(VENV)/dev-installed
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info demo-out
+	rm -rf $(VENV) build dist *.egg-info demo-out site .cache
 
 $(VENV)/%-installed: setup.cfg constraints.txt pyproject.toml
 	@echo "Setting up $(VENV) for '$*': pinned packages (2 GB on the disk), a minute or several ..."

@@ -271,7 +271,8 @@ def test_a_loss_that_is_not_finite_is_an_error(domain, parts):
 
 def test_every_epoch_is_counted(domain, parts):
     seen = []
-    fit_one(domain, *parts[:2], load_config("paper", QUICK), 0, lambda: seen.append(1))
+    fitted = fit_one(domain, *parts[:2], load_config("paper", QUICK), 0, seen.append)
+    assert seen == [{"toy": ua} for ua in fitted.validation["toy"]]
     assert len(seen) == 3
 
 
