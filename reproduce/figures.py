@@ -83,7 +83,7 @@ def _panel(result: Result, corpus: str, cache: Cache) -> dict[str, Any]:
 
     split = result.experiment.splits[corpus][0]
     domain = result.run.domain(corpus, cache)
-    model = next(iter(result.run.ensemble(split.seed, split.fold).members))
+    model = result.run.ensemble(split.seed, split.fold).recognisers[0]
     rows = domain.rows(split.test)
     vectors = representations(model, domain, rows).numpy()
     labels = [domain.labels[label] for label in domain.truth(rows)]

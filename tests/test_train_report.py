@@ -121,5 +121,13 @@ def test_different_settings_of_one_preset_are_labelled_apart():
     assert "single (strong with train.lr=0.0005)" in lines[2]
 
 
+def test_the_calibration_error_is_said_before_and_after():
+    assert "ECE" not in describe_run(metrics())
+    text = describe_run(metrics(ece={"before": 0.0834, "after": 0.041, "by_chance": 0.0351}))
+    assert "  ECE .083 before calibration, .041 after (by chance .035)\n" in text
+    text = describe_run(metrics(ece={"before": 0.0834, "after": None, "by_chance": 0.0351}))
+    assert "  ECE .083, not calibrated (by chance .035)\n" in text
+
+
 def test_rates_are_printed_as_rates():
     assert (decimal(0.8714), decimal(1.0), decimal(0.0)) == (".871", "1.000", ".000")

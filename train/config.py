@@ -41,6 +41,7 @@ class TrainSettings(Struct, frozen=True, forbid_unknown_fields=True):
     members: Annotated[int, Meta(ge=1, le=100)]
     finetune_ge2e: bool
     precision: Literal["float32", "bfloat16"]
+    calibrate: bool
 
 
 class AugmentSettings(Struct, frozen=True, forbid_unknown_fields=True):

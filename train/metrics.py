@@ -41,6 +41,43 @@ RATES: Mapping[str, Callable[[IntArray], float]] = {
 """The rates that are taken of every run, of its confusion matrix, by their names."""
 
 
+CALIBRATION_BINS = 15
+
+
+def expected_calibration_error(confidence: FloatArray, right: NDArray[np.bool_]) -> float:
+    """ECE: how far confidence is from the share of right answers, on average (Guo et al. 2017).
+
+    The sum over 15 equally wide bins of confidence, ((m - 1)/15, m/15], of
+    |share of right answers - mean confidence| times the share of utterances in the bin.
+
+    Args:
+        confidence: the probability of the predicted label (n,).
+        right: whether that is the true one (n,).
+    """
+    differences = _binned(confidence, right - confidence)
+    return float(np.abs(differences).sum() / len(confidence))
+
+
+def calibration_error_by_chance(confidence: FloatArray) -> float:
+    """The ECE that confidence would have on average if every answer were right with that very
+    probability: what utterances of this number cannot tell from none.
+
+    In a bin the sum of right - confidence then has the variance v, the sum of c (1 - c), and as a
+    normal variable the mean size sqrt(2 v / pi).
+
+    Args:
+        confidence: the probability of the predicted label (n,).
+    """
+    variances = _binned(confidence, confidence * (1 - confidence))
+    return float(np.sqrt(2 / np.pi * variances).sum() / len(confidence))
+
+
+def _binned(confidence: FloatArray, values: FloatArray) -> FloatArray:
+    """Sums of values (n,) over the bins of confidence."""
+    bins = np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1
+    return np.bincount(np.maximum(bins, 0), values, CALIBRATION_BINS).astype(float)
+
+
 def error_over_repeats(values: Sequence[float], test_to_train: float) -> float:
     """Standard error of the mean of repeated random splits, by Nadeau and Bengio (2003).
 

@@ -222,22 +222,80 @@ def spoiled(case, made, tmp_path, method=""):
 
 
 def test_models_of_spoiled_runs(attack, outcome, made, tmp_path):
-    whole = {
-        method: Run.open(made[0] / (method or "single")).ensemble().state_dict()
-        for method in ("", "omoe")
-    }
+    whole = {method: Run.open(made[0] / (method or "single")).ensemble() for method in ("", "omoe")}
     for case in attack(250):
         method = case.choice(["", "omoe"])
-        folder, _ = spoiled(case, made, tmp_path, method)
+        folder, sealed = spoiled(case, made, tmp_path, method)
         try:
-            state = Run.open(folder).ensemble().state_dict()
+            ensemble = Run.open(folder).ensemble()
         except InputError as error:
             plain(error, folder)
             outcome("refused")
         else:
-            assert state.keys() == whole[method].keys()
-            assert all(torch.equal(value, whole[method][name]) for name, value in state.items())
+            state, expected = ensemble.state_dict(), whole[method].state_dict()
+            assert state.keys() == expected.keys()
+            assert all(torch.equal(value, expected[name]) for name, value in state.items())
+            assert sealed or ensemble.temperatures == whole[method].temperatures
             outcome("whole")
+
+
+def test_temperatures_that_were_spoiled(attack, outcome, made, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(made[0] / "omoe", folder)
+    path = folder / "calibration.json"
+    whole = json.loads(path.read_bytes())
+    for case in attack(150):
+        path.write_bytes(json_text(case, whole))
+        seal(folder)
+        try:
+            ensemble = Run.open(folder).ensemble()
+        except InputError as error:
+            plain(error, folder)
+            outcome("refused")
+        else:
+            assert ensemble.temperatures.keys() == {"toy", "tic"}
+            assert all(0.1 <= value <= 100 for value in ensemble.temperatures.values())
+            outcome("read")
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda folds: [], "lacks repeat 0, fold 0"),
+        (lambda folds: folds * 2, "has a fold twice"),
+        (lambda folds: [folds[0] | {"fold": 1}], "lacks repeat 0, fold 0"),
+        (lambda folds: [folds[0] | {"temperatures": {"toy": 1.0}}], "not of the corpora"),
+        (lambda folds: [folds[0] | {"temperatures": {"toy": 0, "tic": 1}}], ">= 0.1"),
+        (lambda folds: [folds[0] | {"temperatures": {"toy": 1e9, "tic": 1}}], "<= 100"),
+        (lambda folds: [folds[0] | {"temperatures": {"toy": math.nan, "tic": 1}}], "JSON"),
+        (lambda folds: [folds[0] | {"more": 1}], "unknown field"),
+    ],
+)
+def test_temperatures_that_cannot_be(made, tmp_path, change, problem):
+    folder = tmp_path / "run"
+    shutil.copytree(made[0] / "omoe", folder)
+    path = folder / "calibration.json"
+    path.write_text(json.dumps(change(json.loads(path.read_bytes()))))
+    seal(folder)
+    with pytest.raises(InputError, match=problem) as error:
+        Run.open(folder).ensemble()
+    plain(error.value, folder)
+
+
+@pytest.mark.parametrize("value", ["", "nan", "-0.1", "1.1", "inf", "x"])
+@pytest.mark.parametrize("column", ["uncalibrated", "p_neutral"])
+def test_confidence_that_cannot_be(made, tmp_path, column, value):
+    folder = tmp_path / "run"
+    shutil.copytree(made[0] / "single", folder)
+    path = folder / "predictions.csv"
+    head, *rows = (line.split(",") for line in path.read_text().splitlines())
+    row = next(row for row in rows if row[head.index("predicted")] == "neutral")
+    row[head.index(column)] = value
+    path.write_text("\n".join(map(",".join, [head, *rows])))
+    seal(folder)
+    with pytest.raises(InputError) as error:
+        _ = Run.open(folder).predictions
+    plain(error.value, folder)
 
 
 def test_inputs_and_configs_of_spoiled_runs(attack, outcome, made, tmp_path):

@@ -6,6 +6,15 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+COLDEST, HOTTEST = 0.1, 100.0
+"""What a temperature can be."""
+
+Temperature = Annotated[float, Meta(ge=COLDEST, le=HOTTEST)]
+"""T of the calibrated probabilities p^(1/T), normalised."""
+
+LEAST = 1e-12
+"""A lower probability counts as this one when it is calibrated."""
+
 
 class ModelSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The network, as far as it is not fixed by the features and the language."""

@@ -10,15 +10,17 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ...machine import exact_float32
 from ...manifests import Split
+from ..calibration import fit_temperature
 from ..config import Config
 from ..data import Domain
 from ..evaluate import probabilities, structure
 from ..loop import DomainSplit, EpochDone, fit
 from ..methods import Method, features_read
-from ..network.ensemble import Ensemble
+from ..network.ensemble import Ensemble, tempered
 from ..network.spec import ModelSpec
 from ..svm import fit_predict
 from .software import processor
@@ -67,6 +69,11 @@ class Job:
         return self.config.train.members if self.config else 0
 
     @property
+    def calibrated(self) -> bool:
+        """Whether its probabilities are."""
+        return self.config is not None and self.config.train.calibrate
+
+    @property
     def size(self) -> int:
         """How much there is to do: utterances times epochs."""
         epochs = self.config.train.epochs * self.members if self.config else 0
@@ -96,12 +103,16 @@ class Prediction:
 
     Attributes:
         predicted: (n_test,), label positions, in the order of `split.test`.
-        probabilities: (n_test, labels), mean over the members; None for the baseline.
+        probabilities: (n_test, labels), mean over the members, calibrated if the job is; None for
+            the baseline.
+        uncalibrated: (n_test,), what the predicted label had before; None where nothing was
+            calibrated.
     """
 
     split: Split
     predicted: NDArray[np.int64]
     probabilities: NDArray[np.float32] | None = None
+    uncalibrated: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +124,7 @@ class Outcome:
         weights: the state of every member; NumPy, because tensors that cross processes keep a file
             descriptor each.
         history: of every member.
+        temperatures: by corpus of the job; empty where nothing was calibrated.
         processor: what it was computed on.
     """
 
@@ -121,13 +133,15 @@ class Outcome:
     predictions: Mapping[str, Prediction]
     weights: Sequence[Mapping[str, NDArray[Any]]] = ()
     history: Sequence[Trained] = ()
+    temperatures: Mapping[str, float] = field(default_factory=dict)
     seconds: float = field(default=0.0, compare=False)
     processor: str = field(default="", compare=False)
 
 
 @exact_float32()
 def run_job(domains: Domains, job: Job, epoch_done: EpochDone = lambda validation: None) -> Outcome:
-    """Train on the splits' training parts, choose by validation, predict the test parts.
+    """Train on the splits' training parts, choose and calibrate by validation, predict the test
+    parts.
 
     Args:
         domains: with the features in the encoding that the job takes.
@@ -140,6 +154,7 @@ def run_job(domains: Domains, job: Job, epoch_done: EpochDone = lambda validatio
     }
     weights: list[Mapping[str, NDArray[Any]]] = []
     history: list[Trained] = []
+    temperatures: dict[str, float] = {}
     if job.config is None or job.spec is None:
         predictions = {
             corpus: Prediction(
@@ -168,20 +183,36 @@ def run_job(domains: Domains, job: Job, epoch_done: EpochDone = lambda validatio
                 Trained(seed, fitted.epoch, fitted.losses, fitted.validation, structures)
             )
         ensemble = Ensemble(models)
+        if job.calibrated:
+            temperatures = {each.domain.corpus: _temperature(ensemble, each) for each in subsets}
         predictions = {}
         for corpus, rows in tests.items():
             mean = probabilities(ensemble, chosen[corpus], rows)
-            predictions[corpus] = Prediction(
-                job.splits[corpus], mean.argmax(-1).numpy(), mean.numpy()
-            )
+            predictions[corpus] = _prediction(job.splits[corpus], mean, temperatures.get(corpus))
     return Outcome(
         *job.place,
         predictions,
         weights,
         history,
+        temperatures,
         time.perf_counter() - started,
         processor(next(iter(domains.values())).device),
     )
+
+
+def _temperature(ensemble: Ensemble, split: DomainSplit) -> float:
+    """Of a corpus, by its validation part."""
+    said = probabilities(ensemble, split.domain, split.validation)
+    return fit_temperature(said.numpy(), split.domain.truth(split.validation).numpy())
+
+
+def _prediction(split: Split, mean: Tensor, temperature: float | None) -> Prediction:
+    """By the mean over the members, (n_test, labels)."""
+    predicted = mean.argmax(-1)
+    if temperature is None:
+        return Prediction(split, predicted.numpy(), mean.numpy())
+    before = mean.gather(1, predicted[:, None])[:, 0]
+    return Prediction(split, predicted.numpy(), tempered(mean, temperature).numpy(), before.numpy())
 
 
 def member_seed(repeat: int, member: int, shift: int) -> int:

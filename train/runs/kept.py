@@ -19,6 +19,7 @@ from safetensors.numpy import load, save
 
 from ...errors import SerError
 from ...files import atomic_path, parse_json, read_regular
+from ..network.settings import Temperature
 from .jobs import Job, Outcome, Prediction, Trained
 from .splits import corpora_tested
 from .states import check_state
@@ -35,6 +36,7 @@ class _About(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int
     fold: int
     history: list[Trained]
+    temperatures: dict[str, Temperature]
     seconds: float
     processor: str
 
@@ -45,13 +47,21 @@ def save_outcome(path: Path, outcome: Outcome) -> None:
     Raises:
         SerError: it cannot be written.
     """
-    history = list(outcome.history)
-    about = _About(outcome.seed, outcome.fold, history, outcome.seconds, outcome.processor)
+    about = _About(
+        outcome.seed,
+        outcome.fold,
+        list(outcome.history),
+        dict(outcome.temperatures),
+        outcome.seconds,
+        outcome.processor,
+    )
     tensors: Tensors = {"about": np.frombuffer(msgspec.json.encode(about), dtype=np.uint8)}
     for corpus, prediction in outcome.predictions.items():
         tensors[f"predicted/{corpus}"] = prediction.predicted
         if prediction.probabilities is not None:
             tensors[f"probabilities/{corpus}"] = prediction.probabilities
+        if prediction.uncalibrated is not None:
+            tensors[f"uncalibrated/{corpus}"] = prediction.uncalibrated
     for member, state in enumerate(outcome.weights):
         tensors |= {f"weights/{member}/{name}": value for name, value in state.items()}
     try:
@@ -81,17 +91,24 @@ def load_outcome(path: Path, job: Job, labels: Mapping[str, Sequence[str]]) -> O
         }
         weights = [_weights(tensors, member, job) for member in range(job.members)]
         right = (about.seed, about.fold) == job.place and len(about.history) == job.members
-        if tensors or not right:
+        calibrated = set(job.splits) if job.calibrated else set()
+        if tensors or not right or about.temperatures.keys() != calibrated:
             return None
         return Outcome(
-            *job.place, predictions, weights, about.history, about.seconds, about.processor
+            *job.place,
+            predictions,
+            weights,
+            about.history,
+            about.temperatures,
+            about.seconds,
+            about.processor,
         )
     except (OSError, SafetensorError, SerError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
 def _prediction(tensors: Tensors, job: Job, corpus: str, labels: int) -> Prediction:
-    split, probabilities = job.splits[corpus], None
+    split, probabilities, uncalibrated = job.splits[corpus], None, None
     predicted = tensors.pop(f"predicted/{corpus}")
     right = (predicted.shape, predicted.dtype) == ((len(split.test),), np.dtype(np.int64))
     right = right and bool(((predicted >= 0) & (predicted < labels)).all())
@@ -100,9 +117,14 @@ def _prediction(tensors: Tensors, job: Job, corpus: str, labels: int) -> Predict
         form = (probabilities.shape, probabilities.dtype)
         right = right and form == ((len(split.test), labels), np.dtype(np.float32))
         right = right and bool(np.isfinite(probabilities).all())
+    if job.calibrated:
+        uncalibrated = tensors.pop(f"uncalibrated/{corpus}")
+        form = (uncalibrated.shape, uncalibrated.dtype)
+        right = right and form == ((len(split.test),), np.dtype(np.float32))
+        right = right and bool(np.isfinite(uncalibrated).all())
     if not right:
         raise ValueError(f"the predictions for {corpus} are not those of the job")
-    return Prediction(split, predicted, probabilities)
+    return Prediction(split, predicted, probabilities, uncalibrated)
 
 
 def _weights(tensors: Tensors, member: int, job: Job) -> Tensors:

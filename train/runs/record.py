@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
@@ -19,11 +20,16 @@ from ...errors import SerError
 from ...machine import cores
 from ...manifests import Manifest, write_splits
 from . import run
+from .confidence import UNCALIBRATED
 from .experiment import Experiment
 from .jobs import Outcome
 from .run import checksum, split_name
 from .software import software
 from .states import model_prefix
+from .temperatures import CALIBRATION, temperatures_written
+
+DECIMALS = 6
+"""Of probabilities in `predictions.csv`."""
 
 
 def write_run(folder: Path, experiment: Experiment, outcomes: Sequence[Outcome]) -> None:
@@ -41,7 +47,7 @@ def write_run(folder: Path, experiment: Experiment, outcomes: Sequence[Outcome])
         write_json(folder / run.CONFIG, msgspec.to_builtins(experiment.record))
         write_json(folder / run.METRICS, experiment.metrics(predictions, seconds))
         csv = folder / run.PREDICTIONS
-        predictions.to_csv(csv, index=False, lineterminator="\n", float_format="%.6f")
+        predictions.to_csv(csv, index=False, lineterminator="\n", float_format=f"%.{DECIMALS}f")
         weights = {
             model_prefix(outcome.seed, outcome.fold, member) + name: value
             for outcome in outcomes
@@ -55,6 +61,9 @@ def write_run(folder: Path, experiment: Experiment, outcomes: Sequence[Outcome])
                 for outcome in outcomes
             ]
             write_json(folder / run.HISTORY, msgspec.to_builtins(curves))
+        if experiment.record.calibrated:
+            temperatures = {(each.seed, each.fold): each.temperatures for each in outcomes}
+            write_json(folder / CALIBRATION, temperatures_written(temperatures))
         structure = mean_structure(outcomes)
         if any(structure.values()):
             write_json(folder / run.STRUCTURE, structure)
@@ -107,11 +116,18 @@ def predictions_of(outcomes: Sequence[Outcome], manifests: Mapping[str, Manifest
             columns: dict[str, Any] = {"corpus": corpus, "repeat": outcome.seed}
             columns |= {"fold": outcome.fold, "id": ids, "truth": emotions[ids].to_numpy()}
             columns["predicted"] = labels[prediction.predicted]
+            if prediction.uncalibrated is not None:
+                columns[UNCALIBRATED] = _as_written(prediction.uncalibrated)
             if prediction.probabilities is not None:
                 names = [f"p_{label}" for label in labels]
-                columns |= dict(zip(names, prediction.probabilities.T, strict=True))
+                columns |= dict(zip(names, _as_written(prediction.probabilities).T, strict=True))
             frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True)
+
+
+def _as_written(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
+    """To the decimals of the file, so that metrics are those of the predictions that it has."""
+    return probabilities.astype(np.float64).round(DECIMALS)
 
 
 def write_json(path: Path, value: Any) -> None:

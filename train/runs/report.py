@@ -8,6 +8,7 @@ from typing import cast
 from ...errors import listing
 from .. import TRAIN_PRESET
 from ..metrics import RATES
+from .confidence import CalibrationError
 from .results import CorpusMetrics, Metrics, Rate, no_interval
 
 SHORTEST = 5
@@ -15,7 +16,7 @@ SHORTEST = 5
 
 
 def describe_run(metrics: Metrics) -> str:
-    """UA, WA, recall per class and the confusion matrix of every corpus of a run."""
+    """UA, WA, calibration, recall per class and the confusion matrix of every corpus of a run."""
     parts = []
     for corpus, domain in metrics["domains"].items():
         head = (
@@ -25,6 +26,7 @@ def describe_run(metrics: Metrics) -> str:
             f"{domain['n_test']} test utterances each"
         )
         lines = [head, "", *(f"  {name.upper()}  {rate(name, domain)}" for name in RATES)]
+        lines += [f"  {calibration(domain['ece'])}"] if domain["ece"] else []
         lines += ["", *confusion_table(domain), ""]
         lines += [f"  {speaker_note(metrics['protocol'], domain)}", f"  {interval_note(domain)}"]
         lines += [f"  Note: {note}" for note in domain["notes"]]
@@ -45,6 +47,15 @@ def rate(name: str, domain: CorpusMetrics) -> str:
     else:
         interval = " to ".join(map(decimal, summary["ci95"]))
     return f"{decimal(summary['mean'])}  (95 % interval {interval}{spread})"
+
+
+def calibration(error: CalibrationError) -> str:
+    """`ECE .083 before calibration, .041 after (by chance .035)`."""
+    if error["after"] is None:
+        stages = f"{decimal(error['before'])}, not calibrated"
+    else:
+        stages = f"{decimal(error['before'])} before calibration, {decimal(error['after'])} after"
+    return f"ECE {stages} (by chance {decimal(error['by_chance'])})"
 
 
 def bounds(summary: Rate) -> str:

@@ -19,6 +19,7 @@ from ..metrics import (
     interval_over_utterances,
     recalls,
 )
+from .confidence import CalibrationError, calibration_error
 from .notes import left_out, notes_on_splits
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ class CorpusMetrics(TypedDict):
     """The entry of one corpus in `metrics.json`; further `RATES` are beside UA and WA.
 
     `n_test` is of one repeat, `confusion` of all; `speakers_shared` are test speakers of a split
-    that are in its training part too, at most, None if the speakers are not known.
+    that are in its training part too, at most, None if the speakers are not known; `ece` is None of
+    the baseline, which has no probabilities.
     """
 
     language: str
@@ -54,6 +56,7 @@ class CorpusMetrics(TypedDict):
     ua: Rate
     wa: Rate
     interval: Kind
+    ece: CalibrationError | None
     recall: dict[str, float | None]
     confusion: list[list[int]]
     notes: list[str]
@@ -83,7 +86,7 @@ def corpus_metrics(
 
     Args:
         predictions: a row for each test utterance of each repeat, with the columns `repeat`, `id`,
-            `truth` and `predicted`.
+            `truth` and `predicted`, and of a network those of the probabilities.
         manifest: of the utterances that were used.
         splits: of all repeats and folds.
         skipped: utterances that were left out.
@@ -115,6 +118,7 @@ def corpus_metrics(
         else None,
         **rates,
         "interval": kind,
+        "ece": calibration_error(predictions),
         "recall": {
             label: float(np.nanmean(column)) if not np.isnan(column).all() else None
             for label, column in zip(manifest.labels, recall.T, strict=True)

@@ -25,7 +25,9 @@ from ..encoding import Encoding
 from ..methods import METHODS
 from ..model import make_spec
 from ..network.spec import ModelSpec
+from .confidence import UNCALIBRATED, confidence
 from .results import Metrics
+from .temperatures import CALIBRATION, Temperatures, read_temperatures
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,9 +38,11 @@ if TYPE_CHECKING:
 CONFIG, METRICS, MODEL = "config.json", "metrics.json", "model.safetensors"
 PREDICTIONS, SPLIT, HISTORY = "predictions.csv", "split.csv", "history.json"
 VERSIONS, STRUCTURE = "versions.json", "structure.json"
-FILES = frozenset({CONFIG, METRICS, MODEL, PREDICTIONS, SPLIT, HISTORY, VERSIONS, STRUCTURE})
+FILES = frozenset(
+    {CONFIG, METRICS, MODEL, PREDICTIONS, SPLIT, HISTORY, VERSIONS, STRUCTURE, CALIBRATION}
+)
 
-FORMAT = 3
+FORMAT = 4
 """Of the run folder; others are not read."""
 
 MOST_BYTES = 1 << 30
@@ -86,6 +90,11 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     settings: Config | None = None
     svm: dict[str, Any] = {}
     own_code: str = ""
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether its probabilities are."""
+        return self.settings is not None and self.settings.train.calibrate
 
     @property
     def encoding(self) -> Encoding:
@@ -185,12 +194,15 @@ class Run:
     @cached_property
     def predictions(self) -> pd.DataFrame:
         """A row for every test utterance of every repeat: corpus, repeat, fold, id, truth,
-        predicted, and of a network `p_<label>` for every emotion."""
+        predicted, where probabilities are calibrated `uncalibrated` (what the predicted label had
+        before), and of a network `p_<label>` for every emotion."""
         with _reading(self.folder):
             table = _table(self._read(PREDICTIONS), COLUMNS)
-            numbers = [name for name in table.columns if name.startswith("p_")]
+            numbers = [n for n in table.columns if n.startswith("p_") or n == UNCALIBRATED]
             kinds: dict[str, Any] = {"repeat": int, "fold": int, **dict.fromkeys(numbers, float)}
-            return table.replace({name: {"": "nan"} for name in numbers}).astype(kinds)
+            table = table.replace({name: {"": "nan"} for name in numbers}).astype(kinds)
+            confidence(table)
+            return table
 
     @cached_property
     def splits(self) -> dict[str, pd.DataFrame]:
@@ -211,6 +223,14 @@ class Run:
             data = self._read(STRUCTURE, MOST_JSON)
             return parse_json(data, dict[str, dict[str, Any]], STRUCTURE)
 
+    @cached_property
+    def temperatures(self) -> Temperatures:
+        """By repeat and fold, those of every corpus; empty where nothing was calibrated."""
+        with _reading(self.folder):
+            if not self.config.calibrated:
+                return {}
+            return read_temperatures(self._read(CALIBRATION, MOST_JSON), self.config.corpora)
+
     @property
     def spec(self) -> ModelSpec:
         """What the models are built from."""
@@ -221,10 +241,11 @@ class Run:
         return spec
 
     def ensemble(self, repeat: int = 0, fold: int | None = None) -> Ensemble:
-        """The models of a repeat as one, ready to predict.
+        """The models of a repeat as one, ready to predict, calibrated if the run is.
 
         Args:
-            fold: only the models of one fold; None: of all, each trained without its test part.
+            fold: only the models of one fold; None: of all, each trained without its test part: the
+                mean of what the folds say.
 
         Raises:
             InputError: there are no such models, or the folder is not as it was written.
@@ -234,11 +255,16 @@ class Run:
         spec = self.spec
         with _reading(self.folder):
             self.file(MODEL).close()
-            states = read_states(self.folder / MODEL, repeat, fold)
-            if not states:
+            folds = read_states(self.folder / MODEL, repeat, fold)
+            if not folds:
                 which = f"repeat {repeat}" if fold is None else f"repeat {repeat}, fold {fold}"
                 raise ValueError(f"holds no model of {which}")
-            return ensemble_of(spec, states)
+            temperatures = {}
+            if self.config.calibrated:
+                if missing := [n for n in folds if (repeat, n) not in self.temperatures]:
+                    raise ValueError(f"{CALIBRATION} lacks repeat {repeat}, fold {missing[0]}")
+                temperatures = {number: self.temperatures[repeat, number] for number in folds}
+            return ensemble_of(spec, folds, temperatures)
 
     def domain(self, corpus: str, cache: Cache) -> Domain:
         """A corpus as the models of the run read it: all utterances that were used, those that they
@@ -279,6 +305,8 @@ class Run:
                 return False
             self.verify()
         except InputError:
+            return False
+        if config.calibrated and CALIBRATION not in self.sums:
             return False
         return config.spec() is None or {MODEL, HISTORY} <= self.sums.keys()
 

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 NUMBERS = (
     "ge2e/encoder.py",
     "train/network/*.py",
-    *(f"train/{name}.py" for name in ("augment", "data", "encoding", "evaluate", "functionals")),
-    *(f"train/{name}.py" for name in ("loop", "methods", "metrics", "model", "optimiser", "svm")),
+    *(f"train/{name}.py" for name in ("augment", "calibration", "data", "encoding", "evaluate")),
+    *(f"train/{name}.py" for name in ("functionals", "loop", "methods", "metrics", "model")),
+    *(f"train/{name}.py" for name in ("optimiser", "svm")),
     "train/runs/jobs.py",
 )
 """The code that can change a number."""
@@ -34,7 +35,7 @@ NUMBERS = (
 
 def software() -> dict[str, str]:
     """The versions that the numbers may depend on beside the settings."""
-    packages = ("torch", "numpy", "pandas", "scikit-learn", "h5py", "safetensors")
+    packages = ("torch", "numpy", "scipy", "pandas", "scikit-learn", "h5py", "safetensors")
     return {
         "ser": __version__,
         "ser.train": code_hash(),
@@ -51,7 +52,8 @@ def other_software(about: Mapping[str, Any]) -> list[str]:
 
 def numbers_version() -> dict[str, str]:
     """Of `software`, what makes a finished job worthless where it differs."""
-    return {name: software()[name] for name in ("ser.train", "torch", "numpy", "scikit-learn")}
+    names = ("ser.train", "torch", "numpy", "scipy", "scikit-learn")
+    return {name: software()[name] for name in names}
 
 
 @cache

@@ -27,38 +27,58 @@ def model_prefix(repeat: int, fold: int, member: int) -> str:
     return f"{repeat}/{fold}/{member}/"
 
 
-def read_states(path: Path, repeat: int, fold: int | None = None) -> list[State]:
-    """The weights of all models of a repeat, or of one of its folds; the others stay in the file.
+def read_states(path: Path, repeat: int, fold: int | None = None) -> dict[int, list[State]]:
+    """The weights of the models of a repeat, by fold; all others stay in the file.
+
+    Args:
+        fold: only this one; None: all.
 
     Raises:
         OSError, ValueError: it is no such file, or has other names than those of models.
     """
-    states: dict[tuple[int, int], dict[str, Tensor]] = defaultdict(dict)
+    states: dict[int, dict[int, dict[str, Tensor]]] = defaultdict(lambda: defaultdict(dict))
     try:
         with safe_open(path, "pt") as file:
             for name in file.keys():  # noqa: SIM118 - it is no mapping
                 if not (match := _NAME.fullmatch(name)):
                     raise ValueError(f"{path.name}: {name[:80]!r} is not the name of a weight")
-                place = tuple(map(int, match.groups()[:3]))
-                if place[0] == repeat and fold in (None, place[1]):
-                    states[place[1], place[2]][match[4]] = file.get_tensor(name)
+                of_repeat, of_fold, member = map(int, match.groups()[:3])
+                if of_repeat == repeat and fold in (None, of_fold):
+                    states[of_fold][member][match[4]] = file.get_tensor(name)
     except (SafetensorError, RuntimeError, TypeError) as error:
         raise ValueError(f"{path.name}: {error}") from None
-    return [states[place] for place in sorted(states)]
+    return {
+        number: [members[member] for member in sorted(members)]
+        for number, members in sorted(states.items())
+    }
 
 
-def ensemble_of(spec: ModelSpec, states: Sequence[State]) -> Ensemble:
-    """The models that have these weights, as one, ready to predict.
+def ensemble_of(
+    spec: ModelSpec,
+    folds: Mapping[int, Sequence[State]],
+    temperatures: Mapping[int, Mapping[str, float]],
+) -> Ensemble:
+    """The models that have these weights, as one, ready to predict: the mean of the folds, each of
+    which is the mean of its members, calibrated.
+
+    Args:
+        folds: at least one.
+        temperatures: by fold and corpus; of a fold that is not there nothing is calibrated.
 
     Raises:
         ValueError: as `check_state`.
     """
-    models = []
-    for state in states:
-        model = check_state(spec, state)
-        model.load_state_dict(dict(state), assign=True)
-        models.append(model)
-    return Ensemble(models).eval()
+    ensembles = [
+        Ensemble([_loaded(spec, state) for state in states], temperatures.get(fold))
+        for fold, states in folds.items()
+    ]
+    return (ensembles[0] if len(ensembles) == 1 else Ensemble(ensembles)).eval()
+
+
+def _loaded(spec: ModelSpec, state: State) -> Recogniser:
+    model = check_state(spec, state)
+    model.load_state_dict(dict(state), assign=True)
+    return model
 
 
 def check_state(spec: ModelSpec, state: State) -> Recogniser:
