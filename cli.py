@@ -19,6 +19,7 @@ from .commands.corpora import corpora
 from .commands.demo import demo
 from .commands.extract import extract
 from .commands.manifest import manifest
+from .commands.predict import predict
 from .commands.printing import complain
 from .commands.reproduce import reproduce
 from .commands.runs import runs
@@ -115,14 +116,24 @@ def main(debug: bool) -> None:
     \b
       ser extract --corpus emodb --root DIR     once: audio to cached features
       ser train --setting single --corpus emodb often: cached features to a model
+      ser predict --run RUN FILE...             the emotions of other files
     """
 
-
-for command in (corpora, manifest, extract, cache_group, weights_group):
+COMMANDS = (
+    corpora,
+    manifest,
+    extract,
+    cache_group,
+    weights_group,
+    train,
+    runs,
+    compare,
+    predict,
+    reproduce,
+    demo,
+)
+for command in COMMANDS:
     main.add_command(command)
-for command in (train, runs, compare, reproduce, demo):
-    main.add_command(command)
-
 
 if __name__ == "__main__":
     sys.exit(main())

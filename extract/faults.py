@@ -25,8 +25,8 @@ class Fault(NamedTuple):
 
 
 def starved(seconds: float) -> Fault:
-    """Memory does not suffice for an utterance of so many seconds."""
-    return Fault(f"not enough memory for its {seconds:.0f} s", again=True)
+    """Memory does not suffice for an utterance of so many seconds; 0 where that is not known."""
+    return Fault("not enough memory" + (f" for its {seconds:.0f} s" if seconds else ""), again=True)
 
 
 def fault_of(error: BaseException, seconds: float) -> Fault:

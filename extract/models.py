@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 import torch
 
@@ -16,6 +16,9 @@ from .batches import similar_lengths
 from .faults import Fault, fault_of_file, out_of_memory, starved
 from .prepare import Task
 
+if TYPE_CHECKING:
+    from .work import Sink
+
 Item = tuple[Task, Array]
 """An utterance, and what `prepare` made of it."""
 
@@ -24,16 +27,6 @@ POOL = 4
 
 _AHEAD = 4
 """Calls that wait for a thread, so that none is idle."""
-
-
-class Sink(Protocol):
-    """Where what comes out of the models goes; called by the thread that feeds them."""
-
-    def store(self, spec: str, task: Task, feature: object) -> None:
-        """Take a feature."""
-
-    def refuse(self, spec: str, task: Task, fault: Fault) -> None:
-        """Hear why there is none."""
 
 
 class Models:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,10 +18,7 @@ from .backbones.backbone import Backbone
 from .backbones.registry import make_backbones
 from .faults import Fault, fault_of_file
 from .prepare import Prepared, Task
-from .workers import preparing
-
-if TYPE_CHECKING:
-    from .models import Models
+from .work import work
 
 Progress = Callable[[int, int, float], None]
 
@@ -105,7 +101,7 @@ def extract(
         if not root.is_dir():
             raise InputError(f"{root}: no such folder; expected the root of {manifest.corpus}")
         if workers is None:
-            workers = min(cores(), len(tasks) // _WORTH_A_WORKER)
+            workers = workers_for(len(tasks))
         with ExitStack() as stack:
             # Entered first, left last: what was finished is published whatever happens below.
             for spec in missing:
@@ -127,6 +123,11 @@ def extract(
         seconds=time.perf_counter() - started,
         audio_seconds=results.audio_seconds,
     )
+
+
+def workers_for(utterances: int) -> int:
+    """Processes that pay for so many utterances: one per core, or fewer."""
+    return min(cores(), utterances // _WORTH_A_WORKER)
 
 
 def _tasks(manifest: Manifest, missing: Mapping[str, Sequence[str]]) -> list[Task]:
@@ -152,29 +153,11 @@ def _run(
     workers: int,
     alone: bool = False,
 ) -> None:
-    """Prepare the utterances, with `alone` one after the other, and run the models over them."""
-    with ExitStack() as stack:
-        results.show()
-        stream = stack.enter_context(preparing(tasks, root, backbones, workers, alone))
-        models: Models | None = None
-        if modelled := [backbone for backbone in backbones.values() if backbone.batch_rows]:
-            for backbone in modelled:  # while the workers start
-                backbone.load()
-            from ..machine import torch_device
-            from .models import Models
-
-            device = torch_device(modelled[0].device)
-            models = stack.enter_context(Models(results, device, alone))
-        for prepared in stream:
-            results.note(prepared)
-            for spec, array in prepared.arrays.items():
-                if models and backbones[spec].batch_rows:
-                    models.add(backbones[spec], prepared.task, array)
-                else:
-                    results.store(spec, prepared.task, array)
+    """Do all of it, and show how far it is."""
+    results.show()
+    with closing(work(tasks, root, backbones, results, workers, alone)) as steps:
+        for _ in steps:
             results.show()
-        if models:
-            models.finish()
 
 
 class _Results:

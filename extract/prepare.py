@@ -17,7 +17,8 @@ from .faults import Fault, fault_of
 
 @dataclass(frozen=True)
 class Task:
-    """One utterance to prepare, as the manifest has it, and the features that it lacks."""
+    """One utterance to prepare, as the manifest has it, and the features that it lacks. Of one
+    that is in no manifest, hash and seconds are not known: "" and 0."""
 
     id: str
     path: str

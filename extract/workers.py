@@ -155,10 +155,11 @@ def _exchange(
                 culprit, *others = worker.at_work.values()
                 hopeless = deaths >= _HOPELESS and not results and not alone
                 if hopeless or not worker.came_to_work:
+                    where = ", ".join(task.path for task in worker.at_work.values())
                     raise SerError(
                         f"a worker process ended unexpectedly (exit code {code}) at one of the "
-                        f"utterances {', '.join(worker.at_work)}. What was finished is in the "
-                        "cache: run again to go on, with --workers 0 to see the failure itself"
+                        f"utterances {where}. What was finished is kept: run again to go on, "
+                        "with --workers 0 to see the failure itself"
                     ) from None
                 tasks = chain(others, tasks)
                 crew[crew.index(worker)] = successor = hire()

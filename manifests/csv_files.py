@@ -6,13 +6,14 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError, did_you_mean, listing
-from ..files import atomic_text, read_regular
+from ..files import atomic_text, open_regular, read_regular
 from .text import alike, plain
 
 if TYPE_CHECKING:
@@ -35,6 +36,14 @@ _BINARY = {
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
+
+_ANEW = "save it as 'CSV UTF-8 (comma delimited)'"
+
+_LONGEST = 1 << 20
+"""Characters of a line that is streamed."""
+
+_MOST_BLANK = 100
+"""Lines among which a header that is streamed is looked for."""
 
 Problems = Sequence[tuple[int, str]]  # the line or row, and what is wrong there
 _Records = list[tuple[int, list[str]]]
@@ -119,6 +128,69 @@ def read_csv(
     return CsvFile(tuple(kept.values()), rows, notes)
 
 
+def stream_csv(
+    path: Path, required: Sequence[str], known: Sequence[str] = ()
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Read a CSV file of any length a row at a time: the number of its line, and its cells of the
+    `required` and `known` columns as they are written. Other columns are not looked at.
+
+    Raises:
+        InputError: as `read_csv`, but for what is wrong with other columns; when it is come to.
+    """
+    lines = _lines(path)
+    start = list(islice(lines, _MOST_BLANK))
+    _, line, separator = _opened("".join(start), required)
+    reader = csv.reader(chain(start[line - 1 :], lines), strict=True, delimiter=separator)
+    columns: list[str] = []
+    begins = line
+    try:
+        for record in reader:
+            at, begins = begins, reader.line_num + line
+            if not any(map(plain, record)):
+                continue
+            if not columns:
+                forms = {alike(name): name for name in (*required, *known)}
+                columns = [forms.get(alike(name), plain(name)) for name in record]
+                _check_columns(f"{path}, line {at}", columns, required, separator)
+                places = {name: columns.index(name) for name in forms.values() if name in columns}
+            elif len(record) <= max(places.values()):
+                raise InputError(
+                    f"{path}, line {at}: {len(record)} cells, but the header has {len(columns)}"
+                )
+            else:
+                yield at, {name: record[place] for name, place in places.items()}
+    except (csv.Error, TypeError, ValueError) as error:
+        raise InputError(f"{path}, line {begins}: this is no CSV: {error}") from None
+    if not columns:
+        raise InputError(f"{path} is empty; expected a header line and one row per utterance")
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """The lines of a text file, one at a time."""
+    try:
+        with open_regular(path) as file:
+            start = file.read(4)
+            file.seek(0)
+            _check_kind(path, start)
+            text = io.TextIOWrapper(file, "utf-8-sig", newline="")
+            number = 0
+            while line := text.readline(_LONGEST):
+                number += 1
+                if "\0" in line:
+                    raise InputError(
+                        f"{path}, line {number}: not a text file (it holds a zero byte)"
+                    )
+                if len(line) == _LONGEST:
+                    raise InputError(f"{path}, line {number}: longer than {_LONGEST} characters")
+                yield line
+    except FileNotFoundError:
+        raise InputError(f"no such file: {path}") from None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}, after line {number}: not UTF-8; {_ANEW}") from None
+
+
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a CSV file whole or not at all: UTF-8, commas, LF, four decimals."""
     atomic_text(path, table.to_csv(index=False, lineterminator="\n", float_format="%.4f"))
@@ -131,19 +203,22 @@ def _text(path: Path) -> str:
         raise InputError(f"no such file: {path}") from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
-    anew = "save it as 'CSV UTF-8 (comma delimited)'"
-    for start, kind in _BINARY.items():
-        if data.startswith(start):
-            raise InputError(f"{path} is {kind}; {anew}")
+    _check_kind(path, data[:4])
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path}, line {line}: not UTF-8; {anew}") from None
+        raise InputError(f"{path}, line {line}: not UTF-8; {_ANEW}") from None
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise InputError(f"{path}, line {line}: not a text file (it holds a zero byte)")
     return text
+
+
+def _check_kind(path: Path, begins: bytes) -> None:
+    for start, kind in _BINARY.items():
+        if begins.startswith(start):
+            raise InputError(f"{path} is {kind}; {_ANEW}")
 
 
 def _opened(text: str, required: Sequence[str]) -> tuple[str, int, str]:

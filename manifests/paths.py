@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from collections.abc import Set
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -104,8 +105,10 @@ def is_inside(stored: str) -> bool:
     return stored not in ("", ".") and not _LEAVES.search(stored)
 
 
-def audio_files(root: Path, depth: int) -> list[str]:
+def audio_files(root: Path, depth: int, suffixes: Set[str] = AUDIO_SUFFIXES) -> list[str]:
     """List audio files at most `depth` levels below `root`, relative to `root`, sorted.
+
+    Files are taken by their suffixes, in lower case.
 
     Hidden files (`._x.wav`, which macOS leaves beside `x.wav`) and `__MACOSX` are not looked at.
     Links are followed where they lead to something that was not seen yet, so that neither a loop
@@ -129,7 +132,7 @@ def audio_files(root: Path, depth: int) -> list[str]:
                 links.append(name)
             elif child.is_dir(follow_symlinks=False):
                 walk(f"{name}/")
-            elif _is_audio(name):
+            elif _suffix(name) in suffixes:
                 files.append(name)
                 seen.add(os.path.join(real, child.name))  # noqa: PTH118 - compared as text
 
@@ -139,14 +142,14 @@ def audio_files(root: Path, depth: int) -> list[str]:
         real = os.path.realpath(root / name)
         if os.path.isdir(real):  # noqa: PTH112 - unlike Path.is_dir, it never raises
             walk(f"{name}/")
-        elif _is_audio(name) and real not in seen:
+        elif _suffix(name) in suffixes and real not in seen:
             files.append(name)
             seen.add(real)
     return sorted(files)
 
 
-def _is_audio(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES  # noqa: PTH122
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122
 
 
 def _children(folder: Path) -> list[os.DirEntry[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,6 +124,18 @@ class Recognizer:
         best = [self.labels[place] for place in table.to_numpy().argmax(axis=1)]
         table.insert(0, "emotion", best)
         return table
+
+    def stream(
+        self, files: Iterable[Path], workers: int = 0
+    ) -> Generator[Answer | AudioError, None, None]:
+        """What is said of many files, in their order, as they are done: see `each_file`.
+
+        Args:
+            workers: processes that decode and run the front ends; 0 does it in this process.
+        """
+        from ..extract.stream import each_file
+
+        return each_file(files, self.backbones, self.run.config.keys, self.answer, workers)
 
     def probabilities(self, sound: Sound) -> NDArray[np.float32]:
         """The probability of each of `labels` for one sound: (labels,).

@@ -69,7 +69,9 @@ def test_cut_files(reason, container, subtype, kept):
 
 @pytest.mark.parametrize(("container", "subtype"), writable(REFUSED))
 def test_what_cannot_be_judged_is_to_be_converted(reason, container, subtype):
-    assert reason(encoded(container, subtype)).endswith("convert it to WAV or FLAC")
+    assert reason(encoded(container, subtype)).endswith(
+        "if it is audio, convert it: ffmpeg -i OLD NEW.wav"
+    )
 
 
 @pytest.mark.parametrize("container", ["AU", "NIST", "AIFF", "CAF", "W64", "RF64", "WAV"])

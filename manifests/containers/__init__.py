@@ -54,6 +54,6 @@ def find_sound(data: bytes) -> Sound:
         return mpeg.find(data)
     start = data[:12].decode("ascii", "backslashreplace")
     raise AudioError(
-        f"cannot be decoded: Format not recognised; the file begins with {start!r}; convert it to "
-        "WAV or FLAC"
+        f"cannot be decoded: Format not recognised; the file begins with {start!r}; if it "
+        "is audio, convert it: ffmpeg -i OLD NEW.wav"
     )

@@ -1,0 +1,170 @@
+"""`ser predict`: what a trained run says of files that it never heard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import BAD_FILES, AudioError, InputError
+from ..progress import Progress
+from .options import GivenPath, device_option, split_names
+from .printing import complain, echo
+
+if TYPE_CHECKING:
+    from ..recognizer.forms import Form
+    from ..recognizer.recognizer import Recognizer
+    from ..recognizer.resume import ResultsFile
+    from ..recognizer.sources import Source, Sources
+
+_BY_SUFFIX = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=GivenPath(path_type=Path))
+@click.option(
+    "--run", required=True, type=GivenPath(path_type=Path), help="The folder of a trained run."
+)
+@click.option("--corpus", multiple=True, help="What the files are like: whose heads answer, A,B.")
+@click.option(
+    "--language", help="That of the files: whose heads answer; 'other' averages all of them."
+)
+@click.option("--labels", multiple=True, help="The only emotions to choose among, A,B.")
+@click.option(
+    "--unsure",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    metavar="P",
+    help="Answer 'unsure' where no emotion has this probability.",
+)
+@click.option("--repeat", type=click.IntRange(0), default=0, help="Whose models.  [default: 0]")
+@click.option("--fold", type=click.IntRange(0), help="The models of one fold  [default: of all].")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "jsonl"]),
+    help="[default: table; with --out, what its name ends in]",
+)
+@click.option(
+    "--out",
+    type=GivenPath(path_type=Path),
+    help="Write to a file, .csv or .jsonl; the same command goes on where it stopped.",
+)
+@click.option("--workers", type=click.IntRange(0), help="Processes that decode [default: cores].")
+@device_option
+def predict(
+    files: tuple[Path, ...],
+    run: Path,
+    corpus: tuple[str, ...],
+    language: str | None,
+    labels: tuple[str, ...],
+    unsure: float,
+    repeat: int,
+    fold: int | None,
+    form: str | None,
+    out: Path | None,
+    workers: int | None,
+    device: str,
+) -> None:
+    """Tell the emotions of sound files by a trained run.
+
+    FILES are audio files, folders of them, or lists: CSV files with the column path, relative to
+    the list, and perhaps id. WAV, FLAC, AIFF, MP3 and OGG are read. Files that cannot be used are
+    named and left out; the exit code is then 3.
+    """
+    from ..recognizer import Recognizer
+    from ..recognizer.forms import make_form
+    from ..recognizer.resume import results_file
+    from ..recognizer.sources import find_sources
+
+    kind = _form_of(form, out)
+    sources = find_sources(files)
+    recognizer = Recognizer(
+        run,
+        split_names("--corpus", corpus) if corpus else None,
+        language=language,
+        labels=split_names("--labels", labels) if labels else None,
+        repeat=repeat,
+        fold=fold,
+        device=device,
+    )
+    for note in (*sources.notes, recognizer.heads.why):
+        complain(f"note: {note}")
+    text = make_form(
+        kind, recognizer.labels, unsure=unsure, ids=sources.with_ids, widest=sources.widest
+    )
+    every = iter(sources)
+    about = {
+        "run": recognizer.run.about["sha256"],
+        "repeat": repeat,
+        "fold": fold,
+        "heads": list(recognizer.heads.corpora),
+        "labels": list(recognizer.labels),
+        "unsure": unsure,
+        "format": kind,
+        "header": text.header,
+    }
+    names = (source.name for source in every)
+    with results_file(out, about, names, text.header) if out else nullcontext() as results:
+        _each(recognizer, sources, every, text, results, workers)
+
+
+def _each(
+    recognizer: Recognizer,
+    sources: Sources,
+    remaining: Iterator[Source],
+    text: Form,
+    results: ResultsFile | None,
+    workers: int | None,
+) -> None:
+    """Predict what remains, print or write it, and exit with what became of it."""
+    from ..recognizer.many import each_source
+
+    before = results.done if results else 0
+    header = text.header
+    done, bad = before, 0
+    with (
+        Progress() as progress,
+        closing(each_source(recognizer, remaining, sources.count - before, workers)) as said,
+    ):
+        for source, answer in said:
+            done += 1
+            if isinstance(answer, AudioError):
+                bad += 1
+                if sources.count == 1:
+                    raise AudioError(f"{source.path}: {answer}")
+                progress.say(f"left out: {source.path}: {answer}")
+                lines = None
+            else:
+                lines = text.lines(source, answer)
+            if results:
+                results.add(source.name, lines)
+                left = progress.left(done - before, sources.count - before)
+                progress.show(f"{done} of {sources.count} files{left}")
+            elif lines:
+                echo(f"{header}{lines}".removesuffix("\n"))
+                header = ""
+    known = results.bad if results else 0
+    if done == before:
+        complain(f"nothing was missing: all {done} files were done")
+    if known:
+        complain(f"{known} of them {'was' if known == 1 else 'were'} left out, as before")
+    if bad and bad == done:
+        raise InputError(f"none of the {done} files can be used")
+    if bad:
+        complain(f"{bad} of {done} files left out")
+        raise click.exceptions.Exit(BAD_FILES)
+
+
+def _form_of(form: str | None, out: Path | None) -> str:
+    if out is None:
+        return form or "table"
+    found = form or _BY_SUFFIX.get(out.suffix.lower())
+    if found is None or found == "table":
+        raise InputError(
+            f"--out {out}: expected a name in .csv or .jsonl, or --format csv or jsonl"
+        )
+    return found

@@ -1,0 +1,135 @@
+"""What is to be predicted: files, folders and lists, as a user names them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import InputError, listing
+from ..manifests.csv_files import stream_csv
+from ..manifests.paths import audio_files, content
+
+SUFFIXES = frozenset(
+    {".wav", ".flac", ".aif", ".aiff", ".aifc", ".mp3", ".ogg", ".oga", ".opus"}
+)  # fmt: skip
+"""Suffixes of the files of a folder that are taken, in lower case."""
+
+FOREIGN = frozenset(
+    {".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr", ".3gp", ".mkv", ".mov", ".avi", ".ape"}
+)
+"""Suffixes of sound in other formats."""
+
+_LIST = ".csv"
+_DEPTH = 64
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file.
+
+    Attributes:
+        name: as the user knows it: as it was typed, or as it stands in a list.
+        path: where it is.
+        id: what a list calls it.
+    """
+
+    name: str
+    path: Path
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """All files, in the order in which they were named; those of a folder are sorted.
+
+    Iterating reads lists anew, a row at a time.
+
+    Attributes:
+        count: how many they are.
+        widest: characters of the longest name.
+        with_ids: whether a list has a column `id`.
+        notes: what the user should know.
+    """
+
+    parts: Sequence[Path | tuple[Path, Sequence[str]]]
+    count: int
+    widest: int
+    with_ids: bool
+    notes: Sequence[str]
+
+    def __iter__(self) -> Iterator[Source]:
+        for part in self.parts:
+            yield from _each(part)
+
+
+def find_sources(named: Sequence[Path]) -> Sources:
+    """Look at what was named: a file, a folder with all that lies below it, or a list.
+
+    A list is a CSV with the column `path`, relative to the folder of the list, and perhaps `id`.
+
+    Raises:
+        InputError: there is no such thing, a folder without audio, or a list that is none.
+    """
+    notes: list[str] = []
+    parts = [_folder(path, notes) if path.is_dir() else path for path in named]
+    count = widest = 0
+    for path, part in zip(named, parts, strict=True):
+        found = 0
+        if part is path and path.suffix.lower() != _LIST and not path.exists():
+            raise InputError(f"{path}: no such file or folder")
+        for source in _each(part):
+            found += 1
+            widest = max(widest, len(source.name))
+        if not found:
+            raise InputError(f"{path}: has a header, and lists no file")
+        count += found
+    return Sources(parts, count, widest, any(map(_has_ids, parts)), notes)
+
+
+def _folder(folder: Path, notes: list[str]) -> tuple[Path, list[str]]:
+    """A folder and the names of its files below it."""
+    names = audio_files(folder, _DEPTH, SUFFIXES | FOREIGN)
+    known = [name for name in names if Path(name).suffix.lower() in SUFFIXES]
+    foreign = [name for name in names if Path(name).suffix.lower() in FOREIGN]
+    told = f"{listing(foreign, 3)}: of another format, convert: ffmpeg -i OLD NEW.wav"
+    if not known and foreign:
+        raise InputError(f"{folder}: no audio file that can be read; there are {told}")
+    if not known:
+        raise InputError(
+            f"{folder}: no audio file in it; expected some with the suffixes "
+            f"{', '.join(sorted(SUFFIXES))}, and there is {content(folder)}"
+        )
+    if foreign:
+        notes.append(f"{folder}: left out {told}")
+    return folder, known
+
+
+def _each(part: Path | tuple[Path, Sequence[str]]) -> Iterator[Source]:
+    if isinstance(part, tuple):
+        folder, names = part
+        for name in names:
+            path = folder / name
+            yield Source(str(path), path)
+    elif part.suffix.lower() == _LIST:
+        yield from _listed(part)
+    else:
+        yield Source(str(part), part)
+
+
+def _listed(file: Path) -> Iterator[Source]:
+    for line, row in stream_csv(file, ("path",), ("id",)):
+        written = row["path"].strip()
+        if not written:
+            raise InputError(f"{file}, line {line}: the path is missing")
+        path = file.parent / written
+        if "\\" in written and not path.exists():  # of a list that was made on Windows
+            path = file.parent / written.replace("\\", "/")
+        yield Source(written, path, row.get("id", "").strip())
+
+
+def _has_ids(part: Path | tuple[Path, Sequence[str]]) -> bool:
+    if isinstance(part, tuple) or part.suffix.lower() != _LIST:
+        return False
+    _, row = next(stream_csv(part, ("path",), ("id",)))
+    return "id" in row
