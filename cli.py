@@ -119,6 +119,7 @@ def main(debug: bool) -> None:
       ser predict --run RUN FILE...             the emotions of other files
     """
 
+
 COMMANDS = (
     corpora,
     manifest,

@@ -1,11 +1,10 @@
-"""Figures 3 and 4 of the paper: the numbers behind them, and their drawing with matplotlib."""
+"""Figures 3 and 4 of the paper: the numbers behind them; report/ draws them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
-from importlib import import_module
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -14,7 +13,9 @@ import numpy as np
 
 from ..cache import Cache
 from ..errors import InputError
-from ..files import atomic_path
+from ..report.chart import write_png
+from ..report.figures_embedding import Embedding, draw_panels, embed
+from ..report.figures_fusion import draw_gates
 from ..train.runs.report import bounds, decimal
 from ..train.runs.request import Request
 from .made import grid, page, provenance, settings_of
@@ -61,42 +62,21 @@ class Figure3(Plan):
         return page([title, "", *grid(head, cells)], values)
 
     def draw(self, values: Mapping[str, Any], path: Path) -> None:
-        """A panel for each corpus and model, a colour for each emotion."""
-        emotions = sorted({label for panel in values["panels"] for label in panel["labels"]})
-        with _drawn(path, len(values["panels"])) as axes:
-            for axis, panel in zip(axes, values["panels"], strict=True):
-                points, labels = np.array(panel["points"]), np.array(panel["labels"])
-                for number, emotion in enumerate(emotions):
-                    if emotion in panel["labels"]:
-                        chosen = points[labels == emotion].T
-                        axis.scatter(*chosen, s=14, label=emotion, color=f"C{number}")
-                title = f"{panel['corpus']}, {self.titles[panel['model']]}"
-                axis.set(title=title, xticks=[], yticks=[])
+        """A panel for each corpus and model, a colour and a marker for each emotion."""
+        panels = {
+            f"{panel['corpus']}, {self.titles[panel['model']]}": Embedding(
+                panel["ids"], panel["labels"], panel["points"], panel["silhouette"]
+            )
+            for panel in values["panels"]
+        }
+        write_png(partial(draw_panels, panels), path)
 
 
 def _panel(result: Result, corpus: str, cache: Cache) -> dict[str, Any]:
     """The points of the first test part of an experiment."""
-    from sklearn.manifold import TSNE
-    from sklearn.metrics import silhouette_score
-
-    from ..train.evaluate import representations
-
     split = result.experiment.splits[corpus][0]
-    domain = result.run.domain(corpus, cache)
-    model = result.run.ensemble(split.seed, split.fold).recognisers[0]
-    rows = domain.rows(split.test)
-    vectors = representations(model, domain, rows).numpy()
-    labels = [domain.labels[label] for label in domain.truth(rows)]
-    perplexity = min(30.0, (len(vectors) - 1) / 3)
-    points = TSNE(perplexity=perplexity, random_state=0, init="pca").fit_transform(vectors)
-    distinct = 1 < len(set(labels)) < len(labels)
-    silhouette = silhouette_score(vectors, labels, metric="cosine") if distinct else None
-    return {
-        "silhouette": None if silhouette is None else float(silhouette),
-        "ids": list(split.test),
-        "labels": labels,
-        "points": np.asarray(points, dtype=float).round(4).tolist(),
-    }
+    found = embed(result.run, corpus, cache, split.seed, split.fold, list(split.test))
+    return asdict(found)
 
 
 class _Structure(TypedDict):
@@ -169,17 +149,14 @@ class Figure4(Plan):
         return page(lines, values)
 
     def draw(self, values: Mapping[str, Any], path: Path) -> None:
-        """Bars: UA of each feature alone, and its gate weight, grouped by corpus."""
-        features, entries = values["features"], list(values["by_corpus"].values())
-        places, width = np.arange(len(entries)), 0.8 / len(features)
-        with _drawn(path, 2) as (alone, gate):
-            for number, feature in enumerate(features):
-                at = places + (number - (len(features) - 1) / 2) * width
-                rates = [entry["alone"][feature]["mean"] for entry in entries]
-                alone.bar(at, rates, width, label=feature)
-                gate.bar(at, [entry["gate"][feature] for entry in entries], width, label=feature)
-            for axis, title in ((alone, "UA of one feature alone"), (gate, "mean gate weight")):
-                axis.set(title=title, xticks=places, xticklabels=list(values["by_corpus"]))
+        """Bars by corpus: UA of each feature alone, and its gate weight."""
+        by_corpus = values["by_corpus"]
+        weights = {corpus: entry["gate"] for corpus, entry in by_corpus.items()}
+        alone = {
+            corpus: {feature: ua["mean"] for feature, ua in entry["alone"].items()}
+            for corpus, entry in by_corpus.items()
+        }
+        write_png(partial(draw_gates, values["features"], weights, alone), path)
 
 
 def _structure(ours: Result, corpus: str) -> _Structure:
@@ -200,21 +177,6 @@ def _structure(ours: Result, corpus: str) -> _Structure:
             "folder, or say --overwrite, to have it trained anew"
         ) from None
     return structure
-
-
-@contextmanager
-def _drawn(path: Path, panels: int) -> Iterator[list[Any]]:
-    """Yield the axes of panels side by side; in the end the last gets a legend, and all are
-    written as PNG."""
-    matplotlib: Any = import_module("matplotlib")
-    matplotlib.use("Agg")
-    pyplot: Any = import_module("matplotlib.pyplot")
-    _, axes = pyplot.subplots(1, panels, figsize=(4.2 * panels + 1.2, 4), layout="constrained")
-    yield list(np.atleast_1d(axes))
-    np.atleast_1d(axes)[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-    with atomic_path(path) as partial:
-        pyplot.savefig(partial, dpi=150, format="png", bbox_inches="tight")
-    pyplot.close("all")
 
 
 def _rank_correlation(one: Sequence[float], other: Sequence[float]) -> float:

@@ -108,7 +108,8 @@ def cache_maker(tmp_path: Path) -> Callable[..., Cache]:
     return make
 
 
-def make_toy_cache(folder: Path, manifest: Manifest | None = None) -> Cache:
+def make_toy_cache(folder: Path, manifest: Manifest | None = None, noise: float = 1.0) -> Cache:
+    """A cache of `toy_cache`'s features; with more noise emotions are mistaken for one another."""
     cache = Cache(folder)
     manifest = manifest or toy_manifest()
     store_manifest(cache, manifest)
@@ -121,23 +122,24 @@ def make_toy_cache(folder: Path, manifest: Manifest | None = None) -> Cache:
     ):
         for id, emotion in rows:
             centre = centres[EMOTIONS.index(emotion)]
-            frames = centre[:5] + random.normal(size=(random.integers(4, 20), 5))
+            frames = centre[:5] + noise * random.normal(size=(random.integers(4, 20), 5))
             mfcc.add(id, frames.astype(np.float32))
-            ge2e.add(id, (centre[5:] + 0.5 * random.normal(size=7)).astype(np.float32))
+            ge2e.add(id, (centre[5:] + 0.5 * noise * random.normal(size=7)).astype(np.float32))
     return cache
 
 
 @pytest.fixture(scope="session")
 def toy_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `cache`, of `two_corpora`, and `runs`, of them `svm`, `single`, `ours` and
-    `held_out` (as single, but with the protocol speaker): not to be changed."""
+    """A folder with `cache`, as `two_corpora` but noisy, and `runs`, in which are `svm`, `single`,
+    `ours` and `held_out` (as single, but with the protocol speaker): not to be changed."""
     from ser.train.config import load_config
     from ser.train.runs.request import Request
     from ser.train.runs.train import train_request
 
     folder = tmp_path_factory.mktemp("toy")
-    make_toy_cache(folder / "cache")
-    cache = make_toy_cache(folder / "cache", toy_manifest(45, language="it", corpus="tic"))
+    make_toy_cache(folder / "cache", noise=4.0)
+    tic = toy_manifest(45, language="it", corpus="tic")
+    cache = make_toy_cache(folder / "cache", tic, noise=4.0)
     config = load_config("strong", ["train.epochs=3", "train.members=2"])
     for name, setting, corpora, protocol in (
         ("svm", "baseline", ["toy"], "paper"),

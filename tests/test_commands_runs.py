@@ -8,7 +8,9 @@ from click.testing import CliRunner
 
 from ser.cli import main
 from ser.train.runs.report import decimal
-from ser.train.runs.run import Run, checksum
+from ser.train.runs.run import Run
+
+from .forged_runs import rewrite
 
 
 def ser(*words):
@@ -99,18 +101,6 @@ def test_speakers_come_from_the_cache(toy_runs, tmp_path):
     blind = ser("compare", run, run, "--cache", tmp_path / "none")
     assert blind.exit_code == 2
     assert "the tests need its speakers" in blind.stderr
-
-
-def rewrite(folder, name, change):
-    """Change a JSON file of a run as one would who forges it."""
-    import hashlib
-
-    path = folder / name
-    path.write_text(json.dumps(change(json.loads(path.read_text()))))
-    about = json.loads((folder / "versions.json").read_text())
-    about["files"][name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    about["sha256"] = checksum(about)
-    (folder / "versions.json").write_text(json.dumps(about))
 
 
 @pytest.mark.parametrize(

@@ -120,9 +120,8 @@ def _speakers(run: Run, corpus: str, cache: Cache | None) -> dict[tuple[str, str
     Raises:
         SerError: the cache does not know.
     """
-    where = f"the cache {cache.folder}" if cache else "here"
     unknown = (
-        f"the tests need its speakers, and {where} has not the manifest that the runs were made "
+        "the tests need its speakers, and the cache has not the manifest that the runs were made "
         "with; --cache names another"
     )
     if cache is None or corpus not in cache.corpora():

@@ -1,0 +1,186 @@
+"""A run that is shown: what its folder says, checked, because a stranger may have written it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import msgspec
+
+from ..errors import InputError
+from ..files import MOST_JSON, parse_json
+from ..progress import plain
+from ..train.runs.jobs import Trained
+from ..train.runs.results import CorpusMetrics, Metrics
+from ..train.runs.run import HISTORY, METRICS, STRUCTURE, Run
+
+MOST_LABELS = 40
+"""Emotions of a corpus that can be drawn."""
+
+
+class Curves(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the networks of a repeat and fold were trained, as `history.json` has it."""
+
+    repeat: int
+    fold: int
+    members: list[Trained]
+
+
+class Fusion(msgspec.Struct, frozen=True):
+    """How a corpus' features are fused, as `structure.json` has it.
+
+    Attributes:
+        gate: mean weight by feature, in the order of the features.
+        connections: (features, features), open from 0 to 1; row = output, column = input.
+    """
+
+    gate: dict[str, float] = {}
+    connections: list[list[float]] = []
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A run that is shown, among others or alone.
+
+    Attributes:
+        letter: what it is called in figures; blank where it is alone.
+        metrics: as in `metrics.json`, and possible.
+    """
+
+    run: Run
+    letter: str
+    metrics: Metrics
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return one_line(self.run.folder.absolute().name)
+
+    @property
+    def is_network(self) -> bool:
+        """Or the baseline, of which no model is kept."""
+        return self.run.config.settings is not None
+
+    @property
+    def model(self) -> str:
+        """The method, in a word."""
+        return one_line(self.metrics["method"]) if self.is_network else "SVM"
+
+    @property
+    def label(self) -> str:
+        """For legends: `B ours`."""
+        return f"{self.letter} {self.model}".strip()
+
+    def on(self, corpus: str) -> str:
+        """The run, where there are several, and the corpus."""
+        return f"{self.label} on {corpus}" if self.letter else corpus
+
+    @property
+    def corpora(self) -> list[str]:
+        """What it was trained for and tested on."""
+        return list(self.metrics["domains"])
+
+    def domain(self, corpus: str) -> CorpusMetrics:
+        """What it came to on a corpus."""
+        return self.metrics["domains"][corpus]
+
+    @cached_property
+    def curves(self) -> list[Curves]:
+        """Of all its networks; none of the baseline.
+
+        Raises:
+            InputError: its `history.json` is not as a run writes it.
+        """
+        if HISTORY not in self.run.sums:
+            return []
+        with reading(self.run), self.run.file(HISTORY) as file:
+            curves = parse_json(file.read(MOST_JSON), list[Curves], HISTORY)
+            for trained in (member for each in curves for member in each.members):
+                lengths = {len(trained.loss), *map(len, trained.validation_ua.values())}
+                if len(lengths) != 1 or set(trained.validation_ua) - set(self.corpora):
+                    raise ValueError(f"{HISTORY} is not of these epochs and corpora")
+        return curves
+
+    @cached_property
+    def fusion(self) -> dict[str, Fusion]:
+        """By corpus, where there is something to say.
+
+        Raises:
+            InputError: its `structure.json` is not as a run writes it.
+        """
+        names = list(self.metrics["features"])
+        with reading(self.run):
+            found = {
+                corpus: msgspec.convert(said, Fusion)
+                for corpus, said in self.run.structure.items()
+                if corpus in self.corpora
+            }
+            for each in found.values():
+                rows = each.connections
+                if each.gate and list(each.gate) != names:
+                    raise ValueError(f"{STRUCTURE} is not of these features")
+                if rows and {len(rows), *map(len, rows)} != {len(names)}:
+                    raise ValueError(f"{STRUCTURE} is not of these features")
+        return {corpus: each for corpus, each in found.items() if each.gate or each.connections}
+
+
+def subjects(runs: Sequence[Run]) -> list[Subject]:
+    """Runs with the letters that they go by, where there are several.
+
+    Raises:
+        InputError: a folder is not as a run writes it, or there are too many.
+    """
+    if len(runs) > MOST_RUNS:
+        raise InputError(f"{len(runs)} runs are too many for a page; {MOST_RUNS} at most")
+    letters = [chr(ord("A") + n) if len(runs) > 1 else "" for n in range(len(runs))]
+    return [Subject(run, letter, _metrics(run)) for run, letter in zip(runs, letters, strict=True)]
+
+
+MOST_RUNS = 12
+
+
+def one_line(text: str) -> str:
+    """Text that a stranger may have written, as a name in a page or figure."""
+    return " ".join(plain(text).split())
+
+
+def _metrics(run: Run) -> Metrics:
+    """The metrics of a run; raises InputError unless they are of its corpora, and possible."""
+    metrics, config = run.metrics, run.config
+    with reading(run):
+        same = list(metrics["domains"]) == list(config.corpora)
+        if not same or tuple(metrics["features"]) != config.features:
+            raise ValueError(f"{METRICS} is not of the corpora and features of config.json")
+        for corpus, domain in metrics["domains"].items():
+            if not _possible(domain):
+                raise ValueError(f"{METRICS}: what it says of {corpus} is impossible")
+    return metrics
+
+
+def _possible(domain: CorpusMetrics) -> bool:
+    labels, counts = domain["labels"], domain["confusion"]
+    shape = {len(counts), *map(len, counts)} == {len(labels)} and len(set(labels)) == len(labels)
+    whole = all(0 <= count < 1e9 for row in counts for count in row)
+    rates = [value for value in domain["recall"].values() if value is not None]
+    for rate in (domain["ua"], domain["wa"]):
+        ends = rate["ci95"] if rate["ci95"] is not None else [0.0, 1.0]
+        rates += [rate["mean"], *rate["values"], *ends]
+        shape = shape and len(ends) == 2
+    ece = domain.get("ece")
+    rates += [float(value) for value in (ece.values() if isinstance(ece, dict) else ())]
+    fractions = all(math.isfinite(rate) and 0 <= rate <= 1 for rate in rates)
+    return shape and whole and fractions and list(domain["recall"]) == labels
+
+
+@contextmanager
+def reading(run: Run) -> Iterator[None]:
+    """Tell what is wrong with the files of a run as the user's business."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise InputError(f"{run.folder}: {error}") from error
