@@ -21,6 +21,7 @@ from .commands.extract import extract
 from .commands.manifest import manifest
 from .commands.predict import predict
 from .commands.printing import complain
+from .commands.report import report
 from .commands.reproduce import reproduce
 from .commands.runs import runs
 from .commands.train import train
@@ -129,6 +130,7 @@ COMMANDS = (
     train,
     runs,
     compare,
+    report,
     predict,
     reproduce,
     demo,

@@ -35,11 +35,13 @@ def reliability(subject: Subject, corpus: str) -> Chart | None:
         for name, bins in series.items()
         for low, (count, mean, share) in bins.items()
     ]
-    ece = subject.domain(corpus).get("ece")
+    ece = subject.domain(corpus)["ece"]
     errors = ""
-    if isinstance(ece, dict):
-        errors = f" ECE {decimal(ece['after'])}"
-        errors += f", before calibration {decimal(ece['before'])}." if before is not None else "."
+    if ece is not None and ece["after"] is None:
+        errors = f" ECE {decimal(ece['before'])}, not calibrated."
+    elif ece is not None and ece["after"] is not None:
+        after, earlier = decimal(ece["after"]), decimal(ece["before"])
+        errors = f" ECE {after}, before calibration {earlier}."
     return Chart(
         file_name("reliability", subject.letter, corpus),
         f"Reliability, {subject.on(corpus)}",

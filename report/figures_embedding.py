@@ -54,7 +54,7 @@ def embed(run: Run, corpus: str, cache: Cache, repeat: int, fold: int, ids: list
     from ..train.evaluate import representations
 
     domain = run.domain(corpus, cache)
-    model = next(iter(run.ensemble(repeat, fold).members))
+    model = run.ensemble(repeat, fold).recognisers[0]
     rows = domain.rows(ids)
     vectors = representations(model, domain, rows).numpy()
     labels = [domain.labels[label] for label in domain.truth(rows)]

@@ -237,13 +237,14 @@ def _errors(shown: Sequence[Subject]) -> Table | None:
             *([each.label] if len(shown) > 1 else []),
             corpus,
             decimal(error["before"]),
-            decimal(error["after"]),
+            decimal(error["after"]) if error["after"] is not None else "-",
+            decimal(error["by_chance"]),
         ]
         for each in shown
         for corpus, domain in each.metrics["domains"].items()
-        if isinstance(error := domain.get("ece"), dict)
+        if (error := domain["ece"]) is not None
     ]
-    head = [*(["run"] if len(shown) > 1 else []), "corpus", "ECE before", "ECE after"]
+    head = [*(["run"] if len(shown) > 1 else []), "corpus", "ECE before", "ECE after", "by chance"]
     return Table(head, rows) if rows else None
 
 

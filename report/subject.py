@@ -169,8 +169,9 @@ def _possible(domain: CorpusMetrics) -> bool:
         ends = rate["ci95"] if rate["ci95"] is not None else [0.0, 1.0]
         rates += [rate["mean"], *rate["values"], *ends]
         shape = shape and len(ends) == 2
-    ece = domain.get("ece")
-    rates += [float(value) for value in (ece.values() if isinstance(ece, dict) else ())]
+    if (ece := domain["ece"]) is not None:
+        stated = (ece["before"], ece["after"], ece["by_chance"])
+        rates += [value for value in stated if value is not None]
     fractions = all(math.isfinite(rate) and 0 <= rate <= 1 for rate in rates)
     return shape and whole and fractions and list(domain["recall"]) == labels
 

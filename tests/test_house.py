@@ -18,7 +18,7 @@ import pytest
 import ser
 
 ROOT = Path(ser.__file__).parent
-BESIDE = {"tests", "benchmarks", "docs"}
+BESIDE = {"tests", "benchmarks", "docs", "site"}
 """What is no part of the library."""
 MOST_LINES = 400
 
