@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -29,6 +29,11 @@ from .training_options import training_options, training_request
     help="Use the splits of this file, or those in the folder of another run.",
 )
 @click.option("--out", type=GivenPath(path_type=Path), help="Run folder [default: runs/...].")
+@click.option(
+    "--log",
+    type=click.Choice(["tensorboard"]),
+    help="Event files of the learning curves, in a folder beside the run folder.",
+)
 @json_option
 @progress_option
 @cache_option
@@ -39,6 +44,7 @@ def train(
     overrides: tuple[str, ...],
     splits: Path | None,
     out: Path | None,
+    log: Literal["tensorboard"] | None,
     as_json: bool,
     progress: Progress,
     cache_folder: Path | None,
@@ -63,7 +69,7 @@ def train(
         **options,
     )
     with progress:
-        run = train_request(request, cache, out, progress)
+        run = train_request(request, cache, out, progress, log=log or "")
     if as_json:
         echo_json(run.metrics)
     else:

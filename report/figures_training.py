@@ -19,7 +19,7 @@ Curve = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
 def curves(subject: Subject) -> Chart | None:
     """Loss and validation UA of every epoch; None of the baseline."""
-    trained = [member for each in subject.curves for member in each.members]
+    trained = [member for each in subject.run.history for member in each.members]
     if not trained or not trained[0].loss:
         return None
     loss = _summary([member.loss for member in trained])

@@ -11,22 +11,12 @@ from functools import cached_property
 import msgspec
 
 from ..errors import InputError
-from ..files import MOST_JSON, parse_json
 from ..progress import plain
-from ..train.runs.jobs import Trained
 from ..train.runs.results import CorpusMetrics, Metrics
-from ..train.runs.run import HISTORY, METRICS, STRUCTURE, Run
+from ..train.runs.run import METRICS, STRUCTURE, Run
 
 MOST_LABELS = 40
 """Emotions of a corpus that can be drawn."""
-
-
-class Curves(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the networks of a repeat and fold were trained, as `history.json` has it."""
-
-    repeat: int
-    fold: int
-    members: list[Trained]
 
 
 class Fusion(msgspec.Struct, frozen=True):
@@ -86,23 +76,6 @@ class Subject:
     def domain(self, corpus: str) -> CorpusMetrics:
         """What it came to on a corpus."""
         return self.metrics["domains"][corpus]
-
-    @cached_property
-    def curves(self) -> list[Curves]:
-        """Of all its networks; none of the baseline.
-
-        Raises:
-            InputError: its `history.json` is not as a run writes it.
-        """
-        if HISTORY not in self.run.sums:
-            return []
-        with reading(self.run), self.run.file(HISTORY) as file:
-            curves = parse_json(file.read(MOST_JSON), list[Curves], HISTORY)
-            for trained in (member for each in curves for member in each.members):
-                lengths = {len(trained.loss), *map(len, trained.validation_ua.values())}
-                if len(lengths) != 1 or set(trained.validation_ua) - set(self.corpora):
-                    raise ValueError(f"{HISTORY} is not of these epochs and corpora")
-        return curves
 
     @cached_property
     def fusion(self) -> dict[str, Fusion]:

@@ -30,6 +30,8 @@ from .software import numbers_version, other_software
 from .target import check_target, check_writable, holds_run, new_folder
 from .ticker import Ticker
 
+Finished = Callable[[Outcome], None]
+
 UNFINISHED = ".ser-unfinished"
 
 
@@ -39,6 +41,7 @@ def run_experiments(
     progress: Progress,
     share: bool = False,
     executor: Executor | None = None,
+    finished: Finished = lambda outcome: None,
 ) -> dict[Path, Run]:
     """Run all experiments, side by side as `run_jobs` has it, over features that are loaded once.
 
@@ -48,6 +51,7 @@ def run_experiments(
         experiments: by their run folders, which the caller has claimed.
         share: copy the same run from another folder beside its own, where there is one.
         executor: what runs the jobs; None: `run_jobs`.
+        finished: called with what every job left that was not finished before.
 
     Raises as `train`.
     """
@@ -71,12 +75,16 @@ def run_experiments(
         loaded = load_domains(cache, list(experiments.values()), progress)
         ticker = Ticker(progress, [job for _, job in waiting])
         for group in alike.values():
-            _run(group, loaded, ticker, executor or run_jobs)
+            _run(group, loaded, ticker, executor or run_jobs, finished)
     return {folder: Run.open(folder) for folder in experiments}
 
 
 def _run(
-    group: Sequence[tuple[_Work, Job]], loaded: Domains, ticker: Ticker, executor: Executor
+    group: Sequence[tuple[_Work, Job]],
+    loaded: Domains,
+    ticker: Ticker,
+    executor: Executor,
+    finished: Finished,
 ) -> None:
     """Do jobs that take the features in the same encoding."""
     unit_of = {id(job): unit for unit, job in group}
@@ -86,6 +94,7 @@ def _run(
     for job, outcome in executor(domains, jobs, workers, experiments[0].device, ticker.epoch_done):
         unit_of[id(job)].keep(job, outcome)
         ticker.job_done(job, outcome)
+        finished(outcome)
 
 
 @dataclass

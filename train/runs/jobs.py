@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
@@ -23,6 +22,7 @@ from ..methods import Method, features_read
 from ..network.ensemble import Ensemble, tempered
 from ..network.spec import ModelSpec
 from ..svm import fit_predict
+from .curves import Trained
 from .software import processor
 from .splits import corpora_tested
 
@@ -78,23 +78,6 @@ class Job:
         """How much there is to do: utterances times epochs."""
         epochs = self.config.train.epochs * self.members if self.config else 0
         return epochs * sum(len(split.train) for split in self.splits.values())
-
-
-class Trained(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How one network was trained.
-
-    Attributes:
-        epoch: the one that was kept, from 1.
-        loss: the mean of every epoch.
-        validation_ua: by corpus, of every epoch.
-        structure: by corpus that is tested, what `structure` says.
-    """
-
-    seed: int
-    epoch: Annotated[int, msgspec.Meta(ge=1)]
-    loss: list[float]
-    validation_ua: dict[str, list[float]]
-    structure: dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)

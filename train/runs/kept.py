@@ -20,7 +20,8 @@ from safetensors.numpy import load, save
 from ...errors import SerError
 from ...files import atomic_path, parse_json, read_regular
 from ..network.settings import Temperature
-from .jobs import Job, Outcome, Prediction, Trained
+from .curves import Trained
+from .jobs import Job, Outcome, Prediction
 from .splits import corpora_tested
 from .states import check_state
 

@@ -21,6 +21,7 @@ from ...machine import cores
 from ...manifests import Manifest, write_splits
 from . import run
 from .confidence import UNCALIBRATED
+from .curves import Curves
 from .experiment import Experiment
 from .jobs import Outcome
 from .run import checksum, split_name
@@ -57,8 +58,7 @@ def write_run(folder: Path, experiment: Experiment, outcomes: Sequence[Outcome])
         if weights:
             save_file(weights, folder / run.MODEL)
             curves = [
-                {"repeat": outcome.seed, "fold": outcome.fold, "members": list(outcome.history)}
-                for outcome in outcomes
+                Curves(outcome.seed, outcome.fold, list(outcome.history)) for outcome in outcomes
             ]
             write_json(folder / run.HISTORY, msgspec.to_builtins(curves))
         if experiment.record.calibrated:

@@ -26,6 +26,7 @@ from ..methods import METHODS
 from ..model import make_spec
 from ..network.spec import ModelSpec
 from .confidence import UNCALIBRATED, confidence
+from .curves import Curves
 from .results import Metrics
 from .temperatures import CALIBRATION, Temperatures, read_temperatures
 
@@ -212,6 +213,18 @@ class Run:
             return {
                 corpus: _table(self._read(split_name(corpus, len(corpora)))) for corpus in corpora
             }
+
+    @cached_property
+    def history(self) -> list[Curves]:
+        """How the networks of every repeat and fold were trained; none of the baseline."""
+        with _reading(self.folder):
+            if HISTORY not in self.sums:
+                return []
+            history = parse_json(self._read(HISTORY), list[Curves], HISTORY)
+            for trained in (member for curves in history for member in curves.members):
+                if strange := set(trained.validation_ua) - set(self.config.corpora):
+                    raise ValueError(f"{HISTORY} has {strange}, which the run does not have")
+            return history
 
     @cached_property
     def structure(self) -> dict[str, dict[str, Any]]:

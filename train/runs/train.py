@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ...cache import Cache, default_cache_folder
 from ...progress import Progress
@@ -44,6 +44,7 @@ def train(
     overwrite: bool = False,
     progress: Progress | None = None,
     executor: Executor | None = None,
+    log: Literal["", "tensorboard"] = "",
 ) -> Run:
     """Train and test on cached features, as `ser train` does.
 
@@ -60,6 +61,7 @@ def train(
         cache: None: that of `SER_CACHE`, or the user's.
         out: the run folder; None: a new one in `runs`.
         executor: what runs the jobs; None: processes of this machine.
+        log: `tensorboard` for event files beside the run folder, see `EventFiles`.
         and as `Request`.
 
     Raises:
@@ -83,7 +85,7 @@ def train(
     if not isinstance(cache, Cache):
         cache = Cache(Path(cache or default_cache_folder()).expanduser())
     folder = Path(out) if out is not None else None
-    return train_request(request, cache, folder, progress, executor)
+    return train_request(request, cache, folder, progress, executor, log)
 
 
 def _names(names: str | Sequence[str]) -> list[str]:
@@ -96,6 +98,7 @@ def train_request(
     out: Path | None = None,
     progress: Progress | None = None,
     executor: Executor | None = None,
+    log: Literal["", "tensorboard"] = "",
 ) -> Run:
     """Train and test every repeat, write the run folder `out`, and open it.
 
@@ -105,11 +108,13 @@ def train_request(
     Args:
         out: None: a new folder in `runs`.
         executor: what runs the jobs; None: processes of this machine.
+        log: `tensorboard` for event files beside the run folder, see `EventFiles`.
 
     Raises:
         MissingFeaturesError: a feature is not cached; the message has the command to run.
         LeakError: a split leaks.
         InputError: wrong usage, or another command trains into the same folder.
+        MissingPackageError: what `log` needs is not installed.
         SerError: the run folder cannot be written, or a training process failed.
     """
     progress = progress or Progress()
@@ -124,10 +129,20 @@ def train_request(
         check_folder(out)
     progress.show("loading torch")
     from .engine import run_experiments
+    from .events import EventFiles
 
     wanted = Path(os.path.realpath(out or default_out(request)))
     with claimed(wanted, progress.say, new=out is None) as target:
-        return run_experiments({target: experiment}, cache, progress, executor=executor)[target]
+        events = EventFiles(target) if log else None
+        finished = events.add if events else lambda outcome: None
+        experiments = {target: experiment}
+        run = run_experiments(experiments, cache, progress, executor=executor, finished=finished)[
+            target
+        ]
+        if events:
+            events.complete(run)
+            progress.say(f"event files: tensorboard --logdir {events.folder}")
+        return run
 
 
 def default_out(request: Request) -> Path:
