@@ -11,7 +11,7 @@ import click
 
 from ..errors import BAD_FILES, AudioError, InputError
 from ..progress import Progress
-from .options import GivenPath, device_option, split_names
+from .options import GivenPath, device_option, progress_option, split_names
 from .printing import complain, echo
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ _BY_SUFFIX = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 )
 @click.option("--workers", type=click.IntRange(0), help="Processes that decode [default: cores].")
 @device_option
+@progress_option
 def predict(
     files: tuple[Path, ...],
     run: Path,
@@ -68,6 +69,7 @@ def predict(
     out: Path | None,
     workers: int | None,
     device: str,
+    progress: Progress,
 ) -> None:
     """Tell the emotions of sound files by a trained run.
 
@@ -92,7 +94,7 @@ def predict(
         device=device,
     )
     for note in (*sources.notes, recognizer.heads.why):
-        complain(f"note: {note}")
+        progress.say(f"note: {note}")
     text = make_form(
         kind, recognizer.labels, unsure=unsure, ids=sources.with_ids, widest=sources.widest
     )
@@ -109,7 +111,7 @@ def predict(
     }
     names = (source.name for source in every)
     with results_file(out, about, names, text.header) if out else nullcontext() as results:
-        _each(recognizer, sources, every, text, results, workers)
+        _each(recognizer, sources, every, text, results, workers, progress)
 
 
 def _each(
@@ -119,6 +121,7 @@ def _each(
     text: Form,
     results: ResultsFile | None,
     workers: int | None,
+    progress: Progress,
 ) -> None:
     """Predict what remains, print or write it, and exit with what became of it."""
     from ..recognizer.many import each_source
@@ -127,7 +130,7 @@ def _each(
     header = text.header
     done, bad = before, 0
     with (
-        Progress() as progress,
+        progress,
         closing(each_source(recognizer, remaining, sources.count - before, workers)) as said,
     ):
         for source, answer in said:
@@ -136,22 +139,23 @@ def _each(
                 bad += 1
                 if sources.count == 1:
                     raise AudioError(f"{source.path}: {answer}")
-                progress.say(f"left out: {source.path}: {answer}")
+                progress.close()
+                complain(f"left out: {source.path}: {answer}")
                 lines = None
             else:
                 lines = text.lines(source, answer)
             if results:
                 results.add(source.name, lines)
-                left = progress.left(done - before, sources.count - before)
-                progress.show(f"{done} of {sources.count} files{left}")
+                about = f"{done} of {sources.count} files"
+                progress.show(about, done - before, sources.count - before)
             elif lines:
                 echo(f"{header}{lines}".removesuffix("\n"))
                 header = ""
     known = results.bad if results else 0
     if done == before:
-        complain(f"nothing was missing: all {done} files were done")
+        progress.say(f"nothing was missing: all {done} files were done")
     if known:
-        complain(f"{known} of them {'was' if known == 1 else 'were'} left out, as before")
+        progress.say(f"{known} of them {'was' if known == 1 else 'were'} left out, as before")
     if bad and bad == done:
         raise InputError(f"none of the {done} files can be used")
     if bad:
