@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from io import BufferedReader
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from ..errors import AudioError, SerError
 from ..files import open_regular
-from .containers import find_sound
+from .containers import Content, find_sound
 from .decode import MOST_SAMPLES, decode
 
 MINIMUM_SECONDS = 0.1
@@ -23,6 +24,9 @@ MINIMUM_SECONDS = 0.1
 
 SILENCE = 1e-4
 """Peak-to-peak amplitude (full scale is 2) below which a file is silent: three steps of 16 bits."""
+
+SILENT = "silent: all samples are (nearly) the same"
+CANCELLED = "the channels cancel each other out: their mean is silence"
 
 CLICK = 0.05
 """Seconds. Where nothing is heard farther than this from the outermost sample, nobody speaks."""
@@ -88,12 +92,18 @@ def mix(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     Raises:
         AudioError: the channels cancel each other out.
     """
+    mono = average(samples)
+    if samples.shape[1] > 1 and mono.max() - mono.min() < SILENCE:
+        raise AudioError(CANCELLED)
+    return mono
+
+
+def average(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The mean of the channels, whatever it is: (frames, channels) to (frames,)."""
     if samples.shape[1] == 1:
         return samples[:, 0]
     # 53 bits hold the sum of a million equal numbers of 24, and round that of two but once.
     mono: npt.NDArray[np.float32] = samples.mean(axis=1, dtype=np.float64).astype(np.float32)
-    if mono.max() - mono.min() < SILENCE:
-        raise AudioError("the channels cancel each other out: their mean is silence")
     return mono
 
 
@@ -108,7 +118,7 @@ def read_audio(path: Path) -> Audio:
         MissingPackageError: soundfile is not installed.
     """
     with blamed_on_the_file():
-        return usable(*decode(find_sound(_read(path))))
+        return usable(*decode(find_sound(Content.of(_read(path)))))
 
 
 @contextmanager
@@ -125,33 +135,54 @@ def blamed_on_the_file() -> Iterator[None]:
         raise AudioError(f"cannot be decoded: {type(error).__name__}: {error}") from error
 
 
-def _read(path: Path) -> bytes:
+@contextmanager
+def opened_audio(path: Path) -> Iterator[tuple[BufferedReader, int]]:
+    """An audio file, open to read its bytes, and how many there are.
+
+    Raises:
+        AudioError: missing, empty, or it cannot be read.
+    """
     try:
         with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
-            if size > MOST_BYTES:
-                raise AudioError(
-                    f"too large: {size} bytes, and at most {MOST_BYTES} are read; cut it into "
-                    "utterances"
-                )
-            data = file.read(size)
+            if not size:
+                raise AudioError("the file is empty")
+            yield file, size
     except FileNotFoundError as error:
         raise AudioError("no such file") from error
     except OSError as error:
         reason = "not a file" if path.is_dir() else f"cannot be read: {error.strerror}"
         raise AudioError(reason) from error
-    if not data:
-        raise AudioError("the file is empty")
-    return data
+
+
+def _read(path: Path) -> bytes:
+    with opened_audio(path) as (file, size):
+        if size > MOST_BYTES:
+            raise AudioError(
+                f"too large: {size} bytes, and at most {MOST_BYTES} are read; cut it into "
+                "utterances"
+            )
+        return file.read(size)
 
 
 def usable(samples: npt.NDArray[np.float32], rate: int) -> Audio:
     """Sound that features can be computed from, frames x channels; else raises AudioError."""
-    seconds = len(samples) / rate
+    check_duration(len(samples) / rate)
+    check_amplitude(samples)
+    _check_sounding(samples if samples.shape[1] == 1 else samples - samples[0], rate)
+    return Audio(samples, rate)
+
+
+def check_duration(seconds: float) -> None:
+    """Raise AudioError for sound that is too short."""
     if seconds < MINIMUM_SECONDS:
         raise AudioError(
             f"too short: {seconds:.3f} s of sound, at least {MINIMUM_SECONDS} s needed"
         )
+
+
+def check_amplitude(samples: npt.NDArray[np.float32]) -> None:
+    """Raise AudioError for samples that are no finite numbers, or far beyond full scale."""
     low, high = samples.min(), samples.max()  # a NaN anywhere makes both NaN
     if not (np.isfinite(low) and np.isfinite(high)):
         raise AudioError("holds samples that are no finite numbers (NaN or infinity)")
@@ -160,8 +191,6 @@ def usable(samples: npt.NDArray[np.float32], rate: int) -> Audio:
             f"its samples reach {max(-low, high):.6g}, where full scale is 1: divide them by that "
             "of the program that made them, which is 32768 for 16 bits, and write the file anew"
         )
-    _check_sounding(samples if samples.shape[1] == 1 else samples - samples[0], rate)
-    return Audio(samples, rate)
 
 
 def _check_sounding(samples: npt.NDArray[np.float32], rate: int) -> None:
@@ -171,7 +200,7 @@ def _check_sounding(samples: npt.NDArray[np.float32], rate: int) -> None:
         return
     low, high, start = samples.min(), samples.max(), samples[0, 0]
     if high - low < SILENCE:
-        raise AudioError("silent: all samples are (nearly) the same")
+        raise AudioError(SILENT)
     outermost = int(samples.argmax() if high - start > start - low else samples.argmin())
     click, reach = outermost // samples.shape[1], round(CLICK * rate)
     around = samples[: max(click - reach, 0)], samples[click + reach :]

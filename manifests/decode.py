@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import io
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -53,24 +54,96 @@ def decode(sound: Sound) -> tuple[npt.NDArray[np.float32], int]:
         AudioError: not decodable, other than its container promises, or beyond the limits above.
         MissingPackageError: soundfile is not installed.
     """
-    soundfile, opened = _soundfile()
-    try:
-        with opened(io.BytesIO(sound.data)) as file:
-            _check_header(file, sound)
-            rate, channels = int(file.samplerate), int(file.channels)
-            width = _BYTES.get(str(file.subtype), 0) * channels
-            blocks = _blocks(file, sound, soundfile.SoundFileError)
-    except soundfile.SoundFileError as error:
-        start = sound.data[:12].decode("ascii", "backslashreplace")
-        reason = str(getattr(error, "error_string", error)).removeprefix("Error : ").strip(" .")
-        if "SF_INFO" in reason:
-            reason = "the rate or the number of channels in its header is impossible"
-        raise AudioError(f"cannot be decoded: {reason}; the file begins with {start!r}") from error
-    samples = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
-    _check_length(len(samples), sound.frames, sound.least)
-    if sound.size is not None and width:
-        _check_length(len(samples), sound.size // width, (sound.size - TOLERANCE) // width)
-    return samples, rate
+    with Decoder(sound) as decoder:
+        promised, done, blocks = decoder.promised, 0, []
+        _check_limit(promised if promised < _UNKNOWN else 0, decoder)
+        for block in decoder.blocks(max(_BLOCK // decoder.channels, 1)):
+            blocks.append(block)
+            done += len(block)
+            _check_limit(done, decoder)
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks), decoder.rate
+
+
+class Decoder:
+    """Decodes what a container holds, however long, block by block; a context manager.
+
+    Attributes:
+        rate: samples per second of each channel.
+        promised: samples of each channel, as the header says.
+
+    Raises:
+        AudioError: not decodable; a rate or a number of channels beyond the limits above.
+        MissingPackageError: soundfile is not installed.
+    """
+
+    def __init__(self, sound: Sound) -> None:
+        soundfile, opened = _soundfile()
+        self._sound, self._unreadable = sound, soundfile.SoundFileError
+        self._content = sound.data.open()
+        with self._undecodable():
+            self._file = opened(self._content)
+        try:
+            _check_header(self._file, sound)
+        except BaseException:
+            self._file.close()
+            raise
+        self.rate, self.channels = int(self._file.samplerate), int(self._file.channels)
+        self.promised = int(self._file.frames) if sound.frames is None else sound.frames
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def blocks(self, largest: int) -> Iterator[npt.NDArray[np.float32]]:
+        """All samples, float32, frames x channels, in blocks of at most `largest` frames, of which
+        there is at least one; never much more than is there, whatever the header claims.
+
+        Raises:
+            AudioError: what follows cannot be decoded, is not there, or was not promised.
+        """
+        done, sound, block = 0, self._sound, None
+        while block is None or len(block):
+            block = self._next(min(max(self.promised - done, _BEYOND), largest), done)
+            if len(block) or not done:
+                yield block
+            done += len(block)
+            _check_length(done, sound.frames, 0)
+        if self._content.failure:
+            raise self._content.failure
+        width = _BYTES.get(str(self._file.subtype), 0) * self.channels
+        _check_length(done, sound.frames, sound.least)
+        if sound.size is not None and width:
+            _check_length(done, sound.size // width, (sound.size - TOLERANCE) // width)
+
+    def _next(self, frames: int, done: int) -> npt.NDArray[np.float32]:
+        """The next block, which is empty at the end."""
+        try:
+            with self._undecodable():
+                block: npt.NDArray[np.float32] = self._file.read(frames, "float32", always_2d=True)
+        except AudioError:
+            if done != self._sound.frames:
+                raise
+            flac.check_rest(self._sound.data)
+            return np.empty((0, self.channels), np.float32)
+        return block
+
+    @contextmanager
+    def _undecodable(self) -> Iterator[None]:
+        """Tell what libsndfile says."""
+        try:
+            yield
+        except self._unreadable as error:
+            if self._content.failure:
+                raise self._content.failure from error
+            start = self._sound.data[:12].decode("ascii", "backslashreplace")
+            reason = str(getattr(error, "error_string", error)).removeprefix("Error : ").strip(" .")
+            if "SF_INFO" in reason:
+                reason = "the rate or the number of channels in its header is impossible"
+            raise AudioError(
+                f"cannot be decoded: {reason}; the file begins with {start!r}"
+            ) from error
 
 
 def _check_header(file: Any, sound: Sound) -> None:
@@ -83,12 +156,10 @@ def _check_header(file: Any, sound: Sound) -> None:
         )
     if channels > MOST_CHANNELS:
         raise AudioError(f"its header says {channels} channels; at most {MOST_CHANNELS} are read")
-    frames = int(file.frames)
-    _check_limit(frames if sound.frames is None and frames < _UNKNOWN else sound.frames or 0, file)
 
 
-def _check_limit(frames: int, file: Any) -> None:
-    rate, channels = int(file.samplerate), int(file.channels)
+def _check_limit(frames: int, decoder: Decoder) -> None:
+    rate, channels = decoder.rate, decoder.channels
     if frames > LONGEST * rate:
         raise AudioError(
             f"too long: {frames / rate:.0f} s of sound or more, and an utterance has at most "
@@ -99,29 +170,6 @@ def _check_limit(frames: int, file: Any) -> None:
             f"too large: {frames / rate:.0f} s of sound or more in {channels} channels at {rate} "
             f"Hz, and at most {MOST_SAMPLES} samples are read; mix it to mono, or cut it"
         )
-
-
-def _blocks(file: Any, sound: Sound, unreadable: type[Exception]) -> list[Any]:
-    """Decode to the end, in pieces; never much more than is there, whatever the header claims."""
-    largest = max(_BLOCK // int(file.channels), 1)
-    promised = int(file.frames) if sound.frames is None else sound.frames
-    blocks: list[Any] = []
-    done = 0
-    while True:
-        ahead = max(promised - done, _BEYOND)
-        try:
-            block = file.read(min(ahead, largest), dtype="float32", always_2d=True)
-        except unreadable:
-            if done != sound.frames:
-                raise
-            flac.check_rest(sound.data)
-            return blocks
-        if not len(block) and blocks:
-            return blocks
-        blocks.append(block)
-        done += len(block)
-        _check_limit(done, file)
-        _check_length(done, sound.frames, 0)
 
 
 def _check_length(decoded: int, promised: int | None, least: int) -> None:

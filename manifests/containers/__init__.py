@@ -24,13 +24,14 @@ from __future__ import annotations
 
 from ...errors import AudioError
 from . import chunks, flac, headers, mpeg, ogg
+from .content import Content
 from .sound import Sound
 from .tags import skip_tags
 
-__all__ = ["Sound", "find_sound"]
+__all__ = ["Content", "Sound", "find_sound"]
 
 
-def find_sound(data: bytes) -> Sound:
+def find_sound(data: Content) -> Sound:
     """Check that a whole file holds the sound that it promises, and say what is to be decoded.
 
     Raises:
@@ -44,7 +45,7 @@ def find_sound(data: bytes) -> Sound:
         return flac.find(data)
     if data.startswith(b"OggS"):
         return ogg.find(data)
-    if data.startswith((b".snd", b"dns.")):
+    if data[:4] in (b".snd", b"dns."):
         return headers.find_au(data)
     if data.startswith(b"NIST_1A"):
         return headers.find_nist(data)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from ...errors import AudioError
+from .content import Content
 from .sound import MOST_PIECES, TOLERANCE, Sound, check_size, too_many_pieces, too_much
 from .tags import harmless
 
@@ -47,10 +48,11 @@ _W64 = Layout({"W64"}, "<Q", first=40, name=16, counted=24, align=8, form=False,
 _CAF = Layout({"CAF"}, ">Q", first=8, inner=4, align=1, form=False)
 _FORMS = (*(form for form, _ in _LAYOUTS), b"riff", b"caff")
 
+_LONG_FORMS = (b"RF64", b"BW64")
 _LONG = 0xFFFFFFFF  # the size of a chunk of RF64 whose true one stands in the chunk `ds64`
 
 
-def layout_of(data: bytes) -> Layout | None:
+def layout_of(data: Content) -> Layout | None:
     """The layout of a file, by its first bytes; None if it is not made of chunks."""
     if data.startswith(b"riff\x2e\x91\xcf\x11"):
         return _W64
@@ -59,7 +61,7 @@ def layout_of(data: bytes) -> Layout | None:
     return _LAYOUTS.get((data[:4], data[8:12]))
 
 
-def find(data: bytes, layout: Layout) -> Sound:
+def find(data: Content, layout: Layout) -> Sound:
     """Find the sound chunk and compare it with the file.
 
     Raises:
@@ -79,13 +81,13 @@ def find(data: bytes, layout: Layout) -> Sound:
         elif chunk.name == b"ds64" and len(content) >= 16:
             (long_size,) = struct.unpack_from("<Q", content, 8)
     if layout.form and len(data) >= 8:
-        (size,) = struct.unpack_from(layout.size, data, 4)
+        (size,) = data.unpack(layout.size, 4)
         if size > len(data) - 8 and not _endless(layout, size):
             raise AudioError(f"truncated: {len(data)} of {size + 8} bytes are there, and no sound")
     raise AudioError(f"truncated, or damaged: there is no chunk {layout.sound.decode()} with sound")
 
 
-def _chunks(data: bytes, layout: Layout, position: int) -> Iterator[_Chunk]:
+def _chunks(data: Content, layout: Layout, position: int) -> Iterator[_Chunk]:
     """All chunks from a byte on whose name and size are there, until something else comes."""
     for _ in range(MOST_PIECES):
         chunk = _chunk(data, layout, position)
@@ -99,12 +101,12 @@ def _chunks(data: bytes, layout: Layout, position: int) -> Iterator[_Chunk]:
     raise too_many_pieces()
 
 
-def _chunk(data: bytes, layout: Layout, position: int) -> _Chunk | None:
+def _chunk(data: Content, layout: Layout, position: int) -> _Chunk | None:
     name = data[position : position + layout.name]
     start = position + layout.name + struct.calcsize(layout.size)
     if start > len(data) or not all(32 <= letter < 127 for letter in name[:4]):
         return None
-    (size,) = struct.unpack_from(layout.size, data, position + layout.name)
+    (size,) = data.unpack(layout.size, position + layout.name)
     if 0 < size < layout.counted:
         return None
     return _Chunk(name, start, max(size - layout.counted, 0))
@@ -117,7 +119,7 @@ def _endless(layout: Layout, size: int) -> bool:
     return 0x7F000000 <= size <= 0x80001000 or size >= 0xFFFFF000
 
 
-def _sound(data: bytes, layout: Layout, chunk: _Chunk, frames: int | None) -> Sound:
+def _sound(data: Content, layout: Layout, chunk: _Chunk, frames: int | None) -> Sound:
     actual, claimed = len(data) - chunk.start, chunk.size
     followed = _chunks_follow(data, layout, chunk.start + claimed)
     if _endless(layout, claimed) or (claimed <= layout.inner < actual and not followed):
@@ -127,19 +129,19 @@ def _sound(data: bytes, layout: Layout, chunk: _Chunk, frames: int | None) -> So
         claimed = actual
     elif not followed:
         raise too_much(f"{claimed - layout.inner} bytes", f"{actual - layout.inner} are there")
-    if claimed != chunk.size or data.startswith((b"RF64", b"BW64")):
+    if claimed != chunk.size or data[:4] in _LONG_FORMS:
         data = _with_size(data, layout, chunk, claimed)
     if not layout.bounded:
-        data = data[: chunk.start + claimed]
+        data = data.part(0, chunk.start + claimed)
     least = max((frames or 0) - TOLERANCE, 0)
     return Sound(data, layout.formats, claimed - layout.inner, frames, least)
 
 
-def _chunks_follow(data: bytes, layout: Layout, position: int) -> bool:
+def _chunks_follow(data: Content, layout: Layout, position: int) -> bool:
     """Whether all from a byte on is chunks without sound, or nothing that matters."""
     if harmless(data, position):
         return True
-    (form,) = struct.unpack_from(layout.size, data, 4) if layout.form else (0,)
+    (form,) = data.unpack(layout.size, 4) if layout.form else (0,)
     for start in (position + -position % layout.align, position):
         end = start
         for chunk in _chunks(data, layout, start):
@@ -152,17 +154,17 @@ def _chunks_follow(data: bytes, layout: Layout, position: int) -> bool:
     return False
 
 
-def _with_size(data: bytes, layout: Layout, chunk: _Chunk, size: int) -> bytes:
-    """A copy with a size of the sound chunk that is true; RF64 becomes RIFF."""
-    filled = bytearray(data)
+def _with_size(data: Content, layout: Layout, chunk: _Chunk, size: int) -> Content:
+    """The same with a size of the sound chunk that is true; RF64 becomes RIFF."""
     before = chunk.start - struct.calcsize(layout.size)
-    struct.pack_into(layout.size, filled, before, size + layout.counted)
+    filled = data.packed(layout.size, before, size + layout.counted)
     if layout.form:
-        struct.pack_into(layout.size, filled, 4, len(data) - 8)
-    if filled.startswith((b"RF64", b"BW64")):
-        filled[:4] = b"RIFF"
-        filled[: chunk.start] = filled[: chunk.start].replace(b"ds64", b"JUNK", 1)
-    return bytes(filled)
+        filled = filled.packed(layout.size, 4, len(data) - 8)
+    if data[:4] in _LONG_FORMS:
+        filled = filled.replaced(0, b"RIFF")
+        if (sizes := filled.find(b"ds64", 0, chunk.start)) >= 0:
+            filled = filled.replaced(sizes, b"JUNK")
+    return filled
 
 
 def _check_format(content: bytes, order: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ...errors import AudioError
+from .content import Content
 from .sound import Sound
 
 _COUNT = 21  # where the 36 bits of the number of samples begin, with the lower half of this byte
 
 
-def find(data: bytes) -> Sound:
+def find(data: Content) -> Sound:
     """Read the number of samples, and take it out of the header.
 
     So libsndfile decodes all that is there, and not as much as it was told.
@@ -24,12 +25,11 @@ def find(data: bytes) -> Sound:
             "a streamed FLAC file that does not say its length; write it anew "
             "(ffmpeg -i OLD.flac NEW.flac)"
         )
-    unknown = bytes([data[_COUNT] & 0xF0, 0, 0, 0, 0])
-    open_end = b"".join((data[:_COUNT], unknown, memoryview(data)[_COUNT + 5 :]))
+    open_end = data.replaced(_COUNT, bytes([data[_COUNT] & 0xF0, 0, 0, 0, 0]))
     return Sound(open_end, {"FLAC"}, frames=frames, least=frames)
 
 
-def check_rest(data: bytes) -> None:
+def check_rest(data: Content) -> None:
     """Look at a file that goes on behind its sound: tags and the like may follow.
 
     Raises:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-import struct
 
 from ...errors import AudioError
+from .content import Content
 from .sound import Sound, check_size, too_much
 from .tags import harmless
 
 
-def find_au(data: bytes) -> Sound:
+def find_au(data: Content) -> Sound:
     """Look at a file of Sun and NeXT, in either byte order.
 
     Raises:
@@ -19,12 +19,12 @@ def find_au(data: bytes) -> Sound:
     if len(data) < 24:
         raise AudioError("truncated: the file ends within its header")
     order = ">" if data.startswith(b".snd") else "<"
-    start, size = struct.unpack_from(f"{order}II", data, 4)
+    start, size = data.unpack(f"{order}II", 4)
     actual = len(data) - start
     if start < 24:
         raise AudioError(f"its header says that the sound begins at byte {start}, within itself")
     if size in (0, 0xFFFFFFFF):  # written into a pipe
-        open_end = data[:8] + struct.pack(f"{order}I", max(actual, 0)) + data[12:]
+        open_end = data.packed(f"{order}I", 8, max(actual, 0))
         return Sound(open_end, {"AU"}, size=max(actual, 0))
     return _bounded(data, start, size, "AU")
 
@@ -32,7 +32,10 @@ def find_au(data: bytes) -> Sound:
 _FIELD = re.compile(rb"^(channel_count|sample_count|sample_n_bytes) -i (\d{1,18})\s*$", re.M)
 
 
-def find_nist(data: bytes) -> Sound:
+_MOST_HEADER = 1 << 20
+
+
+def find_nist(data: Content) -> Sound:
     """Look at a NIST SPHERE file.
 
     Raises:
@@ -42,8 +45,9 @@ def find_nist(data: bytes) -> Sound:
     start = int(length) if length.isdigit() else 0
     if not 16 < start <= len(data):
         raise AudioError("truncated: the file ends within its header")
-    fields = {name.decode(): int(value) for name, value in _FIELD.findall(data[:start])}
-    if b"shorten" in data[:start] or b"wavpack" in data[:start]:
+    header = data[: min(start, _MOST_HEADER)]
+    fields = {name.decode(): int(value) for name, value in _FIELD.findall(header)}
+    if b"shorten" in header or b"wavpack" in header:
         raise AudioError("a compressed NIST SPHERE file; convert it to WAV with sph2pipe")
     if "sample_count" not in fields:
         raise AudioError("its NIST header does not say how many samples it holds")
@@ -52,18 +56,18 @@ def find_nist(data: bytes) -> Sound:
     return _bounded(data, start, size, "NIST")
 
 
-def is_htk(data: bytes) -> bool:
+def is_htk(data: Content) -> bool:
     """Whether this is an HTK waveform; its header counts the samples, and all are there."""
     if len(data) < 12:
         return False
-    samples, _, size, kind = struct.unpack_from(">IIHH", data)
+    samples, _, size, kind = data.unpack(">IIHH", 0)
     return bool((size, kind) == (2, 0) and len(data) == 12 + 2 * samples)
 
 
-def _bounded(data: bytes, start: int, size: int, form: str) -> Sound:
+def _bounded(data: Content, start: int, size: int, form: str) -> Sound:
     check_size(size, len(data) - start)
     end = start + size
     if not harmless(data, end):
         raise too_much(f"{size} bytes", f"{len(data) - start} are there")
     # Some codecs of libsndfile would read on to the end of the file.
-    return Sound(data[:end], {form}, size=min(size, len(data) - start))
+    return Sound(data.part(0, end), {form}, size=min(size, len(data) - start))

@@ -6,6 +6,7 @@ import struct
 from dataclasses import dataclass
 
 from ...errors import AudioError
+from .content import Content
 from .sound import MOST_PIECES, Sound, too_many_pieces, too_much
 from .tags import harmless
 
@@ -40,7 +41,7 @@ class _Frame:
         return (17 if mono else 32) if version == 3 else (9 if mono else 17)
 
 
-def is_mpeg(data: bytes) -> bool:
+def is_mpeg(data: Content) -> bool:
     """Whether a file begins with a frame, and what follows that frame is one, too, or the end."""
     first = _frame(data, 0)
     if first is None:
@@ -48,7 +49,7 @@ def is_mpeg(data: bytes) -> bool:
     return first.size + 4 > len(data) or _frame(data, first.size) is not None
 
 
-def find(data: bytes) -> Sound:
+def find(data: Content) -> Sound:
     """Count the frames.
 
     Raises:
@@ -85,11 +86,12 @@ def find(data: bytes) -> Sound:
     return Sound(data, {"MP3"}, least=(count - 2) * first.samples - _PADDING)
 
 
-def _frame(data: bytes, position: int) -> _Frame | None:
+def _frame(data: Content | bytes, position: int) -> _Frame | None:
     """The frame that begins at a byte; None if none does."""
-    if position + 4 > len(data) or data[position] != 0xFF or data[position + 1] < 0xE0:
+    start = data[position : position + 4]
+    if len(start) < 4 or start[0] != 0xFF or start[1] < 0xE0:
         return None
-    (header,) = struct.unpack_from(">I", data, position)
+    header = int.from_bytes(start, "big")
     version, layer = header >> 19 & 3, _LAYER.get(header >> 17 & 3, 0)
     bits, rate, padding = header >> 12 & 15, header >> 10 & 3, header >> 9 & 1
     if version not in _DIVISOR or not layer or bits in (0, 15) or rate == 3:
@@ -115,11 +117,11 @@ def _promised(frame: bytes, kind: _Frame) -> int | None:
     return None
 
 
-def _counted(data: bytes, first: _Frame, count: int) -> bytes:
+def _counted(data: Content, first: _Frame, count: int) -> Content:
     """A copy that begins with a frame without sound that says how many follow."""
     # As the first frame, but without checksum or padding, and at a rate that leaves enough room.
     header = bytes([data[0], data[1] | 1, 0x90 | data[2] & 0x0C, data[3]])
     frame = _frame(header, 0)
     assert frame is not None
     content = header + bytes(first.side) + b"Xing" + struct.pack(">II", 1, count)
-    return content.ljust(frame.size, b"\0") + data
+    return data.behind(content.ljust(frame.size, b"\0"))

@@ -6,6 +6,7 @@ import struct
 import zlib
 
 from ...errors import AudioError
+from .content import Content
 from .sound import MOST_PIECES, Sound, too_many_pieces
 from .tags import harmless
 
@@ -15,7 +16,7 @@ _NO_TIME = 0xFFFFFFFFFFFFFFFF
 _MIRROR = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
-def find(data: bytes) -> Sound:
+def find(data: Content) -> Sound:
     """Walk through the pages.
 
     Raises:
@@ -25,9 +26,9 @@ def find(data: bytes) -> Sound:
     position = number = time = 0
     serial = None
     ended = False
-    while data.startswith(b"OggS", position) and len(data) - position >= 27:
-        flags, granule, stream, sequence = struct.unpack_from("<xBQII", data, position + 4)
-        content = position + 27 + data[position + 26]
+    while len(header := data[position : position + 27]) == 27 and header.startswith(b"OggS"):
+        flags, granule, stream, sequence = struct.unpack_from("<xBQII", header, 4)
+        content = position + 27 + header[26]
         end = content + sum(data[position + 27 : content])
         if end > len(data):
             break

@@ -6,6 +6,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 
 from ...errors import AudioError
+from .content import Content
 
 TOLERANCE = 64
 """Bytes that may be missing: some programs count the header as sound. Cut copies lack more.
@@ -21,7 +22,7 @@ MOST_PIECES = 1 << 20
 class Sound:
     """What libsndfile is to decode, and what should come out."""
 
-    data: bytes  # a whole file, though its header may be corrected
+    data: Content  # a whole file, though its header may be corrected
     formats: Set[str]  # names that libsndfile may give to it: it must be what was looked at here
     size: int | None = None  # bytes of sound, where the container counts in bytes
     frames: int | None = None  # samples of each channel that the header promises, where it does

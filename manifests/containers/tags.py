@@ -6,6 +6,7 @@ import re
 import struct
 
 from ...errors import AudioError
+from .content import Content
 
 JUNK = 512
 """Bytes of anything that may follow the sound: 16 ms at 16 kHz and 16 bits."""
@@ -13,7 +14,7 @@ JUNK = 512
 _MOST_TAGS = 100
 
 
-def skip_tags(data: bytes) -> bytes:
+def skip_tags(data: Content) -> Content:
     """Leave out the ID3v2 tags that a file begins with.
 
     Raises:
@@ -22,10 +23,10 @@ def skip_tags(data: bytes) -> bytes:
     start = _past_id3v2(data, 0)
     if start >= len(data):
         raise AudioError("truncated: the file ends within its ID3 tag, and holds no sound")
-    return data[start:] if start else data
+    return data.part(start)
 
 
-def harmless(data: bytes, start: int) -> bool:
+def harmless(data: Content, start: int) -> bool:
     """Whether all from `start` on is tags, zeros, or too little to matter."""
     start = _past_id3v2(data, start)
     end = len(data)
@@ -34,10 +35,10 @@ def harmless(data: bytes, start: int) -> bool:
         end -= size
         if not size:
             break
-    return end - start <= JUNK or (not data[start] and data.count(0, start, end) == end - start)
+    return end - start <= JUNK or data.only_zeros(start, end)
 
 
-def _past_id3v2(data: bytes, start: int) -> int:
+def _past_id3v2(data: Content, start: int) -> int:
     for _ in range(_MOST_TAGS):
         header = data[start : start + 10]
         if len(header) < 10 or not header.startswith(b"ID3") or max(header[6:]) > 127:
@@ -49,7 +50,7 @@ def _past_id3v2(data: bytes, start: int) -> int:
     return start
 
 
-def _last_tag(data: bytes, end: int) -> int:
+def _last_tag(data: Content, end: int) -> int:
     """Length of the tag that ends at `end`: ID3v1, APE or Lyrics3; 0 if there is none."""
     if data[max(end - 128, 0) : end].startswith(b"TAG"):
         return 128
