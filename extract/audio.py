@@ -25,6 +25,9 @@ RECIPE: Mapping[str, str | int] = {
 """How a file becomes samples: part of every feature key, so change both together."""
 
 
+NOTHING_LEFT = f"nothing of its sound is left at {RATE} Hz"
+
+
 def load_utterance(path: Path, audio_hash: str) -> npt.NDArray[np.float32]:
     """Decode a file and bring it to the recipe: (samples,), 16 kHz, full scale at 1.
 
@@ -51,5 +54,5 @@ def to_recipe(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.flo
     if rate != RATE:
         mono = need("soxr").resample(mono, rate, RATE, quality="VHQ")
         if mono.max() - mono.min() < SILENCE:
-            raise AudioError(f"nothing of its sound is left at {RATE} Hz")
+            raise AudioError(NOTHING_LEFT)
     return np.ascontiguousarray(mono, dtype=np.float32)

@@ -34,7 +34,7 @@ def features_of(
         if isinstance(sound, str | Path):
             audio = read_audio(Path(sound))
         else:
-            audio = usable(*_samples(sound))
+            audio = usable(*as_samples(sound))
         samples = to_recipe(audio.samples, audio.rate)
     found = {}
     for name, backbone in backbones.items():
@@ -51,7 +51,7 @@ def features_of(
     return found
 
 
-def _samples(sound: Any) -> tuple[Array, int]:
+def as_samples(sound: Any) -> tuple[Array, int]:
     """Sound in memory as (frames, channels), and its rate."""
     try:
         samples, rate = np.asarray(sound[0], np.float32), int(sound[1])
