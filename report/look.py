@@ -92,6 +92,20 @@ def series_color(look: Look, number: int) -> str:
     return look.series[number % len(look.series)]
 
 
+def needed(package: str) -> Any:
+    """A package of the extra `report`.
+
+    Raises:
+        MissingPackageError: it is not installed.
+    """
+    try:
+        return import_module(package)
+    except ModuleNotFoundError as error:
+        raise MissingPackageError(
+            f"pages and figures need {package}: {install_command('report')}"
+        ) from error
+
+
 @contextmanager
 def styled(look: Look) -> Iterator[None]:
     """Draw and save in this look.
@@ -99,12 +113,7 @@ def styled(look: Look) -> Iterator[None]:
     Raises:
         MissingPackageError: matplotlib is not installed.
     """
-    try:
-        matplotlib: Any = import_module("matplotlib")
-    except ModuleNotFoundError as error:
-        raise MissingPackageError(
-            f"figures are drawn by matplotlib: {install_command('report')}"
-        ) from error
+    matplotlib = needed("matplotlib")
     style = {
         "font.family": "DejaVu Sans",
         "font.size": POINTS,

@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import __version__
 from ..cache import Cache
-from ..errors import MissingPackageError, SerError, install_command
+from ..errors import SerError
 from ..train.config import Config
 from ..train.runs.pairs import Pair, cells, compare_runs, heads, tests_note
 from ..train.runs.report import bounds, decimal, model_name, notes_of
@@ -18,6 +18,7 @@ from . import figures_calibration, figures_embedding, figures_fusion, figures_ra
 from .chart import Chart, Table
 from .figures_training import curves
 from .leaks import NOT_LOOKED_FOR, Looked, looked
+from .look import needed
 from .mistakes import Mistake, mistakes
 from .origins import CorpusOrigin, FeatureOrigin, corpora, features, inherited
 from .subject import Subject, one_line, reading, subjects
@@ -104,7 +105,10 @@ def make_report(runs: Sequence[Run], asked: Asked, say: Say = lambda text: None)
 
     Raises:
         InputError: a folder is not as its run wrote it.
+        MissingPackageError: what draws or renders it is not installed.
     """
+    for package in ("matplotlib", "jinja2"):  # before what takes long
+        needed(package)
     shown = subjects(runs)
     sections = [_results(shown)]
     if len(shown) > 1:
@@ -280,13 +284,7 @@ def render(report: Report) -> str:
     Raises:
         MissingPackageError: Jinja2 or matplotlib is not installed.
     """
-    try:
-        import jinja2
-        import markupsafe
-    except ModuleNotFoundError as error:
-        raise MissingPackageError(
-            f"the page is made by Jinja2: {install_command('report')}"
-        ) from error
+    jinja2, markupsafe = needed("jinja2"), needed("markupsafe")
     folder = Path(__file__).parent
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
@@ -307,7 +305,8 @@ def render(report: Report) -> str:
         "not_looked_for": NOT_LOOKED_FOR,
         "figure": lambda chart: markupsafe.Markup(chart.svg()),
     }
-    return MARK + environment.get_template("page.html").render(values)
+    text: str = environment.get_template("page.html").render(values)
+    return MARK + text
 
 
 def sentence(subject: Subject) -> str:

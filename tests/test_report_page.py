@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import sys
 
 import numpy as np
 import pandas as pd
@@ -281,3 +282,11 @@ def test_calibration_is_shown_before_and_after(visit, toy_runs, tmp_path):
     page.write_text(render(make_report([Run.open(run)], Asked())), encoding="utf-8")
     rows = cells(visit(page).page, "reliability")
     assert rows == [["corpus", "ECE before", "ECE after"], ["toy", ".234", ".068"]]
+
+
+def test_a_missing_package_is_told_at_once(toy_runs, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    told = ser("report", toy_runs / "runs" / "svm", "--out", tmp_path / "x.html")
+    assert told.exit_code == 1
+    assert "pages and figures need jinja2: " in told.stderr
+    assert "[report]" in told.stderr

@@ -52,7 +52,14 @@ def compare_runs(runs: Sequence[Run], cache: Cache | None = None) -> list[Pair]:
     Raises:
         InputError: a folder is not as its run wrote it.
     """
-    return [_pair(runs, one, other, cache) for one, other in all_pairs(range(len(runs)))]
+    pairs = []
+    for one, other in all_pairs(range(len(runs))):
+        try:
+            pairs.append(_pair(runs, one, other, cache))
+        except (ValueError, KeyError, TypeError) as error:  # of files that no run writes
+            where = f"{runs[one].folder} and {runs[other].folder}"
+            raise InputError(f"{where}: cannot be compared: {error}") from error
+    return pairs
 
 
 def _pair(runs: Sequence[Run], one: int, other: int, cache: Cache | None) -> Pair:
