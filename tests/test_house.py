@@ -18,8 +18,10 @@ import pytest
 import ser
 
 ROOT = Path(ser.__file__).parent
-BESIDE = {"tests", "benchmarks", "docs", "site"}
+BESIDE = {"tests", "benchmarks", "docs"}
 """What is no part of the library."""
+MADE = {"build", "dist", "site"}
+"""What `make` and `pip` leave."""
 MOST_LINES = 400
 
 ROOT_MODULES = {"checkpoints", "errors", "files", "machine", "progress", "registry", "signals"}
@@ -42,7 +44,8 @@ MAY_IMPORT["__init__"] = set(MAY_IMPORT)
 FILES = sorted(
     path
     for path in ROOT.rglob("*.py")
-    if not (parts := path.relative_to(ROOT).parts)[0].startswith(".") and parts[0] not in BESIDE
+    if not (parts := path.relative_to(ROOT).parts)[0].startswith(".")
+    and parts[0] not in BESIDE | MADE
 )
 
 
