@@ -19,17 +19,35 @@ from .printing import echo, echo_json
     show_default=True,
     help="Folder for audio, cache and runs.",
 )
+@click.option("--only-audio", is_flag=True, help="Only synthesise the corpora.")
 @json_option
 @progress_option
-def demo(out: Path, as_json: bool, progress: Progress) -> None:
-    """Synthesise three small corpora, extract, train, and print the table."""
-    from ..demo.run import NOTICE, run_demo
+def demo(out: Path, only_audio: bool, as_json: bool, progress: Progress) -> None:
+    """Synthesise three small corpora in three languages, and do everything with them once.
+
+    Extract, train one model for all of them beside an SVM for each, write its report page, and let
+    it hear a new utterance.
+    """
+    from ..demo.run import ACTED, NOTICE, run_demo, synthesise_corpora
     from ..train.runs.report import comparison_table
 
     with progress:
-        runs = run_demo(out, progress)
+        if only_audio:
+            folders = synthesise_corpora(out, progress)
+        else:
+            made = run_demo(out, progress)
+    if only_audio:
+        for corpus, folder in folders.items():
+            echo(f"{corpus}: {folder}")
+        return
+    (told,) = made.told.to_dict("records")
     if as_json:
-        echo_json(runs)
-    else:
-        echo(comparison_table(runs))
-        echo(f"\n{NOTICE}")
+        said = {"sound": str(made.sound), "acted": ACTED, **told}
+        echo_json({"runs": made.metrics, "report": str(made.page), "prediction": said})
+        return
+    sure = f"{told['emotion']}, with a probability of {told['p_' + told['emotion']]:.2f}"
+    echo(comparison_table(made.metrics))
+    echo(f"\nThe report of the models for several languages: {made.page}")
+    echo(f"\nA new utterance, {ACTED} by a voice and in words that no corpus has: {sure}")
+    echo(f"  ser predict --run {made.run} --corpus synthetic-german {made.sound}")
+    echo(f"\n{NOTICE}")

@@ -1,5 +1,5 @@
-"""Synthetic acted corpora for the demo and the tests, in the layouts of real ones."""
+"""Synthetic acted corpora for the demo and the tests; some have the layouts of real ones."""
 
-from .corpora import DEMO_CORPORA, synthesise
+from .corpora import IMITATED, SYNTHETIC, synthesise
 
-__all__ = ["DEMO_CORPORA", "synthesise"]
+__all__ = ["IMITATED", "SYNTHETIC", "synthesise"]

@@ -44,6 +44,7 @@ STYLES = {
     "disgust": Style(rate=0.80, pitch=-22, range=28, volume=1.50),
     "surprise": Style(rate=0.95, pitch=48, range=50, volume=1.60),
 }
+NEUTRAL_STYLE = Style(rate=1, pitch=0, range=0, volume=1)
 NEUTRAL = Delivery(rate=165, pitch=42, range=46, volume=75)
 
 # Standard deviations: of speakers around their voice, of utterances around their emotion.
@@ -59,7 +60,7 @@ def cast(people: Sequence[tuple[str, str]]) -> tuple[Speaker, ...]:
 
 def habits(rng: Random) -> Style:
     """Draw how one speaker differs, in every utterance, from espeak-ng's plain voice."""
-    return _vary(Style(1, 0, 0, 1), SPEAKER_SPREAD, rng)
+    return _vary(NEUTRAL_STYLE, SPEAKER_SPREAD, rng)
 
 
 def act(emotion: str, strength: float, speaker: Style, rng: Random) -> Delivery:

@@ -13,11 +13,14 @@ from random import Random
 from ..errors import InputError, SerError
 from ..files import PARTIAL, atomic_text
 from .acting import act, habits
-from .layouts import LAYOUTS, Line
+from .layouts import IMITATIONS, LAYOUTS, OWN, Line
 from .studio import Take, record
 
-DEMO_CORPORA = tuple(LAYOUTS)
-"""The corpora that are imitated: German, French and English."""
+IMITATED = tuple(IMITATIONS)
+"""Real corpora whose layout and labels are imitated: German, French and English."""
+
+SYNTHETIC = tuple(OWN)
+"""Corpora that are called what they are, in the same languages: folders with a CSV of labels."""
 
 MARK = "synthetic.json"
 """In the root of every synthetic corpus: what it is and how it was made."""
@@ -28,14 +31,14 @@ RECIPE = 1
 
 def synthesise(
     folder: Path,
-    corpora: Sequence[str] = DEMO_CORPORA,
+    corpora: Sequence[str] = IMITATED,
     *,
     speakers: int | None = None,
     sentences: int | None = None,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Path]:
-    """Synthesise small acted corpora with espeak-ng, each in the layout of the one it imitates.
+    """Synthesise small acted corpora with espeak-ng, each in its layout.
 
     Every speaker says every sentence in every emotion of the corpus (for CaFE in both
     intensities; in IEMOCAP, `sentences` turns per emotion, and a few turns without a label).
@@ -44,7 +47,7 @@ def synthesise(
 
     Args:
         folder: each corpus goes into a folder of its name in here.
-        corpora: some of `DEMO_CORPORA`.
+        corpora: some of `IMITATED` and `SYNTHETIC`.
         speakers: at most so many a corpus; all (10, 12 and 10) if not given.
         sentences: at most so many a speaker and emotion; 3, 3 and 5 if not given.
         seed: of the variation between speakers and utterances.

@@ -1,4 +1,6 @@
-"""The three corpora that are imitated: who speaks, what, and where the files lie.
+"""The corpora that are synthesised: who speaks, what, and where the files lie.
+
+Three imitate real ones, for tests of what reads those; three are a folder and a CSV.
 
 A layout writes a script: lines in the order in which they are spoken. What the file names cannot
 say (IEMOCAP's labels) it writes down afterwards, when the durations are known.
@@ -7,7 +9,7 @@ say (IEMOCAP's labels) it writes down afterwards, when the durations are known.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import PurePosixPath
@@ -27,6 +29,7 @@ class Line:
     label: str = ""
 
 
+Script = Callable[[Sequence[Speaker], Sequence[str]], list[Line]]
 Annotate = Callable[[Sequence[Line], Sequence[float]], dict[PurePosixPath, str]]
 
 
@@ -42,7 +45,7 @@ class Layout:
     speakers: tuple[Speaker, ...]
     texts: tuple[str, ...]
     sentences: int
-    script: Callable[[Sequence[Speaker], Sequence[str]], list[Line]]
+    script: Script
     annotate: Annotate = lambda lines, seconds: {}
 
 
@@ -193,8 +196,44 @@ def iemocap_labels(lines: Sequence[Line], seconds: Sequence[float]) -> dict[Pure
     return files
 
 
-LAYOUTS: Mapping[str, Layout] = {
+# --- a corpus of one's own: <speaker>/<emotion>-1.wav, and labels.csv ---
+
+LABELS = "labels.csv"
+
+
+def own_script(emotions: Collection[str]) -> Script:
+    """Every speaker, emotion and text once."""
+
+    def script(speakers: Sequence[Speaker], texts: Sequence[str]) -> list[Line]:
+        return [
+            Line(PurePosixPath(speaker.name, f"{emotion}-{number}.wav"), speaker, emotion, text)
+            for speaker in speakers
+            for emotion in emotions
+            for number, text in enumerate(texts, 1)
+        ]
+
+    return script
+
+
+def own_labels(lines: Sequence[Line], seconds: Sequence[float]) -> dict[PurePosixPath, str]:
+    """One CSV of all files."""
+    rows = [f"{line.path},{line.speaker.name},{line.emotion}\n" for line in lines]
+    return {PurePosixPath(LABELS): "".join(["path,speaker,emotion\n", *rows])}
+
+
+IMITATIONS: Mapping[str, Layout] = {
     "emodb": Layout("de", EMODB_SPEAKERS, EMODB_TEXTS, 3, emodb_script),
     "cafe": Layout("fr", CAFE_SPEAKERS, CAFE_TEXTS, 3, cafe_script),
     "iemocap": Layout("en-us", IEMOCAP_SPEAKERS, IEMOCAP_TEXTS, 5, iemocap_script, iemocap_labels),
 }
+OWN: Mapping[str, Layout] = {
+    f"synthetic-{name}": Layout(
+        like.language, like.speakers, like.texts, like.sentences, own_script(emotions), own_labels
+    )
+    for name, like, emotions in (
+        ("german", IMITATIONS["emodb"], EMODB_LETTERS),
+        ("french", IMITATIONS["cafe"], CAFE_FOLDERS),
+        ("english", IMITATIONS["iemocap"], IEMOCAP_LABELS),
+    )
+}
+LAYOUTS = {**IMITATIONS, **OWN}

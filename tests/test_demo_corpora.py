@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ser.demo import DEMO_CORPORA, corpora, synthesise
+from ser.demo import IMITATED, corpora, synthesise
 from ser.demo.acting import STYLES
 from ser.demo.layouts import LAYOUTS, Layout
 from ser.errors import InputError, SerError
@@ -65,7 +65,7 @@ def pitch(samples: np.ndarray, rate: int = 22050, size: int = 1024) -> float:
 
 
 def test_returns_the_root_of_each_corpus(roots: dict[str, Path]) -> None:
-    assert tuple(roots) == DEMO_CORPORA == ("emodb", "cafe", "iemocap")
+    assert tuple(roots) == IMITATED == ("emodb", "cafe", "iemocap")
     assert all(root.is_dir() and root.name == name for name, root in roots.items())
 
 
@@ -132,7 +132,7 @@ def test_excited_turns_occur(tmp_path: Path) -> None:
 def test_same_arguments_give_the_same_bytes(roots: dict[str, Path], tmp_path: Path) -> None:
     time.sleep(1.1)  # left alone, espeak-ng seeds the breath of some voices with the second
     again = synthesise(tmp_path / "again", speakers=4, sentences=1)
-    for name in DEMO_CORPORA:
+    for name in IMITATED:
         assert contents(again[name]) == contents(roots[name])
     other = synthesise(tmp_path / "other", ["emodb"], speakers=4, sentences=1, seed=1)
     first, second = contents(roots["emodb"]), contents(other["emodb"])

@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "recognizer": FOUNDATION | {"manifests", "cache", "extract", "train"},
     "report": FOUNDATION | {"manifests", "cache", "train"},
     "reproduce": FOUNDATION | {"manifests", "cache", "train", "report"},
-    "demo": FOUNDATION | {"manifests", "cache", "extract", "train"},
+    "demo": FOUNDATION | {"manifests", "cache", "extract", "train", "recognizer", "report"},
 }
 MAY_IMPORT["commands"] = set(MAY_IMPORT)
 MAY_IMPORT["cli"] = ROOT_MODULES | {"commands"}
