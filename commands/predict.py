@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -16,9 +16,11 @@ from .printing import complain, echo
 
 if TYPE_CHECKING:
     from ..recognizer.forms import Form
-    from ..recognizer.recognizer import Recognizer
     from ..recognizer.resume import ResultsFile
-    from ..recognizer.sources import Source, Sources
+    from ..recognizer.sources import Source
+
+Said = TypeVar("Said")
+"""What is said of a file."""
 
 _BY_SUFFIX = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
@@ -79,6 +81,7 @@ def predict(
     """
     from ..recognizer import Recognizer
     from ..recognizer.forms import make_form
+    from ..recognizer.many import each_source
     from ..recognizer.resume import results_file
     from ..recognizer.sources import find_sources
 
@@ -111,33 +114,29 @@ def predict(
     }
     names = (source.name for source in every)
     with results_file(out, about, names, text.header) if out else nullcontext() as results:
-        _each(recognizer, sources, every, text, results, workers, progress)
+        remaining = sources.count - (results.done if results else 0)
+        said = each_source(recognizer, every, remaining, workers)
+        _tell(said, text, sources.count, results, progress)
 
 
-def _each(
-    recognizer: Recognizer,
-    sources: Sources,
-    remaining: Iterator[Source],
-    text: Form,
+def _tell(
+    said: Generator[tuple[Source, Said | AudioError], None, None],
+    text: Form[Said],
+    count: int,
     results: ResultsFile | None,
-    workers: int | None,
     progress: Progress,
 ) -> None:
-    """Predict what remains, print or write it, and exit with what became of it."""
-    from ..recognizer.many import each_source
-
+    """Print or write what is said of each of `count` files that was not done before, and exit with
+    what became of them."""
     before = results.done if results else 0
     header = text.header
     done, bad = before, 0
-    with (
-        progress,
-        closing(each_source(recognizer, remaining, sources.count - before, workers)) as said,
-    ):
+    with progress, closing(said):
         for source, answer in said:
             done += 1
             if isinstance(answer, AudioError):
                 bad += 1
-                if sources.count == 1:
+                if count == 1:
                     raise AudioError(f"{source.path}: {answer}")
                 progress.close()
                 complain(f"left out: {source.path}: {answer}")
@@ -146,8 +145,7 @@ def _each(
                 lines = text.lines(source, answer)
             if results:
                 results.add(source.name, lines)
-                about = f"{done} of {sources.count} files"
-                progress.show(about, done - before, sources.count - before)
+                progress.show(f"{done} of {count} files", done - before, count - before)
             elif lines:
                 echo(f"{header}{lines}".removesuffix("\n"))
                 header = ""
@@ -156,7 +154,7 @@ def _each(
         progress.say(f"nothing was missing: all {done} files were done")
     if known:
         progress.say(f"{known} of them {'was' if known == 1 else 'were'} left out, as before")
-    if bad and bad == done:
+    if bad and bad + known == done:
         raise InputError(f"none of the {done} files can be used")
     if bad:
         complain(f"{bad} of {done} files left out")

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from .recognizer import Answer
 from .sources import Source
@@ -23,18 +23,22 @@ _NEXT = 2
 """Emotions that a table has after the first."""
 
 
-class Form(Protocol):
-    """One way to write answers."""
+Said = TypeVar("Said", contravariant=True)
+"""What is said of a file."""
+
+
+class Form(Protocol[Said]):
+    """One way to write what is said of files."""
 
     header: str
 
-    def lines(self, source: Source, answer: Answer) -> str:
+    def lines(self, source: Source, answer: Said, /) -> str:
         """What is written of a file, with a line end."""
 
 
 def make_form(
     name: str, labels: Sequence[str], *, unsure: float = 0, ids: bool = False, widest: int = 0
-) -> Form:
+) -> Form[Answer]:
     """The form of a name of `FORMS`.
 
     Args:
