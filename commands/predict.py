@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,11 +16,9 @@ from .printing import complain, echo
 
 if TYPE_CHECKING:
     from ..recognizer.forms import Form
+    from ..recognizer.recognizer import Answer
     from ..recognizer.resume import ResultsFile
     from ..recognizer.sources import Source
-
-Said = TypeVar("Said")
-"""What is said of a file."""
 
 _BY_SUFFIX = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
@@ -115,49 +113,61 @@ def predict(
     names = (source.name for source in every)
     with results_file(out, about, names, text.header) if out else nullcontext() as results:
         remaining = sources.count - (results.done if results else 0)
-        said = each_source(recognizer, every, remaining, workers)
-        _tell(said, text, sources.count, results, progress)
+        answers = each_source(recognizer, every, remaining, workers)
+        said = ((source, _one(text, source, answer)) for source, answer in answers)
+        with progress, closing(answers):
+            _tell(said, text.header, sources.count, results, progress)
+
+
+def _one(text: Form, source: Source, answer: Answer | AudioError) -> Iterator[str]:
+    """The line of an answer; raises what was wrong with the file."""
+    if isinstance(answer, AudioError):
+        raise answer
+    yield text.line(source, answer)
 
 
 def _tell(
-    said: Generator[tuple[Source, Said | AudioError], None, None],
-    text: Form[Said],
+    said: Iterable[tuple[Source, Iterator[str]]],
+    header: str,
     count: int,
     results: ResultsFile | None,
     progress: Progress,
 ) -> None:
-    """Print or write what is said of each of `count` files that was not done before, and exit with
+    """Print or write the lines of each of `count` files that was not done before, and exit with
     what became of them."""
-    before = results.done if results else 0
-    header = text.header
-    done, bad = before, 0
-    with progress, closing(said):
-        for source, answer in said:
-            done += 1
-            if isinstance(answer, AudioError):
-                bad += 1
-                if count == 1:
-                    raise AudioError(f"{source.path}: {answer}")
-                progress.close()
-                complain(f"left out: {source.path}: {answer}")
-                lines = None
-            else:
-                lines = text.lines(source, answer)
-            if results:
-                results.add(source.name, lines)
-                progress.show(f"{done} of {count} files", done - before, count - before)
-            elif lines:
-                echo(f"{header}{lines}".removesuffix("\n"))
-                header = ""
+    before = done = results.done if results else 0
     known = results.bad if results else 0
+    bad = useless = 0
+    for source, lines in said:
+        told = False
+        fault = None
+        try:
+            for line in lines:
+                told = True
+                if results:
+                    results.write(line)
+                else:
+                    echo(f"{header}{line}".removesuffix("\n"))
+                    header = ""
+        except AudioError as error:
+            fault = error
+        if fault and not told and count == 1:
+            raise AudioError(f"{source.path}: {fault}")
+        if fault:
+            progress.close()
+            complain(f"{'ends early' if told else 'left out'}: {source.path}: {fault}")
+        done, bad, useless = done + 1, bad + bool(fault), useless + (not told)
+        if results:
+            results.finish(source.name, bad=fault is not None)
+            progress.show(f"{done} of {count} files", done - before, count - before)
     if done == before:
         progress.say(f"nothing was missing: all {done} files were done")
     if known:
-        progress.say(f"{known} of them {'was' if known == 1 else 'were'} left out, as before")
-    if bad and bad + known == done:
+        progress.say(f"{known} of them {'was' if known == 1 else 'were'} bad, as before")
+    if bad and useless + known == done:
         raise InputError(f"none of the {done} files can be used")
     if bad:
-        complain(f"{bad} of {done} files left out")
+        complain(f"{bad} of {done} files {'is' if bad == 1 else 'are'} bad")
         raise click.exceptions.Exit(BAD_FILES)
 
 

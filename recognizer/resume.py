@@ -56,12 +56,21 @@ class ResultsFile:
         self.done, self.bad = now.done, now.bad
         self._out, self._record, self._place = out, record, place
         self._now = now
+        self._size = now.size
         self._inputs, self._content = hashlib.sha256(), hashlib.sha256()
 
-    def add(self, name: str, lines: str | None) -> None:
-        """Write what came of the next input, or None where it cannot be used."""
+    def write(self, text: str) -> None:
+        """Write something of the next input, which counts when it is finished."""
+        data = text.encode("utf-8", "backslashreplace")
+        self._out.write(data)
+        self._out.flush()
+        self._content.update(data)
+        self._size += len(data)
+
+    def finish(self, name: str, bad: bool = False) -> None:
+        """Record that the next input is done, or cannot be used."""
         self._hear(name)
-        self._write(lines or "", self._now.done + 1, self._now.bad + (lines is None))
+        self._note(self._now.done + 1, self._now.bad + bad)
 
     def _take_up(self, path: Path, names: Iterator[str], header: str) -> None:
         """Check what is there, cut off what is not whole, and begin where nothing is."""
@@ -81,18 +90,15 @@ class ResultsFile:
             raise _refused(path, "it was changed since")
         self._out.truncate(self._now.size)
         if not self._now.size and header:
-            self._write(header, self.done, self.bad)
+            self.write(header)
+            self._note(self.done, self.bad)
 
     def _hear(self, name: str) -> None:
         self._inputs.update(name.encode("utf-8", "surrogatepass") + b"\0")
 
-    def _write(self, text: str, done: int, bad: int) -> None:
-        data = text.encode("utf-8", "backslashreplace")
-        self._out.write(data)
-        self._out.flush()
-        self._content.update(data)
-        size = self._now.size + len(data)
-        self._now = _Progress(done, bad, size, self._inputs.hexdigest(), self._content.hexdigest())
+    def _note(self, done: int, bad: int) -> None:
+        hashes = self._inputs.hexdigest(), self._content.hexdigest()
+        self._now = _Progress(done, bad, self._size, *hashes)
         self._record.seek(self._place)
         self._record.write(self._now.line())
         self._record.flush()

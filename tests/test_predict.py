@@ -147,7 +147,7 @@ def test_bad_files_are_told_and_left_out(here):
     assert result.exit_code == 3
     assert len(result.stdout.splitlines()) == 2
     assert "left out: text.wav: cannot be decoded: " in result.stderr
-    assert result.stderr.endswith("1 of 2 files left out\n")
+    assert result.stderr.endswith("1 of 2 files is bad\n")
 
 
 def test_a_terminal_is_safe(here):
@@ -178,7 +178,7 @@ def test_a_list_in_a_file_that_is_finished(here):
     again = predict(*typed)
     assert again.exit_code == 0
     assert "nothing was missing: all 3 files were done" in again.stderr
-    assert "1 of them was left out, as before" in again.stderr
+    assert "1 of them was bad, as before" in again.stderr
     assert Path("out.csv").read_bytes() == content
     other = predict(*typed, "--unsure", ".5")
     refused(other, 2, "out.csv: it was made with another unsure; give another --out")
