@@ -24,6 +24,7 @@ from .commands.printing import complain
 from .commands.report import report
 from .commands.reproduce import reproduce
 from .commands.runs import runs
+from .commands.serve import serve
 from .commands.train import train
 from .commands.weights import weights_group
 from .errors import SerError
@@ -132,11 +133,13 @@ COMMANDS = (
     compare,
     report,
     predict,
+    serve,
     reproduce,
     demo,
 )
 for command in COMMANDS:
     main.add_command(command)
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,0 +1,176 @@
+"""The page of `ser serve` in a real browser."""
+
+import base64
+import os
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+
+from ser import Recognizer
+
+from .browser import DESKTOP, NAMES, PHONE
+from .serving import HOSTILE
+
+DROP = """([name, data]) => {
+    const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
+    const dropped = new DataTransfer();
+    dropped.items.add(new File([bytes], name));
+    return dropped;
+}"""
+
+
+@pytest.fixture
+def page(visit, served):
+    def open_page(*arguments, **named):
+        seen = visit(served.url, *arguments, **named)
+        seen.page.wait_for_selector("html[data-ready]")
+        return seen
+
+    return open_page
+
+
+def drop(seen, path, name=None):
+    data = base64.b64encode(path.read_bytes()).decode()
+    dropped = seen.page.evaluate_handle(DROP, [name or path.name, data])
+    for event in ("dragenter", "dragover", "drop"):
+        seen.page.dispatch_event("#drop", event, {"dataTransfer": dropped})
+
+
+def shown(seen):
+    """Emotion and probabilities, by label, once they are there."""
+    seen.page.wait_for_selector("#answer:not([hidden])")
+    rows = seen.page.eval_on_selector_all(
+        "#bars tbody tr", "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))"
+    )
+    return seen.page.inner_text("#emotion"), {label: float(p) for label, _, p in rows}
+
+
+def expected(recognizer, path):
+    answer = recognizer.answer(recognizer.features(path))
+    told = dict(zip(answer.labels, answer.probabilities, strict=True))
+    return answer.emotion, {label: pytest.approx(p, abs=6e-4) for label, p in told.items()}
+
+
+@pytest.mark.parametrize("width", [PHONE, DESKTOP])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wrong_before_and_after_an_answer(page, sounds, width, scheme):
+    seen = page(width, scheme)
+    assert seen.requests == seen.errors == seen.overflowing() == seen.violations() == []
+    drop(seen, sounds / "mine" / "00.wav")
+    shown(seen)
+    seen.page.click("#alone summary")
+    assert seen.requests == seen.errors == seen.overflowing() == seen.violations() == []
+
+
+def test_a_dropped_file_and_a_chosen_one_are_told_as_by_the_recognizer(page, sounds):
+    recognizer = Recognizer(sounds / HOSTILE)
+    seen = page()
+    told = set()
+    for number in range(3):
+        path = sounds / "mine" / f"{number:02}.wav"
+        drop(seen, path)
+        seen.page.wait_for_selector(f"#sound:text-is('{path.name}')")
+        assert shown(seen) == expected(recognizer, path)
+        told.add(seen.page.inner_text("#emotion"))
+    assert len(told) > 1
+    path = sounds / "yours" / "01.wav"
+    seen.page.set_input_files("#file", path)
+    seen.page.wait_for_selector("#sound:text-is('01.wav')")
+    assert shown(seen) == expected(recognizer, path)
+    with seen.page.expect_response("**/recognise*"):
+        seen.page.select_option("#heads", "corpus:yours")
+    assert shown(seen) == expected(Recognizer(sounds / HOSTILE, "yours"), path)
+
+
+def test_it_is_used_by_the_keyboard_alone(page):
+    seen = page()
+    for control in ("file", "record", "heads"):
+        seen.page.keyboard.press("Tab")
+        assert seen.page.evaluate("document.activeElement.id") == control
+    seen.page.focus("#file")
+    with seen.page.expect_file_chooser():
+        seen.page.keyboard.press("Space")
+
+
+def test_what_went_wrong_is_said_in_words(page, sounds):
+    seen = page()
+    drop(seen, sounds / "mine" / "list.csv", "<b>list</b>.csv")
+    seen.page.wait_for_selector("#problem:not(:empty)")
+    assert seen.page.inner_text("#problem").startswith("<b>list</b>.csv: cannot be decoded: ")
+    assert seen.page.is_hidden("#answer")
+    drop(seen, sounds / "mine" / "00.wav")
+    shown(seen)
+    assert seen.page.inner_text("#problem") == ""
+
+
+def test_what_a_stranger_wrote_is_text(page):
+    seen = page()
+    assert seen.page.inner_text("h1") == HOSTILE
+    assert seen.page.query_selector("img") is None
+    assert seen.errors == []
+
+
+def test_the_facts_are_on_it(page, sounds):
+    seen = page()
+    metrics = Recognizer(sounds / HOSTILE).run.metrics
+    text = seen.page.inner_text(".about")
+    for corpus, domain in metrics["domains"].items():
+        assert corpus in text
+        assert f"{domain['ua']['mean']:.3f}".removeprefix("0") in text
+    assert "no diagnosis of anyone" in text
+    assert "German" in text
+
+
+KEEP_SOUND = """(() => {
+    const make = URL.createObjectURL;
+    URL.createObjectURL = blob => (window.sound = blob, make.call(URL, blob));
+})()"""
+
+BYTES = """async () => {
+    const bytes = new Uint8Array(await window.sound.arrayBuffer());
+    return btoa(Array.from(bytes, byte => String.fromCharCode(byte)).join(""));
+}"""
+
+
+def test_a_recording_is_told(chromium, served, sounds, tmp_path):
+    """Of a microphone that plays a file."""
+    samples, rate = soundfile.read(sounds / "mine" / "00.wav")
+    soundfile.write(tmp_path / "voice.wav", np.tile(samples, 20), rate, subtype="PCM_16")
+    browser = chromium.browser_type.launch(
+        executable_path=next(found for name in NAMES if (found := shutil.which(name))),
+        chromium_sandbox=hasattr(os, "geteuid") and os.geteuid() != 0,
+        args=[
+            "--use-fake-device-for-media-stream",
+            "--use-fake-ui-for-media-stream",
+            f"--use-file-for-fake-audio-capture={tmp_path / 'voice.wav'}",
+        ],
+    )
+    page = browser.new_page()
+    errors = []
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.add_init_script(KEEP_SOUND)
+    page.goto(served.url)
+    page.wait_for_selector("html[data-ready]")
+    page.click("#record")
+    page.wait_for_selector("#record:text-is('Stop (2 s)')")
+    assert page.get_attribute("#record", "aria-pressed") == "true"
+    page.click("#record")
+    page.wait_for_selector("#answer:not([hidden])")
+    (tmp_path / "recorded.wav").write_bytes(base64.b64decode(page.evaluate(BYTES)))
+    emotion = page.inner_text("#emotion")
+    browser.close()
+
+    assert errors == []
+    info = soundfile.info(tmp_path / "recorded.wav")
+    assert (info.format, info.subtype, info.channels) == ("WAV", "PCM_16", 1)
+    assert 2 <= info.duration < 20
+    recorded, _ = soundfile.read(tmp_path / "recorded.wav")
+    # The middle second, at which the microphone surely played: as loud as the file, about.
+    middle = recorded[len(recorded) // 2 :][: info.samplerate // 2]
+    assert np.sqrt(np.mean(middle**2)) == pytest.approx(np.sqrt(np.mean(samples**2)), rel=0.2)
+    recognizer = Recognizer(sounds / HOSTILE)
+    answer = recognizer.answer(recognizer.features(tmp_path / "recorded.wav"))
+    assert emotion == answer.emotion
