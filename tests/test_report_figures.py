@@ -163,11 +163,11 @@ def test_reliability_before_and_after_worked_out_by_hand(toy_runs, tmp_path):
         table[f"p_{name}"] = 0.0
     table[f"p_{labels[0]}"] = [0.95, 0.93, 0.65, 0.35]
     table[f"p_{labels[1]}"] = [0.05, 0.07, 0.35, 0.65]
-    table.insert(6, "uncalibrated", [1.0, 0.99, 0.97, 0.91])
+    table["uncalibrated"] = [1.0, 0.99, 0.97, 0.91]
     table.to_csv(run / "predictions.csv", index=False)
 
     def calibrated(metrics):
-        metrics["domains"]["toy"]["ece"] = {"before": 0.25, "after": 0.125}
+        metrics["domains"]["toy"]["ece"] = {"before": 0.25, "after": 0.125, "by_chance": 0.1}
         return metrics
 
     rewrite(run, "metrics.json", calibrated)

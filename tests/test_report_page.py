@@ -272,16 +272,17 @@ def test_a_cache_that_is_another_is_no_obstacle(toy_runs, tmp_path):
 def test_calibration_is_shown_before_and_after(visit, toy_runs, tmp_path):
     run = forge(toy_runs / "runs" / "single", tmp_path / "run")
     table = pd.read_csv(run / "predictions.csv")
-    table.insert(6, "uncalibrated", 0.9)
+    table["uncalibrated"] = 0.9
     table.to_csv(run / "predictions.csv", index=False)
     metrics = json.loads((run / "metrics.json").read_text())
-    metrics["domains"]["toy"]["ece"] = {"before": 0.2345, "after": 0.0678}
+    metrics["domains"]["toy"]["ece"] = {"before": 0.2345, "after": 0.0678, "by_chance": 0.05}
     (run / "metrics.json").write_text(json.dumps(metrics))
     seal(run)
     page = tmp_path / "page.html"
     page.write_text(render(make_report([Run.open(run)], Asked())), encoding="utf-8")
     rows = cells(visit(page).page, "reliability")
-    assert rows == [["corpus", "ECE before", "ECE after"], ["toy", ".234", ".068"]]
+    assert rows[0] == ["corpus", "ECE before", "ECE after", "by chance"]
+    assert rows[1:] == [["toy", decimal(0.2345), ".068", ".050"]]
 
 
 def test_a_missing_package_is_told_at_once(toy_runs, tmp_path, monkeypatch):
