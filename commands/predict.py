@@ -13,6 +13,7 @@ from ..errors import BAD_FILES, AudioError, InputError
 from ..progress import Progress
 from .options import GivenPath, device_option, progress_option, split_names
 from .printing import complain, echo
+from .tracks import Tracks, check_one, check_tracks, track_options
 
 if TYPE_CHECKING:
     from ..recognizer.forms import Form
@@ -53,6 +54,7 @@ _BY_SUFFIX = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
     type=GivenPath(path_type=Path),
     help="Write to a file, .csv or .jsonl; the same command goes on where it stopped.",
 )
+@track_options
 @click.option("--workers", type=click.IntRange(0), help="Processes that decode [default: cores].")
 @device_option
 @progress_option
@@ -67,6 +69,10 @@ def predict(
     fold: int | None,
     form: str | None,
     out: Path | None,
+    window: float | None,
+    hop: float | None,
+    speech: float | None,
+    plot: Path | None,
     workers: int | None,
     device: str,
     progress: Progress,
@@ -76,6 +82,9 @@ def predict(
     FILES are audio files, folders of them, or lists: CSV files with the column path, relative to
     the list, and perhaps id. WAV, FLAC, AIFF, MP3 and OGG are read. Files that cannot be used are
     named and left out; the exit code is then 3.
+
+    Recordings of any length are told in windows: --window 3 --hop 1 answers every second for three
+    of them, where somebody speaks.
     """
     from ..recognizer import Recognizer
     from ..recognizer.forms import make_form
@@ -84,7 +93,9 @@ def predict(
     from ..recognizer.sources import find_sources
 
     kind = _form_of(form, out)
+    windows = check_tracks(window, hop, speech, plot)
     sources = find_sources(files)
+    check_one(plot, sources)
     recognizer = Recognizer(
         run,
         split_names("--corpus", corpus) if corpus else None,
@@ -97,7 +108,12 @@ def predict(
     for note in (*sources.notes, recognizer.heads.why):
         progress.say(f"note: {note}")
     text = make_form(
-        kind, recognizer.labels, unsure=unsure, ids=sources.with_ids, widest=sources.widest
+        kind,
+        recognizer.labels,
+        unsure=unsure,
+        ids=sources.with_ids,
+        stretches=windows is not None,
+        widest=sources.widest,
     )
     every = iter(sources)
     about = {
@@ -109,9 +125,22 @@ def predict(
         "unsure": unsure,
         "format": kind,
         "header": text.header,
+        **({"windows": windows} if windows else {}),
     }
     names = (source.name for source in every)
     with results_file(out, about, names, text.header) if out else nullcontext() as results:
+        if windows:
+            if plot and results and results.done:
+                raise InputError(
+                    f"--plot {plot}: what is in {out} is not computed again; delete it, or give "
+                    "another --out"
+                )
+            tracks = Tracks(recognizer, **windows, plot=plot)
+            shown = progress if results else None
+            tracked = ((source, tracks.lines(text, source, shown)) for source in every)
+            with progress:
+                _tell(tracked, text.header, sources.count, results, progress)
+            return
         remaining = sources.count - (results.done if results else 0)
         answers = each_source(recognizer, every, remaining, workers)
         said = ((source, _one(text, source, answer)) for source, answer in answers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..cache import FeatureKey
     from ..extract import Backbone
     from ..extract.memory import Sound
+    from .track import Window
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,14 @@ class Recognizer:
         from ..extract.stream import each_file
 
         return each_file(files, self.backbones, self.run.config.keys, self.answer, workers)
+
+    def track(
+        self, sound: Sound, window: float = 3.0, hop: float = 1.0, speech: float = 0.3
+    ) -> Iterator[Window]:
+        """What is said of a long recording, window by window: see `ser.recognizer.track.track`."""
+        from .track import track
+
+        return track(self, sound, window, hop, speech)
 
     def probabilities(self, sound: Sound) -> NDArray[np.float32]:
         """The probability of each of `labels` for one sound: (labels,).

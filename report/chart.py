@@ -97,34 +97,29 @@ class Chart:
         paths = [folder / f"{self.name}.{kind}" for kind in _NO_DATES]
         with styled(PRINT):
             figure = self.draw(PRINT)
-            for path, (kind, metadata) in zip(paths, _NO_DATES.items(), strict=True):
-                # A vector stays without a ground; a PNG would be unreadable on a dark one.
-                ground = PRINT.paper if kind == "png" else "none"
+            for path, kind in zip(paths, _NO_DATES, strict=True):
                 with atomic_path(path) as partial:
-                    figure.savefig(
-                        partial, format=kind, dpi=DOTS_PER_INCH, metadata=metadata, facecolor=ground
-                    )
+                    _save(figure, partial, kind)
         paths.append(folder / f"{self.name}.csv")
         atomic_text(paths[-1], self.table.csv())
         return paths
 
 
-def write_png(draw: Callable[[Look], Any], path: Path) -> None:
-    """Write a figure as a picture for a screen.
+def write_figure(draw: Callable[[Look], Any], path: Path) -> None:
+    """Write a figure as what the suffix of the file says, one of `KINDS`.
 
     Raises:
         OSError: it cannot be written.
         MissingPackageError: matplotlib is not installed.
     """
     with styled(PRINT), atomic_path(path) as partial:
-        figure = draw(PRINT)
-        figure.savefig(
-            partial,
-            format="png",
-            dpi=DOTS_PER_INCH,
-            metadata=_NO_DATES["png"],
-            facecolor=PRINT.paper,
-        )
+        _save(draw(PRINT), partial, path.suffix[1:].lower())
+
+
+def _save(figure: Any, path: Path, kind: str) -> None:
+    # A vector stays without a ground; a PNG would be unreadable on a dark one.
+    ground = PRINT.paper if kind == "png" else "none"
+    figure.savefig(path, format=kind, dpi=DOTS_PER_INCH, metadata=_NO_DATES[kind], facecolor=ground)
 
 
 _NO_DATES: dict[str, dict[str, None]] = {
@@ -133,6 +128,9 @@ _NO_DATES: dict[str, dict[str, None]] = {
     "png": {"Software": None},
 }
 """The formats, and what would differ from day to day, or from version to version."""
+
+KINDS = tuple(f".{kind}" for kind in _NO_DATES)
+"""Suffixes of figures."""
 
 _FAMILY = re.compile(r"font-family:[^;]*;?\s*")
 """The page has its own."""

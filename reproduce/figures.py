@@ -13,7 +13,7 @@ import numpy as np
 
 from ..cache import Cache
 from ..errors import InputError
-from ..report.chart import write_png
+from ..report.chart import write_figure
 from ..report.figures_embedding import Embedding, draw_panels, embed
 from ..report.figures_fusion import draw_gates
 from ..train.runs.report import bounds, decimal
@@ -69,7 +69,7 @@ class Figure3(Plan):
             )
             for panel in values["panels"]
         }
-        write_png(partial(draw_panels, panels), path)
+        write_figure(partial(draw_panels, panels), path)
 
 
 def _panel(result: Result, corpus: str, cache: Cache) -> dict[str, Any]:
@@ -156,7 +156,7 @@ class Figure4(Plan):
             corpus: {feature: ua["mean"] for feature, ua in entry["alone"].items()}
             for corpus, entry in by_corpus.items()
         }
-        write_png(partial(draw_gates, values["features"], weights, alone), path)
+        write_figure(partial(draw_gates, values["features"], weights, alone), path)
 
 
 def _structure(ours: Result, corpus: str) -> _Structure:
