@@ -20,9 +20,9 @@ def rates(shown: Sequence[Subject]) -> Chart:
     """UA of every run and corpus with its interval, and what guessing comes to."""
     corpora = list(dict.fromkeys(corpus for subject in shown for corpus in subject.corpora))
     lines = [
-        (corpus, number, subject)
+        (corpus, subject.number, subject)
         for corpus in corpora
-        for number, subject in enumerate(shown)
+        for subject in shown
         if corpus in subject.corpora
     ]
     rows: list[list[Value]] = []
@@ -111,21 +111,21 @@ def _rate(value: Value) -> str:
 
 
 def _draw_recall(shown: Sequence[Subject], rows: Sequence[Sequence[Value]], look: Look) -> Any:
-    count = len(shown)
-    figure, axes = blank(height=0.65 + (ROW + 0.05 * (count - 1)) * len(rows) + ROW * (count > 1))
+    count, named = len(shown), bool(shown[0].letter)
+    figure, axes = blank(height=0.65 + (ROW + 0.05 * (count - 1)) * len(rows) + ROW * named)
     axis = axes[0, 0]
     step = min(0.7 / count, 0.22)
     for number, subject in enumerate(shown):
         values = [row[number + 1] for row in rows]
         places = [n + (number - (count - 1) / 2) * step for n in range(len(rows))]
         known = [(v, p) for v, p in zip(values, places, strict=True) if isinstance(v, float)]
-        colour = series_color(look, number)
+        colour = series_color(look, subject.number)
         for value, place in known:
             axis.plot([0, value], [place, place], color=look.line, linewidth=0.8, zorder=1)
         axis.plot(
             [value for value, _ in known],
             [place for _, place in known],
-            MARKERS[number % len(MARKERS)],
+            MARKERS[subject.number % len(MARKERS)],
             color=colour,
             label=subject.label,
             clip_on=False,
@@ -141,7 +141,7 @@ def _draw_recall(shown: Sequence[Subject], rows: Sequence[Sequence[Value]], look
     axis.spines["left"].set_visible(False)
     axis.grid(axis="x")
     axis.set_axisbelow(True)
-    if count > 1:
+    if named:
         figure.legend(loc="outside upper left", ncols=min(count, 3), handletextpad=0.2)
     return figure
 

@@ -74,5 +74,5 @@ def _draw(loss: Curve, rates: dict[str, Curve], look: Look) -> Any:
         axis.grid(axis="y")
         axis.set_axisbelow(True)
     if len(rates) > 1:
-        below.legend(loc="lower right", ncols=min(len(rates), 3))
+        figure.legend(loc="outside upper left", ncols=min(len(rates), 3))
     return figure

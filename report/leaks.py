@@ -84,16 +84,16 @@ def _again(subject: Subject, corpus: str, cache: Cache | None) -> str:
     run = subject.run
     manifest = manifest_of(subject, corpus, cache)
     if manifest is None:
-        return "not looked at again, for the cache does not have the corpus as it was."
+        return "splits not looked at again, for the cache does not have the corpus as it was."
     try:
         with run.file(split_name(corpus, len(run.config.corpora))):
             pass
         read_splits(run.folder / split_name(corpus, len(run.config.corpora)), manifest)
     except LeakError as error:
-        return f"looked at again for this page: {one_line(str(error))}"
+        return f"splits looked at again for this page: {one_line(str(error))}"
     except (SerError, OSError, ValueError):
-        return "its splits cannot be read again; they are not as the run wrote them."
-    return "its splits were read and looked at again for this page, and none leaks."
+        return "splits that cannot be read again; they are not as the run wrote them."
+    return "splits read and looked at again for this page; none leaks."
 
 
 def manifest_of(subject: Subject, corpus: str, cache: Cache | None) -> Manifest | None:

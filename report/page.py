@@ -156,7 +156,9 @@ TSNE = (
 )
 RELIABILITY = (
     "Confidence is the probability of the emotion that was told. On the dashed line it means what "
-    "it says: of answers given with .8, eight in ten are right. Below: how often it occurs."
+    "it says: of answers given with .8, eight in ten are right. Below: how often it occurs. ECE is "
+    "the mean distance from that line; by chance so many utterances would show some of it, even if "
+    "every confidence were right."
 )
 
 

@@ -45,6 +45,11 @@ class Subject:
     metrics: Metrics
 
     @property
+    def number(self) -> int:
+        """By which its colour and marker are chosen, the same in all figures."""
+        return ord(self.letter) - ord("A") if self.letter else 0
+
+    @property
     def name(self) -> str:
         """Of its folder."""
         return one_line(self.run.folder.absolute().name)

@@ -110,7 +110,10 @@ def test_recall_and_confusion_are_those_of_the_metrics(toy_runs):
     for label, first, second in recall.table.rows:
         assert first == svm.domain("toy")["recall"][label]
         assert second == ours.domain("toy")["recall"][label]
-    assert figures_rates.recall([svm, ours], "tic").table.head == ("emotion", "B ours")
+    alone = figures_rates.recall([svm, ours], "tic")
+    assert alone.table.head == ("emotion", "B ours")
+    assert "--series-2" in alone.svg()  # its colour in all figures
+    assert "--series-1" not in alone.svg()
     matrix = figures_rates.confusion(ours, "tic")
     assert [row[1:] for row in matrix.table.rows] == ours.domain("tic")["confusion"]
     rates = figures_rates.rates([svm, ours])
