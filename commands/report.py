@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import InputError, SerError
+from ..errors import InputError
 from ..progress import Progress
+from .licences import feature_terms
 from .options import GivenPath, cache_option, open_cache
 from .printing import echo
 
 if TYPE_CHECKING:
-    from ..cache import Cache
     from ..train.runs.run import Run
 
 
@@ -63,7 +62,7 @@ def report(
     check_target(out, overwrite)
     runs = [Run.open(folder) for folder in folders]
     cache = open_cache(cache_folder)
-    asked = Asked(cache, _roots(audio, runs), _terms(runs, cache))
+    asked = Asked(cache, _roots(audio, runs), feature_terms(runs, cache))
     with Progress() as bar:
         made = make_report(runs, asked, bar.show)
         write_page(out, render(made))
@@ -103,19 +102,3 @@ def _roots(texts: Sequence[str], runs: Sequence[Run]) -> dict[str, Path]:
         if not root.is_dir():
             raise InputError(f"--audio: no such folder: {root}; expected the root of {corpus}")
     return {corpus: root.expanduser() for corpus, root in roots.items()}
-
-
-def _terms(runs: Sequence[Run], cache: Cache) -> dict[str, str]:
-    """Licences of features: as the cache has them beside the shards, else as the backbones that
-    are known here say."""
-    from ..extract import make_backbone
-
-    terms: dict[str, str] = {}
-    with suppress(SerError):
-        terms = {each.key.hash: each.licence for each in cache.listing() if each.licence}
-    for run in runs:
-        for name, key in run.config.keys.items():
-            if key.hash not in terms and ":" not in name:
-                with suppress(SerError):
-                    terms[name] = make_backbone(name).terms()
-    return terms

@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "train": FOUNDATION | {"manifests", "cache"},
     "recognizer": FOUNDATION | {"manifests", "cache", "extract", "train"},
     "report": FOUNDATION | {"manifests", "cache", "train"},
+    "export": FOUNDATION | {"manifests", "cache", "train", "report"},
     "reproduce": FOUNDATION | {"manifests", "cache", "train", "report"},
     "serve": FOUNDATION | {"manifests", "cache", "extract", "train", "recognizer", "report"},
     "demo": FOUNDATION | {"manifests", "cache", "extract", "train", "recognizer", "report"},
