@@ -247,9 +247,10 @@ def test_killed_and_typed_again(place, tmp_path):
     listed = place / "list.csv"
     listed.write_text("path\n" + "".join(f"{name}\n" for name in names))
     whole, out = tmp_path / "whole.csv", tmp_path / "out.csv"
-    command = [sys.executable, "-m", "ser.cli", "predict", "--run", str(place / "one"), str(listed)]
-    command += ["--workers", "1", "--device", "cpu", "--out"]
-    assert subprocess.run([*command, str(whole)], capture_output=True).returncode == 3
+    typed = ["--run", str(place / "one"), str(listed), "--workers", "0", "--out"]
+    assert predict(*typed, whole).exit_code == 3
+    typed[4] = "1"
+    command = [sys.executable, "-m", "ser.cli", "predict", *typed]
     sizes = []
     for lines in (1, 120):
         process = subprocess.Popen([*command, str(out)], stderr=subprocess.DEVNULL)
@@ -263,7 +264,7 @@ def test_killed_and_typed_again(place, tmp_path):
     assert 0 < sizes[0] < sizes[1] < whole.stat().st_size
     with out.open("ab") as file:
         file.write(b"torn")
-    assert subprocess.run([*command, str(out)], capture_output=True).returncode == 0
+    assert predict(*typed, out).exit_code == 0
     assert out.read_bytes() == whole.read_bytes()
 
 
