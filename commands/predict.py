@@ -151,7 +151,8 @@ def predict(
 def _one(text: Form, source: Source, answer: Answer | AudioError) -> Iterator[str]:
     """The line of an answer; raises what was wrong with the file."""
     if isinstance(answer, AudioError):
-        raise answer
+        longer = str(answer).startswith(("too long: ", "too large: "))
+        raise AudioError(f"{answer}, or ask for windows: --window 3") if longer else answer
     yield text.line(source, answer)
 
 

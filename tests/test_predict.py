@@ -150,6 +150,12 @@ def test_bad_files_are_told_and_left_out(here):
     assert result.stderr.endswith("1 of 2 files is bad\n")
 
 
+def test_what_is_longer_than_an_hour_has_windows(here):
+    soundfile.write("long.wav", np.zeros(3601 * 4000, "i2"), 4000, subtype="PCM_U8")
+    result = predict("--run", "one", "long.wav")
+    refused(result, 2, "long.wav: too long: 3601 s of sound or more, ", ", or ask for windows: --w")
+
+
 def test_a_terminal_is_safe(here):
     name = "a\x1b[2J\u202e.wav"
     shutil.copy("sounds/00.wav", name)
