@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,9 +78,10 @@ def report(
 
 def _beside(folders: Sequence[Path]) -> Path:
     """Where the page goes: never into a run's folder."""
-    first = folders[0].absolute()
+    first = Path(os.path.abspath(folders[0]))  # noqa: PTH100 - a link keeps its name, ".." has none
     name = f"{first.name}.html" if len(folders) == 1 else "comparison.html"
-    return folders[0].parent / name if folders[0].name else first.with_name(name)
+    named = folders[0].name not in ("", "..")
+    return folders[0].with_name(name) if named else first.with_name(name)
 
 
 def _roots(texts: Sequence[str], runs: Sequence[Run]) -> dict[str, Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ class Subject:
     @property
     def name(self) -> str:
         """Of its folder."""
-        return one_line(self.run.folder.absolute().name)
+        return one_line(os.path.basename(os.path.abspath(self.run.folder)))  # noqa: PTH100, PTH119
 
     @property
     def is_network(self) -> bool:

@@ -206,6 +206,15 @@ def test_a_page_goes_beside_the_run_and_replaces_nothing_else(toy_runs, tmp_path
     assert kinds == {".svg", ".pdf", ".png", ".csv"}
 
 
+def test_a_run_that_is_where_one_stands_has_its_name(toy_runs, tmp_path, monkeypatch):
+    run = shutil.copytree(toy_runs / "runs" / "svm", tmp_path / "mine")
+    (run / "below").mkdir()
+    for here, folder in ((run, "."), (run / "below", "..")):
+        monkeypatch.chdir(here)
+        assert ser("report", folder).stdout == f"{tmp_path / 'mine.html'}\n"
+    assert "<h1>mine</h1>" in (tmp_path / "mine.html").read_text(encoding="utf-8")
+
+
 def test_wrong_usage_is_told(toy_runs, tmp_path):
     run = toy_runs / "runs" / "ours"
     for words, message in {
