@@ -19,7 +19,7 @@ from .printing import echo, echo_json
     show_default=True,
     help="Folder for audio, cache and runs.",
 )
-@click.option("--only-audio", is_flag=True, help="Only synthesise the corpora.")
+@click.option("--only-audio", is_flag=True, help="Only synthesise the speech.")
 @json_option
 @progress_option
 def demo(out: Path, only_audio: bool, as_json: bool, progress: Progress) -> None:
@@ -28,17 +28,18 @@ def demo(out: Path, only_audio: bool, as_json: bool, progress: Progress) -> None
     Extract, train one model for all of them beside an SVM for each, write its report page, and let
     it hear a new utterance.
     """
-    from ..demo.run import ACTED, NOTICE, run_demo, synthesise_corpora
+    from ..demo.run import ACTED, NOTICE, run_demo, synthesise_speech
     from ..train.runs.report import comparison_table
 
     with progress:
         if only_audio:
-            folders = synthesise_corpora(out, progress)
+            folders, new = synthesise_speech(out, progress)
         else:
             made = run_demo(out, progress)
     if only_audio:
         for corpus, folder in folders.items():
             echo(f"{corpus}: {folder}")
+        echo(f"a new utterance: {new}")
         return
     (told,) = made.told.to_dict("records")
     if as_json:

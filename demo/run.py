@@ -53,13 +53,14 @@ class Demo:
     told: pd.DataFrame
 
 
-def synthesise_corpora(out: Path, progress: Progress) -> dict[str, Path]:
-    """The folders of the demo's corpora, in `out`."""
+def synthesise_speech(out: Path, progress: Progress) -> tuple[dict[str, Path], Path]:
+    """The folders of the demo's corpora, and the new utterance, in `out`."""
 
     def synthesised(done: int, total: int) -> None:
         progress.show(f"synthesising {done} of {total} utterances", done, total)
 
-    return synthesise(out / "corpora", SYNTHETIC, progress=synthesised)
+    corpora = synthesise(out / "corpora", SYNTHETIC, progress=synthesised)
+    return corpora, _new_utterance(out / "new.wav")
 
 
 def run_demo(out: Path, progress: Progress) -> Demo:
@@ -69,7 +70,7 @@ def run_demo(out: Path, progress: Progress) -> Demo:
     from ..recognizer import Recognizer
     from ..train.runs.train import train
 
-    roots = synthesise_corpora(out, progress)
+    roots, sound = synthesise_speech(out, progress)
     progress.say(f"corpora synthesised in {out / 'corpora'}")
     cache = Cache(out / "cache")
     for corpus, root in roots.items():
@@ -101,7 +102,6 @@ def run_demo(out: Path, progress: Progress) -> Demo:
     baselines = [trained("baseline", [corpus], f"{corpus}-baseline") for corpus in roots]
     several = [trained("multidomain", list(roots), method, method) for method in METHODS]
     page = _report(several, cache, out / "report.html", progress)
-    sound = _new_utterance(out / "new.wav")
     progress.show(f"listening to {sound}")
     recognizer = Recognizer(several[-1], "synthetic-german", device="cpu")
     metrics = [run.metrics for run in (*baselines, *several)]
