@@ -12,7 +12,7 @@ import click
 from ..errors import InputError
 from ..progress import Progress
 from .licences import feature_terms
-from .options import GivenPath, cache_option, open_cache
+from .options import GivenPath, cache_option, open_cache, progress_option
 from .printing import echo
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     help="Embed the recordings that are most confidently wrong; where a corpus lies.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a file that is no such page.")
+@progress_option
 @cache_option
 def report(
     folders: tuple[Path, ...],
@@ -48,6 +49,7 @@ def report(
     figures: Path | None,
     audio: tuple[str, ...],
     overwrite: bool,
+    progress: Progress,
     cache_folder: Path | None,
 ) -> None:
     """Write one page that shows a run, or compares several.
@@ -64,12 +66,12 @@ def report(
     runs = [Run.open(folder) for folder in folders]
     cache = open_cache(cache_folder)
     asked = Asked(cache, _roots(audio, runs), feature_terms(runs, cache))
-    with Progress() as bar:
-        made = make_report(runs, asked, bar.show)
+    with progress:
+        made = make_report(runs, asked, progress.show)
         write_page(out, render(made))
         if figures:
             for chart in made.charts:
-                bar.show(f"writing {chart.name}")
+                progress.show(f"writing {chart.name}")
                 chart.write(figures)
     echo(str(out))
     if figures:

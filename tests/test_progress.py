@@ -5,9 +5,11 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from ser import commands
 from ser.progress import Progress
 
 
@@ -40,6 +42,11 @@ def test_quiet_is_quiet_but_for_warnings(capsys, monkeypatch):
         progress.say("a note")
         progress.warn("mind this")
     assert capsys.readouterr().err == "warning: mind this\n"
+
+
+def test_every_command_that_shows_progress_can_be_quiet():
+    for file in Path(commands.__file__).parent.glob("*.py"):
+        assert "Progress()" not in file.read_text("utf-8"), f"{file}: progress_option gives one"
 
 
 SHOWN = """
