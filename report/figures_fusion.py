@@ -27,7 +27,7 @@ def gates(subject: Subject, shown: Sequence[Subject]) -> Chart | None:
     weights = {corpus: each.gate for corpus, each in subject.fusion.items() if each.gate}
     if not weights:
         return None
-    alone = _alone(shown, list(weights))
+    alone = _alone(subject, shown, list(weights))
     rows: list[list[Value]] = [
         [corpus, feature, weight, alone.get(corpus, {}).get(feature)]
         for corpus, of_corpus in weights.items()
@@ -48,12 +48,15 @@ def gates(subject: Subject, shown: Sequence[Subject]) -> Chart | None:
     )
 
 
-def _alone(shown: Sequence[Subject], corpora: Sequence[str]) -> dict[str, dict[str, float]]:
-    """UA of single features, by corpus, among the runs."""
+def _alone(
+    beside: Subject, shown: Sequence[Subject], corpora: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """UA of single features, by corpus, among the runs of the same protocol."""
     found: dict[str, dict[str, float]] = {}
     for subject in shown:
         metrics = subject.metrics
-        if metrics["setting"] == "single" and len(metrics["features"]) == 1:
+        same = metrics["protocol"] == beside.metrics["protocol"]
+        if same and metrics["setting"] == "single" and len(metrics["features"]) == 1:
             for corpus in subject.corpora:
                 if corpus in corpora:
                     ua = subject.domain(corpus)["ua"]["mean"]
@@ -82,7 +85,8 @@ def draw_gates(features: Sequence[str], weights: Gates, alone: Alone, look: Look
                 edgecolor=look.paper,
                 linewidth=0,
             )
-        axis.set(ylabel=title, xticks=places, xticklabels=[short(corpus) for corpus in weights])
+        axis.set(ylabel=title, xlim=(-0.5, len(weights) - 0.5), xticks=places)
+        axis.set_xticklabels([short(corpus) for corpus in weights])
         axis.tick_params("x", length=0)
         axis.grid(axis="y")
         axis.set_axisbelow(True)

@@ -93,8 +93,8 @@ def find_runs(folder: Path) -> tuple[list[Trained], list[str]]:
             continue
         try:
             run = Run.open(place)
-            if not run.metrics["domains"]:
-                raise InputError(f"{place}: {METRICS} has no corpus")
+            if list(run.config.corpora) != list(run.metrics["domains"]):  # or another version's
+                raise InputError(f"{place}: {METRICS} is not of the corpora of {CONFIG}")
             when = datetime.fromtimestamp((place / VERSIONS).stat().st_mtime, UTC)
             found.append(Trained(run, run.metrics, when))
         except InputError as error:
