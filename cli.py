@@ -17,6 +17,7 @@ from .commands.cache import cache_group
 from .commands.compare import compare
 from .commands.corpora import corpora
 from .commands.demo import demo
+from .commands.export import export
 from .commands.extract import extract
 from .commands.manifest import manifest
 from .commands.predict import predict
@@ -134,6 +135,7 @@ COMMANDS = (
     report,
     predict,
     serve,
+    export,
     reproduce,
     demo,
 )

@@ -1,6 +1,6 @@
 """The rooms of the house, which the README names, and that imports between them run one way:
-cli -> commands -> serve -> recognizer, reproduce, demo -> report -> train, extract -> cache ->
-manifests -> root."""
+cli -> commands -> serve, demo -> recognizer, export, reproduce -> report -> train, extract ->
+cache -> manifests -> root."""
 
 import ast
 import doctest

@@ -1,0 +1,67 @@
+"""`ser export`: a trained run for those who do not have this library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import InputError
+from .options import GivenPath, cache_option, json_option, open_cache
+from .printing import complain, echo, echo_json
+
+
+@click.command()
+@click.argument("folder", metavar="RUN", type=GivenPath(path_type=Path))
+@click.option("--onnx", type=GivenPath(path_type=Path, dir_okay=False), help="FILE.onnx to write.")
+@click.option("--corpus", default="", help="Whose head, of a run for several corpora.")
+@click.option(
+    "--repeat", type=click.IntRange(min=0), default=0, show_default=True, help="Whose networks."
+)
+@json_option
+@cache_option
+def export(
+    folder: Path,
+    onnx: Path | None,
+    corpus: str,
+    repeat: int,
+    as_json: bool,
+    cache_folder: Path | None,
+) -> None:
+    """Write the networks of a run as ONNX.
+
+    --onnx writes a head, features in and probabilities out, and a .json beside it that says how to
+    feed it. It is written only if it says what the networks say: on made-up utterances, and on the
+    test utterances where the cache has them.
+    """
+    from ..train.runs.run import Run
+
+    if onnx is None:
+        raise InputError("nothing to write: expected --onnx FILE.onnx")
+    run = Run.open(folder)
+    written: dict[str, Any] = {}
+    if onnx is not None:
+        from ..export.write import write_onnx
+
+        written["onnx"] = write_onnx(run, onnx, corpus, repeat, open_cache(cache_folder))
+    if as_json:
+        echo_json(written)
+    elif onnx is not None:
+        _tell(onnx, written["onnx"])
+
+
+def _tell(path: Path, about: dict[str, Any]) -> None:
+    model = about["model"]
+    checked = model["checked"]
+    if note := checked["test"]["note"]:
+        complain(f"not checked on test utterances: {note}")
+    count = checked["made_up"]["utterances"] + checked["test"]["utterances"]
+    largest = max(each["difference"] for each in checked.values())
+    inputs = ", ".join(
+        f"{each['name']} ({' x '.join(map(str, each['shape']))})" for each in about["inputs"]
+    )
+    echo(f"{path}: {model['networks']} networks of {about['corpus']}, opset {model['opset']}")
+    echo(f"in: {inputs}; out: {', '.join(about['labels'])}")
+    echo(f"{count} utterances compared; probabilities differ by {largest:.1g} at most")
+    echo(f"{path.with_suffix('.json')}: how to feed it")
