@@ -146,7 +146,9 @@ def _confidence(subject: Subject) -> str:
 
 
 def _features(computed: Sequence[FeatureOrigin]) -> Iterator[str]:
-    rows = [("feature", "version", "shape", "computed by", "weights", "parameters", "licence")]
+    rows: list[tuple[str, ...]] = [
+        ("feature", "version", "shape", "computed by", "weights", "parameters", "licence")
+    ]
     for each in computed:
         fields = (each.shape, each.backbone, each.weights, each.parameters, each.licence)
         rows.append((_text(each.name), each.version, *map(_text, fields)))

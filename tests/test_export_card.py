@@ -1,9 +1,11 @@
 """The model card: truthful numbers, a head that hubs read, and no markup of a stranger's."""
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ser.cli import main
 from ser.export.card import _text, model_card
 from ser.train.runs.report import bounds, decimal
 from ser.train.runs.train import train
@@ -65,3 +67,15 @@ def test_a_baseline_says_that_it_has_no_models(toy_cache, tmp_path):
 def test_text_is_no_markup(text):
     shown = markdown.markdown(f"a {_text(text)} b")
     assert set(shown.replace("<p>", "", 1).replace("</p>", "", 1)).isdisjoint("<>")
+
+
+def test_the_command(network, tmp_path):
+    runner = CliRunner()
+    path = tmp_path / "CARD.md"
+    result = runner.invoke(main, ["export", str(network.folder), "--card", str(path)])
+    assert result.exit_code == 0, result.output
+    assert path.read_text("utf-8").startswith("---\nlibrary_name: ser\n")
+    for arguments, says in (([], "nothing to write"), (["--card", "x.txt"], "ends in .md")):
+        result = runner.invoke(main, ["export", str(network.folder), *arguments])
+        assert result.exit_code == 2
+        assert says in result.stderr
