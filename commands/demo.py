@@ -49,6 +49,6 @@ def demo(out: Path, only_audio: bool, as_json: bool, progress: Progress) -> None
     sure = f"{told['emotion']}, with a probability of {told['p_' + told['emotion']]:.2f}"
     echo(comparison_table(made.metrics))
     echo(f"\nThe report of the models for several languages: {made.page}")
-    echo(f"\nA new utterance, {ACTED} by a voice and in words that no corpus has: {sure}")
+    echo(f"\nA new utterance, said with {ACTED} by a voice that no corpus has: {sure}")
     echo(f"  ser predict --run {made.run} --corpus synthetic-german {made.sound}")
     echo(f"\n{NOTICE}")

@@ -80,7 +80,7 @@ def run_demo(out: Path, progress: Progress) -> Demo:
             FEATURES,
             cache,
             csv=root / LABELS,
-            language=OWN[corpus].language,
+            language=OWN[corpus].language.partition("-")[0],
             progress=progress,
         )
         manifest = report.manifest

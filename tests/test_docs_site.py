@@ -24,10 +24,8 @@ def site(tmp_path_factory):
     copy = tmp_path_factory.mktemp("docs")
     shutil.copy(ROOT / "mkdocs.yml", copy)
     shutil.copytree(ROOT / "docs", copy / "docs")
-    program = shutil.which("zensical", path=Path(sys.executable).parent)
-    done = subprocess.run(
-        [program, "build", "--strict"], cwd=copy, capture_output=True, text=True, timeout=300
-    )
+    command = [sys.executable, "-m", "zensical", "build", "--strict"]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr  # a broken link, for instance
     return copy / "site"
 
