@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from .. import __version__
-from ..manifests import CORPORA
+from ..report import origins
+from ..report.origins import CorpusOrigin, FeatureOrigin
+from ..report.subject import Subject, one_line, subjects
 from ..train.runs.report import INTERVALS, model_name, namesake_notes, speaker_note
-from ..train.runs.results import CorpusMetrics
-from ..train.runs.run import Run
 from .desk import Desk
 from .uploads import MOST_BYTES
-
-UNKNOWN = "not known here"
 
 PROTOCOLS = {
     "paper": "on parts drawn at random",
@@ -22,48 +20,51 @@ PROTOCOLS = {
 """How the test parts of a protocol came about."""
 
 
-def facts_of(run: Run, desk: Desk) -> dict[str, Any]:
+def facts_of(desk: Desk) -> dict[str, Any]:
     """All of it as plain values for JSON. They may hold any text: a stranger made the run.
 
     Raises:
         InputError: a file of the run is not as it was written.
     """
-    metrics = run.metrics
+    shown = subjects([desk.run])
+    (subject,) = shown
+    metrics = subject.metrics
+    data = origins.corpora(shown)
+    terms = {name: backbone.terms() for name, backbone in desk.backbones.items()}
+    computed = origins.features(shown, terms)
     return {
-        "name": run.folder.absolute().name,
+        "name": subject.name,
         "version": __version__,
-        "model": model_name(metrics),
-        "protocol": metrics["protocol"],
+        "model": one_line(model_name(metrics)),
         "split": PROTOCOLS.get(metrics["protocol"], "on parts of one's own"),
         "repeats": metrics["repeats"],
-        "corpora": [
-            _corpus(name, domain, metrics["protocol"])
-            for name, domain in metrics["domains"].items()
-        ],
-        "notes": namesake_notes(metrics),
-        "features": [
-            {"name": name, "licence": backbone.terms()} for name, backbone in desk.backbones.items()
-        ],
+        "corpora": [_corpus(subject, origin) for origin in data],
+        "notes": [one_line(note) for note in namesake_notes(metrics)],
+        "features": [_feature(origin) for origin in computed],
+        "terms": origins.inherited(data, computed),
         "heads": [{"key": key, "title": title} for key, title in desk.titles.items()],
         "most_bytes": MOST_BYTES,
     }
 
 
-def _corpus(name: str, domain: CorpusMetrics, protocol: str) -> dict[str, Any]:
-    known = CORPORA.get(name)
-    ua = domain["ua"]
+def _corpus(subject: Subject, origin: CorpusOrigin) -> dict[str, Any]:
+    domain = subject.domain(origin.name)
     return {
-        "name": name,
-        "title": known.title if known and known.title else "a corpus of one's own",
-        "language": domain["language"],
-        "labels": domain["labels"],
-        "chance": 1 / len(domain["labels"]),
-        "ua": ua["mean"],
-        "interval": ua["ci95"],
+        "name": origin.name,
+        "title": origin.title,
+        "language": origin.language,
+        "labels": origin.emotions,
+        "chance": 1 / len(origin.emotions),
+        "ua": domain["ua"]["mean"],
+        "interval": domain["ua"]["ci95"],
         "kind": INTERVALS[domain["interval"]],
         "tested": domain["n_test"],
-        "speakers": speaker_note(protocol, domain),
-        "notes": domain["notes"],
-        "licence": known.licence if known and known.licence else UNKNOWN,
-        "url": known.url if known else "",
+        "speakers": speaker_note(subject.metrics["protocol"], domain),
+        "notes": [one_line(note) for note in domain["notes"]],
+        "licence": origin.licence,
+        "url": origin.url,
     }
+
+
+def _feature(origin: FeatureOrigin) -> dict[str, Any]:
+    return {"name": origin.name, "licence": origin.licence}

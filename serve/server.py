@@ -41,10 +41,11 @@ def serve(
 
         from .app import make_app
     except ModuleNotFoundError as error:
-        if error.name not in ("anyio", "starlette", "uvicorn"):
+        package = (error.name or "").partition(".")[0]
+        if package not in ("anyio", "starlette", "uvicorn"):
             raise
         raise MissingPackageError(
-            f"the page needs {error.name}; install it with: {install_command('serve')}"
+            f"the page needs {package}; install it with: {install_command('serve')}"
         ) from error
     from ..train.runs.run import Run
     from .desk import Desk
@@ -53,7 +54,7 @@ def serve(
     opened = Run.open(run)
     with listening(host, port) as listener:
         desk = Desk(opened, device)
-        app = make_app(desk, facts_of(opened, desk), [host])
+        app = make_app(desk, facts_of(desk), [host])
         config = uvicorn.Config(
             app,
             http="h11",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 MOST_BYTES = 200_000_000
-"""Of a sound: an hour of 16 bits in stereo at 24 kHz, or an hour of anything compressed."""
+"""Of a sound: an hour of 16 bits in mono at 27 kHz, or many hours of what is compressed."""
 
 MOST_SECONDS = 600.0
 """For one to arrive."""

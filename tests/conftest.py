@@ -19,7 +19,7 @@ from ser.manifests import Manifest
 from ser.train.network.spec import FeatureShape
 
 from .browser import chromium, visit  # noqa: F401 - fixtures
-from .serving import served, sounds  # noqa: F401
+from .serving import served, sounds, speech  # noqa: F401
 
 if Path(ser.__file__).resolve().parent != Path(__file__).resolve().parents[1]:
     pytest.exit(

@@ -21,6 +21,8 @@ import soundfile
 
 from ser import Cache, extract_corpus, train
 
+RATE = 16000
+
 HOSTILE = "<img src=x onerror=alert(1)>" if os.name == "posix" else "served"
 """Name of the run folder."""
 
@@ -86,11 +88,16 @@ class Served:
         is_json = found.get("content-type") == "application/json"
         return answer.status, found, json.loads(text) if is_json else text
 
-    def recognise(self, body: Any, heads: str = "other", **headers: str) -> tuple[int, Any]:
-        """Status and JSON of the one question."""
+    def lines(self, body: Any, heads: str = "other", **headers: str) -> tuple[int, list[Any]]:
+        """Status and lines of JSON of the one question."""
         headers = {"Content_Type": "application/octet-stream", **headers}
         status, _, said = self.ask("POST", f"/recognise?heads={heads}", body, **headers)
-        return status, said
+        return status, [said] if status != 200 else [*map(json.loads, said.splitlines())]
+
+    def recognise(self, body: Any, heads: str = "other", **headers: str) -> tuple[int, Any]:
+        """Status and the answer, or what is said instead."""
+        status, lines = self.lines(body, heads, **headers)
+        return status, lines[0].get("answer", lines[0])
 
     def connect(self) -> http.client.HTTPConnection:
         """A connection of one's own."""
@@ -128,6 +135,20 @@ def served(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     yield page
     page.process.kill()
     page.process.communicate()
+
+
+@pytest.fixture(scope="session")
+def speech() -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Twelve seconds of EmoDB at 16 kHz, with pauses."""
+    corpora = os.environ.get("SER_TEST_CORPORA")
+    if not corpora:
+        pytest.skip("SER_TEST_CORPORA is not set")
+    pieces = []
+    for path in sorted(Path(corpora, "emodb", "wav").iterdir())[:5]:
+        samples, rate = soundfile.read(path)
+        assert rate == RATE
+        pieces += [samples, np.zeros(RATE)]
+    return np.concatenate(pieces)[: 12 * RATE]
 
 
 def emptied(folder: Path, seconds: float = 20) -> bool:

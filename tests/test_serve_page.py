@@ -11,7 +11,7 @@ import soundfile
 from ser import Recognizer
 
 from .browser import DESKTOP, NAMES, PHONE
-from .serving import HOSTILE
+from .serving import HOSTILE, RATE
 
 DROP = """([name, data]) => {
     const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
@@ -121,6 +121,39 @@ def test_the_facts_are_on_it(page, sounds):
         assert f"{domain['ua']['mean']:.3f}".removeprefix("0") in text
     assert "no diagnosis of anyone" in text
     assert "German" in text
+
+
+@pytest.mark.parametrize("width", [PHONE, DESKTOP])
+def test_a_longer_recording_is_drawn_over_time(page, sounds, speech, tmp_path, width):
+    path = tmp_path / "long.flac"
+    soundfile.write(path, speech, RATE)
+    recognizer = Recognizer(sounds / HOSTILE)
+    windows = [*recognizer.track(path)]
+    seen = page(width)
+    drop(seen, path)
+    seen.page.wait_for_selector("#status:text-is('')", state="attached")
+    assert shown(seen) == expected(recognizer, path)
+    assert seen.page.eval_on_selector_all(
+        "#rows span", "spans => spans.map(span => span.textContent)"
+    ) == list(recognizer.labels)
+    seen.page.click("#track summary")
+    rows = seen.page.eval_on_selector_all(
+        "#windows tr", "rows => rows.map(row => row.cells[1].textContent)"
+    )
+    assert rows == [each.answer.emotion if each.answer else each.reason for each in windows]
+    # A block of a path for every window: blue in the row of its emotion, grey in the others.
+    blocks = seen.page.eval_on_selector_all(
+        "#rows .row",
+        "rows => rows.map(row => [...row.querySelectorAll('path')]"
+        ".map(path => path.getAttribute('d').split('M').length - 1))",
+    )
+    told = [each.answer.emotion for each in windows if each.answer]
+    won = [told.count(label) for label in recognizer.labels]
+    assert blocks == [[len(told) - count, count] for count in won]
+    assert seen.requests == seen.errors == seen.overflowing() == seen.violations() == []
+    drop(seen, sounds / "mine" / "00.wav")  # the track of the last one is gone
+    shown(seen)
+    assert seen.page.is_hidden("#track")
 
 
 KEEP_SOUND = """(() => {

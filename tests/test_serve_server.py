@@ -1,5 +1,6 @@
 """`ser serve` over HTTP: what it answers, and what hostile requests come to."""
 
+import io
 import os
 import signal
 import socket
@@ -9,15 +10,18 @@ import threading
 import time
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
+import soundfile
 
 from ser import Recognizer
-from ser.errors import InputError
+from ser.errors import InputError, MissingPackageError
+from ser.serve import serve
 from ser.serve.guard import Guard
 from ser.serve.server import is_open, listening, url_of
 from ser.serve.uploads import MOST_BYTES
 
-from .serving import HOSTILE, emptied, start
+from .serving import HOSTILE, RATE, emptied, start
 
 KIND = {"Content_Type": "application/octet-stream"}
 
@@ -203,17 +207,89 @@ def test_several_at_once_get_their_own_answers(served, sounds):
     assert len({str(each) for each in found}) == 4
 
 
+def test_a_longer_recording_is_told_over_time(served, recognizer, speech, tmp_path):
+    path = tmp_path / "long.flac"
+    soundfile.write(path, speech, RATE)
+    status, (first, *windows) = served.lines(path.read_bytes())
+    answer = recognizer.answer(recognizer.features(path))
+    assert (status, first["answer"]["emotion"]) == (200, answer.emotion)
+    assert first["answer"]["mean"] is False
+    for line, window in zip(windows, recognizer.track(path), strict=True):
+        said = line["window"]
+        assert (said["start"], said["end"]) == (window.start, window.end)
+        assert said["emotion"] == (window.answer.emotion if window.answer else None)
+        told = list(window.answer.probabilities) if window.answer else []
+        assert said["probabilities"] == pytest.approx(told, abs=1e-6)
+    assert sum(line["window"]["emotion"] is not None for line in windows) > 5
+    assert emptied(served.temporary)
+
+
+def test_beyond_a_minute_the_answer_is_the_mean_of_the_windows(served, speech, tmp_path):
+    path = tmp_path / "long.flac"
+    soundfile.write(path, np.tile(speech, 6), RATE)
+    status, (*windows, last) = served.lines(path.read_bytes())
+    told = [line["window"]["probabilities"] for line in windows if line["window"]["emotion"]]
+    assert (status, len(windows), last["answer"]["mean"]) == (200, 70, True)
+    assert last["answer"]["probabilities"] == pytest.approx(np.mean(told, axis=0), abs=1e-6)
+    assert sum(last["answer"]["probabilities"]) == pytest.approx(1)
+    best = int(np.argmax(last["answer"]["probabilities"]))
+    assert last["answer"]["emotion"] == last["answer"]["labels"][best]
+
+
+@pytest.fixture(scope="module")
+def minutes(tmp_path_factory):
+    """Ten of noise."""
+    path = tmp_path_factory.mktemp("noise") / "noise.flac"
+    noise = np.random.default_rng(0).normal(scale=0.1, size=60 * RATE)
+    soundfile.write(path, np.tile(noise, 10), RATE)
+    return path.read_bytes()
+
+
+def test_a_recording_without_speech(served):
+    noise = np.random.default_rng(0).normal(scale=0.1, size=62 * RATE)
+    file = io.BytesIO()
+    soundfile.write(file, noise, RATE, format="FLAC")
+    status, (*windows, last) = served.lines(file.getvalue())
+    assert (status, last["error"]) == (200, "nobody speaks in it")
+    assert len(windows) == 60
+    assert {line["window"]["emotion"] for line in windows} == {None}
+
+
+def begun(served, sound):
+    """A connection on which an answer has begun."""
+    connection = raw(served, b"Content-Length: %d\r\n" % len(sound))
+    connection.sendall(sound)
+    assert b"window" in connection.recv(4096) + connection.recv(4096)
+    return connection
+
+
+def test_who_leaves_before_the_end_is_not_worked_for(served, minutes, sounds):
+    with begun(served, minutes):
+        assert not emptied(served.temporary, seconds=0)
+    assert emptied(served.temporary)
+    assert served.recognise((sounds / "mine" / "00.wav").read_bytes())[0] == 200
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_is_stopped_in_the_middle_of_a_question(sounds, tmp_path, number):
+def test_it_is_stopped_in_the_middle_of_an_answer(sounds, minutes, tmp_path):
+    page = start(sounds / HOSTILE, tmp_path / "temporary")
+    with begun(page, minutes):
+        code, stderr = page.stop()
+    assert (code, stderr.splitlines()[-1]) == (130, "ser: stopped; nothing was kept")
+    assert "Traceback" not in stderr
+    assert not any(page.temporary.iterdir())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_it_is_stopped_in_the_middle_of_a_question(sounds, tmp_path):
     page = start(sounds / HOSTILE, tmp_path / "temporary")
     with raw(page, b"Content-Length: 1000\r\n") as connection:
         connection.sendall(b"RIFF")
         end = time.monotonic() + 20
         while not any(page.temporary.iterdir()) and time.monotonic() < end:
             time.sleep(0.05)
-        code, stderr = page.stop(number)
-    assert code == 128 + number
+        code, stderr = page.stop(signal.SIGTERM)
+    assert code == 128 + signal.SIGTERM
     assert stderr.splitlines()[-1] == "ser: stopped; nothing was kept"
     assert "Traceback" not in stderr
     assert not any(page.temporary.iterdir())
@@ -235,6 +311,19 @@ def test_a_port_that_is_taken_is_said_before_models_are_loaded(sounds):
         code, said = said_of(sounds / HOSTILE, "--port", port)
     assert code == 2
     assert said.startswith(f"ser: --port {port}: another program listens there; give another, or 0")
+
+
+def test_what_is_missing_is_named_with_the_line_that_installs_it(monkeypatch):
+    for name in ("uvicorn", "starlette"):
+        with monkeypatch.context() as patch:
+            patch.delitem(sys.modules, "ser.serve.app", raising=False)
+            patch.setitem(sys.modules, name, None)
+            for module in [each for each in sys.modules if each.startswith(f"{name}.")]:
+                patch.setitem(sys.modules, module, None)
+            with pytest.raises(MissingPackageError, match=rf"needs {name}; .*\[serve\]"):
+                serve("nowhere")
+    with pytest.raises(InputError, match="not the folder of a run"):
+        serve("nowhere")
 
 
 def test_addresses():

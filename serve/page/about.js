@@ -1,7 +1,6 @@
 // What the run is, what it was tested on, and under which terms. A stranger may have written any of
 // it: it is only ever put on the page as text.
-const at = (id) => document.getElementById(id);
-const decimal = (value) => value.toFixed(3).replace(/^0/, "");
+import { at, decimal } from "./element.js";
 
 function language(tag) {
   try {
@@ -26,6 +25,7 @@ export function tellFacts(facts) {
     ...pair("Model", facts.model),
     ...pair("Tested", `${facts.split}; ${facts.repeats} ${facts.repeats === 1 ? "repeat" : "repeats"}`),
     ...facts.features.flatMap(({ name, licence }) => [...pair("Feature", `${name}; licence: ${licence}`)]),
+    ...facts.terms.flatMap((term) => [...pair("Terms", term)]),
     ...facts.notes.flatMap((note) => [...pair("Note", note)]),
   );
   for (const corpus of facts.corpora) at("corpora").append(...about(corpus));
@@ -39,7 +39,7 @@ function about(corpus) {
   list.append(
     ...pair("Corpus", corpus.title),
     ...pair("Emotions", corpus.labels.join(", ")),
-    ...pair("UA", `mean recall ${decimal(corpus.ua)}, ${interval}; by chance ${decimal(corpus.chance)}`),
+    ...pair("UA", `mean recall ${decimal(corpus.ua)}, ${interval}; by chance ${decimal(corpus.chance)}. Interval: ${corpus.kind}`),
     ...pair("Tested on", `${corpus.tested} utterances a repeat`),
     ...pair("Speakers", corpus.speakers),
     ...corpus.notes.flatMap((note) => [...pair("Note", note)]),

@@ -1,21 +1,15 @@
 // The answer: the emotion, its probabilities, and what each head says alone.
-const at = (id) => document.getElementById(id);
-const decimal = (value) => value.toFixed(3).replace(/^0/, "");
-
-function element(name, text, properties = {}) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(text);
-  return made;
-}
+import { at, decimal, element } from "./element.js";
 
 export function hide() {
+  at("track").hidden = true;
   at("answer").hidden = true;
 }
 
 export function show(answer, sound) {
   at("emotion").textContent = answer.emotion;
   at("sound").textContent = sound.name;
-  at("told").textContent = `Told by ${answer.heads}.`;
+  at("told").textContent = `Told by ${answer.heads}.${answer.mean ? " The mean over the parts in which somebody speaks." : ""}`;
   play(sound.blob);
   at("bars").tBodies[0].replaceChildren(...answer.labels.map((label, n) => bar(label, answer.probabilities[n], answer)));
   alone(answer);

@@ -1,9 +1,10 @@
 // What is done with the page: a sound is dropped, chosen or recorded, asked about, and answered.
 import { tellFacts } from "./about.js";
 import { hide, show } from "./answer.js";
+import { at } from "./element.js";
 import { Recorder } from "./recorder.js";
+import { Track } from "./track.js";
 
-const at = (id) => document.getElementById(id);
 let facts = null;
 let sound = null; // {name, blob}: the last one, asked about again when other heads are chosen
 let asked = null; // aborts the question that is under way
@@ -12,7 +13,7 @@ async function start() {
   const response = await fetch("facts");
   facts = await response.json();
   tellFacts(facts);
-  at("most").textContent = `At most ${Math.round(facts.most_bytes / 1e6)} MB and an hour.`;
+  at("most").textContent = `At most ${Math.round(facts.most_bytes / 1e6)} MB.`;
   for (const { key, title } of facts.heads) at("heads").add(new Option(title, key));
   at("choice").hidden = facts.heads.length < 2;
   document.documentElement.dataset.ready = "yes";
@@ -34,10 +35,18 @@ async function ask(given) {
       headers: { "Content-Type": "application/octet-stream" },
       signal: question.signal,
     });
-    const answer = await response.json();
-    if (!response.ok) throw Error(answer.error);
+    if (!response.ok) throw Error((await response.json()).error);
+    const track = new Track();
+    for await (const { answer, window, error } of lines(response.body)) {
+      if (error) throw Error(error);
+      if (answer) show(answer, sound);
+      if (window) {
+        track.add(window);
+        at("status").textContent = `Listening to ${sound.name}: ${track.time}`;
+      }
+    }
+    track.finish();
     at("status").textContent = "";
-    show(answer, sound);
   } catch (error) {
     if (question.signal.aborted) return;
     at("status").textContent = "";
@@ -45,6 +54,20 @@ async function ask(given) {
     at("problem").textContent = gone
       ? "The program that serves this page does not answer, or did not take the whole file."
       : `${sound.name}: ${error.message}`;
+  }
+}
+
+// The answer comes as lines of JSON, as they are known.
+async function* lines(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    text += value;
+    const whole = text.split("\n");
+    text = whole.pop();
+    for (const line of whole) yield JSON.parse(line);
   }
 }
 
