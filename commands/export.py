@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from ..errors import InputError
-from ..files import atomic_text
 from .licences import feature_terms
 from .options import GivenPath, cache_option, json_option, open_cache
 from .printing import complain, echo, echo_json
@@ -17,9 +16,7 @@ from .printing import complain, echo, echo_json
 @click.command()
 @click.argument("folder", metavar="RUN", type=GivenPath(path_type=Path))
 @click.option("--onnx", type=GivenPath(path_type=Path, dir_okay=False), help="FILE.onnx to write.")
-@click.option(
-    "--card", type=GivenPath(path_type=Path, dir_okay=False), help="FILE.md: a model card to write."
-)
+@click.option("--card", type=GivenPath(path_type=Path, dir_okay=False), help="FILE.md to write.")
 @click.option("--corpus", default="", help="Whose head, of a run for several corpora.")
 @click.option(
     "--repeat", type=click.IntRange(min=0), default=0, show_default=True, help="Whose networks."
@@ -35,19 +32,19 @@ def export(
     as_json: bool,
     cache_folder: Path | None,
 ) -> None:
-    """Write the networks of a run as ONNX, and its model card.
+    """Write the networks of a run as ONNX, or a model card, or both.
 
     --onnx writes a head, features in and probabilities out, and a .json beside it that says how to
     feed it. It is written only if it says what the networks say: on made-up utterances, and on the
-    test utterances where the cache has them. --card writes what whoever is given the run should
-    know, in Markdown: data, numbers, terms, what it is not for.
+    test utterances where the cache has them.
+
+    --card writes Markdown: what the run is, is for, was made of and comes to, and which terms it
+    inherits, with the head that model hubs read.
     """
     from ..train.runs.run import Run
 
     if onnx is None and card is None:
-        raise InputError("nothing to write: expected --onnx FILE.onnx or --card FILE.md")
-    if card is not None and card.suffix != ".md":
-        raise InputError(f"--card {card}: expected a name that ends in .md")
+        raise InputError("nothing to write: expected --onnx FILE.onnx, --card FILE.md or both")
     run, cache = Run.open(folder), open_cache(cache_folder)
     written: dict[str, Any] = {}
     if onnx is not None:
@@ -55,9 +52,9 @@ def export(
 
         written["onnx"] = write_onnx(run, onnx, corpus, repeat, cache)
     if card is not None:
-        from ..export.card import model_card
+        from ..export.card import write_card
 
-        atomic_text(card, model_card(run, feature_terms([run], cache)))
+        write_card(run, card, feature_terms([run], cache), cache)
         written["card"] = str(card)
     if as_json:
         echo_json(written)

@@ -1,199 +1,252 @@
-"""The model card of a run: what whoever is given its models should know, as Markdown."""
+"""A model card: what a run is, is for, was made of and comes to, in Markdown."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
-from ..report.leaks import NOT_LOOKED_FOR
+from ..cache import Cache
+from ..errors import InputError
+from ..files import atomic_text
+from ..report.leaks import manifest_of
 from ..report.origins import CorpusOrigin, FeatureOrigin, corpora, features, inherited
-from ..report.subject import Subject, one_line, subjects
-from ..train.metrics import RATES
+from ..report.subject import Subject, subjects
 from ..train.runs.report import (
     bounds,
+    calibration,
     decimal,
     interval_note,
-    model_name,
     namesake_notes,
     speaker_note,
 )
-from ..train.runs.results import CorpusMetrics
 from ..train.runs.run import Run
+from .markdown import code, table, text, yaml
 
-USES = (
-    "It says which emotion of its corpora a voice sounds like: for research, and for sorting and "
-    "searching recordings.",
-    "It is no diagnosis of a person and no ground for decisions about one. How somebody sounds is "
-    "not how he feels, and most corpora are of actors.",
-    "Other languages, microphones, rooms, ages and spontaneous speech are not what it was tested "
-    "on; measure it on recordings of your own before you rely on it.",
-)
+PROTOCOLS = {
+    "paper": "At random, 20 % of the utterances for the test, of the rest 20 % for validation.",
+    "speaker": "Every speaker is in one part; the folds together test every utterance once.",
+    "authors": "At random, 70 % of the utterances for training, 10 % for validation, 20 % for the "
+    "test.",
+}
+SHOWN = ("ser", "python", "torch", "numpy", "scikit-learn")
 
 
-def model_card(run: Run, terms: Mapping[str, str]) -> str:
-    """The card of a run, with the head in YAML that model hubs read.
+def write_card(run: Run, path: Path, terms: Mapping[str, str], cache: Cache | None = None) -> None:
+    """Write the card of a run, whole or not at all.
 
     Args:
         terms: the licences of features by the hash of their key, or else by their name.
+        cache: knows how many speakers there are.
 
     Raises:
-        InputError: the run is not as it was written.
+        InputError: the run is not as it was written, or the name does not end in .md.
+        OSError: the file cannot be written.
     """
+    if path.suffix != ".md":
+        raise InputError(f"--card {path}: expected a name that ends in .md")
+    atomic_text(path, card(run, terms, cache))
+
+
+def card(run: Run, terms: Mapping[str, str], cache: Cache | None = None) -> str:
+    """The card of a run; see `write_card`."""
     (subject,) = subjects([run])
     data, computed = corpora([subject]), features([subject], terms)
-    blocks = [
-        _head(subject),
-        f"# {_text(subject.name)}",
-        _what_it_is(subject),
-        _section("What it is for, and what not", _bullets(USES)),
-        _section("What it was trained on", *_data(data)),
-        _section("How well it does", *_numbers(subject)),
-        _section("Confidence", _confidence(subject)),
-        _section("Features", *_features(computed)),
-        _section("What it inherits", _bullets(map(_text, inherited(data, computed)))),
-        _section("How to use it", *_usage(subject)),
-        _section("What made it", _bullets(_software(run))),
-    ]
-    return "\n\n".join(blocks) + "\n"
+    sections = {
+        f"Speech emotion recognition: {', '.join(map(code, subject.corpora))}": _what(subject),
+        "Use and limits": _limits(subject),
+        "Data": _data(subject, data, cache),
+        "How it was tested": _protocol(subject),
+        "Results": _results(subject),
+        "Features": _features(computed),
+        "What whoever uses it takes over": [
+            f"- {text(each)}" for each in inherited(data, computed)
+        ],
+        "How to use it": _usage(subject),
+        "Versions": _versions(run),
+    }
+    lines = ["---", *yaml(_head(subject)), "---"]
+    for number, (title, content) in enumerate(sections.items()):
+        lines += ["", f"{'##' if number else '#'} {title}", "", *content]
+    return "\n".join(lines) + "\n"
 
 
-def _head(subject: Subject) -> str:
-    """YAML; its strings are written as JSON writes them, which YAML reads."""
-    codes = {domain["language"].partition("-")[0] for domain in subject.metrics["domains"].values()}
-    tags = ["audio-classification", "speech-emotion-recognition"]
-    lines = [
-        "---",
-        "library_name: ser",
-        "pipeline_tag: audio-classification",
-        "license: other",  # that of a model follows from those of all that it was made from
-        f"language: {json.dumps(sorted(codes))}",
-        f"tags: {json.dumps(tags)}",
-        'metrics: ["recall", "accuracy"]',
-        "---",
-    ]
-    return "\n".join(lines)
-
-
-def _what_it_is(subject: Subject) -> str:
-    metrics, names = subject.metrics, subject.corpora
-    method = _text(model_name(metrics))
-    kind = f"One model for {len(names)} corpora" if len(names) > 1 else "A model for one corpus"
-    said = [
-        f"{kind}, {_and(map(_text, names))}: {method}, on the features "
-        f"{_and(map(_text, metrics['features']))}. It tells emotions from speech."
-    ]
-    if not subject.is_network:
-        said.append("It is a baseline: its numbers were kept, its models were not.")
-    return " ".join(said)
-
-
-def _data(data: Sequence[CorpusOrigin]) -> Iterator[str]:
-    rows = [("corpus", "what it is", "language", "utterances", "emotions", "licence")]
-    for each in data:
-        name = f"[{_text(each.name)}]({each.url})" if each.url else _text(each.name)
-        emotions = ", ".join(map(_text, each.emotions))
-        about = (_text(each.title), _text(each.language), str(each.utterances))
-        rows.append((name, *about, emotions, _text(each.licence)))
-    yield _table(rows)
-
-
-def _numbers(subject: Subject) -> Iterator[str]:
+def _head(subject: Subject) -> dict[str, Any]:
+    """What model hubs read: nothing that is not so. No licence is known but what is taken over."""
     metrics = subject.metrics
-    yield (
-        f"Protocol `{_text(metrics['protocol'])}`, {metrics['repeats']} "
-        f"repeat{'s' if metrics['repeats'] != 1 else ''}, on test parts that training never saw. "
-        "UA is the mean recall over emotions, WA the share that is right; 95 % intervals."
-    )
-    heads = [cell for name in RATES for cell in (name.upper(), "95 %")]
-    rows = [("corpus", "test utterances", *heads, "by guessing")]
+    records = subject.run.config.corpora.values()
+    languages = [record.language.partition("-")[0] for record in records]
+    results = []
     for corpus, domain in metrics["domains"].items():
-        rates = [domain["ua"], domain["wa"]]
-        cells = [cell for rate in rates for cell in (decimal(rate["mean"]), bounds(rate))]
-        guess = decimal(1 / len(domain["labels"]))
-        rows.append((_text(corpus), str(domain["n_test"]), *cells, guess))
-    yield _table(rows)
-    for corpus, domain in metrics["domains"].items():
-        yield f"Recall on {_text(corpus)}: {_recalls(domain)}."
-    notes = [speaker_note(metrics["protocol"], each) for each in metrics["domains"].values()]
-    notes += [interval_note(each) for each in metrics["domains"].values()]
-    notes += [f"{corpus}: {n}" for corpus, d in metrics["domains"].items() for n in d["notes"]]
-    notes += namesake_notes(metrics)
-    notes.append(f"Not looked for in the splits: {'; '.join(NOT_LOOKED_FOR)}.")
-    yield _bullets(map(_text, dict.fromkeys(notes)))
+        rates = [
+            {"type": kind, "name": f"{name}, {metrics['protocol']} protocol", "value": rate["mean"]}
+            for kind, name, rate in (
+                ("recall", "UA, unweighted average recall", domain["ua"]),
+                ("accuracy", "WA, accuracy", domain["wa"]),
+            )
+        ]
+        task = {"type": "audio-classification", "name": "Speech emotion recognition"}
+        dataset = {"type": corpus, "name": corpus, "split": "test"}
+        results.append({"task": task, "dataset": dataset, "metrics": rates})
+    return {
+        "license": "other",
+        "license_name": "see-what-whoever-uses-it-takes-over",
+        "language": list(dict.fromkeys(languages)),
+        "tags": ["audio-classification", "speech-emotion-recognition"],
+        "metrics": ["recall", "accuracy"],
+        "model-index": [{"name": subject.name, "results": results}],
+    }
 
 
-def _recalls(domain: CorpusMetrics) -> str:
-    return ", ".join(
-        f"{_text(label)} {decimal(recall) if recall is not None else '-'}"
-        for label, recall in domain["recall"].items()
-    )
-
-
-def _confidence(subject: Subject) -> str:
-    said = []
-    for corpus, domain in subject.metrics["domains"].items():
-        if (error := domain["ece"]) is None:
-            continue
-        shown = f"{_text(corpus)}: expected calibration error "
-        before, chance = decimal(error["before"]), decimal(error["by_chance"])
-        if error["after"] is None:
-            shown += f"{before}, not calibrated"
-        else:
-            shown += f"{decimal(error['after'])}, {before} before calibration"
-        said.append(f"{shown} ({chance} would be chance).")
-    return _bullets(said) if said else "It gives no probabilities."
-
-
-def _features(computed: Sequence[FeatureOrigin]) -> Iterator[str]:
-    rows: list[tuple[str, ...]] = [
-        ("feature", "version", "shape", "computed by", "weights", "parameters", "licence")
+def _what(subject: Subject) -> list[str]:
+    metrics, config = subject.metrics, subject.run.config
+    several = "; one model for all corpora" if len(subject.corpora) > 1 else ""
+    if subject.is_network:
+        settings = f", preset {code(metrics['preset'] or '')}"
+        changes = ", ".join(map(code, metrics["changes"]))
+        settings += f" with {changes}" if changes else ""
+        made = f"Neural networks, method {code(config.method)}{settings}{several}."
+    else:
+        made = "A support vector machine, the baseline; of it only the results are kept."
+    return [
+        "It tells the emotion that an utterance is spoken with, by features that pretrained models "
+        "and signal processing compute of the sound.",
+        "",
+        f"{made} Run {code(subject.name)}.",
     ]
-    for each in computed:
-        fields = (each.shape, each.backbone, each.weights, each.parameters, each.licence)
-        rows.append((_text(each.name), each.version, *map(_text, fields)))
-    yield _table(rows)
 
 
-def _usage(subject: Subject) -> Iterator[str]:
+def _limits(subject: Subject) -> list[str]:
+    protocol = subject.metrics["protocol"]
+    notes = [speaker_note(protocol, subject.domain(corpus)) for corpus in subject.corpora]
+    return [
+        "- For research, and for sorting recordings that people listen to afterwards.",
+        "- It tells which of a few labels an utterance sounds like to those who labelled the "
+        "corpora, not what a person feels. It has no label for anything else, and always answers.",
+        "- Not for decisions about people. In the European Union, inferring emotions at work and "
+        "in education is prohibited but for medical and safety reasons (AI Act, article 5(1)(f)).",
+        "- The results hold for utterances like those of the corpora below: their languages, "
+        "microphones, and way of speaking, acted or not. Elsewhere expect less, and measure it.",
+        *(f"- {text(note)}" for note in dict.fromkeys(notes)),
+        *(f"- {text(note)}" for note in namesake_notes(subject.metrics)),
+    ]
+
+
+def _data(subject: Subject, data: list[CorpusOrigin], cache: Cache | None) -> list[str]:
+    rows = [
+        (
+            f"{code(each.name)}, {text(each.title)}",
+            code(each.language),
+            f"{each.utterances}, {each.left_out} left out"
+            if each.left_out
+            else f"{each.utterances}",
+            _speakers(subject, each.name, cache),
+            ", ".join(map(code, each.emotions)),
+            text(each.licence) + (f", <{each.url}>" if each.url else ""),
+        )
+        for each in data
+    ]
+    return table(("corpus", "language", "utterances", "speakers", "emotions", "licence"), rows)
+
+
+def _speakers(subject: Subject, corpus: str, cache: Cache | None) -> str:
+    manifest = manifest_of(subject, corpus, cache)
+    speakers = set(manifest.table["speaker"]) if manifest else set()
+    return "not known here" if not speakers or "" in speakers else str(len(speakers))
+
+
+def _protocol(subject: Subject) -> list[str]:
+    metrics = subject.metrics
+    protocol, repeats = metrics["protocol"], metrics["repeats"]
+    notes = [
+        f"- {code(corpus)}: {text(note)}"
+        for corpus in subject.corpora
+        for note in subject.domain(corpus)["notes"]
+    ]
+    said = f"Protocol {code(protocol)}. {PROTOCOLS.get(protocol, '')}".rstrip()
+    times = "once" if repeats == 1 else f"{repeats} times, on as many splits"
+    return [
+        f"{said} Trained and tested {times}. What is equal or sounds alike shares a part.",
+        *(["", *notes] if notes else []),
+    ]
+
+
+def _results(subject: Subject) -> list[str]:
+    domains = subject.metrics["domains"]
+    rows = []
+    for corpus, domain in domains.items():
+        ua, wa, error = domain["ua"], domain["wa"], domain["ece"]
+        rates = (decimal(ua["mean"]), bounds(ua), decimal(wa["mean"]), bounds(wa))
+        chance = decimal(1 / len(domain["labels"]))
+        tested = str(domain["n_test"])
+        rows.append((code(corpus), tested, *rates, chance, calibration(error) if error else "-"))
+    head = ("corpus", "tested", "UA", "95 %", "WA", "95 %", "UA by guessing", "calibration")
+    lines = table(head, rows)
+    lines += [
+        "",
+        "UA is the recall of the emotions, averaged over them; WA the share of utterances that are "
+        "recognised. ECE, the expected calibration error, is how far probabilities are from the "
+        "share of right answers, on average.",
+        *dict.fromkeys(interval_note(domain) for domain in domains.values()),
+        "",
+    ]
+    recall = [
+        (code(corpus), code(label), decimal(value) if value is not None else "-")
+        for corpus, domain in domains.items()
+        for label, value in domain["recall"].items()
+    ]
+    return [*lines, *table(("corpus", "emotion", "recall"), recall)]
+
+
+def _features(computed: list[FeatureOrigin]) -> list[str]:
+    rows = [
+        (
+            code(each.name),
+            code(each.version),
+            each.shape,
+            text(each.backbone),
+            code(each.weights),
+            code(each.parameters),
+            text(each.licence),
+        )
+        for each in computed
+    ]
+    head = ("feature", "key", "shape", "backbone", "weights, SHA-256", "parameters", "licence")
+    return table(head, rows)
+
+
+def _usage(subject: Subject) -> list[str]:
     if not subject.is_network:
-        yield "Its predictions are in `predictions.csv`; to have a model, train a network."
-        return
-    chosen = " --corpus CORPUS" if len(subject.corpora) > 1 else ""
-    yield (
-        f"```\nser predict --run RUN{chosen} sound.wav       # RUN: the folder of the run\n"
-        "ser serve RUN                          # a page on this machine\n```"
-    )
-    yield 'From Python: `from ser import Recognizer; Recognizer("RUN")(["sound.wav"])`.'
+        return ["Not: no model of it is kept."]
+    corpus = subject.corpora[0] if len(subject.corpora) > 1 else ""
+    option, argument = (f" --corpus {corpus}", f', "{corpus}"') if corpus else ("", "")
+    return [
+        "With ser and the features' backbones installed, on recordings in any usual format:",
+        "",
+        "```",
+        f"ser predict --run RUN{option} a.wav b.flac",
+        "```",
+        "",
+        "where RUN is the run folder. From Python:",
+        "",
+        "```python",
+        "from ser import Recognizer",
+        "",
+        f'Recognizer("RUN"{argument})(["a.wav", "b.flac"])',
+        "```",
+        "",
+        "Without ser, as ONNX, from cached features:",
+        "",
+        "```",
+        f"ser export RUN{option} --onnx model.onnx",
+        "```",
+    ]
 
 
-def _software(run: Run) -> Iterator[str]:
-    for name, value in run.about.items():
-        if isinstance(value, str) and name != "sha256":
-            yield f"{_text(name)}: {_text(value)}"
-
-
-def _section(title: str, *blocks: str) -> str:
-    return "\n\n".join([f"## {title}", *blocks])
-
-
-def _bullets(lines: Sequence[str] | Iterator[str] | map[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    head, *others = (f"| {' | '.join(cell or '-' for cell in row)} |" for row in rows)
-    return "\n".join([head, f"|{'---|' * len(rows[0])}", *others])
-
-
-def _and(names: Iterator[str] | map[str]) -> str:
-    listed = list(names)
-    return " and ".join([", ".join(listed[:-1]), listed[-1]] if len(listed) > 1 else listed)
-
-
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>|#~$])")
-
-
-def _text(text: str) -> str:
-    """Text of a run, which a stranger may have made, as text: it is no markup and no HTML."""
-    return _MARKUP.sub(r"\\\1", one_line(text)).replace("\\<", "&lt;").replace("\\>", "&gt;")
+def _versions(run: Run) -> Iterator[str]:
+    """What trained it."""
+    for name in SHOWN:
+        if name in run.about:
+            yield f"- {name} {text(str(run.about[name]))}"
+    yield f"- processor: {', '.join(text(str(each)) for each in run.processors) or '-'}"
+    yield f"- run: SHA-256 {code(str(run.about['sha256']))}"
