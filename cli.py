@@ -83,8 +83,8 @@ class Commands(click.Group):
                 return super().invoke(ctx)
         except KeyboardInterrupt as stop:
             complain(
-                "ser: interrupted; what was finished is kept (features in the cache, repeats beside "
-                "the run folder, answers in --out): type the command again to go on"
+                "ser: interrupted; finished features are in the cache, finished repeats beside the "
+                "run folder, answers in --out: type the command again to go on"
             )
             ctx.exit(128 + (stop.args[0] if stop.args else signal.SIGINT))
         except (click.ClickException, click.exceptions.Exit, click.Abort):
