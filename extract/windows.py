@@ -96,6 +96,6 @@ class _Tape:
         """Let go of what lies before a sample, as far as it is there."""
         steps = min(start // STEP, self.known // STEP) - self._first
         if steps > 0:
-            self._samples = self._samples[steps * STEP :].copy()
+            self._samples = self._samples[steps * STEP :]
             self._speech = self._speech[steps:]
             self._first += steps

@@ -100,10 +100,11 @@ def _windows(
 
     cuts = windows(stream(sound), round(window * RATE), round(hop * RATE))
     for some in _batches(cuts):
-        spoken = [cut for cut in some if cut.speech >= speech]
+        reasons = {cut: reason for cut in some if (reason := _unusable(cut, speech))}
+        spoken = [cut for cut in some if cut not in reasons]
         answers = dict(zip(spoken, _answers(recognizer, spoken), strict=True))
         for cut in some:
-            answer, reason = answers.get(cut, (None, f"{cut.speech:.2f} of it is speech"))
+            answer, reason = answers.get(cut) or (None, reasons[cut])
             start, end = cut.start / RATE, (cut.start + len(cut.samples)) / RATE
             yield Window(start, end, cut.speech, answer, reason)
 
@@ -123,6 +124,20 @@ def _batches(cuts: Iterator[Cut]) -> Iterator[list[Cut]]:
         yield waiting
     if broken:
         raise broken
+
+
+def _unusable(cut: Cut, speech: float) -> str:
+    """Why a window cannot have an answer; empty where it can."""
+    from ..extract.audio import RATE
+    from ..manifests.audio import usable
+
+    if cut.speech < speech:
+        return f"{cut.speech:.2f} of it is speech"
+    try:
+        usable(cut.samples[:, None], RATE)  # as a file would be: it may be silent all the same
+    except AudioError as error:
+        return str(error)
+    return ""
 
 
 def _answers(recognizer: Recognizer, cuts: Sequence[Cut]) -> list[tuple[Answer | None, str]]:

@@ -127,8 +127,10 @@ def test_what_breaks_in_the_middle(recognizer):
         next(windows)
 
 
-def test_silence(recognizer):
-    windows = track(recognizer, (np.zeros(5 * RATE), RATE))
+@pytest.mark.parametrize("speech", [0, 0.3])
+def test_silence(recognizer, speech):
+    """Never reaches a model, whatever share of speech is asked for."""
+    windows = track(recognizer, (np.zeros(5 * RATE), RATE), speech=speech)
     assert rows([next(windows) for _ in range(3)]) == [(at, at + 3, 0.0, None) for at in (0, 1, 2)]
     with pytest.raises(AudioError, match="silent"):
         next(windows)
