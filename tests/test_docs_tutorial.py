@@ -1,6 +1,8 @@
 """Every command of docs/tutorial.md, in order, as it stands there."""
 
 import csv
+import hashlib
+import json
 import re
 import shlex
 from pathlib import Path
@@ -11,6 +13,7 @@ from click.testing import CliRunner
 from ser.cli import main
 
 pytest.importorskip("espeakng_loader", reason="the demo extra is not installed")
+pytest.importorskip("onnxruntime", reason="the onnx extra is not installed")
 
 PAGE = (Path(__file__).parents[1] / "docs" / "tutorial.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
@@ -23,7 +26,7 @@ def test_it_has_the_path_from_a_list_to_predictions():
     done = [shlex.split(line)[1] for line in COMMANDS if line.startswith("ser ")]
     order = ["demo", "manifest", "extract", "cache", "train", "runs", "compare", "report"]
     assert list(dict.fromkeys(done))[: len(order)] == order
-    assert "predict" in done
+    assert {"predict", "export"} <= set(done)
 
 
 def test_every_command_does_what_the_page_says(tmp_path, monkeypatch):
@@ -52,6 +55,8 @@ def check_results():
     """That what the commands left is what they are for."""
     page = Path("report.html").read_text("utf-8")
     assert "<svg" in page
+    onnx = json.loads(Path("voices.json").read_text("utf-8"))
+    assert hashlib.sha256(Path("voices.onnx").read_bytes()).hexdigest() == onnx["model"]["sha256"]
     with Path("answers.csv").open(encoding="utf-8", newline="") as file:
         answers = list(csv.DictReader(file))
     assert len(answers) == 21
