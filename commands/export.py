@@ -75,7 +75,8 @@ def _tell(path: Path, about: dict[str, Any]) -> None:
     inputs = ", ".join(
         f"{each['name']} ({' x '.join(map(str, each['shape']))})" for each in about["inputs"]
     )
-    echo(f"{path}: {model['networks']} networks of {about['corpus']}, opset {model['opset']}")
+    networks = f"{model['networks']} network{'s' if model['networks'] > 1 else ''}"
+    echo(f"{path}: {networks} of {about['corpus']}, opset {model['opset']}")
     echo(f"in: {inputs}; out: {', '.join(about['labels'])}")
     echo(f"{count} utterances compared; probabilities differ by {largest:.1g} at most")
     echo(f"{path.with_suffix('.json')}: how to feed it")

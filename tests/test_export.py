@@ -1,7 +1,10 @@
 """Heads as ONNX: they say what the networks say, however long an utterance is."""
 
 import json
+import os
+import sys
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,9 +14,10 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ser import extract_corpus, train
 from ser.cache import Cache
 from ser.cli import main
-from ser.errors import InputError, SerError
+from ser.errors import InputError, MissingPackageError, SerError
 from ser.export import graph, head
 from ser.export.graph import OUTPUT, input_names, open_session, probabilities, to_onnx
 from ser.export.write import write_onnx
@@ -28,6 +32,8 @@ from ser.train.runs.run import Run
 from .conftest import make_toy_cache, toy_key, toy_manifest
 
 pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+
+CORPORA = os.environ.get("SER_TEST_CORPORA")
 
 KEYS = {
     "mfcc": toy_key("mfcc", "sequence", 5),
@@ -196,6 +202,35 @@ def test_what_there_is_no_head_for(name, options, said, toy_runs, tmp_path):
     with pytest.raises(InputError, match=said):
         write_onnx(Run.open(toy_runs / "runs" / name), tmp_path / "a.onnx", **options)
     assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
+def test_without_the_packages_it_is_said_how_to_get_them(package, toy_runs, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingPackageError, match=r"pip install .*\[onnx\]"):
+        write_onnx(Run.open(toy_runs / "runs" / "single"), tmp_path / "a.onnx")
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.skipif(not CORPORA, reason="SER_TEST_CORPORA names no folder of real corpora")
+def test_the_test_part_of_emodb(tmp_path):
+    """What `ser train` wrote of utterances, ONNX says of their features."""
+    cache = Cache(tmp_path / "cache")
+    extract_corpus("emodb", Path(CORPORA, "emodb"), "mfcc", cache)
+    for preset, epochs in (("strong", 4), ("paper", 1)):
+        run = train(
+            *("single", "emodb"), features="mfcc", cache=cache, out=tmp_path / preset,
+            preset=preset, changes=[f"train.epochs={epochs}"], repeats=1,
+        )  # fmt: skip
+        path = tmp_path / f"{preset}.onnx"
+        about = write_onnx(run, path, cache=cache)
+        assert about["model"]["checked"]["test"]["utterances"] == 107
+        session, table = open_session(path.read_bytes()), run.predictions
+        told = table[[f"p_{label}" for label in about["labels"]]].to_numpy()
+        utterances = graph.cached(run, "emodb", 0, cache)
+        for utterance, expected in zip(utterances, told, strict=True):
+            (said,) = session.run([OUTPUT], utterance)
+            np.testing.assert_allclose(said, expected, atol=1e-4)
 
 
 def test_ge2e_that_was_trained_on_is_told(toy_runs, tmp_path, monkeypatch):
