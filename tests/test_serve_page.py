@@ -1,14 +1,18 @@
 """The page of `ser serve` in a real browser."""
 
 import base64
+import csv
+import io
 import os
 import shutil
 
 import numpy as np
 import pytest
 import soundfile
+from click.testing import CliRunner
 
 from ser import Recognizer
+from ser.cli import main
 
 from .browser import DESKTOP, NAMES, PHONE
 from .serving import HOSTILE, RATE
@@ -51,6 +55,19 @@ def expected(recognizer, path):
     answer = recognizer.answer(recognizer.features(path))
     told = dict(zip(answer.labels, answer.probabilities, strict=True))
     return answer.emotion, {label: pytest.approx(p, abs=6e-4) for label, p in told.items()}
+
+
+def test_a_dropped_file_has_the_label_of_ser_predict(page, sounds):
+    path = sounds / "mine" / "04.wav"
+    run = str(sounds / HOSTILE)
+    predicted = CliRunner().invoke(main, ["predict", "--run", run, str(path), "--format", "csv"])
+    assert predicted.exit_code == 0, predicted.output
+    (row,) = csv.DictReader(io.StringIO(predicted.stdout))
+    seen = page()
+    drop(seen, path)
+    emotion, told = shown(seen)
+    assert emotion == row["emotion"]
+    assert told == {label: pytest.approx(float(row[f"p_{label}"]), abs=6e-4) for label in told}
 
 
 @pytest.mark.parametrize("width", [PHONE, DESKTOP])
