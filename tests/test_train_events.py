@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from ser.errors import MissingPackageError
+from ser.train.runs.survey import find_runs
 from ser.train.runs.train import train
 
 event_accumulator = pytest.importorskip(
@@ -55,6 +56,14 @@ def test_a_finished_run_gets_them_too_and_each_once(toy_cache, tmp_path):
     found = scalars(tmp_path / "run.tensorboard" / "repeat0-fold0-member0")
     assert [value for _, value in found["loss"]] == pytest.approx(run.history[0].members[0].loss)
     run.verify()  # nothing went into the run folder
+
+
+def test_they_are_no_runs_that_are_missing(toy_cache, tmp_path):
+    some(toy_cache, tmp_path / "runs" / "one", log="tensorboard")
+    (tmp_path / "runs" / "another").mkdir()
+    found, problems = find_runs(tmp_path / "runs")
+    assert [each.run.folder.name for each in found] == ["one"]
+    assert problems == [f"{tmp_path / 'runs' / 'another'}: no run in it"]
 
 
 def test_a_baseline_has_its_tests_alone(toy_cache, tmp_path):

@@ -12,11 +12,12 @@ import msgspec
 
 from ...errors import MissingPackageError, SerError, install_command
 from .curves import Trained
-from .jobs import Outcome
 from .run import Run
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
+
+    from .jobs import Outcome
 
 SUFFIX = ".tensorboard"
 """Of the folder beside that of a run: `tensorboard --logdir runs` finds it."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
+from .events import SUFFIX
 from .report import decimal, model_name
 from .results import Metrics
 from .run import CONFIG, METRICS, VERSIONS, Run
@@ -105,8 +106,8 @@ def find_runs(folder: Path) -> tuple[list[Trained], list[str]]:
 
 
 def _places(folder: Path, above: frozenset[str] = frozenset()) -> Iterator[tuple[Path, bool]]:
-    """Folders that are meant to be runs, and those that end without any, which are not. Hidden ones
-    are passed over: there is what is not finished."""
+    """Folders that are meant to be runs, and those that end without any, which are not. Passed over
+    are hidden ones, where what is not finished lies, and event files."""
     real = os.path.realpath(folder)
     try:
         entries = sorted(folder.iterdir())
@@ -119,7 +120,7 @@ def _places(folder: Path, above: frozenset[str] = frozenset()) -> Iterator[tuple
     below = [path for path in entries if path.is_dir() and not path.name.startswith(".")]
     if real in above:  # a link that leads back
         return
-    if not below and above:
+    if not below and above and folder.parent.suffix != SUFFIX:
         yield folder, False
     for path in below:
         yield from _places(path, above | {real})
