@@ -72,7 +72,7 @@ def _draw(track: Track, look: Look) -> Any:
             fill=True,
             facecolor=series_color(look, number),
             edgecolor=look.paper,
-            linewidth=0.3,
+            linewidth=0.3 if len(speech) < _MOST / 3 else 0,
             label=short(label),
         )
     above.set(ylim=(0, 1), ylabel="probability", title=short(track.title, 60))
