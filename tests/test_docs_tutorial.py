@@ -57,6 +57,7 @@ def check_results():
     assert "<svg" in page
     onnx = json.loads(Path("voices.json").read_text("utf-8"))
     assert hashlib.sha256(Path("voices.onnx").read_bytes()).hexdigest() == onnx["model"]["sha256"]
+    assert "voices" in Path("CARD.md").read_text("utf-8")
     with Path("answers.csv").open(encoding="utf-8", newline="") as file:
         answers = list(csv.DictReader(file))
     assert len(answers) == 21
