@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from ..cache import Cache, FeatureKey
 from ..errors import InputError, MissingPackageError, SerError, install_command
 from ..machine import inference
-from ..train.data import CPU, Domain, Packed, load_domain
-from ..train.functionals import as_encoded
+from ..train.data import CPU, Packed, load_domain
+from ..train.evaluate import probabilities_of_one
 from ..train.network.encoders import Standardise
 from ..train.network.ensemble import Ensemble
 from ..train.runs.run import Run, RunConfig
@@ -145,13 +145,8 @@ def probabilities(
     ensemble: Ensemble, config: RunConfig, corpus: str, utterance: Utterance
 ) -> NDArray[np.float32]:
     """What the networks say of one utterance of a corpus: (labels,)."""
-    shape = ensemble.spec.domain(corpus)
-    packed = {name: Packed.of([utterance[name]], key.backbone) for name, key in config.keys.items()}
-    domain = Domain(corpus, shape.language, shape.labels, ("one",), ("",), packed)
-    with inference(CPU):
-        batch = as_encoded(domain, config.encoding).batch(torch.tensor([0]))
-        said: NDArray[np.float32] = ensemble(batch, corpus)[0].numpy()
-    return said
+    said = probabilities_of_one(ensemble, utterance, config.keys, config.encoding, [corpus])
+    return said[corpus]
 
 
 def made_up(

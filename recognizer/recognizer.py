@@ -97,8 +97,7 @@ class Recognizer:
         self.heads = choose(self.run.spec, corpora, language, labels or ())
         self.labels = self.heads.labels
         self.backbones = self._make_backbones(backbones, device)
-        self._device = torch_device(device)
-        self._ensemble = self.run.ensemble(repeat, fold).to(self._device)
+        self._ensemble = self.run.ensemble(repeat, fold).to(torch_device(device))
 
     def __call__(self, sounds: Sound | Iterable[Sound]) -> pd.DataFrame:
         """A row for every sound: its `emotion`, and `p_<label>` for every emotion.
@@ -156,23 +155,12 @@ class Recognizer:
 
     def answer(self, features: Mapping[str, NDArray[Any]]) -> Answer:
         """What the heads say of a sound that has these features, see `features`."""
-        import torch
+        from ..train.evaluate import probabilities_of_one
 
-        from ..machine import inference
-        from ..train.data import Domain, Packed
-        from ..train.functionals import as_encoded
-
-        config, first = self.run.config, self.heads.domains[0]
-        packed = {
-            name: Packed.of([features[name]], key.backbone) for name, key in config.keys.items()
-        }
-        sound = Domain(first.corpus, first.language, first.labels, ("sound",), ("",), packed)
-        with inference(self._device):
-            batch = as_encoded(sound, config.encoding).to(self._device).batch(torch.tensor([0]))
-            said = {
-                corpus: self._ensemble(batch, corpus)[0].cpu().numpy()
-                for corpus in self.heads.corpora
-            }
+        config = self.run.config
+        said = probabilities_of_one(
+            self._ensemble, features, config.keys, config.encoding, self.heads.corpora
+        )
         told = self.heads.restricted(said)
         by_head = {
             corpus: dict(zip(self.heads.told(corpus), map(float, shares), strict=True))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from .data import Domain, ordered_batches
+from ..cache import FeatureKey
+from ..machine import inference
+from .data import Domain, Packed, ordered_batches
+from .encoding import Encoding
+from .functionals import as_encoded
 from .metrics import confusion_matrix, unweighted_accuracy
 from .network.ensemble import Ensemble
 from .network.recogniser import Batch, Recogniser
@@ -35,6 +41,30 @@ def probabilities(
         batches: the same utterances, cut as is convenient.
     """
     return _apply(model, domain, rows, model.probabilities, batches)
+
+
+def probabilities_of_one(
+    model: Ensemble,
+    features: Mapping[str, NDArray[Any]],
+    keys: Mapping[str, FeatureKey],
+    encoding: Encoding,
+    corpora: Sequence[str],
+) -> dict[str, NDArray[np.float32]]:
+    """What a model says of one utterance as if it were of each of some corpora: by corpus, the
+    probability of each of its emotions, (labels,).
+
+    Args:
+        features: as a cache holds them, by name: (frames, dim) or (dim,).
+        keys: of all features that the model reads.
+        encoding: that the model takes them in.
+    """
+    packed = {name: Packed.of([features[name]], key.backbone) for name, key in keys.items()}
+    like = model.spec.domain(corpora[0])
+    domain = Domain(like.corpus, like.language, like.labels, ("one",), ("",), packed)
+    device = next(model.parameters()).device
+    with inference(device):
+        batch = as_encoded(domain, encoding).to(device).batch(torch.tensor([0]))
+        return {corpus: model(batch, corpus)[0].cpu().numpy() for corpus in corpora}
 
 
 def representations(model: Recogniser, domain: Domain, rows: Tensor) -> Tensor:
