@@ -179,6 +179,7 @@ def test_all_code_that_can_change_a_number_counts():
         "results.py",
         "notes.py",
         "confidence.py",
+        "curves.py",
         "temperatures.py",
         "states.py",
     }
