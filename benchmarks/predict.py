@@ -47,6 +47,7 @@ def main(run_folder: Path, audio: Sequence[Path], files: int, times: int) -> Non
             answers = scratch / f"{turn}.csv"
             many.append(_seconds([*predict, str(scratch / "list.csv"), "--out", str(answers)]))
             corpus = ["--corpus", "mine", "--csv", str(scratch / "list.csv"), "--language", "de"]
+            corpus += ["--root", os.path.commonpath(paths)]
             place = ["--features", features, "--cache", str(scratch / f"cache{turn}")]
             # Nothing is known of the files from an earlier turn.
             home = {"XDG_CACHE_HOME": str(scratch / f"home{turn}")}
