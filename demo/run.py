@@ -105,7 +105,7 @@ def run_demo(out: Path, progress: Progress) -> Demo:
     progress.show(f"listening to {sound}")
     recognizer = Recognizer(several[-1], "synthetic-german", device="cpu")
     metrics = [run.metrics for run in (*baselines, *several)]
-    return Demo(metrics, several[-1].folder, page, sound, recognizer(sound))
+    return Demo(metrics, out / "runs" / METHODS[-1], page, sound, recognizer(sound))
 
 
 def _report(runs: list[Run], cache: Cache, page: Path, progress: Progress) -> Path:

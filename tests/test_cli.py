@@ -21,6 +21,12 @@ pytest.importorskip("espeakng_loader", reason="the demo extra is not installed")
 soundfile = pytest.importorskip("soundfile", reason="the extract extra is not installed")
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch, tmp_path):
+    """What goes into the folder where one stands does not go into the checkout."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture(scope="module")
 def corpora(tmp_path_factory):
     from ser.demo import synthesise
