@@ -125,6 +125,7 @@ def predict(
         "unsure": unsure,
         "format": kind,
         "header": text.header,
+        "ids": sources.with_ids,
         **({"windows": windows} if windows else {}),
     }
     names = (source.name for source in every)

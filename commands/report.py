@@ -98,11 +98,13 @@ def _roots(texts: Sequence[str], runs: Sequence[Run]) -> dict[str, Path]:
                     f"--audio {text}: say which corpus lies there: --audio {corpora[0]}={text}"
                 )
             for name in corpora:
-                below = Path(text) / name
-                roots[name] = below if len(corpora) > 1 or below.is_dir() else Path(text)
+                below = Path(text).expanduser() / name
+                roots[name] = (
+                    below if len(corpora) > 1 or below.is_dir() else Path(text).expanduser()
+                )
         else:
-            roots[corpus] = Path(path)
+            roots[corpus] = Path(path).expanduser()
     for corpus, root in roots.items():
         if not root.is_dir():
             raise InputError(f"--audio: no such folder: {root}; expected the root of {corpus}")
-    return {corpus: root.expanduser() for corpus, root in roots.items()}
+    return roots

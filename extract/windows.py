@@ -40,6 +40,7 @@ def windows(pieces: Iterable[Array], window: int, hop: int) -> Iterator[Cut]:
     """
     tape, start = _Tape(), 0
     for _ in tape.record(pieces):
+        tape.forget(start)  # of a hop that is longer than a window
         while start + window <= tape.known:
             yield tape.cut(start, start + window)
             start += hop

@@ -154,7 +154,7 @@ def _known(path: Path, beside: Path, about: Mapping[str, Any]) -> _Progress | No
         if not size:
             return None
         raise _refused(path, "it is not known what it is") from None
-    if differ := [name for name in about if said.get(name) != about[name]]:
+    if differ := [n for n in {**said, **about} if said.get(n) != about.get(n)]:
         if not size:
             return None
         raise _refused(path, f"it was made with another {' and another '.join(differ)}")
