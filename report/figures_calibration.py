@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..train.runs.confidence import UNCALIBRATED, confidence
 from ..train.runs.report import decimal
 from .chart import Chart, Table, Value, file_name
 from .look import MARKERS, Look, blank, series_color
@@ -60,25 +61,10 @@ def confidences(
     before calibration, where there was one; None where there are no probabilities."""
     table = subject.run.predictions
     table = table[table["corpus"] == corpus]
-    labels = subject.domain(corpus)["labels"]
-    columns = [f"p_{label}" for label in labels]
-    if not len(table) or any(column not in table.columns for column in columns):
+    if not len(table) or (stated := confidence(table)) is None:
         return None
-    place = {label: number for number, label in enumerate(labels)}
-    chosen = table["predicted"].map(place)
-    if chosen.isna().any():
-        raise ValueError("predictions.csv has emotions that metrics.json does not have")
-    values = table[columns].to_numpy(float)
-    confidence = values[np.arange(len(table)), chosen.to_numpy(int)]
-    before = None
-    if "uncalibrated" in table.columns:
-        before = table["uncalibrated"].replace("", "nan").to_numpy(float)
-        if np.isnan(before).all():
-            before = None
-    for each in (confidence, before):
-        if each is not None and not ((each >= 0) & (each <= 1)).all():
-            raise ValueError("predictions.csv has probabilities that are none")
-    return (table["predicted"] == table["truth"]).to_numpy(), confidence, before
+    before = table[UNCALIBRATED].to_numpy(float) if UNCALIBRATED in table else None
+    return (table["predicted"] == table["truth"]).to_numpy(), stated, before
 
 
 def _bins(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> dict[int, Any]:
