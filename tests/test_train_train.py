@@ -25,7 +25,7 @@ from ser.train.config import load_config
 from ser.train.data import load_domain, ordered_batches
 from ser.train.evaluate import probabilities
 from ser.train.runs.engine import UNFINISHED
-from ser.train.runs.jobs import member_seed
+from ser.train.runs.networks import member_seed
 from ser.train.runs.report import describe_run
 from ser.train.runs.request import Request
 from ser.train.runs.run import Run

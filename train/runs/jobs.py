@@ -1,39 +1,28 @@
-"""One job = one model trained and tested."""
+"""One job = one model trained and tested. Imports no torch."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from ...machine import exact_float32
 from ...manifests import Split
-from ..calibration import fit_temperature
 from ..config import Config
-from ..data import Domain
-from ..evaluate import probabilities, structure
-from ..loop import DomainSplit, EpochDone, fit
 from ..methods import Method, features_read
-from ..network.ensemble import Ensemble, tempered
 from ..network.spec import ModelSpec
-from ..svm import fit_predict
 from .curves import Trained
 from .software import processor
-from .splits import corpora_tested
 
-Domains = Mapping[str, Domain]
+if TYPE_CHECKING:
+    from ..data import Domain
+    from ..loop import EpochDone
+
+Domains: TypeAlias = "Mapping[str, Domain]"
 """By corpus."""
-
-MEMBER_SEEDS = 1000
-"""Distance between the seeds of the members of one repeat."""
-
-SHIFTS = 100 * MEMBER_SEEDS
-"""Distance between the seeds of one member by train.seed; a repeat has at most 100 members."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +110,6 @@ class Outcome:
     processor: str = field(default="", compare=False)
 
 
-@exact_float32()
 def run_job(domains: Domains, job: Job, epoch_done: EpochDone = lambda validation: None) -> Outcome:
     """Train on the splits' training parts, choose and calibrate by validation, predict the test
     parts.
@@ -131,77 +119,13 @@ def run_job(domains: Domains, job: Job, epoch_done: EpochDone = lambda validatio
     """
     started = time.perf_counter()
     chosen = {corpus: domains[corpus].only(job.reads) for corpus in job.splits}
-    tests = {
-        corpus: chosen[corpus].rows(job.splits[corpus].test)
-        for corpus in corpora_tested(job.splits)
-    }
-    weights: list[Mapping[str, NDArray[Any]]] = []
-    history: list[Trained] = []
-    temperatures: dict[str, float] = {}
-    if job.config is None or job.spec is None:
-        predictions = {
-            corpus: Prediction(
-                job.splits[corpus],
-                fit_predict(domain, domain.rows(job.splits[corpus].train), tests[corpus]),
-            )
-            for corpus, domain in chosen.items()
-        }
+    if job.config is None:
+        from .baselines import run_baseline
+
+        outcome = run_baseline(chosen, job)
     else:
-        subsets = [
-            DomainSplit(domain, domain.rows(split.train), domain.rows(split.validation))
-            for domain, split in zip(chosen.values(), job.splits.values(), strict=True)
-        ]
-        models = []
-        for member in range(job.members):
-            seed = member_seed(job.place[0], member, job.config.train.seed)
-            fitted = fit(subsets, job.spec, job.config, seed, epoch_done, job.method)
-            models.append(fitted.model)
-            state = fitted.model.state_dict()
-            weights.append({name: value.cpu().numpy() for name, value in state.items()})
-            structures = {
-                corpus: structure(fitted.model, chosen[corpus], rows)
-                for corpus, rows in tests.items()
-            }
-            history.append(
-                Trained(seed, fitted.epoch, fitted.losses, fitted.validation, structures)
-            )
-        ensemble = Ensemble(models)
-        if job.calibrated:
-            temperatures = {each.domain.corpus: _temperature(ensemble, each) for each in subsets}
-        predictions = {}
-        for corpus, rows in tests.items():
-            mean = probabilities(ensemble, chosen[corpus], rows)
-            predictions[corpus] = _prediction(job.splits[corpus], mean, temperatures.get(corpus))
-    return Outcome(
-        *job.place,
-        predictions,
-        weights,
-        history,
-        temperatures,
-        time.perf_counter() - started,
-        processor(next(iter(domains.values())).device),
-    )
+        from .networks import run_network
 
-
-def _temperature(ensemble: Ensemble, split: DomainSplit) -> float:
-    """Of a corpus, by its validation part."""
-    said = probabilities(ensemble, split.domain, split.validation)
-    return fit_temperature(said.numpy(), split.domain.truth(split.validation).numpy())
-
-
-def _prediction(split: Split, mean: Tensor, temperature: float | None) -> Prediction:
-    """By the mean over the members, (n_test, labels)."""
-    predicted = mean.argmax(-1)
-    if temperature is None:
-        return Prediction(split, predicted.numpy(), mean.numpy())
-    before = mean.gather(1, predicted[:, None])[:, 0]
-    return Prediction(split, predicted.numpy(), tempered(mean, temperature).numpy(), before.numpy())
-
-
-def member_seed(repeat: int, member: int, shift: int) -> int:
-    """Of the initial weights, the order and the noise of a member.
-
-    No two members of a repeat, by whatever `shift` (train.seed), share one, and no two repeats of
-    seeds below 1000 do. It fits into the 32 bits that torch's generator looks at.
-    """
-    return repeat + MEMBER_SEEDS * member + SHIFTS * shift
+        outcome = run_network(chosen, job, epoch_done)
+    device = next(iter(domains.values())).device
+    return replace(outcome, seconds=time.perf_counter() - started, processor=processor(device))

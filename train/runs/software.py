@@ -28,7 +28,7 @@ NUMBERS = (
     *(f"train/{name}.py" for name in ("augment", "calibration", "data", "encoding", "evaluate")),
     *(f"train/{name}.py" for name in ("functionals", "loop", "methods", "metrics", "model")),
     *(f"train/{name}.py" for name in ("optimiser", "svm")),
-    "train/runs/jobs.py",
+    *(f"train/runs/{name}.py" for name in ("baselines", "jobs", "networks")),
 )
 """The code that can change a number."""
 

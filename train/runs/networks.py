@@ -1,0 +1,88 @@
+"""The networks of a job, trained, calibrated and tested."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...machine import exact_float32
+from ...manifests import Split
+from ..calibration import fit_temperature
+from ..evaluate import probabilities, structure
+from ..loop import DomainSplit, EpochDone, fit
+from ..network.ensemble import Ensemble, tempered
+from .curves import Trained
+from .jobs import Domains, Job, Outcome, Prediction
+from .splits import corpora_tested
+
+MEMBER_SEEDS = 1000
+"""Distance between the seeds of the members of one repeat."""
+
+SHIFTS = 100 * MEMBER_SEEDS
+"""Distance between the seeds of one member by train.seed; a repeat has at most 100 members."""
+
+
+@exact_float32()
+def run_network(domains: Domains, job: Job, epoch_done: EpochDone) -> Outcome:
+    """Train every member on the training parts, choose and calibrate by validation, predict the
+    test parts by the mean of the members.
+
+    Args:
+        domains: with the features that the job reads, in the encoding that it takes.
+    """
+    assert job.spec is not None
+    assert job.config is not None
+    tests = {c: domains[c].rows(job.splits[c].test) for c in corpora_tested(job.splits)}
+    subsets = [
+        DomainSplit(domain, domain.rows(split.train), domain.rows(split.validation))
+        for domain, split in zip(domains.values(), job.splits.values(), strict=True)
+    ]
+    models = []
+    weights: list[Mapping[str, NDArray[Any]]] = []
+    history: list[Trained] = []
+    for member in range(job.members):
+        seed = member_seed(job.place[0], member, job.config.train.seed)
+        fitted = fit(subsets, job.spec, job.config, seed, epoch_done, job.method)
+        models.append(fitted.model)
+        state = fitted.model.state_dict()
+        weights.append({name: value.cpu().numpy() for name, value in state.items()})
+        structures = {
+            corpus: structure(fitted.model, domains[corpus], rows) for corpus, rows in tests.items()
+        }
+        history.append(Trained(seed, fitted.epoch, fitted.losses, fitted.validation, structures))
+    ensemble = Ensemble(models)
+    temperatures: dict[str, float] = {}
+    if job.calibrated:
+        temperatures = {each.domain.corpus: _temperature(ensemble, each) for each in subsets}
+    predictions = {}
+    for corpus, rows in tests.items():
+        mean = probabilities(ensemble, domains[corpus], rows)
+        predictions[corpus] = _prediction(job.splits[corpus], mean, temperatures.get(corpus))
+    return Outcome(*job.place, predictions, weights, history, temperatures)
+
+
+def _temperature(ensemble: Ensemble, split: DomainSplit) -> float:
+    """Of a corpus, by its validation part."""
+    said = probabilities(ensemble, split.domain, split.validation)
+    return fit_temperature(said.numpy(), split.domain.truth(split.validation).numpy())
+
+
+def _prediction(split: Split, mean: Tensor, temperature: float | None) -> Prediction:
+    """By the mean over the members, (n_test, labels)."""
+    predicted = mean.argmax(-1)
+    if temperature is None:
+        return Prediction(split, predicted.numpy(), mean.numpy())
+    before = mean.gather(1, predicted[:, None])[:, 0]
+    return Prediction(split, predicted.numpy(), tempered(mean, temperature).numpy(), before.numpy())
+
+
+def member_seed(repeat: int, member: int, shift: int) -> int:
+    """Of the initial weights, the order and the noise of a member.
+
+    No two members of a repeat, by whatever `shift` (train.seed), share one, and no two repeats of
+    seeds below 1000 do. It fits into the 32 bits that torch's generator looks at.
+    """
+    return repeat + MEMBER_SEEDS * member + SHIFTS * shift
