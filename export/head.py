@@ -20,7 +20,7 @@ from ..train.runs.run import RunConfig
 class Head(nn.Module):
     """What the models of a run say of an utterance of one corpus, averaged.
 
-    It does what `Ensemble` does with a batch of one after `as_encoded`, in operations that ONNX
+    It does what `Ensemble` does with a batch of one after `Domain.encoded`, in operations that ONNX
     has: no mask, no branch, no loop over frames outside of an LSTM.
 
     Args:

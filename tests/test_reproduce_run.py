@@ -21,7 +21,6 @@ from ser.train.config import load_config
 from ser.train.data import load_domain
 from ser.train.encoding import Encoding
 from ser.train.evaluate import representations
-from ser.train.functionals import as_encoded
 from ser.train.methods import methods_of
 from ser.train.runs import engine
 from ser.train.runs.request import Request
@@ -274,7 +273,7 @@ def test_fig3_is_drawn_from_the_rebuilt_models(two_corpora, tmp_path):
     assert "Speakers overlap" in found.markdown
     manifest = two_corpora.manifest("toy")
     keys = {name: two_corpora.resolve(name, manifest) for name in ("mfcc", "ge2e")}
-    domain = as_encoded(load_domain(two_corpora, manifest, keys), Encoding("functionals"))
+    domain = load_domain(two_corpora, manifest, keys).encoded(Encoding("functionals"))
     values = json.loads((tmp_path / "out" / "fig3.json").read_text())
     assert [panel["model"] for panel in values["panels"]] == ["without", "with"]
     for panel in values["panels"]:

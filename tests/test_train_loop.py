@@ -15,7 +15,6 @@ from ser.train.config import load_config
 from ser.train.data import Domain, Packed, load_domain, ordered_batches, statistics
 from ser.train.encoding import Encoding
 from ser.train.evaluate import probabilities
-from ser.train.functionals import as_encoded
 from ser.train.loop import (
     DomainSplit,
     Training,
@@ -205,7 +204,7 @@ def test_mixing_keeps_to_the_line_between_two_rows():
 
 
 def test_the_baseline_sees_vectors_and_the_moments_of_sequences(domain, parts, toy_cache):
-    pooled = as_encoded(domain, Encoding.of(None))
+    pooled = domain.encoded(Encoding.of(None))
     features = toy_cache.read(
         toy_cache.resolve("mfcc", toy_cache.manifest("toy")), toy_cache.manifest("toy")
     )
@@ -287,7 +286,7 @@ def test_half_precision_learns_nearly_the_same(domain, parts):
 
 @pytest.mark.parametrize("preset", ["paper", "strong"])
 def test_utterances_without_emotions_can_be_recognised(domain, parts, preset):
-    domain = as_encoded(domain, Encoding.of(load_config(preset)))
+    domain = domain.encoded(Encoding.of(load_config(preset)))
     model = fit_one(domain, *parts[:2], load_config(preset, QUICK), seed=0).model
     features = {
         name: Packed.of(

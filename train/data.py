@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -15,6 +16,8 @@ from torch import Tensor
 from ..cache import Cache, FeatureKey, StoredFeatures
 from ..errors import InputError
 from ..manifests import Manifest
+from .encoding import Encoding
+from .functionals import vectors
 from .network.recogniser import Batch
 
 CPU = torch.device("cpu")
@@ -92,6 +95,13 @@ class Packed:
         index = torch.where(inside, start[:, None] + steps, 0)
         return self.frames[index].float() * inside[..., None], lengths
 
+    def summarised(self, summary: str) -> Packed:
+        """The feature, on the host, as a vector of every utterance; see `functionals.vectors`."""
+        frames, bounds = self.frames.numpy(), self.offsets.tolist()
+        found = torch.from_numpy(vectors((frames[i:j] for i, j in pairwise(bounds)), summary))
+        offsets = torch.arange(len(found) + 1)
+        return Packed(found, offsets, sequence=False, backbone=self.backbone)
+
     def spans(self, rows: Tensor) -> Iterator[Tensor]:
         """The frames of the utterances `rows`, in pieces of some thousand: (k, dim) each."""
         chosen = torch.zeros(len(self.lengths), dtype=torch.bool)
@@ -155,6 +165,15 @@ class Domain:
     def only(self, names: Sequence[str]) -> Domain:
         """The same domain with these features alone, in this order."""
         return replace(self, features={name: self.features[name] for name in names})
+
+    def encoded(self, encoding: Encoding) -> Domain:
+        """The same domain, on the host, as a model takes it."""
+        summarised = {
+            name: packed.summarised(encoding.name)
+            for name, packed in self.features.items()
+            if encoding.summarises(name, packed.sequence)
+        }
+        return replace(self, features={**self.features, **summarised}) if summarised else self
 
     def share(self) -> Domain:
         """The same domain in shared memory."""

@@ -14,7 +14,6 @@ from ..cache import FeatureKey
 from ..machine import inference
 from .data import Domain, Packed, ordered_batches
 from .encoding import Encoding
-from .functionals import as_encoded
 from .metrics import confusion_matrix, unweighted_accuracy
 from .network.ensemble import Ensemble
 from .network.recogniser import Batch, Recogniser
@@ -63,7 +62,7 @@ def probabilities_of_one(
     domain = Domain(like.corpus, like.language, like.labels, ("one",), ("",), packed)
     device = next(model.parameters()).device
     with inference(device):
-        batch = as_encoded(domain, encoding).to(device).batch(torch.tensor([0]))
+        batch = domain.encoded(encoding).to(device).batch(torch.tensor([0]))
         return {corpus: model(batch, corpus)[0].cpu().numpy() for corpus in corpora}
 
 

@@ -9,7 +9,6 @@ from ...machine import free_memory
 from ...manifests import Manifest
 from ...progress import Progress
 from ..data import Domain, read_domain
-from ..functionals import as_encoded
 from .experiment import Experiment
 from .jobs import Domains
 
@@ -65,6 +64,6 @@ def encode(domains: Domains, experiments: Sequence[Experiment]) -> Domains:
         for corpus in experiment.manifests:
             names.setdefault(corpus, {}).update(dict.fromkeys(experiment.keys))
     return {
-        corpus: as_encoded(domains[corpus].only(list(read)), experiments[0].request.encoding)
+        corpus: domains[corpus].only(list(read)).encoded(experiments[0].request.encoding)
         for corpus, read in names.items()
     }

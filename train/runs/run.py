@@ -288,7 +288,6 @@ class Run:
             MissingFeaturesError: the cache lacks the corpus, or a feature in that version.
         """
         from ..data import load_domain
-        from ..functionals import as_encoded
 
         spec = self.spec
         labels, manifest = spec.domain(corpus).labels, cache.manifest(corpus)
@@ -307,7 +306,7 @@ class Run:
         skipped = set(self.config.corpora[corpus].skipped)
         if skipped:
             manifest = manifest.select([id for id in manifest.ids if id not in skipped])
-        return as_encoded(load_domain(cache, manifest, self.config.keys), self.config.encoding)
+        return load_domain(cache, manifest, self.config.keys).encoded(self.config.encoding)
 
     def is_of(self, config: RunConfig) -> bool:
         """Whether it is the run that `config` describes, all of it as it was written."""
