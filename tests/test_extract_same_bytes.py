@@ -110,6 +110,16 @@ def test_what_was_missing_changes_no_byte(speech, undisturbed, tmp_path):
     assert rows(cache, features, manifest) == undisturbed
 
 
+def test_other_feature_sets_of_opensmile_give_the_same_bytes(speech, tmp_path):
+    pytest.importorskip("opensmile")
+    features = ["egemaps_lld", "compare", "compare_lld", "emobase"]
+    manifest = speech[1].select(speech[1].ids[:6])
+    one = extracted(tmp_path / "one", speech, features, 2, manifest)
+    extracted(tmp_path / "other", speech, features, 0, manifest.select(manifest.ids[-1:]))
+    other = extracted(tmp_path / "other", speech, features, 0, manifest)
+    assert rows(one, features, manifest) == rows(other, features, manifest)
+
+
 @pytest.mark.parametrize("layer", ["last", "2"])
 def test_models_give_the_same_bytes(speech, here, tmp_path, monkeypatch, layer):
     whole = speech[1]

@@ -14,17 +14,21 @@ from ..specs import split_spec
 from .allosaurus import Allosaurus
 from .backbone import Backbone, Value, format_value
 from .byol import Byol
-from .egemaps import Egemaps
 from .ge2e import Ge2e, Ge2eMel
 from .hf import HuggingFace
 from .logmel import LogMel
 from .mfcc import Mfcc
+from .opensmile import Compare, CompareLld, Egemaps, EgemapsLld, Emobase
 from .wav2vec import Wav2Vec
 
 BUILT_IN: tuple[type[Backbone], ...] = (
     Mfcc,
     LogMel,
     Egemaps,
+    EgemapsLld,
+    Compare,
+    CompareLld,
+    Emobase,
     Ge2e,
     Ge2eMel,
     Allosaurus,
