@@ -42,6 +42,8 @@ class TrainSettings(Struct, frozen=True, forbid_unknown_fields=True):
     finetune_ge2e: bool
     precision: Literal["float32", "bfloat16"]
     calibrate: bool
+    balance: Literal["none", "weights", "sampler", "logit"]
+    refit: bool
 
 
 class AugmentSettings(Struct, frozen=True, forbid_unknown_fields=True):

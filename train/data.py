@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -19,8 +19,13 @@ from ..manifests import Manifest
 from .encoding import Encoding
 from .functionals import vectors
 from .network.recogniser import Batch
+from .network.spec import heard_of
+from .speakers import of_all, of_past, utterance_moments
 
 CPU = torch.device("cpu")
+
+Heard = tuple[Tensor, Tensor, Tensor]
+"""See `speakers.Heard`."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +149,7 @@ class Domain:
         speakers: of every utterance; blank where it is not known.
         targets: (n,), int64: position in `labels` of each utterance's emotion; None where that is
             not known, see `truth`.
+        heard: what is known of the speaker of every utterance, by feature; see `speakers.Heard`.
         device: where batches are made; features that are mapped stay on the host.
     """
 
@@ -154,17 +160,26 @@ class Domain:
     speakers: tuple[str, ...]
     features: Mapping[str, Packed]
     targets: Tensor | None = None
+    heard: Mapping[str, Heard] = field(default_factory=dict)
     device: torch.device = CPU
 
     def to(self, device: torch.device) -> Domain:
         """The same domain on another device."""
         moved = {name: packed.to(device) for name, packed in self.features.items()}
         targets = None if self.targets is None else self.targets.to(device)
-        return replace(self, targets=targets, features=moved, device=device)
+        heard = self._heard(lambda tensor: tensor.to(device))
+        return replace(self, targets=targets, features=moved, heard=heard, device=device)
+
+    def _heard(self, change: Callable[[Tensor], Tensor]) -> dict[str, Heard]:
+        return {
+            name: (change(rows), change(counts), change(moments))
+            for name, (rows, counts, moments) in self.heard.items()
+        }
 
     def only(self, names: Sequence[str]) -> Domain:
         """The same domain with these features alone, in this order."""
-        return replace(self, features={name: self.features[name] for name in names})
+        heard = {name: self.heard[name] for name in names if name in self.heard}
+        return replace(self, features={name: self.features[name] for name in names}, heard=heard)
 
     def encoded(self, encoding: Encoding) -> Domain:
         """The same domain, on the host, as a model takes it."""
@@ -173,13 +188,28 @@ class Domain:
             for name, packed in self.features.items()
             if encoding.summarises(name, packed.sequence)
         }
-        return replace(self, features={**self.features, **summarised}) if summarised else self
+        features = {**self.features, **summarised}
+        heard = {}
+        if encoding.heard:
+            heard = {name: self._hear(packed, encoding.heard) for name, packed in features.items()}
+        return replace(self, features=features, heard=heard) if summarised or heard else self
+
+    def _hear(self, packed: Packed, how: str) -> Heard:
+        """The statistics of every utterance's speaker: of all his utterances, or of the past."""
+        frames, bounds = packed.frames.numpy(), packed.offsets.tolist()
+        moments = utterance_moments(frames[i:j] for i, j in pairwise(bounds))
+        if how == "causal":
+            heard = of_past(moments, self.speakers, self.ids)
+        else:
+            heard = of_all(moments, self.speakers)
+        rows, counts, values = map(torch.from_numpy, heard)
+        return rows, counts, values
 
     def share(self) -> Domain:
         """The same domain in shared memory."""
         shared = {name: packed.share() for name, packed in self.features.items()}
         targets = None if self.targets is None else _shared(self.targets)
-        return replace(self, targets=targets, features=shared)
+        return replace(self, targets=targets, features=shared, heard=self._heard(_shared))
 
     def truth(self, rows: Tensor) -> Tensor:
         """The targets of the utterances `rows`, (len(rows),), on the host.
@@ -217,6 +247,9 @@ class Domain:
             longest = int(packed.lengths[rows].max())
             values, lengths = packed.gather(send(rows, packed.frames.device), longest)
             batch[name] = values.to(self.device), lengths.to(self.device)
+        for name, (speaker, counts, moments) in self.heard.items():
+            chosen = speaker[send(rows, self.device)]
+            batch[heard_of(name)] = moments[chosen], counts[chosen]
         return batch
 
 

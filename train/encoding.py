@@ -1,4 +1,4 @@
-"""What becomes of sequence features before training. Imports no torch."""
+"""What becomes of features before training. Imports no torch."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ SUMMARIES: Mapping[str, int] = {"functionals": 9, "pooled": 2}
 
 @dataclass(frozen=True)
 class Encoding:
-    """Whether sequence features become vectors, once and for all epochs.
+    """Whether sequence features become vectors, once and for all epochs, and what goes with them.
 
     Attributes:
         name: one of `SUMMARIES`; any other leaves sequences as they are.
         keep: names of features that stay as they are all the same.
+        heard: what statistics of its speaker go with every utterance: "speaker", of all that is
+            there, "causal", of what was heard so far; blank: none.
     """
 
     name: str
     keep: tuple[str, ...] = ()
+    heard: str = ""
 
     @classmethod
     def of(cls, settings: Config | None) -> Encoding:
@@ -31,7 +34,12 @@ class Encoding:
         deviation over time. The frames of GE2E are for GE2E itself."""
         if settings is None:
             return cls("pooled")
-        return cls(settings.model.encoder, (GE2E_MEL,) if settings.train.finetune_ge2e else ())
+        model = settings.model
+        return cls(
+            model.encoder,
+            (GE2E_MEL,) if settings.train.finetune_ge2e else (),
+            model.standardise if model.by_speaker else "",
+        )
 
     def summarises(self, feature: str, sequence: bool) -> bool:
         """Whether it makes a vector of a feature."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from torch.nn import functional as F  # noqa: N812
 from ..errors import SerError
 from ..ge2e.weights import weights_file
 from .augment import augment, mix
+from .balance import balanced_draw, class_weights, log_priors
 from .config import Config
 from .data import Domain, send, shuffled_batches, statistics
 from .evaluate import evaluation_batches, validation_ua
@@ -43,7 +44,7 @@ class Fitted:
 
     Attributes:
         losses: mean training loss of every epoch.
-        validation: by corpus, the validation UA of every epoch.
+        validation: by corpus, the validation UA of every epoch; empty without validation parts.
         epoch: the epoch, from 1, whose weights the model holds.
     """
 
@@ -60,8 +61,10 @@ def fit(
     seed: int,
     epoch_done: EpochDone = lambda validation: None,
     method: Method | None = None,
+    epochs: int | None = None,
 ) -> Fitted:
-    """Train a model on some domains; choose by the mean of their validation UAs.
+    """Train a model on some domains; choose by the mean of their validation UAs, or, where the
+    validation parts are empty, keep what the last epoch leaves.
 
     The seed sets the initial weights, the order, dropout and augmentation; torch's own generators
     are afterwards as they were. `epoch_done` is called after every
@@ -69,34 +72,36 @@ def fit(
 
     Args:
         method: that of the spec; None: the one known by its name.
+        epochs: stop after so many, on the schedule of all; None: all.
 
     Raises:
         SerError: the loss is not finite.
     """
     gpus = [split.domain.device for split in splits[:1] if split.domain.device.type == "cuda"]
     with torch.random.fork_rng(gpus):
-        return _fit(Training(splits, spec, config, seed, method), epoch_done)
+        return _fit(Training(splits, spec, config, seed, method), epochs, epoch_done)
 
 
-def _fit(training: Training, epoch_done: EpochDone) -> Fitted:
-    model, splits, settings = training.model, training.splits, training.config.train
+def _fit(training: Training, epochs: int | None, epoch_done: EpochDone) -> Fitted:
+    model, settings = training.model, training.config.train
+    splits = [split for split in training.splits if len(split.validation)]
     checks = [evaluation_batches(split.domain, split.validation) for split in splits]
     losses: list[float] = []
     curves: dict[str, list[float]] = {split.domain.corpus: [] for split in splits}
     best, highest, chosen = model.state_dict(), -1.0, 0
 
-    for epoch in range(1, settings.epochs + 1):
+    for epoch in range(1, (epochs or settings.epochs) + 1):
         losses.append(float(training.epoch()))
         if not math.isfinite(losses[-1]):
             raise SerError(
-                f"{', '.join(curves)}: the loss of epoch {epoch} is not finite; "
+                f"{', '.join(training.corpora)}: the loss of epoch {epoch} is not finite; "
                 "try a lower train.lr"
             )
         for split, batches in zip(splits, checks, strict=True):
             ua = validation_ua(model, split.domain, split.validation, batches)
             curves[split.domain.corpus].append(ua)
-        mean = sum(curve[-1] for curve in curves.values()) / len(curves)
-        if settings.select == "last" or mean > highest:
+        mean = sum(curve[-1] for curve in curves.values()) / max(len(curves), 1)
+        if settings.select == "last" or not curves or mean > highest:
             best = {name: value.clone() for name, value in model.state_dict().items()}
             highest, chosen = mean, epoch
         epoch_done({corpus: curve[-1] for corpus, curve in curves.items()})
@@ -144,17 +149,28 @@ class Training:
             lr_factor(config, steps * config.train.epochs),
         )
         self.lengths = [split.domain.lengths() for split in splits]
-        self.targets = []
-        for domain in (split.domain for split in splits):
-            targets = domain.truth(torch.arange(len(domain.ids)))
-            self.targets.append(model.columns(domain.corpus)[targets].to(self.device))
+        self.targets, self.weights, self.priors = [], [], []
+        for domain, rows in ((split.domain, split.train) for split in splits):
+            targets = model.columns(domain.corpus)[domain.truth(torch.arange(len(domain.ids)))]
+            classes = len(spec.tower_labels(spec.domain(domain.corpus).tower))
+            self.targets.append(targets.to(self.device))
+            self.weights.append(class_weights(targets[rows], classes).to(self.device))
+            self.priors.append(log_priors(targets[rows], classes).to(self.device))
+
+    @property
+    def corpora(self) -> list[str]:
+        """Their names."""
+        return [split.domain.corpus for split in self.splits]
 
     def epoch(self) -> Tensor:
         """Train on every utterance once; the mean loss, a scalar on the device."""
         self.model.train()
         total = torch.zeros((), device=self.device)
         batch_size = self.config.train.batch_size
-        for number, rows in mixed_batches(self.splits, self.lengths, batch_size, self.order):
+        splits = self.splits
+        if self.config.train.balance == "sampler":
+            splits = [_drawn(split, self.order) for split in splits]
+        for number, rows in mixed_batches(splits, self.lengths, batch_size, self.order):
             total += self.step(number, rows) * len(rows)
         return total / sum(len(split.train) for split in self.splits)
 
@@ -172,16 +188,20 @@ class Training:
         penalty of the method."""
         model, settings, domain = self.model, self.config, self.splits[number].domain
         targets = self.targets[number][send(rows, self.device)]
+        weights = self.weights[number] if settings.train.balance == "weights" else None
         inputs = model.standardised(domain.batch(rows), domain.corpus)
         fused = model.represent(augment(inputs, settings.augment), domain.corpus)
         if settings.augment.mixup > 0:
             mixed, partner, weight = mix(fused, settings.augment.mixup)
-            logits = model.classify(mixed, domain.corpus)
-            losses = F.cross_entropy(logits, targets, reduction="none")
-            partners = F.cross_entropy(logits, targets[partner], reduction="none")
+            logits = self.logits(number, mixed)
+            losses = F.cross_entropy(logits, targets, weights, reduction="none")
+            partners = F.cross_entropy(logits, targets[partner], weights, reduction="none")
             loss = (weight * losses + (1 - weight) * partners).mean()
+        elif weights is not None:
+            logits = self.logits(number, fused)
+            loss = F.cross_entropy(logits, targets, weights, reduction="none").mean()
         else:
-            logits = model.classify(fused, domain.corpus)
+            logits = self.logits(number, fused)
             loss = F.cross_entropy(logits, targets)
         alpha = settings.train.alpha
         alpha = alpha if alpha >= 0 else shape_of(domain.language).alpha
@@ -189,6 +209,17 @@ class Training:
             loss = loss + alpha * self.auxiliary(fused, targets, logits.shape[1])
         penalty = model.penalty(domain.corpus)
         return loss if penalty is None else loss + penalty
+
+    def logits(self, number: int, fused: Tensor) -> Tensor:
+        """What the loss is of, for representations of a split."""
+        logits = self.model.classify(fused, self.splits[number].domain.corpus)
+        return logits + self.priors[number] if self.config.train.balance == "logit" else logits
+
+
+def _drawn(split: DomainSplit, order: torch.Generator) -> DomainSplit:
+    """A split whose training part was drawn anew, with as much of each emotion."""
+    truth = split.domain.truth(split.train)
+    return replace(split, train=balanced_draw(split.train, truth, order))
 
 
 def fit_inputs(model: Recogniser, training: Sequence[tuple[Domain, Tensor]]) -> None:

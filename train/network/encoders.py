@@ -12,19 +12,26 @@ SIZE = 256
 """Size of every representation."""
 
 
+NARROWEST = 0.1
+"""A speaker's deviation is never below this share of that of the training part."""
+
+
 class Standardise(nn.Module):
-    """Shift and scale inputs by mean and standard deviation of the training part.
+    """Shift and scale inputs by mean and standard deviation of the training part, or of what was
+    heard of a speaker, shrunk towards them by how much that was.
 
     Args:
         dim: of the input.
         groups: how many sets of statistics there are.
+        shrinkage: k, utterances of a speaker that count as much as the training part.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, dim: int, groups: int = 1) -> None:
+    def __init__(self, dim: int, groups: int = 1, shrinkage: float = 0.0) -> None:
         super().__init__()
+        self.shrinkage = shrinkage
         self.register_buffer("mean", torch.zeros(groups, dim))
         self.register_buffer("std", torch.ones(groups, dim))
 
@@ -33,8 +40,29 @@ class Standardise(nn.Module):
         self.mean[group] = mean
         self.std[group] = std
 
-    def forward(self, x: Tensor, group: int = 0) -> Tensor:
-        return (x - self.mean[group]) / self.std[group]
+    def forward(
+        self, x: Tensor, group: int = 0, speaker: tuple[Tensor, Tensor] | None = None
+    ) -> Tensor:
+        """Standardise (B, dim) or (B, L, dim).
+
+        With w = n / (n + k): mean' = w m + (1 - w) mean, std'^2 = w s^2 + (1 - w) std^2, and std'
+        at least a tenth of std.
+
+        Args:
+            speaker: mean m and standard deviation s of what was heard of each one's speaker
+                (B, 2, dim), and the number n of utterances that was (B,).
+        """
+        mean, std = self.mean[group], self.std[group]
+        if speaker is None:
+            return (x - mean) / std
+        moments, counts = speaker
+        weight = (counts / (counts + self.shrinkage).clamp(min=1e-9))[:, None]
+        mean = weight * moments[:, 0] + (1 - weight) * mean
+        square = weight * moments[:, 1].square() + (1 - weight) * std.square()
+        std = square.sqrt().maximum(NARROWEST * std)
+        if x.dim() == 3:
+            mean, std = mean[:, None], std[:, None]
+        return (x - mean) / std
 
 
 def valid(lengths: Tensor, longest: int) -> Tensor:

@@ -10,11 +10,15 @@ from torch import Tensor, nn
 
 from .encoders import SequenceEncoder, Standardise, VectorEncoder, valid
 from .fusion import Fusion
-from .spec import GE2E, GE2E_MEL, FeatureShape, ModelSpec
+from .spec import GE2E, GE2E_MEL, FeatureShape, ModelSpec, heard_of
 from .towers import make_towers
 
 Batch = Mapping[str, tuple[Tensor, Tensor]]
-"""Feature name -> (values, lengths): (B, L, dim) padded with zeros, or (B, dim) for a vector."""
+"""Feature name -> (values, lengths): (B, L, dim) padded with zeros, or (B, dim) for a vector.
+
+Where speakers are known, `heard_of(name)` -> mean and standard deviation of the feature over what
+was heard of each utterance's speaker (B, 2, dim), and the number of utterances that was (B,).
+"""
 
 GE2E_RATE = 0.01
 """Learning rate of GE2E when it is fine-tuned, as a share of that of the rest (section 5.1)."""
@@ -50,7 +54,8 @@ class Recogniser(nn.Module):
             domain.corpus: number if by_corpus else 0 for number, domain in enumerate(spec.domains)
         }
         groups = max(self.groups.values()) + 1
-        self.inputs = nn.ModuleList(Standardise(shape.dim, groups) for shape in spec.inputs)
+        shrinkage = spec.model.shrinkage
+        self.inputs = nn.ModuleList(Standardise(s.dim, groups, shrinkage) for s in spec.inputs)
         # The order in which parts draw their initial weights is part of every number.
         self.encoders = nn.ModuleList(make_encoder(shape) for shape in spec.features)
         self.fusion = fusion(spec)
@@ -88,7 +93,7 @@ class Recogniser(nn.Module):
                 values = self.speaker.embed_padded(frames, lengths)
             else:
                 values, lengths = batch[shape.name]
-            values = standardise(values, self.groups[corpus])
+            values = standardise(values, self.groups[corpus], batch.get(heard_of(shape.name)))
             if values.dim() == 3:
                 values = values * valid(lengths, values.shape[1])[..., None]
             result[shape.name] = (values, lengths)

@@ -19,11 +19,17 @@ LEAST = 1e-12
 class ModelSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The network, as far as it is not fixed by the features and the language."""
 
-    standardise: Literal["shared", "corpus"]
+    standardise: Literal["shared", "corpus", "speaker", "causal"]
+    shrinkage: Annotated[float, Meta(ge=0.0, le=10_000.0)]
     encoder: Literal["attention", "functionals"]
     tower: Literal["deep", "linear"]
     tower_init: Literal["own", "alike"]
     dropout: Annotated[float, Meta(ge=0.0, le=0.95)]
+
+    @property
+    def by_speaker(self) -> bool:
+        """Whether an input is standardised by what else is there of its speaker."""
+        return self.standardise in ("speaker", "causal")
 
 
 class GateSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -20,6 +20,11 @@ def module_name(language: str) -> str:
     return f"language_{language}"
 
 
+def heard_of(feature: str) -> str:
+    """Under which name a batch has what is known of each speaker by a feature."""
+    return f"{feature} of the speaker"
+
+
 @dataclass(frozen=True)
 class FeatureShape:
     """What the model must know of a feature: its name, what computed it, its size and kind."""

@@ -63,10 +63,16 @@ class Job:
         return self.config is not None and self.config.train.calibrate
 
     @property
+    def epochs(self) -> int:
+        """Of all its networks; of those that are trained anew, the most there can be."""
+        if self.config is None:
+            return 0
+        return self.config.train.epochs * self.members * (1 + self.config.train.refit)
+
+    @property
     def size(self) -> int:
         """How much there is to do: utterances times epochs."""
-        epochs = self.config.train.epochs * self.members if self.config else 0
-        return epochs * sum(len(split.train) for split in self.splits.values())
+        return self.epochs * sum(len(split.train) for split in self.splits.values())
 
 
 @dataclass(frozen=True)

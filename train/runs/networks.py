@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -12,7 +13,7 @@ from ...machine import exact_float32
 from ...manifests import Split
 from ..calibration import fit_temperature
 from ..evaluate import probabilities, structure
-from ..loop import DomainSplit, EpochDone, fit
+from ..loop import DomainSplit, EpochDone, Fitted, fit
 from ..network.ensemble import Ensemble, tempered
 from .curves import Trained
 from .jobs import Domains, Job, Outcome, Prediction
@@ -27,8 +28,8 @@ SHIFTS = 100 * MEMBER_SEEDS
 
 @exact_float32()
 def run_network(domains: Domains, job: Job, epoch_done: EpochDone) -> Outcome:
-    """Train every member on the training parts, choose and calibrate by validation, predict the
-    test parts by the mean of the members.
+    """Train every member on the training parts, choose and calibrate by validation, train it anew
+    on both where it is to be refitted, predict the test parts by the mean of the members.
 
     Args:
         domains: with the features that the job reads, in the encoding that it takes.
@@ -40,28 +41,45 @@ def run_network(domains: Domains, job: Job, epoch_done: EpochDone) -> Outcome:
         DomainSplit(domain, domain.rows(split.train), domain.rows(split.validation))
         for domain, split in zip(domains.values(), job.splits.values(), strict=True)
     ]
-    models = []
-    weights: list[Mapping[str, NDArray[Any]]] = []
-    history: list[Trained] = []
-    for member in range(job.members):
-        seed = member_seed(job.place[0], member, job.config.train.seed)
-        fitted = fit(subsets, job.spec, job.config, seed, epoch_done, job.method)
-        models.append(fitted.model)
-        state = fitted.model.state_dict()
-        weights.append({name: value.cpu().numpy() for name, value in state.items()})
-        structures = {
-            corpus: structure(fitted.model, domains[corpus], rows) for corpus, rows in tests.items()
+
+    def train(parts: Sequence[DomainSplit], epochs: Mapping[int, int]) -> dict[int, Fitted]:
+        return {
+            seed: fit(parts, spec, config, seed, epoch_done, job.method, epochs.get(seed))
+            for seed in seeds
         }
-        history.append(Trained(seed, fitted.epoch, fitted.losses, fitted.validation, structures))
-    ensemble = Ensemble(models)
+
+    spec, config = job.spec, job.config
+    seeds = [member_seed(job.place[0], n, config.train.seed) for n in range(job.members)]
+    chosen = final = train(subsets, {})
     temperatures: dict[str, float] = {}
     if job.calibrated:
-        temperatures = {each.domain.corpus: _temperature(ensemble, each) for each in subsets}
+        held_out = Ensemble([fitted.model for fitted in chosen.values()])
+        temperatures = {each.domain.corpus: _temperature(held_out, each) for each in subsets}
+    if config.train.refit:
+        epochs = {seed: fitted.epoch for seed, fitted in chosen.items()}
+        final = train([_whole(part) for part in subsets], epochs)
+    weights: list[Mapping[str, NDArray[Any]]] = []
+    history: list[Trained] = []
+    for seed, fitted in chosen.items():
+        model = final[seed].model
+        state = model.state_dict()
+        weights.append({name: value.cpu().numpy() for name, value in state.items()})
+        structures = {
+            corpus: structure(model, domains[corpus], rows) for corpus, rows in tests.items()
+        }
+        history.append(Trained(seed, fitted.epoch, fitted.losses, fitted.validation, structures))
+    ensemble = Ensemble([fitted.model for fitted in final.values()])
     predictions = {}
     for corpus, rows in tests.items():
         mean = probabilities(ensemble, domains[corpus], rows)
         predictions[corpus] = _prediction(job.splits[corpus], mean, temperatures.get(corpus))
     return Outcome(*job.place, predictions, weights, history, temperatures)
+
+
+def _whole(part: DomainSplit) -> DomainSplit:
+    """All that a model may be trained on once nothing is left to choose."""
+    rows = torch.cat([part.train, part.validation])
+    return DomainSplit(part.domain, rows.sort().values, rows[:0])
 
 
 def _temperature(ensemble: Ensemble, split: DomainSplit) -> float:

@@ -43,7 +43,7 @@ FILES = frozenset(
     {CONFIG, METRICS, MODEL, PREDICTIONS, SPLIT, HISTORY, VERSIONS, STRUCTURE, CALIBRATION}
 )
 
-FORMAT = 4
+FORMAT = 5
 """Of the run folder; others are not read."""
 
 MOST_BYTES = 1 << 30

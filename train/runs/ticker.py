@@ -16,10 +16,12 @@ class Ticker:
         self.progress = progress
         self.jobs, self.done, self.passed = len(jobs), 0, 0
         settings = [job.config.train for job in jobs if job.config is not None]
-        self.epochs = sum(train.epochs * train.members for train in settings)
+        self.epochs = sum(job.epochs for job in jobs)
         runs, members = len(settings), settings[0].members if settings else 1
         factors = [f"{runs} runs"] * (runs > 1) + [f"{members} members"] * (members > 1)
+        factors += ["2 trainings"] * bool(settings and settings[0].refit)
         self.factors = f" ({' x '.join(factors)} x {settings[0].epochs})" if factors else ""
+        self.latest = ""
         progress.show(f"starting {self.jobs} runs")
 
     def epoch_done(self, validation: Mapping[str, float]) -> None:
@@ -28,12 +30,13 @@ class Ticker:
         self.passed += 1
         if self.passed == 1:
             self.progress.started = time.monotonic()
-        latest = ", ".join(f"{corpus} {ua:.3f}" for corpus, ua in validation.items())
+        if validation:  # a model that is trained anew on the validation part too has none
+            self.latest = ", ".join(f"{corpus} {ua:.3f}" for corpus, ua in validation.items())
         self.progress.show(
             f"{self.done} of {self.jobs} runs done, {self.passed} of {self.epochs} epochs"
             f"{self.factors}",
             *(self.passed - 1, self.epochs - 1),
-            [f"validation UA {latest}"],
+            [f"validation UA {self.latest}"],
         )
 
     def job_done(self, job: Job, outcome: Outcome) -> None:
