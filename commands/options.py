@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import reduce
 from pathlib import Path
@@ -14,6 +15,7 @@ from ..progress import Progress
 
 if TYPE_CHECKING:
     from ..cache import Cache
+    from ..manifests import Folds
 
 Command = Callable[..., Any]
 Option = Callable[[Command], Command]
@@ -33,6 +35,29 @@ class GivenPath(click.Path):
         return super().convert(value, param, ctx)
 
 
+def fold_number(context: click.Context, option: click.Parameter, text: str | None) -> Folds:
+    """What `--folds` says; which numbers are too few, the protocol knows."""
+    if text is None:
+        return None
+    if text == "all":
+        return "all"
+    if not re.fullmatch("-?[0-9]{1,9}", text):
+        raise click.BadParameter(f"{text!r} is not all, and no number of folds", context, option)
+    return int(text)
+
+
+protocol_option = click.option(
+    "--protocol",
+    metavar="PROTOCOL",
+    help="paper, speaker, authors, or group:COLUMN of the manifest, e.g. group:sentence, "
+    "group:speaker+sentence.  [default: paper]",
+)
+folds_option = click.option(
+    "--folds",
+    callback=fold_number,
+    metavar="N|all",
+    help="Of --protocol speaker and group:COLUMN; all: one speaker or group out.  [default: 5]",
+)
 features_option = click.option(
     "--features", multiple=True, default=["mfcc,ge2e"], show_default=True, help="Comma-separated."
 )

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import Option, device_option, feature_names, features_option, split_names, together
+from .options import (
+    Option,
+    device_option,
+    feature_names,
+    features_option,
+    folds_option,
+    protocol_option,
+    split_names,
+    together,
+)
 
 if TYPE_CHECKING:
     from ..cache import Cache
@@ -18,14 +27,10 @@ def training_options(preset: str) -> Option:
     return together(
         features_option,
         click.option(
-            "--repeats", type=click.IntRange(1), help="[default: 5; 1 for --protocol speaker]"
+            "--repeats", type=click.IntRange(1), help="[default: 5; 1 where a repeat is folds]"
         ),
-        click.option(
-            "--protocol",
-            type=click.Choice(["paper", "speaker", "authors"]),
-            default="paper",
-            show_default=True,
-        ),
+        protocol_option,
+        folds_option,
         click.option(
             "--preset",
             default=preset,
@@ -57,7 +62,7 @@ def training_request(
     features: tuple[str, ...],
     preset: str,
     overrides: tuple[str, ...],
-    protocol: str,
+    protocol: str | None,
     repeats: int | None,
     **others: Any,
 ) -> Request:
@@ -65,6 +70,8 @@ def training_request(
     from ..train.config import load_config
     from ..train.runs.request import Request, default_repeats
 
+    # A file of splits says itself which protocol it is of.
+    protocol = protocol or ("" if others.get("splits") else "paper")
     return Request(
         features=feature_names(cache, split_names("--features", features)),
         config=load_config(preset, overrides),

@@ -9,6 +9,7 @@ from typing import Any
 from ..cache import Cache
 from ..errors import InputError
 from ..files import atomic_text
+from ..manifests import described
 from ..report.leaks import manifest_of
 from ..report.origins import CorpusOrigin, FeatureOrigin, corpora, features, inherited
 from ..report.subject import Subject, subjects
@@ -163,12 +164,17 @@ def _protocol(subject: Subject) -> list[str]:
         for corpus in subject.corpora
         for note in subject.domain(corpus)["notes"]
     ]
-    said = f"Protocol {code(protocol)}. {PROTOCOLS.get(protocol, '')}".rstrip()
+    said = f"Protocol {code(protocol)}. {PROTOCOLS.get(protocol) or _folds(protocol)}".rstrip()
     times = "once" if repeats == 1 else f"{repeats} times, on as many splits"
     return [
         f"{said} Trained and tested {times}. What is equal or sounds alike shares a part.",
         *(["", *notes] if notes else []),
     ]
+
+
+def _folds(protocol: str) -> str:
+    said = described(protocol)
+    return text(f"Tested {said}.") if said else ""
 
 
 def _results(subject: Subject) -> list[str]:

@@ -5,14 +5,25 @@ from .build import Build, build_manifest, scan_corpus
 from .corpora import CORPORA, Corpus, Entry, Scan, by_file_names
 from .findings import confounded_speakers, two_genders
 from .fingerprint import FINGERPRINT
+from .folds import columns_apart, two_groups
 from .leaks import check_leaks, check_leaks_between, namesakes, shared_speakers
 from .manifest import COLUMNS, Manifest
 from .memory import BadFile, BadFileMemory, ProbeCache
 from .names import check_corpus_name, id_from_form, id_from_path, is_corpus_name, problem_with_id
 from .paths import audio_path, stored_path
+from .protocols import (
+    PROTOCOLS,
+    Folds,
+    check_folds_asked,
+    check_protocol,
+    described,
+    group_columns,
+    is_folds,
+    published_by,
+)
 from .roots import corpus_root, find_root, root_variable
 from .split_files import read_splits, write_splits
-from .splits import PROTOCOLS, Split, make_splits
+from .splits import Split, make_splits
 from .vocabulary import EMOTIONS
 
 __all__ = [
@@ -27,6 +38,7 @@ __all__ = [
     "Build",
     "Corpus",
     "Entry",
+    "Folds",
     "Manifest",
     "ProbeCache",
     "Scan",
@@ -35,17 +47,24 @@ __all__ = [
     "build_manifest",
     "by_file_names",
     "check_corpus_name",
+    "check_folds_asked",
     "check_leaks",
     "check_leaks_between",
+    "check_protocol",
+    "columns_apart",
     "confounded_speakers",
     "corpus_root",
+    "described",
     "find_root",
+    "group_columns",
     "id_from_form",
     "id_from_path",
     "is_corpus_name",
+    "is_folds",
     "make_splits",
     "namesakes",
     "problem_with_id",
+    "published_by",
     "read_audio",
     "read_splits",
     "root_variable",
@@ -53,5 +72,6 @@ __all__ = [
     "shared_speakers",
     "stored_path",
     "two_genders",
+    "two_groups",
     "write_splits",
 ]

@@ -1,4 +1,8 @@
-"""Splits as CSV files, to be shared: protocol, seed, fold, id, part."""
+"""Splits as CSV files, to be shared: protocol, seed, fold, id, part.
+
+Every split has every utterance of its manifest; those that it does not use are in the part
+`unused`, which only protocols have that leave utterances out.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,18 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import cast
 
-from ..errors import InputError, did_you_mean, listing
+from ..errors import InputError, listing
 from .csv_files import TableError, read_csv, write_csv
 from .leaks import check_leaks, check_tested_once
 from .manifest import Manifest
-from .splits import PARTS, PROTOCOLS, Protocol, Split, sorted_split
+from .protocols import check_protocol, is_folds, leaves_out
+from .splits import PARTS, Split, sorted_split
 
 COLUMNS = ("protocol", "seed", "fold", "id", "part")
+UNUSED = "unused"
 
-_Key = tuple[Protocol, int, int]
+_Key = tuple[str, int, int]
 
 
 def write_splits(path: Path, manifest: Manifest, splits: Iterable[Split]) -> None:
@@ -30,7 +35,8 @@ def write_splits(path: Path, manifest: Manifest, splits: Iterable[Split]) -> Non
     rows: list[tuple[str | int, ...]] = []
     for split in splits:
         check_leaks(manifest, split)
-        part_of = {name: part for part, ids in split.parts().items() for name in ids}
+        part_of = dict.fromkeys(manifest.ids, UNUSED) if leaves_out(split.protocol) else {}
+        part_of |= {name: part for part, ids in split.parts().items() for name in ids}
         key = (split.protocol, split.seed, split.fold)
         rows += [(*key, name, part_of[name]) for name in sorted(part_of)]
     write_csv(path, pd.DataFrame(rows, columns=list(COLUMNS)))
@@ -47,7 +53,9 @@ def read_splits(path: Path, manifest: Manifest) -> list[Split]:
     if not table.rows:
         raise InputError(f"{path} has a header but no splits")
     known = set(manifest.ids)
-    parts: dict[_Key, dict[str, list[str]]] = defaultdict(lambda: {part: [] for part in PARTS})
+    parts: dict[_Key, dict[str, list[str]]] = defaultdict(
+        lambda: {part: [] for part in (*PARTS, UNUSED)}
+    )
     lines: dict[tuple[_Key, str], int] = {}
     problems: list[tuple[int, str]] = []
     for line, row in table.rows.items():
@@ -69,7 +77,7 @@ def read_splits(path: Path, manifest: Manifest) -> list[Split]:
         check_leaks(manifest, split)
         repeats[split.protocol, split.seed].append(split)
     for (protocol, seed), folds in repeats.items():
-        if protocol == "speaker":
+        if is_folds(protocol):
             check_tested_once(manifest, folds)
         elif len(folds) > 1:
             raise InputError(f"{path}: seed {seed} has {len(folds)} folds; {protocol} has one")
@@ -81,14 +89,16 @@ _NUMBER = re.compile(r"[0-9]{1,9}")
 
 def _key(row: Mapping[str, str]) -> _Key:
     protocol, part = row["protocol"], row["part"]
-    if protocol not in PROTOCOLS:
-        raise ValueError(f"unknown protocol {protocol!r}{did_you_mean(protocol, PROTOCOLS)}")
-    if part not in PARTS:
+    try:
+        check_protocol(protocol)
+    except InputError as error:
+        raise ValueError(str(error)) from None
+    if part not in PARTS and not (part == UNUSED and leaves_out(protocol)):
         raise ValueError(f"unknown part {part!r}; use {', '.join(PARTS)}")
     seed, fold = row["seed"], row["fold"]
     if not (_NUMBER.fullmatch(seed) and _NUMBER.fullmatch(fold)):
         raise ValueError(f"seed {seed!r} and fold {fold!r} must be whole numbers from 0")
-    return cast(Protocol, protocol), int(seed), int(fold)
+    return protocol, int(seed), int(fold)
 
 
 def _split(path: Path, manifest: Manifest, key: _Key, parts: dict[str, list[str]]) -> Split:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..cache import Cache
 from ..errors import LeakError, SerError
-from ..manifests import Manifest, read_splits
+from ..manifests import Manifest, group_columns, read_splits
 from ..train.runs.experiment import labels_hash
 from ..train.runs.report import namesake_notes, speaker_note
 from ..train.runs.run import split_name
@@ -55,8 +55,12 @@ def looked(subject: Subject, cache: Cache | None) -> Looked:
     """The checks of a run; those within a corpus are made again where the cache has the corpus as
     it was."""
     checks = list(CHECKS)
-    if subject.metrics["protocol"] == "speaker":
+    protocol = subject.metrics["protocol"]
+    if protocol == "speaker":
         checks.append(SPEAKERS)
+    elif columns := [one_line(column) for column in group_columns(protocol)]:
+        what = f"No {' and no '.join(columns)} of a test part is in training or validation; every "
+        checks.append(("group", f"{what}utterance is tested once."))
     if len(subject.corpora) > 1:
         checks.append(BETWEEN)
     found = []
@@ -74,7 +78,7 @@ def looked(subject: Subject, cache: Cache | None) -> Looked:
 
 def _speakers(subject: Subject, corpus: str) -> str:
     domain = subject.domain(corpus)
-    note = speaker_note(subject.metrics["protocol"], domain)
+    note = one_line(speaker_note(subject.metrics["protocol"], domain))
     if domain["speakers_shared"]:
         note += f" Up to {domain['speakers_shared']} speakers of a test part are in training too."
     return note

@@ -20,7 +20,10 @@ def settings_of(values: Mapping[str, Any]) -> str:
     usual = " (the default)" if values["preset"] == REPRODUCE_PRESET else ""
     changes = f" with {', '.join(values['changes'])}" if values["changes"] else ""
     repeats = f"{values['repeats']} repeat{'s' if values['repeats'] > 1 else ''}"
-    return f"`{values['preset']}`{usual}{changes}, protocol `{values['protocol']}`, {repeats}."
+    folds = f" with `--folds {values['folds']}`" if values["folds"] is not None else ""
+    return (
+        f"`{values['preset']}`{usual}{changes}, protocol `{values['protocol']}`{folds}, {repeats}."
+    )
 
 
 def provenance(results: Results, named: Sequence[str] = ()) -> dict[str, Any]:

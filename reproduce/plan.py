@@ -123,6 +123,7 @@ def describe(plan: Plan, common: Request, command: str) -> dict[str, Any]:
         "preset": common.config.preset,
         "changes": list(common.config.changes),
         "protocol": common.protocol,
+        "folds": common.folds,
         "repeats": common.repeats,
         "skip_missing": common.skip_missing,
         "corpora": list(common.corpora),
@@ -137,4 +138,6 @@ def path_name(feature: str) -> str:
 def default_out(common: Request) -> Path:
     """Where all tables and figures of a preset go; what they have in common is trained once."""
     features = "+".join(map(path_name, common.features))
-    return Path("reproduced") / f"{Path(common.config.preset).stem}-{common.protocol}-{features}"
+    protocol = path_name(common.protocol)
+    folds = f"-{common.folds}-folds" if common.folds is not None else ""
+    return Path("reproduced") / f"{Path(common.config.preset).stem}-{protocol}{folds}-{features}"

@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..train.methods import methods_of
 from ..train.metrics import interval_over_repeats, rate_interval
 from ..train.runs.compare import all_pairs, compare
+from ..train.runs.pairs import tested_over, units_of
 from ..train.runs.report import bounds, decimal, interval_note, p_value, signed, speaker_note
 from ..train.runs.request import Request
 from ..train.runs.results import LEAST_WIDTH, CorpusMetrics
@@ -46,6 +47,7 @@ class Table(Plan):
         return {
             "rows": [self._row(row, of_row, ratio) for row, of_row in rows.items()],
             "tests": _tests(common, rows, ratio),
+            "over": _over(rows),
             **provenance(results),
         }
 
@@ -88,7 +90,6 @@ class Table(Plan):
 
     def _comparisons(self, values: Mapping[str, Any]) -> list[str]:
         """The reference row against every other."""
-        unit = "speakers" if values["protocol"] == "speaker" else "utterances"
         tests = {(test["row"], test["than"], test["over"]): test for test in values["tests"]}
         cells = []
         for row in values["rows"]:
@@ -112,7 +113,7 @@ class Table(Plan):
         return [
             "",
             "Differences in UA, paired on the same test utterances; p by the permutation test over "
-            f"{unit}{second}, not corrected for their number:",
+            f"{values['over']}{second}, not corrected for their number:",
             "",
             *grid(["", *values["corpora"], "mean"], cells),
         ]
@@ -177,20 +178,26 @@ def _tests(
 ) -> list[dict[str, Any]]:
     """All pairs of rows, over each corpus and over all."""
     tables: dict[str, dict[str, pd.DataFrame]] = {}
-    speakers: dict[tuple[str, str], str] = {}
+    units: dict[tuple[str, str], str] = {}
+    over = _over(rows)
     for row, results in rows.items():
         table = pd.concat([result.run.predictions for result in results], ignore_index=True)
         tables[row] = {c: table[table["corpus"] == c] for c in common.corpora} | {"mean": table}
-        for corpus, manifest in (m for r in results for m in r.experiment.manifests.items()):
-            ids, people = manifest.table["id"], manifest.table["speaker"]
-            speakers |= {(corpus, str(id)): str(s) for id, s in zip(ids, people, strict=True)}
-    units = speakers if common.protocol == "speaker" else None
+        if over != "utterances":
+            for manifest in (m for r in results for m in r.experiment.manifests.values()):
+                units |= units_of(manifest, common.protocol, over)
     return [
         {"row": one, "than": other, "over": scope}
-        | asdict(compare(tables[one][scope], tables[other][scope], ratio, units))
+        | asdict(compare(tables[one][scope], tables[other][scope], ratio, units or None))
         for one, other in all_pairs(list(tables))
         for scope in ("mean", *common.corpora)
     ]
+
+
+def _over(rows: Mapping[str, Sequence[Result]]) -> str:
+    """What is one unit in the tests."""
+    results = [result for of_row in rows.values() for result in of_row]
+    return tested_over(d for result in results for d in result.metrics["domains"].values())
 
 
 def _mean_over_corpora(

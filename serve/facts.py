@@ -5,19 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from .. import __version__
+from ..manifests import described
 from ..report import origins
 from ..report.origins import CorpusOrigin, FeatureOrigin
 from ..report.subject import Subject, one_line, subjects
 from ..train.runs.report import INTERVALS, model_name, namesake_notes, speaker_note
 from .desk import Desk
 from .uploads import MOST_BYTES
-
-PROTOCOLS = {
-    "paper": "on parts drawn at random",
-    "authors": "on parts drawn at random, 70/10/20, as the paper's authors did",
-    "speaker": "in folds that keep every speaker in one part",
-}
-"""How the test parts of a protocol came about."""
 
 
 def facts_of(desk: Desk) -> dict[str, Any]:
@@ -36,7 +30,7 @@ def facts_of(desk: Desk) -> dict[str, Any]:
         "name": subject.name,
         "version": __version__,
         "model": one_line(model_name(metrics)),
-        "split": PROTOCOLS.get(metrics["protocol"], "on parts of one's own"),
+        "split": one_line(described(metrics["protocol"])) or "on parts of one's own",
         "repeats": metrics["repeats"],
         "corpora": [_corpus(subject, origin) for origin in data],
         "notes": [one_line(note) for note in namesake_notes(metrics)],
@@ -59,7 +53,7 @@ def _corpus(subject: Subject, origin: CorpusOrigin) -> dict[str, Any]:
         "interval": domain["ua"]["ci95"],
         "kind": INTERVALS[domain["interval"]],
         "tested": domain["n_test"],
-        "speakers": speaker_note(subject.metrics["protocol"], domain),
+        "speakers": one_line(speaker_note(subject.metrics["protocol"], domain)),
         "notes": [one_line(note) for note in domain["notes"]],
         "licence": origin.licence,
         "url": origin.url,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ser.train.metrics import (
     confusion_matrix,
     interval_over_repeats,
-    interval_over_speakers,
+    interval_over_units,
     interval_over_utterances,
     recalls,
     unweighted_accuracy,
@@ -62,7 +62,7 @@ def test_the_interval_over_speakers_is_the_jackknife():
     # Three speakers with rates 1, 1/2 and 0: left out in turn, 1/4, 1/2, 3/4.
     speakers = ["a", "a", "b", "b", "c", "c"]
     right = np.array([1, 1, 1, 0, 0, 0])
-    low, high = interval_over_speakers(speakers, lambda chosen: right[chosen].mean())
+    low, high = interval_over_units(speakers, lambda chosen: right[chosen].mean())
     error = math.sqrt(2 / 3 * 2 * 0.25**2)
     half = 4.3026527 * error  # t(.975, 2)
     assert (low, high) == pytest.approx((max(0.5 - half, 0), min(0.5 + half, 1)))

@@ -121,17 +121,17 @@ def interval_over_repeats(values: Sequence[float], test_to_train: float) -> tupl
     return rate_interval(float(np.mean(values)), half)
 
 
-def interval_over_speakers(
-    speakers: Sequence[str], rate: Callable[[NDArray[np.bool_]], float]
+def interval_over_units(
+    units: Sequence[str], rate: Callable[[NDArray[np.bool_]], float]
 ) -> tuple[float, float]:
     """95 % interval of a rate over all utterances: see `error_over_units`.
 
     Args:
-        speakers: of every utterance (n,), at least two different ones.
+        units: of every utterance (n,), such as its speaker; at least two different ones.
         rate: the rate of the utterances that a mask (n,) chooses.
     """
-    half = half_width(error_over_units(speakers, rate), len(set(speakers)) - 1)
-    return rate_interval(rate(np.ones(len(speakers), dtype=bool)), half)
+    half = half_width(error_over_units(units, rate), len(set(units)) - 1)
+    return rate_interval(rate(np.ones(len(units), dtype=bool)), half)
 
 
 def interval_over_utterances(

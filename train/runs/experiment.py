@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -119,6 +119,7 @@ class Experiment:
             features=self.features,
             keys=dict(self.keys),
             protocol=request.protocol,
+            folds=request.folds,
             seeds=tuple(sorted({s.seed for splits in self.splits.values() for s in splits})),
             device=self.device.type,
             settings=request.config if request.network else None,
@@ -201,6 +202,8 @@ def _experiment(
         used[corpus] = manifest.select(kept) if skipped[corpus] else manifest
     splits = {corpus: resolve_splits(request, manifest) for corpus, manifest in used.items()}
     check_folds(splits, made=request.splits is None)
+    if not request.protocol:
+        request = replace(request, protocol=_one_protocol(splits))
     check_leaks_between(used, heard_together(splits))
     selector = request.config.gate.selector
     if selector in named and named[selector].feature != selector:
@@ -208,6 +211,15 @@ def _experiment(
     features = tuple(named[name].feature for name in request.features)
     keys = {key.feature: key for key in named.values()}
     return Experiment(request, used, features, keys, splits, skipped)
+
+
+def _one_protocol(splits: Mapping[str, Sequence[Split]]) -> str:
+    """That of splits which were read, the same for all corpora."""
+    protocols = {corpus: of_corpus[0].protocol for corpus, of_corpus in splits.items()}
+    if len(set(protocols.values())) > 1:
+        said = ", ".join(f"{corpus}: {protocol}" for corpus, protocol in protocols.items())
+        raise InputError(f"--split: the corpora are split by different protocols ({said})")
+    return next(iter(protocols.values()))
 
 
 def check_labels(request: Request, manifests: Mapping[str, Manifest]) -> None:

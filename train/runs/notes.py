@@ -6,7 +6,14 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from ...errors import listing
-from ...manifests import Manifest, Split, confounded_speakers, two_genders
+from ...manifests import (
+    Manifest,
+    Split,
+    confounded_speakers,
+    group_columns,
+    two_genders,
+    two_groups,
+)
 
 FEWEST = 3
 """Test utterances of a class in a repeat, from which its recall is no longer an accident."""
@@ -16,7 +23,12 @@ def notes_on_splits(manifest: Manifest, splits: Sequence[Split]) -> list[str]:
     """Everything that is to be known of a corpus and its splits beside the numbers."""
     people = [*manifest.notes, *two_genders(manifest), *confounded_speakers(manifest)]
     about = [f"{note[:1].upper()}{note[1:]}." for note in people]
-    return [*about, *_training(manifest, splits), *_testing(manifest, splits)]
+    return [
+        *about,
+        *_two_groups(manifest, splits[0].protocol),
+        *_training(manifest, splits),
+        *_testing(manifest, splits),
+    ]
 
 
 def left_out(used: int, skipped: int) -> list[str]:
@@ -24,6 +36,16 @@ def left_out(used: int, skipped: int) -> list[str]:
     if not skipped:
         return []
     return [f"{skipped} of {used + skipped} utterances lack a feature and were left out."]
+
+
+def _two_groups(manifest: Manifest, protocol: str) -> list[str]:
+    """Columns that are kept apart in the test alone, as they have no third group to validate."""
+    few = [c for c in group_columns(protocol) if two_groups(manifest, c, protocol)]
+    return [
+        f"Of two groups by {column} one is tested and the other trains and validates: validation "
+        "hears what training hears."
+        for column in few
+    ]
 
 
 def _training(manifest: Manifest, splits: Sequence[Split]) -> list[str]:

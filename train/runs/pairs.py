@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ...cache import Cache
 from ...errors import InputError, SerError, listing
+from ...manifests import Manifest, columns_apart
 from .compare import Comparison, all_pairs, compare
 from .experiment import labels_hash
 from .report import p_value, signed
+from .results import CorpusMetrics
 from .run import Run
 
 MEAN = "mean over corpora"
@@ -23,7 +25,8 @@ class Pair:
 
     Attributes:
         one, other: numbers of the two runs; a difference above 0 is in favour of `one`.
-        over: what is one unit in the tests: utterances, or whole speakers where they are held out.
+        over: what is one unit in the tests: utterances, or whole speakers or groups where they are
+            held out.
         corpora: by corpus that both were tested on alike.
         mean: over these, if there are several.
         problems: why corpora are not among them, or the two cannot be compared at all.
@@ -46,8 +49,8 @@ def compare_runs(runs: Sequence[Run], cache: Cache | None = None) -> list[Pair]:
     """Compare all pairs, each later run to each earlier.
 
     Args:
-        cache: knows the speakers of the corpora, which the tests need where whole speakers are held
-            out.
+        cache: knows the speakers and groups of the corpora, which the tests need where whole ones
+            are held out.
 
     Raises:
         InputError: a folder is not as its run wrote it.
@@ -64,18 +67,17 @@ def compare_runs(runs: Sequence[Run], cache: Cache | None = None) -> list[Pair]:
 
 def _pair(runs: Sequence[Run], one: int, other: int, cache: Cache | None) -> Pair:
     pair = runs[one], runs[other]
-    held_out = [run.config.protocol == "speaker" for run in pair]
-    over = "speakers" if all(held_out) else "utterances"
     shared = [corpus for corpus in pair[0].config.corpora if corpus in pair[1].config.corpora]
     if not shared:
-        return Pair(one, other, over, problems=["they have no corpus in common"])
+        return Pair(one, other, "utterances", problems=["they have no corpus in common"])
+    over = tested_over(run.metrics["domains"][corpus] for run in pair for corpus in shared)
     problems, alike = [], []
     units: dict[tuple[str, str], str] = {}
     for corpus in shared:
         problem = _difference(*pair, corpus)
-        if not problem and over == "speakers":
+        if not problem and over != "utterances":
             try:
-                units |= _speakers(pair[0], corpus, cache)
+                units |= _units(pair[0], corpus, over, cache)
             except SerError as error:
                 problem = str(error)
         if problem:
@@ -121,14 +123,14 @@ def _rows(run: Run, corpus: str) -> list[Any]:
     return sorted(columns.itertuples(index=False, name=None))
 
 
-def _speakers(run: Run, corpus: str, cache: Cache | None) -> dict[tuple[str, str], str]:
-    """The speaker of every utterance, as it was when the run was made.
+def _units(run: Run, corpus: str, over: str, cache: Cache | None) -> dict[tuple[str, str], str]:
+    """The speaker or group of every utterance, as it was when the run was made.
 
     Raises:
         SerError: the cache does not know.
     """
     unknown = (
-        "the tests need its speakers, and the cache has not the manifest that the runs were made "
+        f"the tests need its {over}, and the cache has not the manifest that the runs were made "
         "with; --cache names another"
     )
     if cache is None or corpus not in cache.corpora():
@@ -139,8 +141,26 @@ def _speakers(run: Run, corpus: str, cache: Cache | None) -> dict[tuple[str, str
         manifest = manifest.select([id for id in manifest.ids if id not in skipped])
     if labels_hash(manifest) != record.labels_hash:
         raise InputError(unknown)
-    people = map(str, manifest.table["speaker"])
-    return {(corpus, id): name for id, name in zip(manifest.ids, people, strict=True)}
+    return units_of(manifest, run.config.protocol, over)
+
+
+def tested_over(domains: Iterable[CorpusMetrics]) -> str:
+    """What is one unit in a test: speakers or groups, where all intervals are over these, else
+    utterances."""
+    kinds = {domain["interval"] for domain in domains}
+    (kind,) = kinds if len(kinds) == 1 else ("utterances",)
+    return kind if kind in ("speakers", "groups") else "utterances"
+
+
+def units_of(manifest: Manifest, protocol: str, over: str) -> dict[tuple[str, str], str]:
+    """By corpus and id, the speaker of every utterance, or its group by the protocol's column.
+
+    Raises:
+        InputError: the manifest has no such column.
+    """
+    column = "speaker" if over == "speakers" else columns_apart(manifest, protocol)[0]
+    values = map(str, manifest.table[column])
+    return {(manifest.corpus, id): name for id, name in zip(manifest.ids, values, strict=True)}
 
 
 def _test_to_train(run: Run, corpora: Sequence[str]) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from ...errors import listing
+from ...manifests import group_columns, published_by
 from .. import TRAIN_PRESET
 from ..metrics import RATES
 from .confidence import CalibrationError
@@ -22,7 +23,7 @@ def describe_run(metrics: Metrics) -> str:
         head = (
             f"{corpus} ({domain['language']}): {model_name(metrics)} on "
             f"{' + '.join(metrics['features'])}, protocol {metrics['protocol']}, "
-            f"{metrics['repeats']} repeat{'s' if metrics['repeats'] > 1 else ''}, "
+            f"{metrics['repeats']} repeat{'s' if metrics['repeats'] > 1 else ''}{folds(domain)}, "
             f"{domain['n_test']} test utterances each"
         )
         lines = [head, "", *(f"  {name.upper()}  {rate(name, domain)}" for name in RATES)]
@@ -36,6 +37,12 @@ def describe_run(metrics: Metrics) -> str:
         changes = f", with {', '.join(metrics['changes'])}" if metrics["changes"] else ""
         parts.append(f"Settings: preset {preset}{usual}{changes}.")
     return "\n\n".join([*parts, *namesake_notes(metrics)])
+
+
+def folds(domain: CorpusMetrics) -> str:
+    """` of 5 folds`, where a repeat is more than one."""
+    number = domain.get("folds", 1)
+    return f" of {number} folds" if number > 1 else ""
 
 
 def rate(name: str, domain: CorpusMetrics) -> str:
@@ -102,17 +109,27 @@ def model_name(metrics: Metrics) -> str:
 
 
 def speaker_note(protocol: str, domain: CorpusMetrics) -> str:
-    """What the protocol means for the numbers."""
+    """What the protocol keeps apart, and whether the numbers are for known speakers."""
     if protocol == "speaker":
         return "No speaker is in two parts: these are numbers for unknown speakers."
+    columns, name = group_columns(protocol), published_by(protocol)
+    parted = {"authors": "70/10/20 at random, as in the released code of the paper's authors. "}
+    if columns:
+        apart = f"No {' and no '.join(columns)} of a test part is in training or validation"
+        if "speaker" in columns:
+            return f"{apart}: these are numbers for unknown speakers."
+        parted[protocol] = f"{apart}. "
+    elif name:
+        parted[protocol] = f"The folds are those of {name}. "
     if domain["speakers_shared"] is None:
         known = "The speakers are not known; they may overlap between training and test."
     elif domain["speakers_shared"]:
         known = "Speakers overlap between training and test: these are numbers for known speakers."
+    elif columns or name:
+        known = "No test speaker is in training: these are numbers for unknown speakers."
     else:
         known = "The split is random, but no test speaker happens to be in training."
-    authors = "70/10/20 at random, as in the released code of the paper's authors. "
-    return f"{authors if protocol == 'authors' else ''}{known}"
+    return f"{parted.get(protocol, '')}{known}"
 
 
 def namesake_notes(metrics: Metrics) -> list[str]:
@@ -129,6 +146,7 @@ def namesake_notes(metrics: Metrics) -> list[str]:
 INTERVALS = {
     "repeats": "Student's t over repeats, corrected for what their training parts share",
     "speakers": "jackknife over speakers",
+    "groups": "jackknife over the groups that are kept apart",
     "utterances": "bootstrap over the test utterances of the one repeat",
 }
 

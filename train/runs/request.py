@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...errors import InputError, did_you_mean
-from ...manifests import PROTOCOLS
+from ...manifests import Folds, check_folds_asked, check_protocol, is_folds
 from ..config import Config
 from ..encoding import Encoding
 from ..methods import DEFAULT_METHODS, METHODS, Method, methods_of
@@ -18,8 +18,8 @@ MOST_REPEATS, MOST_WORKERS, MOST_MEMORY = 1000, 1024, 1_000_000
 
 
 def default_repeats(protocol: str) -> int:
-    """Five, but for `speaker`, where one repeat tests every utterance already."""
-    return 1 if protocol == "speaker" else 5
+    """Five, but one where a repeat is folds, which test every utterance already."""
+    return 1 if is_folds(protocol) else 5
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,12 @@ class Request:
     Attributes:
         method: of the setting, by name, or one of one's own; blank: the setting's default.
         config: the resolved settings; not used by the baseline.
+        protocol: blank: `paper`, or that of the file of splits.
         splits: a file of splits to use instead of making them; for several corpora the folder of a
             run that has them.
         workers: runs side by side; None: as many as cores and memory allow.
         memory: what features may take, in GB; None: what is free.
+        folds: how many, of a protocol that has them; None: five, and of IEMOCAP its sessions.
         skip_missing: leave out utterances that lack a feature, instead of refusing.
     """
 
@@ -49,6 +51,7 @@ class Request:
     memory: float | None = None
     skip_missing: bool = False
     overwrite: bool = False
+    folds: Folds = None
 
     @property
     def model(self) -> Method:
@@ -76,9 +79,11 @@ def check_request(request: Request) -> None:
     """Raise InputError for what does not go together."""
     _check_setting(request)
     check_limits(request.repeats, request.workers, request.memory)
-    if request.protocol not in PROTOCOLS:
-        hint = did_you_mean(request.protocol, PROTOCOLS)
-        raise InputError(f"--protocol {request.protocol}{hint}: one of {', '.join(PROTOCOLS)}")
+    if request.splits is not None and request.folds is not None:
+        raise InputError("--folds: the file of --split says how many there are")
+    if request.protocol or request.splits is None:
+        check_protocol(request.protocol)
+        check_folds_asked(request.protocol, request.folds)
     names = list(request.features)
     if not names or not all(names):
         raise InputError("--features: expected names with commas between, such as mfcc,ge2e")

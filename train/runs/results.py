@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...manifests import Manifest, Split, shared_speakers
+from ...manifests import Manifest, Split, group_columns, is_folds, shared_speakers
 from ..metrics import (
     RATES,
     IntArray,
     confusion_matrix,
     interval_over_repeats,
-    interval_over_speakers,
+    interval_over_units,
     interval_over_utterances,
     recalls,
 )
@@ -29,7 +29,7 @@ LEAST_WIDTH = 1e-9
 """Of an interval: none at all says that what was sampled came out alike, not that it is sure."""
 
 
-Kind = Literal["speakers", "repeats", "utterances"]
+Kind = Literal["speakers", "groups", "repeats", "utterances"]
 
 
 class Rate(TypedDict):
@@ -44,9 +44,9 @@ class Rate(TypedDict):
 class CorpusMetrics(TypedDict):
     """The entry of one corpus in `metrics.json`; further `RATES` are beside UA and WA.
 
-    `n_test` is of one repeat, `confusion` of all; `speakers_shared` are test speakers of a split
-    that are in its training part too, at most, None if the speakers are not known; `ece` is None of
-    the baseline, which has no probabilities.
+    `n_test` is of one repeat, `confusion` of all; `folds` are of one repeat; `speakers_shared` are
+    test speakers of a split that are in its training part too, at most, None if the speakers are
+    not known; `ece` is None of the baseline, which has no probabilities.
     """
 
     language: str
@@ -60,6 +60,7 @@ class CorpusMetrics(TypedDict):
     recall: dict[str, float | None]
     confusion: list[list[int]]
     notes: list[str]
+    folds: NotRequired[int]
 
 
 class Metrics(TypedDict):
@@ -99,23 +100,24 @@ def corpus_metrics(
     ]
     confusions = [confusion_matrix(*pair, len(position)) for pair in pairs]
     values = {name: [rate(counts) for counts in confusions] for name, rate in RATES.items()}
-    speaker = dict(zip(manifest.ids, manifest.table["speaker"], strict=True))
-    speakers = [str(speaker[id]) for id in repeats[0]["id"]]
-    kind, intervals = _intervals(speakers, splits[0], pairs, confusions, values)
+    shared = None
+    if all(manifest.table["speaker"]):
+        shared = max(shared_speakers(manifest, split) for split in splits)
+    held_out: tuple[Kind, list[str]] | None = None
+    if all(list(rows["id"]) == list(repeats[0]["id"]) for rows in repeats):
+        held_out = _held_out(manifest, splits[0].protocol, shared, list(repeats[0]["id"]))
+    kind, intervals = _intervals(held_out, splits[0], pairs, confusions, values)
     tested = len(repeats[0])
     notes = [*left_out(len(manifest), skipped), *notes_on_splits(manifest, splits)]
     if none := [n.upper() for n, (low, high) in intervals.items() if high - low < LEAST_WIDTH]:
         notes.append(f"No interval of {' and '.join(none)}: {no_interval(kind, tested)}.")
     recall = np.array([recalls(counts) for counts in confusions])
     rates = {name: _summary(values[name], intervals[name]) for name in RATES}
-    known = all(manifest.table["speaker"])
     found = {
         "language": manifest.language,
         "labels": list(manifest.labels),
         "n_test": tested,
-        "speakers_shared": max(shared_speakers(manifest, split) for split in splits)
-        if known
-        else None,
+        "speakers_shared": shared,
         **rates,
         "interval": kind,
         "ece": calibration_error(predictions),
@@ -125,20 +127,36 @@ def corpus_metrics(
         },
         "confusion": np.sum(confusions, axis=0).tolist(),
         "notes": notes,
+        "folds": len({split.fold for split in splits}),
     }
     return cast(CorpusMetrics, found)
 
 
+def _held_out(
+    manifest: Manifest, protocol: str, shared: int | None, ids: Sequence[str]
+) -> tuple[Kind, list[str]] | None:
+    """What was held out as a whole, and which of it every utterance belongs to, where a repeat is
+    folds: speakers if no test speaker was in training, else the groups of the protocol."""
+    columns, unheard = group_columns(protocol), protocol == "speaker" or shared == 0
+    if not is_folds(protocol) or not (unheard or columns):
+        return None
+    kind, column = ("speakers", "speaker") if unheard else ("groups", columns[0])
+    value = dict(zip(manifest.ids, map(str, manifest.table[column]), strict=True))
+    units = [value[id] for id in ids]
+    return (cast(Kind, kind), units) if len(set(units)) > 1 else None
+
+
 def _intervals(
-    speakers: Sequence[str],
+    held_out: tuple[Kind, Sequence[str]] | None,
     split: Split,
     pairs: Sequence[tuple[IntArray, IntArray]],
     confusions: Sequence[IntArray],
     values: Mapping[str, Sequence[float]],
 ) -> tuple[Kind, dict[str, tuple[float, float]]]:
-    """How sure the rates are: over speakers where whole speakers were held out, else over repeats,
-    or with a single repeat over its utterances."""
-    if split.protocol == "speaker" and len(set(speakers)) > 1:
+    """How sure the rates are: over speakers or groups where whole ones were held out, else over
+    repeats, or with a single repeat over its utterances."""
+    if held_out is not None:
+        kind, units = held_out
 
         def mean_rate(name: str, chosen: NDArray[np.bool_]) -> float:
             # Every repeat tests every utterance, so one mask fits all of them.
@@ -148,9 +166,7 @@ def _intervals(
             ]
             return float(np.mean([RATES[name](of_repeat) for of_repeat in counts]))
 
-        return "speakers", {
-            name: interval_over_speakers(speakers, partial(mean_rate, name)) for name in RATES
-        }
+        return kind, {n: interval_over_units(units, partial(mean_rate, n)) for n in RATES}
     if len(pairs) > 1:
         ratio = len(split.test) / len(split.train)
         return "repeats", {n: interval_over_repeats(rates, ratio) for n, rates in values.items()}

@@ -19,6 +19,7 @@ import msgspec
 from ...cache import Cache, FeatureKey
 from ...errors import InputError, MissingFeaturesError
 from ...files import MOST_JSON, open_regular, parse_json, read_json, read_regular
+from ...manifests import Folds
 from ...manifests.names import is_corpus_name, is_language
 from ..config import Config
 from ..encoding import Encoding
@@ -76,6 +77,7 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
         keys: of all features that are read, by their canonical names.
         settings: of a network, with their preset.
         svm: the settings of the baseline.
+        folds: how many were asked for; None: the usual number.
         own_code: what stands for the code of a method of one's own.
     """
 
@@ -90,6 +92,7 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     device: str
     settings: Config | None = None
     svm: dict[str, Any] = {}
+    folds: Folds = None
     own_code: str = ""
 
     @property

@@ -20,15 +20,14 @@ def resolve_splits(request: Request, manifest: Manifest) -> list[Split]:
     if request.splits is not None:
         path = split_file(request.splits, manifest.corpus, len(request.corpora))
         splits = read_splits(path, manifest)
-        if any(split.protocol != request.protocol for split in splits):
-            raise InputError(
-                f"--split {path}: made for --protocol {splits[0].protocol}, not {request.protocol}"
-            )
+        protocol = request.protocol or splits[0].protocol
+        if other := [split.protocol for split in splits if split.protocol != protocol]:
+            raise InputError(f"--split {path}: made for --protocol {other[0]}, not {protocol}")
     else:
         splits = [
             split
             for seed in range(request.repeats)
-            for split in make_splits(manifest, request.protocol, seed)
+            for split in make_splits(manifest, request.protocol, seed, request.folds)
         ]
     emotion = dict(zip(manifest.ids, manifest.table["emotion"], strict=True))
     for split in splits:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...errors import InputError
 from .events import SUFFIX
-from .report import decimal, model_name
+from .report import decimal, folds, model_name
 from .results import Metrics
 from .run import CONFIG, METRICS, VERSIONS, Run
 
@@ -67,7 +67,8 @@ class Trained:
             ", ".join(rates),
             model_name(metrics),
             " + ".join(metrics["features"]),
-            f"{metrics['protocol']}, {repeats} repeat{'s' if repeats != 1 else ''}",
+            f"{metrics['protocol']}, {repeats} repeat{'s' if repeats != 1 else ''}"
+            + folds(next(iter(metrics["domains"].values()))),
             decimal(self.ua) + each,
             self.when.astimezone().strftime("%Y-%m-%d %H:%M"),
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ...cache import Cache, default_cache_folder
+from ...manifests import Folds
 from ...progress import Progress
 from .. import TRAIN_PRESET
 from ..config import load_config
@@ -32,7 +33,8 @@ def train(
     method: str | Method = "",
     preset: str = TRAIN_PRESET,
     changes: Sequence[str] = (),
-    protocol: str = "paper",
+    protocol: str = "",
+    folds: Folds = None,
     repeats: int | None = None,
     splits: Path | None = None,
     skip_missing: bool = False,
@@ -57,7 +59,8 @@ def train(
         features: likewise.
         method: of several corpora: a name, or a `Method` of one's own.
         changes: settings that are not as the preset has them, `section.name=value`.
-        repeats: None: five, or one of the protocol `speaker`.
+        protocol: blank: `paper`, or that of the file of splits.
+        repeats: None: five, or one where a repeat is folds, as of the protocol `speaker`.
         cache: None: that of `SER_CACHE`, or the user's.
         out: the run folder; None: a new one in `runs`.
         executor: what runs the jobs; None: processes of this machine.
@@ -67,6 +70,7 @@ def train(
     Raises:
         as `train_request`.
     """
+    protocol = protocol or ("" if splits else "paper")
     request = Request(
         setting=setting,
         corpora=_names(corpora),
@@ -81,6 +85,7 @@ def train(
         memory=memory,
         skip_missing=skip_missing,
         overwrite=overwrite,
+        folds=folds,
     )
     if not isinstance(cache, Cache):
         cache = Cache(Path(cache or default_cache_folder()).expanduser())
@@ -152,7 +157,8 @@ def default_out(request: Request) -> Path:
     what = request.setting if request.setting != "multidomain" else request.model.name
     preset = [_plain(Path(request.config.preset).stem)] if request.network else []
     when = time.strftime("%Y%m%d-%H%M%S")
-    return Path("runs") / "-".join([corpora, what, *preset, request.protocol, when])
+    how = _plain(request.protocol or "split")
+    return Path("runs") / "-".join([corpora, what, *preset, how, when])
 
 
 def _plain(text: str) -> str:

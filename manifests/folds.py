@@ -1,0 +1,182 @@
+"""Folds of whole groups, by one column of the manifest or by several that are crossed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import product
+
+from ..errors import InputError, did_you_mean
+from .corpora import CORPORA
+from .drawing import rank, shuffled_recordings, take
+from .manifest import Manifest
+from .protocols import FEWEST_FOLDS, Folds, group_columns
+from .spellings import REMEDY, spelt_twice
+from .unions import leaders
+
+FOLDS = 5
+VALIDATION = 0.2
+"""Of what is not tested, where it has no fold of its own."""
+
+Parts = tuple[list[str], list[str], list[str]]
+"""Ids that train, validate and are tested."""
+
+
+def grouping(manifest: Manifest) -> str:
+    """Name the column whose values the protocol `speaker` keeps apart: speaker or session.
+
+    Raises:
+        InputError: the manifest has no such column.
+    """
+    known = CORPORA.get(manifest.corpus)
+    column = known.group if known else "speaker"
+    if column not in manifest.table.columns:
+        raise InputError(
+            f"the folds of {manifest.corpus} are its {column}s, but its manifest has no column "
+            f"{column!r}; {_anew(manifest)}"
+        )
+    return column
+
+
+def columns_apart(manifest: Manifest, protocol: str) -> tuple[str, ...]:
+    """The columns whose values a protocol keeps apart; none of protocols that draw at random.
+
+    Raises:
+        InputError: the manifest has no such column.
+    """
+    if protocol == "speaker":
+        return tuple(dict.fromkeys(("speaker", grouping(manifest))))
+    columns = group_columns(protocol)
+    there = list(manifest.table.columns)
+    for column in columns:
+        if column not in there:
+            near = did_you_mean(column, there)
+            built = f"; {_anew(manifest)}" if manifest.corpus in CORPORA and not near else ""
+            raise InputError(
+                f"protocol {protocol!r}: the manifest of {manifest.corpus} has no column "
+                f"{column!r}{near}; it has {', '.join(there)}{built}"
+            )
+    return columns
+
+
+def _anew(manifest: Manifest) -> str:
+    return f"have it built anew: `ser extract --corpus {manifest.corpus} --replace`"
+
+
+def connected_groups(manifest: Manifest, column: str, protocol: str) -> dict[str, list[str]]:
+    """The ids of utterances in groups that share neither value of the column nor recording with
+    another, by the first value: a recording under two speakers joins them.
+
+    With the protocol `speaker`, whatever its column, they share no speaker either.
+    """
+    table = manifest.table.assign(recording=manifest.recordings)
+    joined = ("speaker", "recording") if protocol == "speaker" else ("recording",)
+    kinds = [table[kind] for kind in (column, *joined)]
+    nodes = [list(enumerate(map(str, row))) for row in zip(*kinds, strict=True)]
+    leader = leaders((group, other) for group, *others in nodes for other in others)
+    members: dict[str, list[str]] = defaultdict(list)
+    for name, (group, *_) in zip(manifest.ids, nodes, strict=True):
+        members[leader[group][1]].append(name)  # the smallest of all is a group, since they are 0
+    return members
+
+
+def two_groups(manifest: Manifest, column: str, protocol: str) -> bool:
+    """Whether a column has too few groups for one that validates."""
+    return len(connected_groups(manifest, column, protocol)) < FEWEST_FOLDS
+
+
+def fold_parts(manifest: Manifest, protocol: str, seed: int, folds: Folds) -> list[Parts]:
+    """The parts of every fold of a protocol that keeps columns apart.
+
+    A column's values make `folds` folds, or as many as there are values. Fold k is tested, fold
+    k + 1 validates, the others train. A column of two values has no fold to validate: there the
+    other value trains and validates.
+
+    Of several columns each has its own folds, and every combination of them is tested: what is in
+    the tested fold by all columns. What is in it by some columns alone, or by some in the fold that
+    validates and by others in one that trains, is in no part. Combinations without utterances are
+    left out.
+
+    Where no column has a fold to validate, a fifth of what trains does, drawn at random.
+
+    Raises:
+        InputError: a column is missing or has blank cells or too few values, or a fold has an empty
+            part.
+    """
+    columns = columns_apart(manifest, protocol)
+    if protocol == "speaker":
+        columns = (grouping(manifest),)
+    placed = [_placed(manifest, column, protocol, seed, folds) for column in columns]
+    made: list[Parts] = []
+    for tested in product(*(range(max(places.values()) + 1) for places in placed)):
+        train, validation, test = _parts(manifest.ids, placed, tested)
+        if not test:
+            continue
+        if all(max(places.values()) + 1 < FEWEST_FOLDS for places in placed):
+            queue = shuffled_recordings(manifest, seed, train)
+            validation, rest = take(queue, round(VALIDATION * len(train)))
+            train = [name for unit in rest for name in unit]
+        if not (train and validation):
+            raise InputError(
+                f"{manifest.corpus}, protocol {protocol!r}: where {test[0]} is tested, nothing is "
+                f"left to {'validate' if train else 'train'}; name one column, or use "
+                "--protocol paper"
+            )
+        made.append((train, validation, test))
+    return made
+
+
+def _placed(
+    manifest: Manifest, column: str, protocol: str, seed: int, folds: Folds
+) -> dict[str, int]:
+    """The fold of every utterance by one column."""
+    _require_groups(manifest, column, protocol)
+    groups = connected_groups(manifest, column, protocol)
+    fewest = FEWEST_FOLDS if protocol == "speaker" else 2
+    if len(groups) < fewest:
+        raise InputError(
+            f"{manifest.corpus} has {len(groups)} {column}s (those with copies of one recording "
+            f"counted as one); the protocol {protocol!r} needs at least {fewest}; "
+            "use --protocol paper"
+        )
+    usual = len(groups) if column == "session" and protocol == "speaker" else FOLDS
+    number = len(groups) if folds == "all" else min(folds or usual, len(groups))
+    filled: list[list[str]] = [[] for _ in range(number)]
+    for name in sorted(groups, key=lambda name: rank(seed, name)):
+        # The smallest fold first: all folds get a group, and sizes stay near each other.
+        min(filled, key=len).extend(groups[name])
+    return {name: place for place, names in enumerate(filled) for name in names}
+
+
+def _parts(ids: Sequence[str], placed: Sequence[Mapping[str, int]], tested: Sequence[int]) -> Parts:
+    """Where one fold of each column is tested."""
+    sizes = [max(places.values()) + 1 for places in placed]
+    parts: Parts = ([], [], [])
+    for name in ids:
+        # How many folds behind the tested one it is, by every column.
+        behind = [
+            (places[name] - fold) % size
+            for places, fold, size in zip(placed, tested, sizes, strict=True)
+        ]
+        validates = {
+            steps == 1 for steps, size in zip(behind, sizes, strict=True) if size >= FEWEST_FOLDS
+        }
+        if not any(behind):
+            parts[2].append(name)
+        elif all(behind) and validates in ({True}, {False}, set()):
+            parts[1 if validates == {True} else 0].append(name)
+    return parts
+
+
+def _require_groups(manifest: Manifest, column: str, protocol: str) -> None:
+    needed = dict.fromkeys(("speaker", column) if protocol == "speaker" else (column,))
+    for name in needed:
+        values = list(map(str, manifest.table[name]))
+        for row, reason in spelt_twice(name, values):
+            raise InputError(f"{manifest.corpus}, {manifest.ids[row]}: {reason}. {REMEDY}")
+        unknown = manifest.table["id"][manifest.table[name] == ""]
+        if len(unknown):
+            raise InputError(
+                f"the protocol {protocol!r} needs every {name}, but {len(unknown)} utterances of "
+                f"{manifest.corpus} have none, such as {unknown.iloc[0]}; use --protocol paper"
+            )
