@@ -26,6 +26,7 @@ from .commands.report import report
 from .commands.reproduce import reproduce
 from .commands.runs import runs
 from .commands.serve import serve
+from .commands.split import split
 from .commands.train import train
 from .commands.weights import weights_group
 from .errors import SerError
@@ -126,6 +127,7 @@ def main(debug: bool) -> None:
 COMMANDS = (
     corpora,
     manifest,
+    split,
     extract,
     cache_group,
     weights_group,

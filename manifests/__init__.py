@@ -21,6 +21,7 @@ from .protocols import (
     is_folds,
     published_by,
 )
+from .published import Published, read_published
 from .roots import corpus_root, find_root, root_variable
 from .split_files import read_splits, write_splits
 from .splits import Split, make_splits
@@ -41,6 +42,7 @@ __all__ = [
     "Folds",
     "Manifest",
     "ProbeCache",
+    "Published",
     "Scan",
     "Split",
     "audio_path",
@@ -66,6 +68,7 @@ __all__ = [
     "problem_with_id",
     "published_by",
     "read_audio",
+    "read_published",
     "read_splits",
     "root_variable",
     "scan_corpus",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,11 +30,12 @@ _HINT = re.compile(r'"?sep=(.)"?\r?\n?')  # a first line that tells Excel how co
 _INDEX = re.compile(r"(unnamed: ?\d+(_level_\d+)?(\.\d+)?)?", re.IGNORECASE)
 """Names of a column that pandas or a spreadsheet added; the empty one is among them."""
 
+_GZIP = b"\x1f\x8b"
 _BINARY = {
     b"PK\x03\x04": "a spreadsheet or an archive",
     b"\xd0\xcf\x11\xe0": "a spreadsheet",
     b"PAR1": "a Parquet file",
-    b"\x1f\x8b": "a compressed file",
+    _GZIP: "a compressed file",
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
@@ -86,7 +89,7 @@ class TableError(InputError):
 def read_csv(
     path: Path, required: Sequence[str], known: Iterable[str] = (), verbatim: Iterable[str] = ()
 ) -> CsvFile:
-    """Read a CSV file: UTF-8 (a byte order mark is fine), one header line.
+    """Read a CSV file: UTF-8 (a byte order mark is fine), one header line; or one in gzip.
 
     Columns are separated by commas, or by semicolons or tabs where only so the required ones are
     there. Names of `required` and `known` columns are recognised in any case and Unicode form; all
@@ -203,6 +206,8 @@ def _text(path: Path) -> str:
         raise InputError(f"no such file: {path}") from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
+    if data.startswith(_GZIP):
+        data = _unpacked(path, data)
     _check_kind(path, data[:4])
     try:
         text = data.decode("utf-8-sig")
@@ -213,6 +218,18 @@ def _text(path: Path) -> str:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise InputError(f"{path}, line {line}: not a text file (it holds a zero byte)")
     return text
+
+
+def _unpacked(path: Path, data: bytes) -> bytes:
+    """What a file of gzip holds, up to what may be read."""
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            unpacked = file.read(MOST_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: a compressed file that is damaged: {error}") from None
+    if len(unpacked) > MOST_BYTES:
+        raise InputError(f"{path}: holds more than {MOST_BYTES >> 20} MB")
+    return unpacked
 
 
 def _check_kind(path: Path, begins: bytes) -> None:

@@ -12,7 +12,10 @@ from ser.manifests import (
     build_manifest,
     check_leaks,
     make_splits,
+    read_published,
+    read_splits,
     shared_speakers,
+    write_splits,
 )
 
 FOLDER = os.environ.get("SER_TEST_CORPORA", "")
@@ -48,6 +51,22 @@ def test_only_what_is_known_to_be_odd_is_told(real):
         assert "03-01-03-01-02-01-07 = 03-01-03-01-02-02-07" in warning
     elif name in ("emodb", "emovo"):
         assert made.warnings == []
+
+
+def test_published_folds_are_of_its_files(real, tmp_path):
+    """By EmoBox, whose folds of EmoDB alone do not keep speakers apart."""
+    name, made, _ = real
+    file = Path(FOLDER).parent / "emobox" / f"{name}.csv.gz"
+    if not file.is_file():
+        pytest.skip(f"no folds of {name} in emobox beside SER_TEST_CORPORA")
+    published = read_published(file, made.manifest, "emobox")
+    assert published.notes == ()
+    tested = sorted(id for split in published.splits for id in split.test)
+    assert tested == list(made.manifest.ids)
+    shared = max(shared_speakers(made.manifest, split) for split in published.splits)
+    assert shared == (10 if name == "emodb" else 0)
+    write_splits(tmp_path / "s.csv", made.manifest, published.splits)
+    assert tuple(read_splits(tmp_path / "s.csv", made.manifest)) == published.splits
 
 
 def test_the_file_comes_back(real, tmp_path):
