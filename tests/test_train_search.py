@@ -6,7 +6,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser.train.network.search import BETA, DELTA, GAMMA, HardConcrete, Transitions
+from ser.train.network.search import (
+    BETA,
+    DELTA,
+    GAMMA,
+    HardConcrete,
+    LowRankTransitions,
+    Transitions,
+)
 
 
 def sigmoid(x):
@@ -98,3 +105,98 @@ def test_a_search_can_begin_with_what_it_was_given():
     v = torch.randn(4, 3, 6)
     open_gates = torch.ones(3, 3)
     torch.testing.assert_close(Transitions(3, 3, 6, "identity")(v, open_gates), v)
+
+
+def test_a_search_can_begin_with_what_it_was_given_and_a_little_beside():
+    torch.manual_seed(0)
+    weight = Transitions(3, 3, 64, "small").weight.detach()
+    beside = weight[~torch.eye(3, dtype=torch.bool)]
+    assert all(torch.equal(weight[i, i], torch.eye(64)) for i in range(3))
+    assert beside.std().item() == pytest.approx(0.1 / 8, rel=0.02)
+    assert abs(beside.mean().item()) < 5e-4
+
+
+@pytest.mark.parametrize("rank", [0, 2])
+def test_the_normalised_search_is_the_literal_equation(rank):
+    torch.manual_seed(1)
+    transitions = (
+        LowRankTransitions(2, 3, 5, rank, "small", normalise=True)
+        if rank
+        else Transitions(2, 3, 5, "small", normalise=True)
+    ).double()
+    v, xi = torch.randn(4, 3, 5).double(), torch.rand(2, 3).double()
+    expected = np.zeros((4, 2, 5))
+    for b, i, j in np.ndindex(4, 2, 3):
+        if rank:
+            w = (transitions.down[i, j] @ transitions.up[i, j]).detach().numpy() + (
+                i == j
+            ) * np.eye(5)
+        else:
+            w = transitions.weight[i, j].detach().numpy()
+        moved = v[b, j].numpy() @ w
+        expected[b, i] += xi[i, j].item() * moved / np.sqrt(np.mean(moved**2) + 1e-6)
+    np.testing.assert_allclose(transitions(v, xi).detach().numpy(), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("init", ["linear", "small", "identity"])
+def test_matrices_of_low_rank_are_the_literal_product(init):
+    torch.manual_seed(2)
+    transitions = LowRankTransitions(3, 3, 6, 2, init, normalise=False).double()
+    v, xi = torch.randn(4, 3, 6).double(), torch.rand(3, 3).double()
+    down, up = (
+        each.detach().transpose(2, 3).numpy() for each in (transitions.down, transitions.up)
+    )
+    w = [[up[i, j] @ down[i, j] + (i == j) * np.eye(6) for j in range(3)] for i in range(3)]
+    expected = literal_search(v.numpy(), xi.tolist(), w)
+    np.testing.assert_allclose(transitions(v, xi).detach().numpy(), expected, atol=1e-12)
+    if init != "linear":
+        assert all(np.array_equal(w[i][i], np.eye(6)) for i in range(3))
+    assert (init == "identity") == (not transitions.up.any())
+    assert transitions.size_of_one == 2 * 2 * 6
+    assert Transitions(2, 2, 6).size_of_one == 36
+
+
+def test_a_matrix_of_low_rank_is_at_first_as_large_as_a_whole_one():
+    torch.manual_seed(3)
+    v, xi = torch.randn(64, 4, 256), 1 - torch.eye(4)
+    whole = Transitions(4, 4, 256, "small")(v, xi)
+    low = LowRankTransitions(4, 4, 256, 8, "small", normalise=False)(v, xi)
+    assert low.std().item() == pytest.approx(whole.std().item(), rel=0.1)
+
+
+def test_gates_that_are_held_are_exactly_open_or_shut_until_they_are_released():
+    gates = HardConcrete(2, 2, kappa=0.5).train()
+    kept = torch.tensor([[True, False], [False, True]])
+    gates.hold(kept)
+    assert torch.equal(gates(), kept.float())
+    assert torch.equal(gates.eval()(), kept.float())
+    assert not gates.train()().requires_grad
+    again = HardConcrete(2, 2).eval()  # as of a run folder
+    again.load_state_dict(gates.state_dict())
+    assert torch.equal(again(), kept.float())
+    gates.release()
+    assert gates.log_kappa.tolist() == [[pytest.approx(math.log(0.5))] * 2] * 2
+    assert not torch.equal(gates(), gates())
+
+
+def test_what_was_undecided_is_known_when_gates_are_held():
+    gates = HardConcrete(1, 4)
+    with torch.no_grad():  # settled: 0, .111, .95, 1
+        gates.log_kappa.copy_(torch.tensor([[-4.0, -2.2, 0.0, 3.0]]))
+    assert gates.share_undecided() == 0.25
+    assert gates.open().tolist() == [[False, False, True, True]]
+    gates.hold(gates.open())
+    assert gates.undecided == 0.25
+    assert gates.share_undecided() == 0
+
+
+def test_gates_are_clamped_where_they_are_settled_and_can_come_back():
+    gates = HardConcrete(1, 3)
+    with torch.no_grad():
+        gates.log_kappa.copy_(torch.tensor([[-9.0, 1.5, 9.0]]))
+    gates.clamp()
+    assert gates.log_kappa.tolist() == [[pytest.approx(-4.6), 1.5, pytest.approx(4.6)]]
+    assert gates.settled()[0, 0] == 0
+    assert gates.settled()[0, 2] == 1
+    gates.expected_l0().backward()
+    assert (gates.log_kappa.grad > 0).all()

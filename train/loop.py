@@ -24,6 +24,7 @@ from .network.recogniser import Recogniser
 from .network.spec import ModelSpec
 from .network.towers import shape_of
 from .optimiser import AdamW
+from .search_schedule import StructureSearch
 
 EpochDone = Callable[[Mapping[str, float]], None]
 """Called after an epoch with the validation UA by corpus."""
@@ -101,9 +102,10 @@ def _fit(training: Training, epochs: int | None, epoch_done: EpochDone) -> Fitte
             ua = validation_ua(model, split.domain, split.validation, batches)
             curves[split.domain.corpus].append(ua)
         mean = sum(curve[-1] for curve in curves.values()) / max(len(curves), 1)
-        if settings.select == "last" or not curves or mean > highest:
+        pending = training.search.pending
+        if settings.select == "last" or not curves or pending or mean > highest:
             best = {name: value.clone() for name, value in model.state_dict().items()}
-            highest, chosen = mean, epoch
+            highest, chosen = -1.0 if pending else mean, epoch
         epoch_done({corpus: curve[-1] for corpus, curve in curves.items()})
 
     model.load_state_dict(best)
@@ -139,16 +141,20 @@ class Training:
         fit_inputs(model, [(split.domain, split.train) for split in splits])
         self.model = model.to(self.device)
         self.auxiliary = method.make_auxiliary(config.auxiliary).to(self.device)
-        steps = sum(math.ceil(len(split.train) / config.train.batch_size) for split in splits)
-        groups = model.parameter_groups()
+        self.lengths = [split.domain.lengths() for split in splits]
+        epochs, batch_size = config.train.epochs, config.train.batch_size
+        gates = model.fusion.searched()
+        self.search = StructureSearch(
+            gates, splits, self.lengths, config.search, epochs, batch_size, seed
+        )
+        parts = [part for epoch in range(epochs) for part in self.search.parts(epoch)]
+        steps = sum(math.ceil(len(part.train) / batch_size) for part in parts)
+        groups = model.parameter_groups(without=self.search.parameters)
         groups[1.0].extend(self.auxiliary.parameters())
         self.optimiser = AdamW(
-            groups,
-            config.train.lr,
-            config.train.weight_decay,
-            lr_factor(config, steps * config.train.epochs),
+            groups, config.train.lr, config.train.weight_decay, lr_factor(config, steps)
         )
-        self.lengths = [split.domain.lengths() for split in splits]
+        self.epochs = 0
         self.targets, self.weights, self.priors = [], [], []
         for domain, rows in ((split.domain, split.train) for split in splits):
             targets = model.columns(domain.corpus)[domain.truth(torch.arange(len(domain.ids)))]
@@ -163,16 +169,19 @@ class Training:
         return [split.domain.corpus for split in self.splits]
 
     def epoch(self) -> Tensor:
-        """Train on every utterance once; the mean loss, a scalar on the device."""
+        """Train on every utterance once, but for those that a search keeps for its gates; the mean
+        loss, a scalar on the device."""
         self.model.train()
+        self.search.begin(self.epochs)
+        parts, batch_size = self.search.parts(self.epochs), self.config.train.batch_size
         total = torch.zeros((), device=self.device)
-        batch_size = self.config.train.batch_size
-        splits = self.splits
         if self.config.train.balance == "sampler":
-            splits = [_drawn(split, self.order) for split in splits]
-        for number, rows in mixed_batches(splits, self.lengths, batch_size, self.order):
+            parts = [_drawn(part, self.order) for part in parts]
+        for number, rows in mixed_batches(parts, self.lengths, batch_size, self.order):
             total += self.step(number, rows) * len(rows)
-        return total / sum(len(split.train) for split in self.splits)
+            self.search.step(number, self.loss)
+        self.epochs += 1
+        return total / sum(len(part.train) for part in parts)
 
     def step(self, number: int, rows: Tensor) -> Tensor:
         """Train on one batch: `rows`, on the host, of a split; its loss, a scalar on the device."""

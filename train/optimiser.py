@@ -21,6 +21,7 @@ class AdamW:
     Args:
         groups: parameters by the share of the learning rate at which they learn.
         schedule: the learning rate of a step, counted from 0, as a share of `lr`.
+        betas: decay of the moving means of gradients and of their squares.
     """
 
     def __init__(
@@ -29,8 +30,9 @@ class AdamW:
         lr: float,
         weight_decay: float,
         schedule: Callable[[int], float],
+        betas: tuple[float, float] = BETAS,
     ) -> None:
-        self.groups, self.lr = groups, lr
+        self.groups, self.lr, self.betas = groups, lr, betas
         self.weight_decay, self.schedule = weight_decay, schedule
         self.steps = 0
         self._state: dict[Tensor, tuple[Tensor, Tensor, Tensor]] = {}
@@ -56,8 +58,8 @@ class AdamW:
                 [age for _, _, age in states],
                 fused=True,
                 amsgrad=False,
-                beta1=BETAS[0],
-                beta2=BETAS[1],
+                beta1=self.betas[0],
+                beta2=self.betas[1],
                 lr=share * self.lr * self.schedule(self.steps),
                 weight_decay=self.weight_decay,
                 eps=EPSILON,

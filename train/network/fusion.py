@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from .encoders import SIZE
-from .search import HardConcrete, Transitions
-from .settings import GateSettings
+from .search import HardConcrete, LowRankTransitions, Transitions
+from .settings import GateSettings, SearchSettings
 from .spec import SHARED, ModelSpec, module_name
 
 
@@ -50,6 +50,10 @@ class Fusion(nn.Module):
     def penalty(self, language: str) -> Tensor | None:
         """What a batch of a language adds to the loss, a scalar."""
         return None
+
+    def searched(self) -> Mapping[str, HardConcrete]:
+        """By language, the gates of what is searched; `StructureSearch` says how."""
+        return {}
 
     def weights(self, language: str, selector: Tensor) -> Tensor:
         """How much each representation counts, (B, M); (B, 0): it does not say."""
@@ -140,12 +144,16 @@ class Searched(Gated):
         self.connections = nn.ModuleDict(
             {name: HardConcrete(features, features, spec.search.kappa) for name in names}
         )
+        self.languages = spec.languages
         self.transitions = nn.ModuleDict(
             {
-                name: Transitions(features, features, SIZE, spec.search.init)
+                name: _transitions(features, spec.search)
                 for name in ([SHARED] if spec.search.share_transitions else names)
             }
         )
+
+    def searched(self) -> Mapping[str, HardConcrete]:
+        return {language: self.connection(language) for language in self.languages}
 
     def connection(self, language: str) -> HardConcrete:
         """The gates xi of a language's search."""
@@ -168,8 +176,26 @@ class Searched(Gated):
         return self.search.l0 * self.connection(language).expected_l0()
 
     def structure(self, language: str) -> dict[str, Any]:
-        """The matrix xi: row i has the inputs of the i-th gated representation."""
-        return {"connections": self.connection(language).settled().tolist()}
+        """The matrix xi, whose row i has the inputs of the i-th gated representation; how many of
+        its connections are open; the share that was between .1 and .9, before they were held if
+        they are; the parameters of the open ones."""
+        gates, transitions = self.connection(language), _serving(self.transitions, language)
+        settled = gates.settled()
+        count, undecided = int((settled > 0).sum()), gates.undecided
+        return {
+            "connections": settled.tolist(),
+            "open": count,
+            "undecided": gates.share_undecided() if undecided is None else undecided,
+            "parameters": count * transitions.size_of_one,
+        }
+
+
+def _transitions(features: int, settings: SearchSettings) -> nn.Module:
+    """Between representations."""
+    how = settings.init, settings.normalise
+    if settings.rank:
+        return LowRankTransitions(features, features, SIZE, settings.rank, *how)
+    return Transitions(features, features, SIZE, *how)
 
 
 def _serving(modules: nn.ModuleDict, language: str) -> Any:

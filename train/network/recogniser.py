@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import torch
@@ -62,8 +62,10 @@ class Recogniser(nn.Module):
         self.towers = make_towers(spec, self.fusion.size)
         self.speaker: Any = speaker() if speaker else None
 
-    def parameter_groups(self) -> dict[float, list[nn.Parameter]]:
-        """All parameters, by the share of the learning rate at which they learn."""
+    def parameter_groups(
+        self, without: Collection[nn.Parameter] = ()
+    ) -> dict[float, list[nn.Parameter]]:
+        """All parameters but some, by the share of the learning rate at which they learn."""
         groups = {1.0: [*self.encoders.parameters(), *self.towers.parameters()]}
         for rate, parameters in self.fusion.parameter_groups():
             groups.setdefault(rate, []).extend(parameters)
@@ -72,7 +74,11 @@ class Recogniser(nn.Module):
         grouped = [id(parameter) for group in groups.values() for parameter in group]
         if sorted(grouped) != sorted(map(id, self.parameters())):
             raise ValueError("parameter_groups: a parameter is left over, or in two groups")
-        return groups
+        left_out = set(map(id, without))
+        return {
+            rate: [parameter for parameter in group if id(parameter) not in left_out]
+            for rate, group in groups.items()
+        }
 
     def penalty(self, corpus: str) -> Tensor | None:
         """What the fusion adds to the loss of a batch of the corpus, a scalar."""

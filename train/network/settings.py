@@ -42,13 +42,33 @@ class GateSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SearchSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """The architecture search (eq. 8-9)."""
+    """The architecture search (eq. 8-9): its matrices, its gates, and when these learn."""
 
     share_transitions: bool
     l0: Annotated[float, Meta(ge=0.0, le=1000.0)]
     kappa: Annotated[float, Meta(ge=1e-6, le=1e6)]
-    init: Literal["linear", "identity"]
+    init: Literal["linear", "identity", "small"]
+    rank: Annotated[int, Meta(ge=0, le=256)]
+    normalise: bool
     lr: Annotated[float, Meta(ge=0.0, le=100.0)]
+    gate_lr: Annotated[float, Meta(ge=0.0, le=10.0)]
+    structure: Literal["learned", "open", "diagonal", "random"]
+    draw: Annotated[int, Meta(ge=0, le=1_000_000)]
+    target: Annotated[float, Meta(ge=0.0, le=1.0)]
+    gap: Literal["signed", "absolute"]
+    warmup: Annotated[float, Meta(ge=0.0, le=1.0)]
+    freeze: Annotated[float, Meta(ge=0.0, le=1.0)]
+    held_out: Annotated[float, Meta(ge=0.0, le=0.9)]
+
+    def __post_init__(self) -> None:
+        if self.warmup + self.freeze > 1:
+            raise ValueError("search.warmup and search.freeze are more than all epochs together")
+        phased = self.target < 1 or self.warmup > 0 or self.freeze > 0 or self.held_out > 0
+        if self.structure == "learned" and phased and self.gate_lr == 0:
+            raise ValueError(
+                "search.target, warmup, freeze and held_out are for gates with a rate of their "
+                "own, such as search.gate_lr=0.05"
+            )
 
 
 class AuxiliarySettings(Struct, frozen=True, forbid_unknown_fields=True):
