@@ -52,6 +52,7 @@ def train(
 ) -> None:
     """Train and test on cached features; write a run folder."""
     from ..train.runs.report import describe_run
+    from ..train.runs.structures import describe_structures
     from ..train.runs.train import train_request
 
     if setting == "baseline" and overrides:
@@ -73,5 +74,5 @@ def train(
     if as_json:
         echo_json(run.metrics)
     else:
-        echo(describe_run(run.metrics))
+        echo("\n\n".join(filter(None, (describe_run(run.metrics), describe_structures(run)))))
         echo(f"\n{run.folder}: {', '.join(sorted(p.name for p in run.folder.iterdir()))}")

@@ -27,7 +27,7 @@ NUMBERS = (
     "train/network/*.py",
     *(f"train/{name}.py" for name in ("augment", "calibration", "data", "encoding", "evaluate")),
     *(f"train/{name}.py" for name in ("functionals", "loop", "methods", "metrics", "model")),
-    *(f"train/{name}.py" for name in ("optimiser", "svm")),
+    *(f"train/{name}.py" for name in ("optimiser", "search_schedule", "svm")),
     *(f"train/runs/{name}.py" for name in ("baselines", "jobs", "networks")),
 )
 """The code that can change a number."""
