@@ -20,6 +20,8 @@ pytest.importorskip("opensmile")
 SPECS = {
     "mfcc": ["hop_length=160", "n_fft=1024"],
     "logmel": ["hop_length=320", "n_fft=1024"],
+    "spectral": ["hop_length=256", "n_fft=1024"],
+    "pitch": ["fmax=500.0", "fmin=80.0", "hop_length=256"],
     "egemaps": [],
     "egemaps_lld": [],
     "compare": [],
@@ -37,6 +39,8 @@ HALF = {"wav2vec"}
 SHAPES = {
     "mfcc": (24, 31.25),
     "logmel": (64, 100.0),
+    "spectral": (31, 31.25),
+    "pitch": (3, 31.25),
     "egemaps": (88, None),
     "egemaps_lld": (25, 100.0),
     "compare": (6373, None),

@@ -19,11 +19,15 @@ from .hf import HuggingFace
 from .logmel import LogMel
 from .mfcc import Mfcc
 from .opensmile import Compare, CompareLld, Egemaps, EgemapsLld, Emobase
+from .pitch import Pitch
+from .spectral import Spectral
 from .wav2vec import Wav2Vec
 
 BUILT_IN: tuple[type[Backbone], ...] = (
     Mfcc,
     LogMel,
+    Spectral,
+    Pitch,
     Egemaps,
     EgemapsLld,
     Compare,
