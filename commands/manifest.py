@@ -78,11 +78,14 @@ def _holds(file: Path, made: Manifest) -> bool:
 @json_option
 def manifest_check(file: Path, as_json: bool) -> None:
     """Check a manifest file line by line."""
-    from ..manifests import Manifest
+    from ..manifests import Manifest, speaker_emotion_confounding
 
     checked = Manifest.load(file)
+    speakers = speaker_emotion_confounding(checked)
     for note in checked.notes:
         complain(f"warning: {note}")
+    if speakers.confounded:
+        complain(f"warning: {speakers}: do not standardise per speaker")
     if as_json:
         summary = {
             "corpus": checked.corpus,
@@ -91,8 +94,18 @@ def manifest_check(file: Path, as_json: bool) -> None:
             "hours": checked.hours,
             "id": checked.id,
             "emotions": checked.counts(),
+            "confounding": {
+                "information": speakers.information,
+                "entropy": speakers.entropy,
+                "expected": speakers.expected,
+                "p": speakers.p,
+                "share": speakers.share,
+                "confounded": speakers.confounded,
+            },
         }
         echo_json(summary)
         return
     echo(f"{file}: {checked.corpus}, {len(checked)} utterances, {checked.hours:.2f} h: sound")
     echo("  " + ", ".join(f"{k} {v}" for k, v in checked.counts().items()))
+    if speakers.entropy:
+        echo(f"  {speakers}")

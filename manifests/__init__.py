@@ -2,6 +2,7 @@
 
 from .audio import Audio, read_audio
 from .build import Build, build_manifest, scan_corpus
+from .confounding import Confounding, speaker_emotion_confounding
 from .corpora import CORPORA, Corpus, Entry, Scan, by_file_names
 from .findings import confounded_speakers, two_genders
 from .fingerprint import FINGERPRINT
@@ -37,6 +38,7 @@ __all__ = [
     "BadFile",
     "BadFileMemory",
     "Build",
+    "Confounding",
     "Corpus",
     "Entry",
     "Folds",
@@ -73,6 +75,7 @@ __all__ = [
     "root_variable",
     "scan_corpus",
     "shared_speakers",
+    "speaker_emotion_confounding",
     "stored_path",
     "two_genders",
     "two_groups",
