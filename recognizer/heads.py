@@ -91,18 +91,28 @@ def choose(
     for all countries, and one that no head is for is an error: `other` asks for all heads.
 
     Args:
-        labels: the only emotions that are to be answered; none: all.
+        labels: the only emotions that are to be answered; none: all. A head that knows one of them
+            alone has nothing to choose among, and no say.
 
     Raises:
         InputError: no such corpus, no head for the language, both are given, no head knows one of
-            the labels, or there is only one.
+            the labels, there is only one, or no head knows two of them.
     """
     domains, why = _chosen(spec, corpora, language)
     known = tuple(label for label in spec.labels if any(label in d.labels for d in domains))
     wanted = _wanted(labels, known) if labels else known
-    able = tuple(domain for domain in domains if {*domain.labels} & {*wanted})
+    if not labels:
+        return Heads(domains, why, wanted)
+    able = tuple(domain for domain in domains if len({*domain.labels} & {*wanted}) > 1)
+    told = tuple(label for label in wanted if any(label in domain.labels for domain in able))
+    if told != wanted:
+        raise InputError(
+            f"--labels {','.join(wanted)}: no head that knows "
+            f"{' or '.join(label for label in wanted if label not in told)} "
+            "knows another of them, to choose among"
+        )
     if mute := [domain.corpus for domain in domains if domain not in able]:
-        why += f"; without {' and '.join(mute)}, which knows none of the labels"
+        why += f"; without {' and '.join(mute)}, which cannot choose among these labels"
     return Heads(able, why, wanted)
 
 

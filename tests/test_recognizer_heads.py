@@ -67,11 +67,20 @@ def test_the_only_head():
         ({"labels": ["calm", "bordom"]}, "(did you mean 'boredom'?); known: neutral, anger, "),
         ({"labels": ["calm", "neutral"], "language": "de"}, "--labels calm: no head knows it"),
         ({"labels": ["calm", "calm"]}, "--labels calm: expected at least two, to choose among"),
+        (
+            {"labels": ["calm", "boredom"]},
+            "--labels boredom,calm: no head that knows boredom or calm knows another of them",
+        ),
+        (
+            {"labels": ["calm", "boredom", "neutral"], "corpora": ["emodb", "half"]},
+            "--labels neutral,boredom,calm: no head that knows calm knows another of them",
+        ),
     ],
 )
 def test_what_cannot_be_asked_for(asked, said):
+    half = DomainShape("half", "fr", ("anger", "calm"), "fr")
     with pytest.raises(InputError) as caught:
-        choose(spec(), **asked)
+        choose(spec(*DOMAINS, *([half] if "half" in asked.get("corpora", ()) else [])), **asked)
     assert said in str(caught.value)
 
 
@@ -92,22 +101,29 @@ def test_the_mean_of_heads_that_do_not_know_the_same_labels():
 
 
 def test_labels_restrict_every_head_before_the_mean():
+    heads = choose(spec(), labels=["angry", "Neutral"])
+    assert heads.labels == ("neutral", "anger")
+    told = heads.restricted(SAID)
+    assert {heads.told(corpus) for corpus in told} == {("neutral", "anger")}
+    np.testing.assert_allclose(told["emodb"], [1 / 4, 3 / 4], rtol=1e-6)
+    np.testing.assert_allclose(heads.averaged(told), [(1 / 4 + 1 / 2) / 3, 9 / 12], rtol=1e-6)
+
+
+def test_a_head_that_gave_its_labels_nothing_gives_each_the_same():
+    heads = choose(spec(), ["ravdess"], labels=["anger", "calm"])
+    told = heads.restricted({"ravdess": np.array([1.0, 0.0, 0.0])})
+    np.testing.assert_allclose(told["ravdess"], [0.5, 0.5])
+
+
+def test_a_head_that_knows_one_of_the_labels_or_none_has_no_say():
     heads = choose(spec(), labels=["bored", "Neutral"])
     assert heads.labels == ("neutral", "boredom")
-    told = heads.restricted(SAID)
-    assert {corpus: heads.told(corpus) for corpus in told} == {
-        "emodb": ("neutral", "boredom"),
-        "ravdess": ("neutral",),
-        "iemocap": ("neutral",),
-    }
-    np.testing.assert_allclose(told["emodb"], [1 / 7, 6 / 7], rtol=1e-6)
-    # A head that gave its labels nothing, in rounding, gives each of them the same.
-    np.testing.assert_allclose(told["iemocap"], [1])
-    np.testing.assert_allclose(heads.averaged(told), [(1 / 7 + 2) / 3, 2 / 7], rtol=1e-6)
-
-
-def test_a_head_that_knows_none_of_the_labels_is_left_out():
-    heads = choose(spec(), labels=["calm", "boredom"])
+    assert heads.corpora == ("emodb",)
+    assert heads.why.endswith(
+        "; without ravdess and iemocap, which cannot choose among these labels"
+    )
+    np.testing.assert_allclose(heads.averaged(heads.restricted(SAID)), [1 / 7, 6 / 7], rtol=1e-6)
+    heads = choose(spec(), labels=["anger", "calm", "boredom"])
     assert heads.corpora == ("emodb", "ravdess")
-    assert heads.why.endswith("; without iemocap, which knows none of the labels")
-    np.testing.assert_allclose(heads.averaged(heads.restricted(SAID)), [0.5, 0.5])
+    mean = [(1 / 3 + 1) / 2, 2 / 3 / 2, 0]
+    np.testing.assert_allclose(heads.averaged(heads.restricted(SAID)), mean, rtol=1e-6)
