@@ -21,6 +21,7 @@ class ModelSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     standardise: Literal["shared", "corpus", "speaker", "causal"]
     shrinkage: Annotated[float, Meta(ge=0.0, le=10_000.0)]
+    confounded: bool
     encoder: Literal["attention", "functionals"]
     tower: Literal["deep", "linear"]
     tower_init: Literal["own", "alike"]

@@ -18,6 +18,7 @@ from ...manifests import Manifest, Split, check_leaks_between, namesakes
 from ..methods import features_read
 from ..network.spec import GE2E_MEL
 from ..svm import SETTINGS as SVM_SETTINGS
+from .by_speaker import check_by_speaker
 from .request import Request, check_request
 from .results import Metrics, corpus_metrics
 from .run import FORMAT, CorpusRecord, RunConfig
@@ -90,6 +91,7 @@ class Experiment:
                     manifest,
                     self.splits[corpus],
                     len(self.skipped[corpus]),
+                    request.encoding.heard,
                 )
                 for corpus, manifest in self.manifests.items()
             },
@@ -200,6 +202,8 @@ def _experiment(
             )
         kept = [id for id in manifest.ids if id not in lacking.get(corpus, ())]
         used[corpus] = manifest.select(kept) if skipped[corpus] else manifest
+    if request.encoding.heard:
+        check_by_speaker(request.config.model, used.values())
     splits = {corpus: resolve_splits(request, manifest) for corpus, manifest in used.items()}
     check_folds(splits, made=request.splits is None)
     if not request.protocol:

@@ -108,8 +108,24 @@ def model_name(metrics: Metrics) -> str:
     return f"{metrics['method']} ({metrics['preset']}{changes})"
 
 
+HEARD = {
+    "speaker": (
+        "Inputs are standardised per speaker: this uses unlabelled audio of the test speakers."
+    ),
+    "causal": (
+        "Inputs are standardised by what was heard of a speaker so far: this uses unlabelled audio "
+        "of the test speakers, up to the utterance itself."
+    ),
+}
+
+
 def speaker_note(protocol: str, domain: CorpusMetrics) -> str:
-    """What the protocol keeps apart, and whether the numbers are for known speakers."""
+    """What the protocol keeps apart, whether the numbers are for known speakers, and whether they
+    rest on audio of the test speakers."""
+    return " ".join(filter(None, (_kept_apart(protocol, domain), HEARD.get(domain["heard"]))))
+
+
+def _kept_apart(protocol: str, domain: CorpusMetrics) -> str:
     if protocol == "speaker":
         return "No speaker is in two parts: these are numbers for unknown speakers."
     columns, name = group_columns(protocol), published_by(protocol)

@@ -99,6 +99,11 @@ def check_request(request: Request) -> None:
     if request.network and settings.train.finetune_ge2e:
         if GE2E not in names:
             raise InputError(f"train.finetune_ge2e=true: {GE2E} is not among the --features")
+        if settings.model.by_speaker:
+            raise InputError(
+                f"train.finetune_ge2e=true does not go with model.standardise="
+                f"{settings.model.standardise}: what is heard of a speaker would change with it"
+            )
         if GE2E_MEL in names:
             raise InputError(f"train.finetune_ge2e=true: leave {GE2E_MEL} out of the --features")
 

@@ -46,13 +46,15 @@ class CorpusMetrics(TypedDict):
 
     `n_test` is of one repeat, `confusion` of all; `folds` are of one repeat; `speakers_shared` are
     test speakers of a split that are in its training part too, at most, None if the speakers are
-    not known; `ece` is None of the baseline, which has no probabilities.
+    not known; `heard` is what audio of the test speakers the inputs are standardised by, see
+    `Encoding`; `ece` is None of the baseline, which has no probabilities.
     """
 
     language: str
     labels: list[str]
     n_test: int
     speakers_shared: int | None
+    heard: str
     ua: Rate
     wa: Rate
     interval: Kind
@@ -79,7 +81,11 @@ class Metrics(TypedDict):
 
 
 def corpus_metrics(
-    predictions: pd.DataFrame, manifest: Manifest, splits: Sequence[Split], skipped: int = 0
+    predictions: pd.DataFrame,
+    manifest: Manifest,
+    splits: Sequence[Split],
+    skipped: int = 0,
+    heard: str = "",
 ) -> CorpusMetrics:
     """What the predictions for one corpus come to.
 
@@ -91,6 +97,7 @@ def corpus_metrics(
         manifest: of the utterances that were used.
         splits: of all repeats and folds.
         skipped: utterances that were left out.
+        heard: see `Encoding`.
     """
     position = {label: number for number, label in enumerate(manifest.labels)}
     repeats = [rows.sort_values("id") for _, rows in predictions.groupby("repeat")]
@@ -118,6 +125,7 @@ def corpus_metrics(
         "labels": list(manifest.labels),
         "n_test": tested,
         "speakers_shared": shared,
+        "heard": heard,
         **rates,
         "interval": kind,
         "ece": calibration_error(predictions),
