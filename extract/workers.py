@@ -158,8 +158,7 @@ def _exchange(
                     where = ", ".join(task.path for task in worker.at_work.values())
                     raise SerError(
                         f"a worker process ended unexpectedly (exit code {code}) at one of the "
-                        f"utterances {where}. What was finished is kept: run again to go on, "
-                        "with --workers 0 to see the failure itself"
+                        f"utterances {where}; run again with --workers 0 to see the failure itself"
                     ) from None
                 tasks = chain(others, tasks)
                 crew[crew.index(worker)] = successor = hire()
