@@ -11,6 +11,7 @@ from ..errors import InputError
 from .licences import feature_terms
 from .options import GivenPath, cache_option, json_option, open_cache
 from .printing import complain, echo, echo_json
+from .targets import check_target, overwrite_option
 
 
 @click.command()
@@ -21,6 +22,7 @@ from .printing import complain, echo, echo_json
 @click.option(
     "--repeat", type=click.IntRange(min=0), default=0, show_default=True, help="Whose networks."
 )
+@overwrite_option
 @json_option
 @cache_option
 def export(
@@ -29,6 +31,7 @@ def export(
     card: Path | None,
     corpus: str,
     repeat: int,
+    overwrite: bool,
     as_json: bool,
     cache_folder: Path | None,
 ) -> None:
@@ -45,6 +48,13 @@ def export(
 
     if onnx is None and card is None:
         raise InputError("nothing to write: expected --onnx FILE.onnx, --card FILE.md or both")
+    if onnx is not None:
+        from ..export.write import files_of
+
+        for path in files_of(onnx):
+            check_target("--onnx", path, overwrite)
+    if card is not None:
+        check_target("--card", card, overwrite)
     run, cache = Run.open(folder), open_cache(cache_folder)
     written: dict[str, Any] = {}
     if onnx is not None:

@@ -73,6 +73,7 @@ def predict(
     hop: float | None,
     speech: float | None,
     plot: Path | None,
+    overwrite: bool,
     workers: int | None,
     device: str,
     progress: Progress,
@@ -93,7 +94,7 @@ def predict(
     from ..recognizer.sources import find_sources
 
     kind = _form_of(form, out)
-    windows = check_tracks(window, hop, speech, plot)
+    windows = check_tracks(window, hop, speech, plot, overwrite, workers)
     sources = find_sources(files)
     check_one(plot, sources)
     recognizer = Recognizer(
@@ -137,8 +138,7 @@ def predict(
                     "another --out"
                 )
             tracks = Tracks(recognizer, **windows, plot=plot)
-            shown = progress if results else None
-            tracked = ((source, tracks.lines(text, source, shown)) for source in every)
+            tracked = tracks.each(text, every, progress if results else None)
             with progress:
                 _tell(tracked, text.header, sources.count, results, progress)
             return

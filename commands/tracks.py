@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import AudioError, InputError
+from ..errors import InputError
 from .options import GivenPath, Option, together
+from .targets import check_target
 
 if TYPE_CHECKING:
     from ..progress import Progress
@@ -31,8 +32,12 @@ track_options: Option = together(
         type=GivenPath(path_type=Path),
         help="Draw the windows of a recording: .svg, .pdf or .png.",
     ),
+    click.option("--overwrite", is_flag=True, help="Replace the file of --plot."),
 )
-"""Any of them asks for windows."""
+"""Any of them asks for windows, but `--overwrite`."""
+
+_Told = tuple[float, float, float, Any]
+"""Of a window: start, end, share of speech, probabilities or None."""
 
 
 @dataclass(frozen=True)
@@ -45,29 +50,30 @@ class Tracks:
     speech: float
     plot: Path | None = None
 
-    def lines(self, text: Form, source: Source, progress: Progress | None) -> Iterator[str]:
-        """What is told of a recording, a window at a time, and then drawn; raises what is wrong
-        with it, after all before that."""
-        told: list[tuple[float, float, float, Any]] = []
-        fault = None
-        try:
-            for window in self.recognizer.track(source.path, self.window, self.hop, self.speech):
-                if progress:
-                    progress.show(f"{source.name}: {window.end / 60:.1f} min")
-                if self.plot:
-                    shares = window.answer and window.answer.probabilities
-                    told.append((window.start, window.end, window.speech, shares))
-                yield text.line(source, window.answer, window)
-        except AudioError as error:
-            fault = error
-        if self.plot and told:
-            self._draw(told, source.path.name, self.plot)
-        if fault:
-            raise fault
+    def each(
+        self, text: Form, sources: Iterable[Source], progress: Progress | None
+    ) -> Iterator[tuple[Source, Iterator[str]]]:
+        """Every recording with what is told of it, a window at a time; drawn when the next one is
+        asked for, by when what was told is safe."""
+        for source in sources:
+            told: list[_Told] = []
+            yield source, self._lines(text, source, told, progress)
+            if self.plot and told:
+                self._draw(told, source.path.name, self.plot)
 
-    def _draw(
-        self, told: Sequence[tuple[float, float, float, Any]], title: str, plot: Path
-    ) -> None:
+    def _lines(
+        self, text: Form, source: Source, told: list[_Told], progress: Progress | None
+    ) -> Iterator[str]:
+        """What is told of a recording; raises what is wrong with it, after all before that."""
+        for window in self.recognizer.track(source.path, self.window, self.hop, self.speech):
+            if progress:
+                progress.show(f"{source.name}: {window.end / 60:.1f} min")
+            if self.plot:
+                shares = window.answer and window.answer.probabilities
+                told.append((window.start, window.end, window.speech, shares))
+            yield text.line(source, window.answer, window)
+
+    def _draw(self, told: Sequence[_Told], title: str, plot: Path) -> None:
         import numpy as np
 
         from ..report.track import Track, write_track
@@ -81,12 +87,19 @@ class Tracks:
 
 
 def check_tracks(
-    window: float | None, hop: float | None, speech: float | None, plot: Path | None
+    window: float | None,
+    hop: float | None,
+    speech: float | None,
+    plot: Path | None,
+    overwrite: bool,
+    workers: int | None,
 ) -> dict[str, float] | None:
     """Window, hop and share of speech, where an option asks for windows; checked.
 
     Raises:
-        InputError: there are no such windows, or no such figures.
+        InputError: there are no such windows, or no such figures, or a file is in their place.
+        MissingPackageError: they cannot be drawn here.
+        SerError: they cannot be written.
     """
     from ..recognizer.track import HOP, SPEECH, WINDOW, check_windows
 
@@ -99,10 +112,16 @@ def check_tracks(
         for name, default in defaults.items()
     }
     check_windows(**asked)
+    if workers:
+        raise InputError(
+            f"--workers {workers}: windows are told by this process alone, a recording after the "
+            "other; leave it out"
+        )
     if plot:
         from ..report.track import check_plot
 
         check_plot(plot)
+        check_target("--plot", plot, overwrite)
     return asked
 
 

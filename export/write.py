@@ -52,8 +52,7 @@ def write_onnx(
         MissingPackageError: onnx or onnxruntime is not installed.
         OSError: a file cannot be written.
     """
-    if path.suffix != ".onnx":
-        raise InputError(f"--onnx {path}: expected a name that ends in .onnx")
+    model_file, json_file = files_of(path)
     corpus = head_of(run, corpus)
     if run.spec.finetune_ge2e:
         raise InputError(
@@ -91,9 +90,20 @@ def write_onnx(
             **{name: metadata.version(name) for name in ("torch", "onnx", "onnxruntime")},
         },
     }
-    atomic_write(path, lambda partial: partial.write_bytes(model))
-    atomic_text(path.with_suffix(".json"), json.dumps(about, indent=2) + "\n")
+    atomic_write(model_file, lambda partial: partial.write_bytes(model))
+    atomic_text(json_file, json.dumps(about, indent=2) + "\n")
     return about
+
+
+def files_of(path: Path) -> tuple[Path, Path]:
+    """The model, and the JSON beside it.
+
+    Raises:
+        InputError: the name of the model does not end in .onnx.
+    """
+    if path.suffix != ".onnx":
+        raise InputError(f"--onnx {path}: expected a name that ends in .onnx")
+    return path, path.with_suffix(".json")
 
 
 def head_of(run: Run, corpus: str) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .chart import KINDS, write_figure
-from .look import WIDTH, Look, series_color, short
+from .look import WIDTH, Look, needed, series_color, short
 
 _MOST = 400
 """Steps of a figure; of more windows, each step is the mean of several."""
@@ -43,9 +43,15 @@ class Track:
 
 
 def check_plot(path: Path) -> None:
-    """Raise InputError for a name that is of no kind of figure."""
+    """Check that a figure of this name can be drawn.
+
+    Raises:
+        InputError: the name is of no kind of figure.
+        MissingPackageError: matplotlib is not installed.
+    """
     if path.suffix.lower() not in KINDS:
         raise InputError(f"--plot {path}: expected a name in {', '.join(KINDS)}")
+    needed("matplotlib")
 
 
 def write_track(track: Track, path: Path) -> None:

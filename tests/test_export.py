@@ -248,10 +248,11 @@ def test_the_command(toy_runs, tmp_path):
     assert f"{path}: 2 networks of toy, opset 17" in done.stdout
     assert "in: mfcc (frames x 5), ge2e (7); out: neutral, happiness, anger" in done.stdout
     assert "not checked on test utterances: " in done.stderr
-    done = CliRunner().invoke(
-        main,
-        ["export", run, "--onnx", str(path), "--json", "--cache", str(toy_runs / "cache")],
-    )
+    again = ["export", run, "--onnx", str(path), "--json", "--cache", str(toy_runs / "cache")]
+    done = CliRunner().invoke(main, again)
+    assert done.exit_code == 2
+    assert f"--onnx {path}: is there and would be replaced" in done.stderr
+    done = CliRunner().invoke(main, [*again, "--overwrite"])
     assert json.loads(done.stdout)["onnx"]["corpus"] == "toy"
     assert done.stderr == ""
     done = CliRunner().invoke(main, ["export", run])
@@ -260,3 +261,27 @@ def test_the_command(toy_runs, tmp_path):
     done = CliRunner().invoke(main, ["export", run, "--onnx", str(tmp_path / "a.txt")])
     assert done.exit_code == 2
     assert "a name that ends in .onnx" in done.stderr
+
+
+def test_nothing_is_replaced_and_nothing_put_into_a_run(toy_runs, tmp_path):
+    run = toy_runs / "runs" / "single"
+    (tmp_path / "mine.json").write_text("mine")
+    (tmp_path / "CARD.md").write_text("mine")
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    for option, path, says in (
+        ("--onnx", tmp_path / "mine.onnx", "mine.json: is there and would be replaced"),
+        ("--card", tmp_path / "CARD.md", "CARD.md: is there and would be replaced"),
+        ("--onnx", run / "config.onnx", "which is a run and holds nothing else"),
+        ("--card", run / "cards" / "CARD.md", "which is a run and holds nothing else"),
+        ("--card", tmp_path / "mine.json" / "CARD.md", "cannot be written"),
+    ):
+        done = CliRunner().invoke(main, ["export", str(run), option, str(path)])
+        assert done.exit_code == (1 if "cannot" in says else 2), done.output
+        assert says in done.stderr
+        assert done.stdout == ""
+    assert (tmp_path / "mine.json").read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["CARD.md", "mine.json"]
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+    card = ["export", str(run), "--card", str(tmp_path / "CARD.md"), "--overwrite"]
+    assert CliRunner().invoke(main, card).exit_code == 0
+    assert (tmp_path / "CARD.md").read_text(encoding="utf-8") != "mine"

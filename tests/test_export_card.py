@@ -124,7 +124,7 @@ def test_the_command_writes_both(toy_runs, tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["card.md"]
     pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
     onnx = tmp_path / "a.onnx"
-    done = CliRunner().invoke(main, [*command, "--onnx", str(onnx), "--json"])
+    done = CliRunner().invoke(main, [*command, "--onnx", str(onnx), "--json", "--overwrite"])
     assert json.loads(done.stdout)["card"] == str(path)
     assert json.loads(done.stdout)["onnx"]["corpus"] == "toy"
     assert onnx.is_file()

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -115,6 +116,50 @@ def test_a_figure(here):
     again = predict("long.wav", "--plot", "y.svg", "--speech", 0, "--out", "x.csv")
     assert again.exit_code == 2
     assert "is not computed again" in again.stderr
+    before = (here / "x.svg").read_bytes()
+    refused = predict("long.wav", "--plot", "x.svg", "--hop", 2, "--speech", 0)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "--plot x.svg: is there and would be replaced" in refused.stderr
+    assert (here / "x.svg").read_bytes() == before
+    assert predict("long.wav", "--plot", "x.svg", "--hop", 2, "--speech", 0, "--overwrite").stdout
+    assert (here / "x.svg").read_bytes() != before
+
+
+def test_a_figure_is_drawn_of_what_is_safe(here, monkeypatch):
+    """What cannot be drawn costs no results; what broke off is drawn as far as it goes."""
+    torn = noise(5)
+    torn[70_000] = np.inf
+    soundfile.write("torn.wav", torn, 16000, subtype="FLOAT")
+    assert predict("torn.wav", "--plot", "x.svg", "--speech", 0, "--out", "x.csv").exit_code == 3
+    assert (here / "x.svg").exists()
+
+    def full(*_):
+        rows = (here / "y.csv").read_text().splitlines()
+        assert len(rows) == 4
+        raise OSError(28, "No space left on device", "y.svg")
+
+    monkeypatch.setattr("ser.report.track.write_figure", full)
+    failed = predict("long.wav", "--plot", "y.svg", "--speech", 0, "--out", "y.csv")
+    assert failed.exit_code == 1
+    assert "y.svg: no space left" in failed.stderr
+    assert "nothing was missing" in predict("long.wav", "--speech", 0, "--out", "y.csv").stderr
+
+
+def test_what_a_figure_needs_is_asked_for_before_any_work(here, monkeypatch):
+    monkeypatch.setattr("ser.recognizer.Recognizer.__init__", lambda *_, **__: pytest.fail("work"))
+    (here / "file").touch()
+    result = predict("long.wav", "--plot", "file/x.svg")
+    assert result.exit_code == 1
+    assert "--plot file" in result.stderr
+    assert "cannot be written" in result.stderr
+    result = predict("long.wav", "--plot", "run/x.svg")
+    assert result.exit_code == 2
+    assert "which is a run and holds nothing else" in result.stderr
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    result = predict("long.wav", "--plot", "x.svg")
+    assert result.exit_code == 1
+    assert "need matplotlib" in result.stderr
+    assert "[report]" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -127,6 +172,7 @@ def test_a_figure(here):
         (("--plot", "x.gif"), "--plot x.gif: expected a name in .svg, .pdf, .png"),
         (("--plot", "x.svg", "long.wav"), "--plot x.svg: goes with one recording, not with 2"),
         (("--window", "three"), "not a valid float"),
+        (("--window", 3, "--workers", 2), "--workers 2: windows are told by this process alone"),
     ],
 )
 def test_what_makes_no_sense(here, options, says):

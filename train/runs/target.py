@@ -40,13 +40,16 @@ def check_folder(folder: Path) -> None:
         raise InputError(f"--out {folder}: is a file, expected a folder")
     if folder.absolute() == Path.cwd() or folder.is_mount():
         raise InputError(f"--out {folder}: cannot be replaced as a whole; name a folder in it")
-    if _is_empty(folder):
-        return
+    if not (_is_empty(folder) or is_run(folder)):
+        raise InputError(f"--out {folder}: is not empty and not a run folder; choose another --out")
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder looks like a run, whole or not, of whatever version of ser."""
     config: dict[str, Any] = {}
     with suppress(OSError, ValueError):
         config = read_json(folder / CONFIG, dict[str, Any], folder)
-    if not {"setting", "method", "corpora"} <= config.keys():  # others have a config.json too
-        raise InputError(f"--out {folder}: is not empty and not a run folder; choose another --out")
+    return {"setting", "method", "corpora"} <= config.keys()  # others have a config.json too
 
 
 def _is_empty(folder: Path) -> bool:

@@ -1,0 +1,48 @@
+"""Where a command writes a file: nothing is replaced unasked, and nothing is put into a run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from ..errors import InputError, SerError
+from ..files import make_folder, partial_beside
+
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+
+
+def check_target(option: str, path: Path, overwrite: bool) -> None:
+    """Prove that a file can be written and takes the place of nothing, before any work.
+
+    Args:
+        option: what names the file, for messages.
+        overwrite: whether another file may be there.
+
+    Raises:
+        InputError: it is there, is a folder, or would be in the folder of a run.
+        SerError: it cannot be written.
+    """
+    from ..train.runs.target import is_run
+
+    if path.is_dir():
+        raise InputError(f"{option} {path}: is a folder, expected the name of a file")
+    for folder in path.absolute().parents:
+        if is_run(folder):
+            raise InputError(
+                f"{option} {path}: would be in {folder}, which is a run and holds nothing else; "
+                "choose another folder"
+            )
+    if os.path.lexists(path) and not overwrite:
+        raise InputError(
+            f"{option} {path}: is there and would be replaced; choose another name, or say "
+            "--overwrite"
+        )
+    probe = partial_beside(path)
+    try:
+        make_folder(path.parent)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise SerError(f"{option} {path}: cannot be written: {error.strerror}") from error
