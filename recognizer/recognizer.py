@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,6 +125,17 @@ class Recognizer:
         best = [self.labels[place] for place in table.to_numpy().argmax(axis=1)]
         table.insert(0, "emotion", best)
         return table
+
+    def by_heads(self, corpora: Sequence[str]) -> Recognizer:
+        """The same models, by the heads of these corpora.
+
+        Raises:
+            InputError: there is no such head.
+        """
+        other = copy(self)
+        other.heads = choose(self.run.spec, corpora)
+        other.labels = other.heads.labels
+        return other
 
     def stream(
         self, files: Iterable[Path], workers: int = 0

@@ -63,6 +63,7 @@ def make_app(desk: Desk, facts: dict[str, Any], names: Iterable[str] = ()) -> St
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(waiting)
             lines = desk.tell(await stack.enter_async_context(received(request)), choice)
+            stack.callback(lines.close)  # first: Windows keeps a file that is open
             first = await _next(lines, one_at_a_time)
             if first and "error" in first:
                 raise HTTPException(first.pop("status"), first["error"])

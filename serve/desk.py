@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -42,14 +42,12 @@ class Desk:
         self.run, self.backbones = run, first.backbones
         self.titles: dict[str, str] = {}
         self._recognizers: dict[str, Recognizer] = {OTHER: first}
-        backbones = list(first.backbones.values())
         for key, title, corpora in _choices(run.spec.domains):
             self.titles[key] = title
             if key not in self._recognizers:
-                recognizer = Recognizer(run, corpora, backbones=backbones, device=device)
-                self._recognizers[key] = recognizer
+                self._recognizers[key] = first.by_heads(corpora)
 
-    def tell(self, path: Path, choice: str) -> Iterator[dict[str, Any]]:
+    def tell(self, path: Path, choice: str) -> Generator[dict[str, Any], None, None]:
         """What the heads of a choice, one of `titles`, say of a file, as plain values for JSON.
 
         First an `answer` for all of it, where it is as long as what models are trained on, a minute

@@ -259,7 +259,9 @@ def test_many_files_may_end_their_workers(tmp_path, detector, monkeypatch):
 def test_where_every_file_ends_its_worker_it_is_not_the_files(tmp_path, detector, monkeypatch):
     monkeypatch.setattr("ser.extract.workers._HOPELESS", 6)
     manifest = write(tmp_path / "corpus", [9] * 8)
-    with pytest.raises(SerError, match=r"ended unexpectedly \(exit code -9\) .*; run again with --workers 0"):
+    with pytest.raises(
+        SerError, match=r"ended unexpectedly \(exit code -9\) .*; run again with --workers 0"
+    ):
         extract(manifest, tmp_path / "corpus", ["ge2e_mel"], Cache(tmp_path / "cache"), workers=2)
     assert multiprocessing.active_children() == []
 

@@ -184,8 +184,9 @@ BYTES = """async () => {
 }"""
 
 
-def test_a_recording_is_told(chromium, served, sounds, tmp_path):
-    """Of a microphone that plays a file."""
+@pytest.fixture
+def microphone(chromium, served, sounds, tmp_path):
+    """A page whose microphone plays a file, and what was wrong on it."""
     samples, rate = soundfile.read(sounds / "mine" / "00.wav")
     soundfile.write(tmp_path / "voice.wav", np.tile(samples, 20), rate, subtype="PCM_16")
     browser = chromium.browser_type.launch(
@@ -202,25 +203,56 @@ def test_a_recording_is_told(chromium, served, sounds, tmp_path):
     page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.add_init_script(KEEP_SOUND)
+    yield page, errors
+    browser.close()
+
+
+def recorded(page, folder):
+    """What was recorded, as a file."""
+    page.wait_for_selector("#answer:not([hidden])")
+    (folder / "recorded.wav").write_bytes(base64.b64decode(page.evaluate(BYTES)))
+    return folder / "recorded.wav"
+
+
+def test_a_recording_is_told(microphone, served, sounds, tmp_path):
+    page, errors = microphone
     page.goto(served.url)
     page.wait_for_selector("html[data-ready]")
     page.click("#record")
     page.wait_for_selector("#record:text-is('Stop (2 s)')")
     assert page.get_attribute("#record", "aria-pressed") == "true"
     page.click("#record")
-    page.wait_for_selector("#answer:not([hidden])")
-    (tmp_path / "recorded.wav").write_bytes(base64.b64decode(page.evaluate(BYTES)))
+    path = recorded(page, tmp_path)
     emotion = page.inner_text("#emotion")
-    browser.close()
 
     assert errors == []
-    info = soundfile.info(tmp_path / "recorded.wav")
+    info = soundfile.info(path)
     assert (info.format, info.subtype, info.channels) == ("WAV", "PCM_16", 1)
     assert 2 <= info.duration < 20
-    recorded, _ = soundfile.read(tmp_path / "recorded.wav")
+    heard, _ = soundfile.read(path)
     # The middle second, at which the microphone surely played: as loud as the file, about.
-    middle = recorded[len(recorded) // 2 :][: info.samplerate // 2]
+    middle = heard[len(heard) // 2 :][: info.samplerate // 2]
+    samples, _ = soundfile.read(sounds / "mine" / "00.wav")
     assert np.sqrt(np.mean(middle**2)) == pytest.approx(np.sqrt(np.mean(samples**2)), rel=0.2)
     recognizer = Recognizer(sounds / HOSTILE)
-    answer = recognizer.answer(recognizer.features(tmp_path / "recorded.wav"))
+    answer = recognizer.answer(recognizer.features(path))
     assert emotion == answer.emotion
+
+
+def test_a_recording_stops_where_no_more_is_taken(microphone, served, tmp_path):
+    page, errors = microphone
+    most = 44 + 2 * 60_001
+
+    def less(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | {"most_bytes": most})
+
+    page.route("**/facts", less)
+    page.goto(served.url)
+    page.wait_for_selector("html[data-ready]")
+    page.click("#record")
+    path = recorded(page, tmp_path)
+    assert errors == []
+    assert page.inner_text("#record") == "Record"
+    assert path.stat().st_size == most
+    assert soundfile.info(path).frames == 60_001

@@ -94,9 +94,12 @@ window.addEventListener("drop", (event) => {
   take(event.dataTransfer.files);
 });
 
-const recorder = new Recorder((seconds) => {
-  at("record").textContent = `Stop (${Math.floor(seconds)} s)`;
-});
+const recorder = new Recorder(
+  (seconds) => {
+    at("record").textContent = `Stop (${Math.floor(seconds)} s)`;
+  },
+  () => at("record").click(), // as long as is taken: told as it is
+);
 if (!recorder.possible) {
   at("record").disabled = true;
   at("record").textContent = "No recording over plain HTTP";
@@ -110,7 +113,7 @@ at("record").addEventListener("click", async () => {
       ask({ name: "the recording", blob });
     } else {
       at("problem").textContent = "";
-      await recorder.start();
+      await recorder.start(facts.most_bytes);
     }
   } catch (error) {
     at("problem").textContent = `No recording: ${error.message}`;
