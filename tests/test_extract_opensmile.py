@@ -87,6 +87,11 @@ def test_too_short(pair):
         backbone.prepare(NOISE[:400])
 
 
+def test_too_long():
+    with pytest.raises(AudioError, match="too long: emobase is of 600 s at most"):
+        make_backbone("emobase").prepare(np.zeros(601 * 16000, "f4"))
+
+
 def test_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "opensmile", None)
     ours._smile.cache_clear()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -28,6 +29,8 @@ class OpenSmile(Backbone):
     """
 
     licence = "audEERING research licence, not for commercial use (opensmile)"
+    longest: ClassVar[float] = math.inf
+    """Seconds that memory allows."""
 
     def prepare(self, samples: Array) -> Array:
         """Return the functionals, shape (dim,), or the descriptors, shape (frames, dim).
@@ -36,8 +39,10 @@ class OpenSmile(Backbone):
         which row t begins at 10 t ms, and one more at its end.
 
         Raises:
-            AudioError: it is shorter than a window, or a value is not finite.
+            AudioError: it is shorter than a window, too long, or a value is not finite.
         """
+        if len(samples) > self.longest * RATE:
+            raise AudioError(f"too long: {self.name} is of {self.longest:g} s at most")
         smile = _smile(str(self.constants["feature_set"]), str(self.constants["level"]))
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Segment too short", category=UserWarning)
@@ -100,6 +105,7 @@ class Emobase(OpenSmile):
     summary = "988 emobase functionals (openSMILE)"
     kind = "vector"
     dim = 988
+    longest = 600  # openSMILE takes 4.5 MB for each second of it
     constants = {"feature_set": "emobase", "level": "functionals"}  # noqa: RUF012
 
 
