@@ -33,6 +33,7 @@ class HardConcrete(nn.Module):
 
     Attributes:
         undecided: share of the gates between .1 and .9, without noise, when they were last held.
+        apart: whether utterances of a batch have noise of their own.
     """
 
     def __init__(self, outputs: int, inputs: int, kappa: float = 1.0) -> None:
@@ -40,6 +41,7 @@ class HardConcrete(nn.Module):
         self.kappa = kappa
         self.log_kappa = nn.Parameter(torch.full((outputs, inputs), math.log(kappa)))
         self.undecided: float | None = None
+        self.apart = False
 
     @torch.no_grad()
     def hold(self, kept: Tensor) -> None:
@@ -50,7 +52,9 @@ class HardConcrete(nn.Module):
 
     @torch.no_grad()
     def release(self) -> None:
-        """Begin to learn, where all gates begin."""
+        """Begin to learn, where all gates begin, with noise for every utterance apart: its mean
+        over a batch has far less of it."""
+        self.apart = True
         self.log_kappa.fill_(math.log(self.kappa))
         self.log_kappa.requires_grad_(True)
 
@@ -69,19 +73,23 @@ class HardConcrete(nn.Module):
         return float(((settled > 0.1) & (settled < 0.9)).float().mean())
 
     def sample(self, u: Tensor) -> Tensor:
-        """The gates xi for uniform noise u, both (outputs, inputs)."""
+        """The gates xi for uniform noise u, both (..., outputs, inputs)."""
         return _stretched(torch.sigmoid((u.log() - (1 - u).log() + self.log_kappa) / BETA))
 
     def settled(self) -> Tensor:
         """The gates without noise, as they are at test time."""
         return _stretched(torch.sigmoid(self.log_kappa))
 
-    def forward(self) -> Tensor:
-        """Gates (outputs, inputs): fresh noise in training, none at test time or while held."""
+    def forward(self, count: int = 1) -> Tensor:
+        """Gates (outputs, inputs): fresh noise in training, none at test time or while held.
+
+        Where they are `apart`, each of `count` utterances has its own: (count, outputs, inputs).
+        """
         if not self.training or not self.log_kappa.requires_grad:
             return self.settled()
         tiny = torch.finfo(self.log_kappa.dtype).eps
-        return self.sample(torch.rand_like(self.log_kappa).clamp(tiny, 1 - tiny))
+        like = self.log_kappa.expand(count, -1, -1) if self.apart else self.log_kappa
+        return self.sample(torch.rand_like(like).clamp(tiny, 1 - tiny))
 
     def expected_l0(self) -> Tensor:
         """Expected number of gates that are not 0 (Louizos 2017, eq. 12): a scalar."""
@@ -131,15 +139,16 @@ class Transitions(nn.Module):
 
         Args:
             v: (B, inputs, size).
-            xi: (outputs, inputs).
+            xi: (outputs, inputs), or (B, outputs, inputs).
 
         Returns:
             (B, outputs, size).
         """
         if self.normalise:
             moved = torch.einsum("bjd,ijde->bije", v, self.weight)
-            return torch.einsum("ij,bije->bie", xi, normalised(moved))
-        gated = (xi[:, None, :, None] * v).flatten(2)
+            return (xi[..., None] * normalised(moved)).sum(-2)
+        by_output = xi[:, None] if xi.dim() == 2 else xi.transpose(0, 1)
+        gated = (by_output[..., None] * v).flatten(2)
         return torch.bmm(gated, self.weight.flatten(1, 2)).transpose(0, 1)
 
     @property
@@ -176,9 +185,8 @@ class LowRankTransitions(nn.Module):
         """As `Transitions`."""
         moved = torch.einsum("bjd,ijdr->bijr", v, self.down)
         moved = torch.einsum("bijr,ijre->bije", moved, self.up)
-        outputs, inputs = xi.shape
-        moved = moved + torch.eye(outputs, inputs, device=v.device)[:, :, None] * v[:, None]
-        return torch.einsum("ij,bije->bie", xi, normalised(moved) if self.normalise else moved)
+        moved = moved + torch.eye(*xi.shape[-2:], device=v.device)[:, :, None] * v[:, None]
+        return (xi[..., None] * (normalised(moved) if self.normalise else moved)).sum(-2)
 
     @property
     def size_of_one(self) -> int:
