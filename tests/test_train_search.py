@@ -179,6 +179,33 @@ def test_gates_that_are_held_are_exactly_open_or_shut_until_they_are_released():
     assert not torch.equal(gates(), gates())
 
 
+def test_released_gates_have_noise_of_their_own_for_every_utterance():
+    gates = HardConcrete(2, 3, kappa=0.3).train()
+    assert gates(5).shape == (2, 3)  # the paper's: one draw for a batch
+    gates.hold(torch.ones(2, 3, dtype=torch.bool))
+    assert gates(5).shape == (2, 3)
+    gates.release()
+    torch.manual_seed(0)
+    drawn = gates(4000)
+    assert drawn.shape == (4000, 2, 3)
+    torch.testing.assert_close(
+        (drawn > 0).float().mean(0), torch.full((2, 3), gates.share().item()), atol=0.03, rtol=0
+    )
+    assert gates.eval()(5).shape == (2, 3)
+
+
+@pytest.mark.parametrize(("rank", "normalise"), [(0, False), (0, True), (2, False), (2, True)])
+def test_utterances_with_gates_of_their_own_are_as_if_each_were_alone(rank, normalise):
+    torch.manual_seed(4)
+    if rank:
+        transitions = LowRankTransitions(2, 3, 5, rank, "small", normalise)
+    else:
+        transitions = Transitions(2, 3, 5, "small", normalise)
+    v, xi = torch.randn(4, 3, 5), torch.rand(4, 2, 3)
+    alone = [transitions(v[b : b + 1], xi[b]) for b in range(4)]
+    torch.testing.assert_close(transitions(v, xi), torch.cat(alone))
+
+
 def test_what_was_undecided_is_known_when_gates_are_held():
     gates = HardConcrete(1, 4)
     with torch.no_grad():  # settled: 0, .111, .95, 1
