@@ -5,12 +5,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from ser.errors import InputError
 from ser.train.config import load_config
 from ser.train.loop import DomainSplit, Training, fit
-from ser.train.methods import METHODS
+from ser.train.methods import METHODS, Method
 from ser.train.model import make_spec
+from ser.train.network.fusion import Fusion
 from ser.train.network.search import HardConcrete
 from ser.train.search_schedule import (
     StructureSearch,
@@ -220,6 +222,33 @@ def test_speakers_are_kept_apart_where_the_split_keeps_them_apart():
     assert held_by(two, [0, 2, 4, 6, 8], [1, 3])[1] != []
     nobody = spoken("aa", "en", [""])
     assert len(held_by(nobody, list(range(10)), [10, 11])[1]) == 2
+
+
+class Chosen(Fusion):
+    """A fusion of one's own, the sum of the features that every language keeps."""
+
+    def __init__(self, spec):
+        super().__init__(spec)
+        self.gates = nn.ModuleDict(
+            {f"of_{language}": HardConcrete(1, len(spec.features)) for language in spec.languages}
+        )
+
+    def forward(self, encoded, language, selector):
+        xi = self.gates[f"of_{language}"](len(encoded))
+        return (xi.transpose(-1, -2) * encoded).sum(1)
+
+    def searched(self):
+        return {name.removeprefix("of_"): gates for name, gates in self.gates.items()}
+
+
+def test_a_fusion_of_one_s_own_can_be_searched():
+    method = Method("chosen", Chosen, several=True)
+    config = load_config("strong", LEARNED)
+    spec = make_spec(method, FEATURES, shapes(DOMAINS[0]), DOMAINS, config)
+    splits = [DomainSplit(one, ROWS, ROWS) for one in DOMAINS]
+    fitted = fit(splits, spec, config, 0, method=method)
+    for gates in fitted.model.fusion.searched().values():
+        assert sorted(gates.settled()[0].tolist()) == [0, 1]
 
 
 def test_a_method_without_gates_is_trained_as_ever():
