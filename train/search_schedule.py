@@ -24,8 +24,12 @@ GATE_BETAS = (0.5, 0.999)
 RISE = 0.6
 """Share of the steps of the gates in which their target comes down to what is aimed at."""
 
-ASCENT = 0.1
+ASCENT = 1.0
 """Rate at which the multipliers rise."""
+
+GATE_BATCH = 4
+"""Size of a batch for gates by that for weights: there are few gates, and their gradient is noisy.
+"""
 
 
 class StructureSearch:
@@ -44,7 +48,7 @@ class StructureSearch:
         gates: `Fusion.searched`.
         splits: one for each domain.
         lengths: by split, what the utterances of its domain cost.
-        seed: of what is held out and in which order the gates see it.
+        seed: of the order in which gates see what is held out.
     """
 
     def __init__(
@@ -63,13 +67,13 @@ class StructureSearch:
         self.first = round(settings.warmup * epochs)
         self.last = epochs - round(settings.freeze * epochs)
         self.epoch = -1
-        draw = torch.Generator().manual_seed(seed)
-        parted = [_parted(split, settings.held_out, draw) for split in splits]
+        parted = [_parted(split, settings.held_out) for split in splits]
         self.shared = [
             replace(split, train=rest) for split, (rest, _) in zip(splits, parted, strict=True)
         ]
+        order = torch.Generator().manual_seed(seed)
         self.batches = [
-            _endless(held, costs, batch_size, draw)
+            _endless(held, costs, GATE_BATCH * batch_size, order)
             for (_, held), costs in zip(parted, lengths, strict=True)
         ]
         self.parameters = [each.log_kappa for each in gates.values()] if self.learns else []
@@ -158,9 +162,9 @@ def highest(values: Tensor, share: float) -> Tensor:
     return kept.view(values.shape)
 
 
-def _parted(split: DomainSplit, share: float, draw: torch.Generator) -> tuple[Tensor, Tensor]:
+def _parted(split: DomainSplit, share: float) -> tuple[Tensor, Tensor]:
     """The training part in two, of which the second is about a share of it; both are all of it
-    where the share is 0.
+    where the share is 0. By whatever seed, so that networks of one split agree on what they go by.
 
     Where no speaker of the validation part is in the training part, none is in both of these, as
     far as there are two.
@@ -168,7 +172,7 @@ def _parted(split: DomainSplit, share: float, draw: torch.Generator) -> tuple[Te
     rows = split.train
     if share == 0 or len(rows) < 2:
         return rows, rows
-    speakers = split.domain.speakers
+    speakers, draw = split.domain.speakers, torch.Generator().manual_seed(0)
     known = sorted({speakers[row] for row in rows.tolist()} - {""})
     heard = {speakers[row] for row in split.validation.tolist()}
     if len(known) > 1 and not heard & set(known):
