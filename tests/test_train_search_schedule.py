@@ -52,10 +52,14 @@ def xi(found, language="de"):
 
 
 def literal_lagrangian(kappas, target, linear, square, absolute):
-    """l1 d + l2 d^2 of the expected share of open gates."""
-    beta, gamma, delta = 0.9, -0.1, 2
-    chances = [1 / (1 + np.exp(-(np.log(k) - beta * np.log(-gamma / delta)))) for k in kappas]
-    distance = np.mean(chances) - target
+    """l1 d + l2 d^2 of the expected share of open gates, between the clamped extremes."""
+
+    def chance(log_kappa):
+        return 1 / (1 + np.exp(-(log_kappa - 0.9 * np.log(0.1 / 2))))
+
+    shut, wide = chance(-4.6), chance(4.6)
+    share = np.mean([(chance(np.log(k)) - shut) / (wide - shut) for k in kappas])
+    distance = share - target
     distance = abs(distance) if absolute else distance
     return linear * distance + square * distance**2
 

@@ -93,11 +93,19 @@ class HardConcrete(nn.Module):
 
     def expected_l0(self) -> Tensor:
         """Expected number of gates that are not 0 (Louizos 2017, eq. 12): a scalar."""
-        return torch.sigmoid(self.log_kappa - BETA * math.log(-GAMMA / DELTA)).sum()
+        return _chance_open(self.log_kappa).sum()
 
     def share(self) -> Tensor:
-        """Expected share of the gates that are not 0: a scalar."""
-        return self.expected_l0() / self.log_kappa.numel()
+        """Expected share of the gates that are not 0, a scalar: as far as clamped gates tell, from
+        0, all of them are as shut as can be, to 1, as open."""
+        chances = _chance_open(self.log_kappa)
+        shut, wide = _chance_open(self.log_kappa.new_tensor([-LIMIT, LIMIT]))
+        return ((chances - shut) / (wide - shut)).mean()
+
+
+def _chance_open(log_kappa: Tensor) -> Tensor:
+    """That a gate is not 0 (Louizos 2017, eq. 12)."""
+    return torch.sigmoid(log_kappa - BETA * math.log(-GAMMA / DELTA))
 
 
 def _stretched(s: Tensor) -> Tensor:
