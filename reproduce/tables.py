@@ -104,16 +104,16 @@ class Table(Plan):
                 if test["ci95"] is not None:
                     low, high = sorted(sign * bound for bound in test["ci95"])
                     interval = f"{signed(low)} to {signed(high)}"
-                p = f"p {p_value(test['p_units'])}"
-                p += f", {p_value(test['p_repeats'])}" if test["p_repeats"] is not None else ""
-                line.append(f"{signed(sign * test['difference'])} ({interval}), {p}")
+                found = (test["p_repeats"], test["p_units"])
+                p = ", ".join(p_value(value) for value in found if value is not None)
+                line.append(f"{signed(sign * test['difference'])} ({interval}), p {p}")
             cells.append(line)
         twice = any(test["p_repeats"] is not None for test in values["tests"])
-        second = " and, second, by the corrected t test over repeats" if twice else ""
+        first = "the corrected t test over repeats and, second, by " if twice else ""
         return [
             "",
-            "Differences in UA, paired on the same test utterances; p by the permutation test over "
-            f"{values['over']}{second}, not corrected for their number:",
+            f"Differences in UA, paired on the same test utterances; p by {first}the permutation "
+            f"test over {values['over']}, not corrected for their number:",
             "",
             *grid(["", *values["corpora"], "mean"], cells),
         ]
