@@ -24,7 +24,7 @@ GATE_BETAS = (0.5, 0.999)
 RISE = 0.6
 """Share of the steps of the gates in which their target comes down to what is aimed at."""
 
-ASCENT = 1.0
+ASCENT = 0.3
 """Rate at which the multipliers rise."""
 
 GATE_BATCH = 4
