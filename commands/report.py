@@ -88,7 +88,7 @@ def _beside(folders: Sequence[Path]) -> Path:
 
 def _roots(texts: Sequence[str], runs: Sequence[Run]) -> dict[str, Path]:
     """By corpus, where its audio lies."""
-    corpora = list(dict.fromkeys(corpus for run in runs for corpus in run.config.corpora))
+    corpora = list(dict.fromkeys(corpus for run in runs for corpus in run.config.answered))
     roots: dict[str, Path] = {}
     for text in texts:
         corpus, equals, path = text.partition("=")

@@ -16,11 +16,18 @@ from .training_options import training_options, training_request
 
 
 @click.command()
-@click.option("--setting", type=click.Choice(["single", "baseline", "multidomain"]), required=True)
 @click.option(
-    "--corpus", multiple=True, required=True, help="One, or with multidomain several: A,B,C."
+    "--setting",
+    type=click.Choice(["single", "baseline", "multidomain"]),
+    help="Not needed with --train-on.",
 )
-@click.option("--method", help="Of multidomain: base, sb, omoe, mmoe or ours.  [default: ours]")
+@click.option("--corpus", multiple=True, help="One, or with multidomain several: A,B,C.")
+@click.option("--train-on", multiple=True, help="Corpora to train on as a whole: A,B.")
+@click.option("--test-on", multiple=True, help="Corpora to test as a whole, by what A,B taught: C.")
+@click.option(
+    "--method",
+    help="Of multidomain: base, sb, omoe, mmoe or ours.  [default: ours; base with --train-on]",
+)
 @training_options(TRAIN_PRESET)
 @click.option(
     "--split",
@@ -38,8 +45,10 @@ from .training_options import training_options, training_request
 @progress_option
 @cache_option
 def train(
-    setting: str,
+    setting: str | None,
     corpus: tuple[str, ...],
+    train_on: tuple[str, ...],
+    test_on: tuple[str, ...],
     method: str | None,
     overrides: tuple[str, ...],
     splits: Path | None,
@@ -59,11 +68,19 @@ def train(
         raise InputError("--set: the baseline has no settings")
     if splits and options["repeats"]:
         raise InputError("--repeats: the file of --split says how many there are")
+    corpora, tested = _corpora(corpus, train_on, test_on)
+    if tested:
+        several = len(corpora) - len(tested) > 1
+        setting = setting or ("multidomain" if several else "single")
+        method = method or ("base" if setting == "multidomain" else None)
+    if setting is None:
+        raise InputError("--setting: expected single, baseline or multidomain")
     cache = open_cache(cache_folder)
     request = training_request(
         cache,
         setting=setting,
-        corpora=split_names("--corpus", corpus),
+        corpora=corpora,
+        tested=tested,
         method=method or "",
         overrides=overrides,
         splits=splits,
@@ -76,3 +93,17 @@ def train(
     else:
         echo("\n\n".join(filter(None, (describe_run(run.metrics), describe_structures(run)))))
         echo(f"\n{run.folder}: {', '.join(sorted(p.name for p in run.folder.iterdir()))}")
+
+
+def _corpora(
+    corpus: tuple[str, ...], train_on: tuple[str, ...], test_on: tuple[str, ...]
+) -> tuple[list[str], list[str]]:
+    """All corpora, and those of them that are tested as a whole."""
+    if not (train_on or test_on):
+        if not corpus:
+            raise InputError("--corpus: expected a corpus; or --train-on A,B and --test-on C")
+        return split_names("--corpus", corpus), []
+    if corpus or not (train_on and test_on):
+        raise InputError("--train-on and --test-on: expected both, and no --corpus")
+    tested = split_names("--test-on", test_on)
+    return [*split_names("--train-on", train_on), *tested], tested

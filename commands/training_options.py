@@ -67,11 +67,13 @@ def training_request(
     **others: Any,
 ) -> Request:
     """What the options ask for; `others` are as `Request` has them."""
+    from ..manifests import WHOLE
     from ..train.config import load_config
     from ..train.runs.request import Request, default_repeats
 
-    # A file of splits says itself which protocol it is of.
-    protocol = protocol or ("" if others.get("splits") else "paper")
+    # A file of splits says itself which protocol it is of, and for whole corpora there is one.
+    usual = WHOLE if others.get("tested") else "" if others.get("splits") else "paper"
+    protocol = protocol or usual
     return Request(
         features=feature_names(cache, split_names("--features", features)),
         config=load_config(preset, overrides),

@@ -101,7 +101,7 @@ def _head(subject: Subject) -> dict[str, Any]:
 
 def _what(subject: Subject) -> list[str]:
     metrics, config = subject.metrics, subject.run.config
-    several = "; one model for all corpora" if len(subject.corpora) > 1 else ""
+    several = "; one model for all corpora" if len(config.corpora) > 1 else ""
     if subject.is_network:
         settings = f", preset {code(metrics['preset'] or '')}"
         changes = ", ".join(map(code, metrics["changes"]))
@@ -224,7 +224,8 @@ def _features(computed: list[FeatureOrigin]) -> list[str]:
 def _usage(subject: Subject) -> list[str]:
     if not subject.is_network:
         return ["Not: no model of it is kept."]
-    corpus = subject.corpora[0] if len(subject.corpora) > 1 else ""
+    heads = list(subject.run.config.corpora)
+    corpus = heads[0] if len(heads) > 1 else ""
     option, argument = (f" --corpus {corpus}", f', "{corpus}"') if corpus else ("", "")
     return [
         "With ser and the features' backbones installed, on recordings in any usual format:",

@@ -20,7 +20,8 @@ from ..train.data import CPU, Packed, load_domain
 from ..train.evaluate import probabilities_of_one
 from ..train.network.encoders import Standardise
 from ..train.network.ensemble import Ensemble
-from ..train.runs.run import Run, RunConfig
+from ..train.runs.run import Run
+from ..train.runs.run_config import RunConfig
 from .head import Head
 
 if TYPE_CHECKING:

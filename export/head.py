@@ -14,7 +14,7 @@ from ..train.encoding import SUMMARIES
 from ..train.functionals import PERCENTILES, STRETCHES
 from ..train.network.encoders import BiLSTM, SequenceEncoder
 from ..train.network.ensemble import Ensemble
-from ..train.runs.run import RunConfig
+from ..train.runs.run_config import RunConfig
 
 
 class Head(nn.Module):

@@ -146,7 +146,9 @@ def _interface(run: Run, corpus: str) -> dict[str, Any]:
 def _origin(run: Run, corpus: str, repeat: int) -> dict[str, Any]:
     """What was trained and tested, on what."""
     config, metrics = run.config, run.metrics
-    tested = metrics["domains"][corpus]
+    # By whole corpora, a head is tested on others than its own.
+    name = corpus if corpus in metrics["domains"] else next(iter(metrics["domains"]))
+    tested = metrics["domains"][name]
     return {
         "repeat": repeat,
         "setting": config.setting,
@@ -166,7 +168,7 @@ def _origin(run: Run, corpus: str, repeat: int) -> dict[str, Any]:
             for name, record in config.corpora.items()
         },
         "tested": {
-            "corpus": corpus,
+            "corpus": name,
             "utterances": tested["n_test"],
             "repeats": metrics["repeats"],
             "speakers_shared": tested["speakers_shared"],

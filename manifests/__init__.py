@@ -14,6 +14,7 @@ from .names import check_corpus_name, id_from_form, id_from_path, is_corpus_name
 from .paths import audio_path, stored_path
 from .protocols import (
     PROTOCOLS,
+    WHOLE,
     Folds,
     check_folds_asked,
     check_protocol,
@@ -25,7 +26,7 @@ from .protocols import (
 from .published import Published, read_published
 from .roots import corpus_root, find_root, root_variable
 from .split_files import read_splits, write_splits
-from .splits import Split, make_splits
+from .splits import Split, make_splits, split_of_whole
 from .vocabulary import EMOTIONS
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "EMOTIONS",
     "FINGERPRINT",
     "PROTOCOLS",
+    "WHOLE",
     "Audio",
     "BadFile",
     "BadFileMemory",
@@ -76,6 +78,7 @@ __all__ = [
     "scan_corpus",
     "shared_speakers",
     "speaker_emotion_confounding",
+    "split_of_whole",
     "stored_path",
     "two_genders",
     "two_groups",

@@ -9,7 +9,7 @@ from ..errors import InputError, LeakError, listing
 from .fingerprint import recordings
 from .folds import columns_apart, two_groups
 from .manifest import Manifest
-from .protocols import PUBLISHED
+from .protocols import PUBLISHED, WHOLE
 from .spellings import spelling
 from .splits import Split
 
@@ -26,14 +26,15 @@ def check_leaks(manifest: Manifest, split: Split) -> None:
 
     Raises:
         LeakError: with examples of what two parts share.
-        InputError: an utterance or a column that the manifest does not have, or an empty part.
+        InputError: an utterance or a column that the manifest does not have, or an empty part,
+            which the protocol `corpus` alone may have.
     """
     name = (
         f"the split of {manifest.corpus} (protocol {split.protocol}, seed {split.seed}, "
         f"fold {split.fold})"
     )
     for part, ids in split.parts().items():
-        if not ids:
+        if not ids and split.protocol != WHOLE:
             raise InputError(f"{name}: the {part} part is empty")
         if unknown := set(ids).difference(manifest.ids):
             raise InputError(
@@ -145,14 +146,14 @@ def _sounding_alike(manifest: Manifest) -> dict[str, str]:
 
 def check_tested_once(manifest: Manifest, splits: Sequence[Split]) -> None:
     """Check that the folds of one seed test every utterance of the manifest exactly once; folds
-    that were published may leave some untested.
+    that were published may leave some untested, and a corpus that is trained on all.
 
     Raises:
         LeakError: an utterance is tested twice, or never.
     """
-    published = splits[0].protocol.startswith(PUBLISHED)
+    may_lack = splits[0].protocol.startswith((PUBLISHED, WHOLE))
     times = Counter(name for split in splits for name in split.test)
-    fine, problem = ((0, 1), "tested twice") if published else ((1,), "not tested exactly once")
+    fine, problem = ((0, 1), "tested twice") if may_lack else ((1,), "not tested exactly once")
     if wrong := [name for name in manifest.ids if times[name] not in fine]:
         raise LeakError(
             f"{manifest.corpus}: {len(wrong)} utterances are {problem} over the folds: "

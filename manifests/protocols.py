@@ -1,7 +1,8 @@
 """The protocols by their names: how utterances are parted, and what is kept apart.
 
-`paper`, `speaker` and `authors`; `group:COLUMN`, or several columns with plus signs between; and
-`folds:NAME`, folds that others published and that come in a file of splits.
+`paper`, `speaker` and `authors`; `group:COLUMN`, or several columns with plus signs between;
+`folds:NAME`, folds that others published and that come in a file of splits; and `corpus`, where
+whole corpora are trained on and others tested.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ..errors import InputError, did_you_mean
 PROTOCOLS: tuple[str, ...] = ("paper", "speaker", "authors")
 """Those that take no further word."""
 
-GROUP, PUBLISHED = "group:", "folds:"
+GROUP, PUBLISHED, WHOLE = "group:", "folds:", "corpus"
 
 Folds = int | Literal["all"] | None
 """How many folds of whole groups: a number, `all` for one group out, None for the usual number."""
@@ -40,8 +41,9 @@ def published_by(protocol: str) -> str:
 
 
 def is_folds(protocol: str) -> bool:
-    """Whether a repeat is folds that are tested one after the other."""
-    return protocol == "speaker" or protocol.startswith((GROUP, PUBLISHED))
+    """Whether every repeat tests the same utterances: all folds one after the other, or all of a
+    corpus."""
+    return protocol in ("speaker", WHOLE) or protocol.startswith((GROUP, PUBLISHED))
 
 
 def leaves_out(protocol: str) -> bool:
@@ -52,7 +54,7 @@ def leaves_out(protocol: str) -> bool:
 def check_protocol(protocol: str) -> None:
     """Raise InputError for what is no protocol; whether a corpus has the columns is not looked
     at."""
-    if protocol in PROTOCOLS:
+    if protocol in (*PROTOCOLS, WHOLE):
         return
     if protocol.startswith(PUBLISHED):
         if _NAME.fullmatch(protocol[len(PUBLISHED) :]):
@@ -106,4 +108,5 @@ def described(protocol: str) -> str:
         "paper": "on parts drawn at random",
         "authors": "on parts drawn at random, 70/10/20, as the paper's authors did",
         "speaker": "in folds that keep every speaker in one part",
+        WHOLE: "on whole corpora, of which nothing is trained on",
     }.get(protocol, "")

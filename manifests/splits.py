@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from ..errors import InputError
 from .drawing import shuffled_recordings, take
-from .folds import fold_parts
+from .folds import VALIDATION, fold_parts
 from .manifest import Manifest
-from .protocols import PUBLISHED, Folds, check_folds_asked, check_protocol
+from .protocols import PUBLISHED, WHOLE, Folds, check_folds_asked, check_protocol
 
 PARTS = ("train", "validation", "test")
 
@@ -60,8 +60,28 @@ def make_splits(manifest: Manifest, protocol: str, seed: int, folds: Folds = Non
             f"protocol {protocol!r}: its folds come in a file; make it with `ser split import`, "
             "and name it with --split"
         )
+    if protocol == WHOLE:
+        raise InputError(
+            f"protocol {protocol!r}: name the corpora, with --train-on A,B --test-on C"
+        )
     parts = fold_parts(manifest, protocol, seed, folds)
     return [sorted_split(protocol, seed, number, *each) for number, each in enumerate(parts)]
+
+
+def split_of_whole(manifest: Manifest, seed: int, tested: bool) -> Split:
+    """The split of a corpus that is tested as a whole, or trained on as a whole.
+
+    What is trained on has a validation part: the speakers of a fold of five, or, where speakers
+    are not known or fewer than three, a fifth of the utterances, drawn at random.
+    """
+    if tested:
+        return sorted_split(WHOLE, seed, 0, (), (), manifest.ids)
+    try:
+        held = fold_parts(manifest, "speaker", seed, None)[0][2]
+    except InputError:
+        held, _ = take(shuffled_recordings(manifest, seed), round(VALIDATION * len(manifest)))
+    train = set(manifest.ids).difference(held)
+    return sorted_split(WHOLE, seed, 0, train, held, ())
 
 
 def _random(manifest: Manifest, protocol: str, seed: int, validation: float) -> Split:

@@ -25,7 +25,7 @@ def curves(subject: Subject) -> Chart | None:
     loss = _summary([member.loss for member in trained])
     rates = {
         corpus: _summary([m.validation_ua[corpus] for m in trained if corpus in m.validation_ua])
-        for corpus in subject.corpora
+        for corpus in subject.run.config.corpora
         if any(corpus in member.validation_ua for member in trained)
     }
     rows: list[list[Value]] = [

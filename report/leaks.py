@@ -61,7 +61,7 @@ def looked(subject: Subject, cache: Cache | None) -> Looked:
     elif columns := [one_line(column) for column in group_columns(protocol)]:
         what = f"No {' and no '.join(columns)} of a test part is in training or validation; every "
         checks.append(("group", f"{what}utterance is tested once."))
-    if len(subject.corpora) > 1:
+    if len(subject.run.config.records) > 1:
         checks.append(BETWEEN)
     found = []
     for corpus in subject.corpora:
@@ -90,9 +90,9 @@ def _again(subject: Subject, corpus: str, cache: Cache | None) -> str:
     if manifest is None:
         return "splits not looked at again, for the cache does not have the corpus as it was."
     try:
-        with run.file(split_name(corpus, len(run.config.corpora))):
+        with run.file(split_name(corpus, len(run.config.records))):
             pass
-        read_splits(run.folder / split_name(corpus, len(run.config.corpora)), manifest)
+        read_splits(run.folder / split_name(corpus, len(run.config.records)), manifest)
     except LeakError as error:
         return f"splits looked at again for this page: {one_line(str(error))}"
     except (SerError, OSError, ValueError):
@@ -104,7 +104,7 @@ def manifest_of(subject: Subject, corpus: str, cache: Cache | None) -> Manifest 
     """The utterances that a run used, where the cache has them with these labels and speakers."""
     if cache is None:
         return None
-    record = subject.run.config.corpora[corpus]
+    record = subject.run.config.records[corpus]
     try:
         manifest = cache.manifest(corpus)
         skipped = set(record.skipped)

@@ -14,7 +14,7 @@ UNKNOWN = "not known here"
 
 @dataclass(frozen=True)
 class CorpusOrigin:
-    """A corpus that was trained on."""
+    """A corpus that was trained on, or tested on alone."""
 
     name: str
     title: str
@@ -45,11 +45,12 @@ class FeatureOrigin:
     licence: str
 
 
-def corpora(shown: Sequence[Subject]) -> list[CorpusOrigin]:
-    """Those of all runs, each once."""
+def corpora(shown: Sequence[Subject], tested: bool = False) -> list[CorpusOrigin]:
+    """Those that all runs were trained on, or tested on, each once."""
     found: dict[str, CorpusOrigin] = {}
     for subject in shown:
-        for name, record in subject.run.config.corpora.items():
+        config = subject.run.config
+        for name, record in (config.tested if tested else config.corpora).items():
             known = CORPORA.get(name)
             found.setdefault(
                 name,

@@ -76,7 +76,7 @@ class Subject:
 
     @property
     def corpora(self) -> list[str]:
-        """What it was trained for and tested on."""
+        """What it was tested on, and but for whole corpora trained for."""
         return list(self.metrics["domains"])
 
     def domain(self, corpus: str) -> CorpusMetrics:
@@ -130,7 +130,7 @@ def _metrics(run: Run) -> Metrics:
     """The metrics of a run; raises InputError unless they are of its corpora, and possible."""
     metrics, config = run.metrics, run.config
     with reading(run):
-        same = list(metrics["domains"]) == list(config.corpora)
+        same = list(metrics["domains"]) == config.answered
         if not same or tuple(metrics["features"]) != config.features:
             raise ValueError(f"{METRICS} is not of the corpora and features of config.json")
         for corpus, domain in metrics["domains"].items():

@@ -24,6 +24,7 @@ def facts_of(desk: Desk) -> dict[str, Any]:
     (subject,) = shown
     metrics = subject.metrics
     data = origins.corpora(shown)
+    told = origins.corpora(shown, tested=True) or data
     terms = {name: backbone.terms() for name, backbone in desk.backbones.items()}
     computed = origins.features(shown, terms)
     return {
@@ -32,7 +33,7 @@ def facts_of(desk: Desk) -> dict[str, Any]:
         "model": one_line(model_name(metrics)),
         "split": one_line(described(metrics["protocol"])) or "on parts of one's own",
         "repeats": metrics["repeats"],
-        "corpora": [_corpus(subject, origin) for origin in data],
+        "corpora": [_corpus(subject, origin) for origin in told],
         "notes": [one_line(note) for note in namesake_notes(metrics)],
         "features": [_feature(origin) for origin in computed],
         "terms": origins.inherited(data, computed),

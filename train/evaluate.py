@@ -15,8 +15,9 @@ from ..machine import inference
 from .data import Domain, Packed, ordered_batches
 from .encoding import Encoding
 from .metrics import confusion_matrix, unweighted_accuracy
-from .network.ensemble import Ensemble
+from .network.ensemble import Ensemble, tempered
 from .network.recogniser import Batch, Recogniser
+from .network.settings import LEAST
 
 FRAMES = 1 << 14
 """Evaluated at once. More take longer on a CPU, and a gigabyte of memory."""
@@ -40,6 +41,51 @@ def probabilities(
         batches: the same utterances, cut as is convenient.
     """
     return _apply(model, domain, rows, model.probabilities, batches)
+
+
+def answers_of_heads(
+    model: Ensemble, domain: Domain, rows: Tensor, temperatures: Mapping[str, float]
+) -> Tensor:
+    """What a model says of a corpus that it was not trained on: the mean over its heads, one for
+    each corpus of its spec, (len(rows), labels of the domain), on the host.
+
+    A head says what its tower does, p = softmax of all that the tower knows, and of that the labels
+    in common, divided by their sum: q_l = p_l / sum_k p_k, and 0 for a label that it does not know.
+    A head that knows fewer than two of them has no say.
+
+    Args:
+        domain: its labels are known to one head at least, two of them to one.
+        temperatures: by corpus of the spec; p is that of the mean of the members, so tempered.
+    """
+    members, spec = model.recognisers, model.spec
+    heads = {head.corpus: spec.tower_labels(head.tower) for head in spec.domains}
+    total, having = torch.zeros(len(rows), len(domain.labels)), 0
+    for corpus, labels in heads.items():
+        known = [label for label in domain.labels if label in labels]
+        if len(known) < MIN_LABELS:
+            continue
+        said = torch.stack([_tower(member, domain, rows, corpus) for member in members]).mean(0)
+        if corpus in temperatures:
+            said = tempered(said, temperatures[corpus])
+        said = said[:, [labels.index(label) for label in known]]
+        share = said / said.sum(-1, keepdim=True).clamp(min=LEAST)
+        total[:, [domain.labels.index(label) for label in known]] += share
+        having += 1
+    return total / having
+
+
+MIN_LABELS = 2
+"""Of a head that has something to choose among."""
+
+
+def _tower(model: Recogniser, domain: Domain, rows: Tensor, corpus: str) -> Tensor:
+    """Probabilities of all labels of the tower of a corpus, for utterances of another."""
+
+    def classify(batch: Batch, _: str) -> Tensor:
+        fused = model.represent(model.standardised(batch, corpus), corpus)
+        return model.classify(fused, corpus).softmax(-1)
+
+    return _apply(model, domain, rows, classify)
 
 
 def probabilities_of_one(

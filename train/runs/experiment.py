@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -20,10 +20,11 @@ from ..network.spec import GE2E_MEL
 from ..svm import SETTINGS as SVM_SETTINGS
 from .by_speaker import check_by_speaker
 from .request import Request, check_request
-from .results import Metrics, corpus_metrics
-from .run import FORMAT, CorpusRecord, RunConfig
+from .results import Metrics, TrainedOn, corpus_metrics
+from .run_config import FORMAT, CorpusRecord, RunConfig
 from .software import own_code
 from .splits import check_folds, heard_together, resolve_splits, trained_together
+from .whole import emotions_of_others, ids_with
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +43,9 @@ class Experiment:
         keys: of all features that the model reads, by their canonical names.
         splits: by corpus, all repeats and folds; corpora have the same repeats, and each its own
             number of folds.
-        skipped: by corpus, ids that were left out, if that was asked for.
+        skipped: by corpus, ids that were left out, if that was asked for, and of corpora that are
+            tested alone those with other emotions.
+        others: by corpus that is tested alone, these emotions, and of how many utterances.
     """
 
     request: Request
@@ -51,6 +54,7 @@ class Experiment:
     keys: Mapping[str, FeatureKey]
     splits: Mapping[str, Sequence[Split]]
     skipped: Mapping[str, Sequence[str]]
+    others: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @cached_property
     def device(self) -> torch.device:
@@ -76,7 +80,7 @@ class Experiment:
             predictions: see `predictions_of`.
         """
         request, config = self.request, self.request.config
-        return {
+        found: Metrics = {
             "setting": request.setting,
             "method": request.model.name,
             "features": list(self.features),
@@ -92,32 +96,39 @@ class Experiment:
                     self.splits[corpus],
                     len(self.skipped[corpus]),
                     request.encoding.heard,
+                    self.others.get(corpus, {}),
                 )
                 for corpus, manifest in self.manifests.items()
+                if corpus in self.record.answered
             },
             "seconds": dict(seconds),
+        }
+        if request.tested:
+            found["trained"] = self._trained()
+        return found
+
+    def _trained(self) -> dict[str, TrainedOn]:
+        """What `metrics.json` says of corpora that are trained on alone."""
+        return {
+            corpus: {
+                "language": record.language,
+                "labels": list(record.labels),
+                "utterances": record.utterances,
+            }
+            for corpus, record in self.record.corpora.items()
         }
 
     @cached_property
     def record(self) -> RunConfig:
         """What `config.json` says: everything that the numbers depend on."""
         request = self.request
+        records = {corpus: self._record(corpus) for corpus in self.manifests}
         return RunConfig(
             format=FORMAT,
             setting=request.setting,
             method=request.model.name,
-            corpora={
-                corpus: CorpusRecord(
-                    manifest=manifest.id,
-                    labels_hash=labels_hash(manifest),
-                    language=manifest.language,
-                    labels=tuple(manifest.labels),
-                    utterances=len(manifest),
-                    skipped=tuple(self.skipped[corpus]),
-                    split_hash=digest(list(map(_plain, self.splits[corpus]))),
-                )
-                for corpus, manifest in self.manifests.items()
-            },
+            corpora={corpus: records[corpus] for corpus in request.trained},
+            tested={corpus: records[corpus] for corpus in request.tested},
             features=self.features,
             keys=dict(self.keys),
             protocol=request.protocol,
@@ -129,6 +140,18 @@ class Experiment:
             own_code=own_code(request.model),
         )
 
+    def _record(self, corpus: str) -> CorpusRecord:
+        manifest = self.manifests[corpus]
+        return CorpusRecord(
+            manifest=manifest.id,
+            labels_hash=labels_hash(manifest),
+            language=manifest.language,
+            labels=tuple(manifest.labels),
+            utterances=len(manifest),
+            skipped=tuple(self.skipped[corpus]),
+            split_hash=digest(list(map(_plain, self.splits[corpus]))),
+        )
+
     def about(self, job: Job) -> list[Any]:
         """Everything that the numbers of one job depend on, as plain values."""
         record, settings = self.record, dict(self.record.svm)
@@ -137,7 +160,7 @@ class Experiment:
             del settings["preset"], settings["changes"]
         corpora: list[Any] = []
         for corpus, split in job.splits.items():
-            about = record.corpora[corpus]
+            about = record.records[corpus]
             corpora.append([corpus, about.manifest, about.labels_hash, *_plain(split)])
         keys = [key.canonical for key in record.keys.values()]
         method = [record.method, record.own_code, record.features, record.device]
@@ -169,7 +192,7 @@ def resolve_all(requests: Mapping[str, Request], cache: Cache) -> dict[str, Expe
     for name, request in requests.items():
         check_request(request)
         manifests[name] = {corpus: cache.manifest(corpus) for corpus in request.corpora}
-        check_labels(request, manifests[name])
+        check_labels(request, [manifests[name][corpus] for corpus in request.trained])
         keys[name] = feature_keys(request, cache, manifests[name])
         if request.skip_missing:
             for corpus, manifest in manifests[name].items():
@@ -193,14 +216,18 @@ def _experiment(
         named: the keys of all features by the names that they were asked for.
         lacking: by corpus, the utterances that are left out.
     """
-    skipped = {corpus: sorted(lacking.get(corpus, ())) for corpus in manifests}
+    others = emotions_of_others(request, manifests)
+    skipped = {
+        corpus: sorted({*lacking.get(corpus, ())} | ids_with(manifest, others.get(corpus, ())))
+        for corpus, manifest in manifests.items()
+    }
     used = {}
     for corpus, manifest in manifests.items():
         if len(skipped[corpus]) == len(manifest):
             raise MissingFeaturesError(
                 f"{corpus}: no utterance has all features ({', '.join(named)})"
             )
-        kept = [id for id in manifest.ids if id not in lacking.get(corpus, ())]
+        kept = set(manifest.ids).difference(skipped[corpus])
         used[corpus] = manifest.select(kept) if skipped[corpus] else manifest
     if request.encoding.heard:
         check_by_speaker(request.config.model, used.values())
@@ -214,7 +241,7 @@ def _experiment(
         request = request.changed(f"gate.selector={named[selector].feature}")
     features = tuple(named[name].feature for name in request.features)
     keys = {key.feature: key for key in named.values()}
-    return Experiment(request, used, features, keys, splits, skipped)
+    return Experiment(request, used, features, keys, splits, skipped, others)
 
 
 def _one_protocol(splits: Mapping[str, Sequence[Split]]) -> str:
@@ -226,7 +253,7 @@ def _one_protocol(splits: Mapping[str, Sequence[Split]]) -> str:
     return next(iter(protocols.values()))
 
 
-def check_labels(request: Request, manifests: Mapping[str, Manifest]) -> None:
+def check_labels(request: Request, manifests: Sequence[Manifest]) -> None:
     """Raise InputError if corpora that would share a tower have no emotion in common.
 
     One tower over labels of which each corpus has its own learns to tell corpora apart.
@@ -234,7 +261,7 @@ def check_labels(request: Request, manifests: Mapping[str, Manifest]) -> None:
     if request.setting != "multidomain":
         return
     shared = request.model.shared_tower
-    for one, other in combinations(manifests.values(), 2):
+    for one, other in combinations(manifests, 2):
         together = shared or one.language == other.language
         if together and not set(one.labels) & set(other.labels):
             raise InputError(

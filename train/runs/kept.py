@@ -22,7 +22,7 @@ from ...files import atomic_path, parse_json, read_regular
 from ..network.settings import Temperature
 from .curves import Trained
 from .jobs import Job, Outcome, Prediction
-from .splits import corpora_tested
+from .splits import corpora_tested, corpora_trained
 from .states import check_state
 
 Tensors = dict[str, NDArray[Any]]
@@ -92,7 +92,7 @@ def load_outcome(path: Path, job: Job, labels: Mapping[str, Sequence[str]]) -> O
         }
         weights = [_weights(tensors, member, job) for member in range(job.members)]
         right = (about.seed, about.fold) == job.place and len(about.history) == job.members
-        calibrated = set(job.splits) if job.calibrated else set()
+        calibrated = set(corpora_trained(job.splits)) if job.calibrated else set()
         if tensors or not right or about.temperatures.keys() != calibrated:
             return None
         return Outcome(

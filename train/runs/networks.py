@@ -12,12 +12,12 @@ from torch import Tensor
 from ...machine import exact_float32
 from ...manifests import Split
 from ..calibration import fit_temperature
-from ..evaluate import probabilities, structure
+from ..evaluate import answers_of_heads, probabilities, structure
 from ..loop import DomainSplit, EpochDone, Fitted, fit
 from ..network.ensemble import Ensemble, tempered
 from .curves import Trained
 from .jobs import Domains, Job, Outcome, Prediction
-from .splits import corpora_tested
+from .splits import corpora_tested, corpora_trained
 
 MEMBER_SEEDS = 1000
 """Distance between the seeds of the members of one repeat."""
@@ -37,10 +37,12 @@ def run_network(domains: Domains, job: Job, epoch_done: EpochDone) -> Outcome:
     assert job.spec is not None
     assert job.config is not None
     tests = {c: domains[c].rows(job.splits[c].test) for c in corpora_tested(job.splits)}
+    parts = [(domains[corpus], job.splits[corpus]) for corpus in corpora_trained(job.splits)]
     subsets = [
         DomainSplit(domain, domain.rows(split.train), domain.rows(split.validation))
-        for domain, split in zip(domains.values(), job.splits.values(), strict=True)
+        for domain, split in parts
     ]
+    known = [domain.corpus for domain, _ in parts]
 
     def train(parts: Sequence[DomainSplit], epochs: Mapping[int, int]) -> dict[int, Fitted]:
         return {
@@ -65,14 +67,22 @@ def run_network(domains: Domains, job: Job, epoch_done: EpochDone) -> Outcome:
         state = model.state_dict()
         weights.append({name: value.cpu().numpy() for name, value in state.items()})
         structures = {
-            corpus: structure(model, domains[corpus], rows) for corpus, rows in tests.items()
+            corpus: structure(model, domains[corpus], rows)
+            for corpus, rows in tests.items()
+            if corpus in known
         }
         history.append(Trained(seed, fitted.epoch, fitted.losses, fitted.validation, structures))
     ensemble = Ensemble([fitted.model for fitted in final.values()])
     predictions = {}
     for corpus, rows in tests.items():
-        mean = probabilities(ensemble, domains[corpus], rows)
-        predictions[corpus] = _prediction(job.splits[corpus], mean, temperatures.get(corpus))
+        domain, split = domains[corpus], job.splits[corpus]
+        if corpus in known:
+            mean = probabilities(ensemble, domain, rows)
+            predictions[corpus] = _prediction(split, mean, temperatures.get(corpus))
+        else:
+            before = answers_of_heads(ensemble, domain, rows, {})
+            after = answers_of_heads(ensemble, domain, rows, temperatures)
+            predictions[corpus] = _of_heads(split, before, after, job.calibrated)
     return Outcome(*job.place, predictions, weights, history, temperatures)
 
 
@@ -95,6 +105,14 @@ def _prediction(split: Split, mean: Tensor, temperature: float | None) -> Predic
         return Prediction(split, predicted.numpy(), mean.numpy())
     before = mean.gather(1, predicted[:, None])[:, 0]
     return Prediction(split, predicted.numpy(), tempered(mean, temperature).numpy(), before.numpy())
+
+
+def _of_heads(split: Split, before: Tensor, after: Tensor, calibrated: bool) -> Prediction:
+    """By what the heads of other corpora say, before they are calibrated and after, (n_test,
+    labels)."""
+    predicted = after.argmax(-1)
+    stated = before.gather(1, predicted[:, None])[:, 0].numpy() if calibrated else None
+    return Prediction(split, predicted.numpy(), after.numpy(), stated)
 
 
 def member_seed(repeat: int, member: int, shift: int) -> int:

@@ -50,10 +50,10 @@ def _two_groups(manifest: Manifest, protocol: str) -> list[str]:
 
 def _training(manifest: Manifest, splits: Sequence[Split]) -> list[str]:
     """Classes that some training parts do not have."""
-    parts = [_classes(manifest, split.train) for split in splits]
+    parts = [_classes(manifest, split.train) for split in splits if split.train]
     missing = {label: sum(not part[label] for part in parts) for label in manifest.labels}
     notes = []
-    if never := [label for label, count in missing.items() if count == len(parts)]:
+    if never := [label for label, count in missing.items() if count == len(parts) > 0]:
         notes.append(
             f"{listing(never)}: in no training part of this corpus, so that it cannot be learned "
             "from it; where it is tested, UA counts its recall all the same."

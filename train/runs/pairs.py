@@ -67,7 +67,7 @@ def compare_runs(runs: Sequence[Run], cache: Cache | None = None) -> list[Pair]:
 
 def _pair(runs: Sequence[Run], one: int, other: int, cache: Cache | None) -> Pair:
     pair = runs[one], runs[other]
-    shared = [corpus for corpus in pair[0].config.corpora if corpus in pair[1].config.corpora]
+    shared = [corpus for corpus in pair[0].config.answered if corpus in pair[1].config.answered]
     if not shared:
         return Pair(one, other, "utterances", problems=["they have no corpus in common"])
     over = tested_over(run.metrics["domains"][corpus] for run in pair for corpus in shared)
@@ -84,7 +84,7 @@ def _pair(runs: Sequence[Run], one: int, other: int, cache: Cache | None) -> Pai
             problems.append(f"{corpus}: {problem}")
         else:
             alike.append(corpus)
-    if only := [corpus for run in pair for corpus in run.config.corpora if corpus not in shared]:
+    if only := [corpus for run in pair for corpus in run.config.answered if corpus not in shared]:
         problems.append(f"only one of them was tested on {listing(only)}")
     if not alike:
         return Pair(one, other, over, problems=problems)
@@ -102,7 +102,7 @@ def _pair(runs: Sequence[Run], one: int, other: int, cache: Cache | None) -> Pai
 
 def _difference(one: Run, other: Run, corpus: str) -> str:
     """Why what two runs did on a corpus cannot be paired; blank if it can."""
-    records = [run.config.corpora[corpus] for run in (one, other)]
+    records = [run.config.records[corpus] for run in (one, other)]
     if one.config.protocol != other.config.protocol:
         return f"protocol {one.config.protocol} against {other.config.protocol}"
     if records[0].manifest != records[1].manifest or records[0].skipped != records[1].skipped:
@@ -135,7 +135,7 @@ def _units(run: Run, corpus: str, over: str, cache: Cache | None) -> dict[tuple[
     )
     if cache is None or corpus not in cache.corpora():
         raise InputError(unknown)
-    manifest, record = cache.manifest(corpus), run.config.corpora[corpus]
+    manifest, record = cache.manifest(corpus), run.config.records[corpus]
     skipped = set(record.skipped)
     if skipped:
         manifest = manifest.select([id for id in manifest.ids if id not in skipped])
@@ -164,8 +164,9 @@ def units_of(manifest: Manifest, protocol: str, over: str) -> dict[tuple[str, st
 
 
 def _test_to_train(run: Run, corpora: Sequence[str]) -> float:
-    """Size of the test parts by that of the training parts."""
-    parts = [run.splits[corpus]["part"] for corpus in corpora]
+    """Size of the test parts by that of the training parts, which of whole corpora are others."""
+    named = run.config.records if run.config.tested else corpora
+    parts = [run.splits[corpus]["part"] for corpus in named]
     test, train = (sum(int((part == name).sum()) for part in parts) for name in ("test", "train"))
     if not test or not train:
         raise InputError(f"{run.folder}: its splits have no test part, or no training part")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from ...errors import listing
-from ...manifests import group_columns, published_by
+from ...manifests import WHOLE, group_columns, published_by
 from .. import TRAIN_PRESET
 from ..metrics import RATES
 from .confidence import CalibrationError
@@ -26,7 +26,8 @@ def describe_run(metrics: Metrics) -> str:
             f"{metrics['repeats']} repeat{'s' if metrics['repeats'] > 1 else ''}{folds(domain)}, "
             f"{domain['n_test']} test utterances each"
         )
-        lines = [head, "", *(f"  {name.upper()}  {rate(name, domain)}" for name in RATES)]
+        lines = [head, *trained_note(metrics, domain), ""]
+        lines += [*(f"  {name.upper()}  {rate(name, domain)}" for name in RATES)]
         lines += [f"  {calibration(domain['ece'])}"] if domain["ece"] else []
         lines += ["", *confusion_table(domain), ""]
         lines += [f"  {speaker_note(metrics['protocol'], domain)}", f"  {interval_note(domain)}"]
@@ -102,10 +103,25 @@ def confusion_table(domain: CorpusMetrics) -> list[str]:
 
 def model_name(metrics: Metrics) -> str:
     """`baseline`, or the method with its settings: `ours (paper with train.lr=0.0005)`."""
+    others = f" of {' + '.join(metrics['trained'])}" if "trained" in metrics else ""
     if metrics["preset"] is None:
-        return "baseline"
+        return f"baseline{others}"
     changes = f" with {', '.join(metrics['changes'])}" if metrics["changes"] else ""
-    return f"{metrics['method']} ({metrics['preset']}{changes})"
+    return f"{metrics['method']} ({metrics['preset']}{changes}){others}"
+
+
+def trained_note(metrics: Metrics, domain: CorpusMetrics) -> list[str]:
+    """What a model of other corpora was trained on, and which emotions it can tell of this one."""
+    if "trained" not in metrics:
+        return []
+    corpora = [
+        f"{corpus} ({of['language']}; {of['utterances']} utterances: {', '.join(of['labels'])})"
+        for corpus, of in metrics["trained"].items()
+    ]
+    return [
+        f"Trained on {' and '.join(corpora)}.",
+        f"Told are the emotions in common: {', '.join(domain['labels'])}.",
+    ]
 
 
 HEARD = {
@@ -128,6 +144,8 @@ def speaker_note(protocol: str, domain: CorpusMetrics) -> str:
 def _kept_apart(protocol: str, domain: CorpusMetrics) -> str:
     if protocol == "speaker":
         return "No speaker is in two parts: these are numbers for unknown speakers."
+    if protocol == WHOLE:
+        return "Nothing of this corpus was trained on: these are numbers for unknown speakers."
     columns, name = group_columns(protocol), published_by(protocol)
     parted = {"authors": "70/10/20 at random, as in the released code of the paper's authors. "}
     if columns:
@@ -192,7 +210,10 @@ def comparison_table(runs: Sequence[Metrics], names: Sequence[str] = ()) -> str:
 def notes_of(runs: Sequence[Metrics]) -> list[str]:
     """What the numbers of runs rest on, each said once: speakers, intervals, corpora."""
     domains = [(run["protocol"], *domain) for run in runs for domain in run["domains"].items()]
-    notes = [speaker_note(protocol, domain) for protocol, _, domain in domains]
+    notes = [
+        note for run in runs for of in run["domains"].values() for note in trained_note(run, of)
+    ]
+    notes += [speaker_note(protocol, domain) for protocol, _, domain in domains]
     notes += [interval_note(domain) for _, _, domain in domains]
     notes += [f"{corpus}: {note}" for _, corpus, domain in domains for note in domain["notes"]]
     return list(dict.fromkeys(notes))

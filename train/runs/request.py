@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...errors import InputError, did_you_mean
-from ...manifests import Folds, check_folds_asked, check_protocol, is_folds
+from ...manifests import WHOLE, Folds, check_folds_asked, check_protocol, is_folds
 from ..config import Config
 from ..encoding import Encoding
 from ..methods import DEFAULT_METHODS, METHODS, Method, methods_of
@@ -35,6 +35,8 @@ class Request:
         workers: runs side by side; None: as many as cores and memory allow.
         memory: what features may take, in GB; None: what is free.
         folds: how many, of a protocol that has them; None: five, and of IEMOCAP its sessions.
+        tested: those of the corpora that are tested as a whole, and not trained on; none: all are
+            trained on and tested in parts. With them the protocol is `corpus`.
         skip_missing: leave out utterances that lack a feature, instead of refusing.
     """
 
@@ -52,6 +54,12 @@ class Request:
     skip_missing: bool = False
     overwrite: bool = False
     folds: Folds = None
+    tested: Sequence[str] = ()
+
+    @property
+    def trained(self) -> list[str]:
+        """The corpora that are trained on."""
+        return [corpus for corpus in self.corpora if corpus not in self.tested]
 
     @property
     def model(self) -> Method:
@@ -81,6 +89,8 @@ def check_request(request: Request) -> None:
     check_limits(request.repeats, request.workers, request.memory)
     if request.splits is not None and request.folds is not None:
         raise InputError("--folds: the file of --split says how many there are")
+    if request.tested:
+        _check_tested(request)
     if request.protocol or request.splits is None:
         check_protocol(request.protocol)
         check_folds_asked(request.protocol, request.folds)
@@ -106,6 +116,19 @@ def check_request(request: Request) -> None:
             )
         if GE2E_MEL in names:
             raise InputError(f"train.finetune_ge2e=true: leave {GE2E_MEL} out of the --features")
+
+
+def _check_tested(request: Request) -> None:
+    if strange := [corpus for corpus in request.tested if corpus not in request.corpora]:
+        raise InputError(f"--test-on {','.join(strange)}: is not among the corpora")
+    if not request.trained:
+        raise InputError("--train-on: expected a corpus that is not among those of --test-on")
+    if request.splits is not None:
+        raise InputError("--split: whole corpora are trained on and tested, there is no split")
+    if request.setting == "baseline":
+        raise InputError("--setting baseline: has no model that could test another corpus")
+    if request.protocol != WHOLE:
+        raise InputError(f"--protocol {request.protocol}: with --test-on it is {WHOLE}")
 
 
 def check_limits(repeats: int, workers: int | None, memory: float | None) -> None:
@@ -136,13 +159,14 @@ def _check_setting(request: Request) -> None:
         )
     if request.model.setting != request.setting:
         raise InputError(f"--method {request.model.name}: is for --setting {request.model.setting}")
-    if request.setting != "multidomain" and len(corpora) > 1:
+    trained = request.trained
+    if request.setting != "multidomain" and len(trained) > 1:
         raise InputError(
-            f"--setting {request.setting}: takes one corpus, not {','.join(corpora)}; one model "
+            f"--setting {request.setting}: takes one corpus, not {','.join(trained)}; one model "
             "for all of them is --setting multidomain"
         )
-    if request.setting == "multidomain" and len(corpora) < 2:
+    if request.setting == "multidomain" and len(trained) == 1:
         raise InputError(
-            f"--setting multidomain: needs at least two corpora, not {corpora[0]} alone; for one "
+            f"--setting multidomain: needs at least two corpora, not {trained[0]} alone; for one "
             "use --setting single"
         )

@@ -21,6 +21,7 @@ from ..metrics import (
 )
 from .confidence import CalibrationError, calibration_error
 from .notes import left_out, notes_on_splits
+from .whole import note_on_others
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,8 +66,19 @@ class CorpusMetrics(TypedDict):
     folds: NotRequired[int]
 
 
+class TrainedOn(TypedDict):
+    """A corpus that was trained on and not tested."""
+
+    language: str
+    labels: list[str]
+    utterances: int
+
+
 class Metrics(TypedDict):
-    """The content of `metrics.json`."""
+    """The content of `metrics.json`.
+
+    `domains` are the corpora that were tested; `trained` is there where others were trained on.
+    """
 
     setting: str
     method: str
@@ -78,6 +90,7 @@ class Metrics(TypedDict):
     namesakes: list[str]
     domains: dict[str, CorpusMetrics]
     seconds: dict[str, Any]
+    trained: NotRequired[dict[str, TrainedOn]]
 
 
 def corpus_metrics(
@@ -86,6 +99,7 @@ def corpus_metrics(
     splits: Sequence[Split],
     skipped: int = 0,
     heard: str = "",
+    others: Mapping[str, int] | None = None,
 ) -> CorpusMetrics:
     """What the predictions for one corpus come to.
 
@@ -98,6 +112,8 @@ def corpus_metrics(
         splits: of all repeats and folds.
         skipped: utterances that were left out.
         heard: see `Encoding`.
+        others: the emotions of those among them that no corpus has which was trained on, and how
+            many have them.
     """
     position = {label: number for number, label in enumerate(manifest.labels)}
     repeats = [rows.sort_values("id") for _, rows in predictions.groupby("repeat")]
@@ -115,7 +131,9 @@ def corpus_metrics(
         held_out = _held_out(manifest, splits[0].protocol, shared, list(repeats[0]["id"]))
     kind, intervals = _intervals(held_out, splits[0], pairs, confusions, values)
     tested = len(repeats[0])
-    notes = [*left_out(len(manifest), skipped), *notes_on_splits(manifest, splits)]
+    others = others or {}
+    notes = left_out(len(manifest), skipped - sum(others.values()))
+    notes += [*note_on_others(others), *notes_on_splits(manifest, splits)]
     if none := [n.upper() for n, (low, high) in intervals.items() if high - low < LEAST_WIDTH]:
         notes.append(f"No interval of {' and '.join(none)}: {no_interval(kind, tested)}.")
     recall = np.array([recalls(counts) for counts in confusions])
@@ -175,7 +193,7 @@ def _intervals(
             return float(np.mean([RATES[name](of_repeat) for of_repeat in counts]))
 
         return kind, {n: interval_over_units(units, partial(mean_rate, n)) for n in RATES}
-    if len(pairs) > 1:
+    if len(pairs) > 1 and split.train:
         ratio = len(split.test) / len(split.train)
         return "repeats", {n: interval_over_repeats(rates, ratio) for n, rates in values.items()}
     counts = confusions[0]

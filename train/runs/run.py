@@ -12,23 +12,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import msgspec
 
-from ...cache import Cache, FeatureKey
+from ...cache import Cache
 from ...errors import InputError, MissingFeaturesError
 from ...files import MOST_JSON, open_regular, parse_json, read_json, read_regular
-from ...manifests import Folds
 from ...manifests.names import is_corpus_name, is_language
-from ..config import Config
-from ..encoding import Encoding
-from ..methods import METHODS
-from ..model import make_spec
 from ..network.spec import ModelSpec
 from .confidence import UNCALIBRATED, confidence
 from .curves import Curves
 from .results import Metrics
+from .run_config import FORMAT, RunConfig
 from .temperatures import CALIBRATION, Temperatures, read_temperatures
 
 if TYPE_CHECKING:
@@ -44,9 +40,6 @@ FILES = frozenset(
     {CONFIG, METRICS, MODEL, PREDICTIONS, SPLIT, HISTORY, VERSIONS, STRUCTURE, CALIBRATION}
 )
 
-FORMAT = 5
-"""Of the run folder; others are not read."""
-
 MOST_BYTES = 1 << 30
 """Of a file that is read as a whole."""
 
@@ -54,82 +47,6 @@ COLUMNS = ("corpus", "repeat", "fold", "id", "truth", "predicted")
 """Of predictions, before the probabilities. A corpus may be called 2023, an utterance NA."""
 
 Hash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
-
-
-class CorpusRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `config.json` says of a corpus: hashes of all that a number depends on."""
-
-    manifest: str
-    labels_hash: str
-    language: Name
-    labels: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=1000)]
-    utterances: int
-    skipped: tuple[str, ...]
-    split_hash: str
-
-
-class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The content of `config.json`: everything that the numbers depend on, resolved.
-
-    Attributes:
-        features: canonical names of those that are fused, or given to the baseline.
-        keys: of all features that are read, by their canonical names.
-        settings: of a network, with their preset.
-        svm: the settings of the baseline.
-        folds: how many were asked for; None: the usual number.
-        own_code: what stands for the code of a method of one's own.
-    """
-
-    format: int
-    setting: str
-    method: str
-    corpora: Annotated[dict[str, CorpusRecord], msgspec.Meta(min_length=1, max_length=200)]
-    features: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=200)]
-    keys: dict[str, FeatureKey]
-    protocol: str
-    seeds: tuple[int, ...]
-    device: str
-    settings: Config | None = None
-    svm: dict[str, Any] = {}
-    folds: Folds = None
-    own_code: str = ""
-
-    @property
-    def calibrated(self) -> bool:
-        """Whether its probabilities are."""
-        return self.settings is not None and self.settings.train.calibrate
-
-    @property
-    def encoding(self) -> Encoding:
-        """What becomes of sequence features before training."""
-        return Encoding.of(self.settings)
-
-    def spec(self) -> ModelSpec | None:
-        """What the models are built from; None of the baseline.
-
-        Raises:
-            InputError, ValueError, KeyError: no such model can be built.
-        """
-        if self.settings is None:
-            return None
-        shapes = {name: self.encoding.shape(name, key) for name, key in self.keys.items()}
-        corpora = [
-            _Corpus(corpus, record.language, record.labels)
-            for corpus, record in self.corpora.items()
-        ]
-        if self.method not in METHODS:
-            raise InputError(
-                f"the method {self.method!r} is not known here; where it is one of your own, "
-                "METHODS.add(name, method) of ser.train.methods makes it known"
-            )
-        return make_spec(METHODS[self.method], self.features, shapes, corpora, self.settings)
-
-
-class _Corpus(NamedTuple):
-    corpus: str
-    language: str
-    labels: tuple[str, ...]
 
 
 class _About(msgspec.Struct, frozen=True):
@@ -182,7 +99,7 @@ class Run:
             if parse_json(data, dict[str, Any], CONFIG).get("format") != FORMAT:
                 raise ValueError(f"{CONFIG} is of another version of ser; train it anew")
             config = parse_json(data, RunConfig, CONFIG)
-            for corpus, record in config.corpora.items():
+            for corpus, record in config.records.items():
                 if not (is_corpus_name(corpus) and is_language(record.language)):
                     raise ValueError(f"{CONFIG}: {corpus!r} ({record.language!r}) is no corpus")
         return config
@@ -211,7 +128,7 @@ class Run:
     @cached_property
     def splits(self) -> dict[str, pd.DataFrame]:
         """By corpus, the part of every utterance in every split."""
-        corpora = self.config.corpora
+        corpora = self.config.records
         with _reading(self.folder):
             return {
                 corpus: _table(self._read(split_name(corpus, len(corpora)))) for corpus in corpora
@@ -314,7 +231,7 @@ class Run:
     def is_of(self, config: RunConfig) -> bool:
         """Whether it is the run that `config` describes, all of it as it was written."""
         names = {CONFIG, METRICS, PREDICTIONS}
-        names |= {split_name(corpus, len(config.corpora)) for corpus in config.corpora}
+        names |= {split_name(corpus, len(config.records)) for corpus in config.records}
         try:
             if self.config != config or not names <= self.sums.keys():
                 return False

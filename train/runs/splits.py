@@ -10,7 +10,14 @@ from pathlib import Path
 
 from ...errors import InputError, listing
 from ...files import open_regular
-from ...manifests import Manifest, Split, check_leaks, make_splits, read_splits
+from ...manifests import (
+    Manifest,
+    Split,
+    check_leaks,
+    make_splits,
+    read_splits,
+    split_of_whole,
+)
 from .request import Request
 from .run import SPLIT, VERSIONS, Run, reason, split_name
 
@@ -23,6 +30,9 @@ def resolve_splits(request: Request, manifest: Manifest) -> list[Split]:
         protocol = request.protocol or splits[0].protocol
         if other := [split.protocol for split in splits if split.protocol != protocol]:
             raise InputError(f"--split {path}: made for --protocol {other[0]}, not {protocol}")
+    elif request.tested:
+        tested = manifest.corpus in request.tested
+        splits = [split_of_whole(manifest, seed, tested) for seed in range(request.repeats)]
     else:
         splits = [
             split
@@ -32,7 +42,7 @@ def resolve_splits(request: Request, manifest: Manifest) -> list[Split]:
     emotion = dict(zip(manifest.ids, manifest.table["emotion"], strict=True))
     for split in splits:
         check_leaks(manifest, split)
-        if len({emotion[id] for id in split.train}) < 2:
+        if split.train and len({emotion[id] for id in split.train}) < 2:
             raise InputError(
                 f"{manifest.corpus}: the training part of seed {split.seed}, fold {split.fold} has "
                 "one emotion only; training needs at least two"
@@ -91,9 +101,15 @@ def trained_together(splits: Mapping[str, Sequence[Split]]) -> list[dict[str, Sp
 
 
 def corpora_tested(job: Mapping[str, Split]) -> list[str]:
-    """The corpora that a job of `trained_together` tests: those that have a fold of its number."""
+    """The corpora that a job of `trained_together` tests: those that have a fold of its number, and
+    a test part."""
     last = max(split.fold for split in job.values())
-    return [corpus for corpus, split in job.items() if split.fold == last]
+    return [corpus for corpus, split in job.items() if split.fold == last and split.test]
+
+
+def corpora_trained(job: Mapping[str, Split]) -> list[str]:
+    """The corpora that a job trains on."""
+    return [corpus for corpus, split in job.items() if split.train]
 
 
 def heard_together(splits: Mapping[str, Sequence[Split]]) -> dict[str, list[Split]]:

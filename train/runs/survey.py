@@ -95,7 +95,7 @@ def find_runs(folder: Path) -> tuple[list[Trained], list[str]]:
             continue
         try:
             run = Run.open(place)
-            if list(run.config.corpora) != list(run.metrics["domains"]):  # or another version's
+            if run.config.answered != list(run.metrics["domains"]):  # or another version's
                 raise InputError(f"{place}: {METRICS} is not of the corpora of {CONFIG}")
             when = datetime.fromtimestamp((place / VERSIONS).stat().st_mtime, UTC)
             found.append(Trained(run, run.metrics, when))

@@ -23,7 +23,8 @@ from typing import Any
 from ...errors import InputError, SerError
 from ...files import PARTIAL, make_folder, partial_beside, read_json, sync, sync_folder
 from .locks import held
-from .run import CONFIG, FILES, VERSIONS, Run, RunConfig
+from .run import CONFIG, FILES, VERSIONS, Run
+from .run_config import RunConfig
 
 LOCK, REPLACED = ".ser-lock-", ".replaced-"
 

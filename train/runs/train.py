@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ...cache import Cache, default_cache_folder
-from ...manifests import Folds
+from ...manifests import WHOLE, Folds
 from ...progress import Progress
 from .. import TRAIN_PRESET
 from ..config import load_config
@@ -29,6 +29,7 @@ def train(
     setting: str,
     corpora: str | Sequence[str],
     *,
+    tested: str | Sequence[str] = (),
     features: str | Sequence[str] = ("mfcc", "ge2e"),
     method: str | Method = "",
     preset: str = TRAIN_PRESET,
@@ -56,6 +57,8 @@ def train(
     Args:
         setting: `single`, `baseline` or `multidomain`.
         corpora: their names, in a list or with commas between.
+        tested: likewise, corpora to test as a whole by what was trained on the others; blank: these
+            are tested, in parts.
         features: likewise.
         method: of several corpora: a name, or a `Method` of one's own.
         changes: settings that are not as the preset has them, `section.name=value`.
@@ -70,10 +73,11 @@ def train(
     Raises:
         as `train_request`.
     """
-    protocol = protocol or ("" if splits else "paper")
+    others = _names(tested) if tested else []
+    protocol = protocol or (WHOLE if others else "" if splits else "paper")
     request = Request(
         setting=setting,
-        corpora=_names(corpora),
+        corpora=[*_names(corpora), *others],
         features=_names(features),
         config=load_config(preset, changes),
         method=method,
@@ -86,6 +90,7 @@ def train(
         skip_missing=skip_missing,
         overwrite=overwrite,
         folds=folds,
+        tested=others,
     )
     if not isinstance(cache, Cache):
         cache = Cache(Path(cache or default_cache_folder()).expanduser())
@@ -152,8 +157,9 @@ def train_request(
 
 def default_out(request: Request) -> Path:
     """A folder named after what is trained and when."""
-    first, *others = request.corpora
-    corpora = "+".join(request.corpora) if len(others) < 8 else f"{first}+{len(others)}-more"
+    first, *others = request.trained
+    corpora = "+".join(request.trained) if len(others) < 8 else f"{first}+{len(others)}-more"
+    corpora += f"-to-{'+'.join(request.tested)[:80]}" if request.tested else ""
     what = request.setting if request.setting != "multidomain" else request.model.name
     preset = [_plain(Path(request.config.preset).stem)] if request.network else []
     when = time.strftime("%Y%m%d-%H%M%S")

@@ -1,0 +1,110 @@
+"""What `config.json` of a run says."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+
+from ...cache import FeatureKey
+from ...errors import InputError
+from ...manifests import Folds
+from ..config import Config
+from ..encoding import Encoding
+from ..methods import METHODS
+from ..model import make_spec
+from ..network.spec import ModelSpec
+
+FORMAT = 5
+"""Of the run folder; others are not read."""
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
+
+
+class CorpusRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `config.json` says of a corpus: hashes of all that a number depends on."""
+
+    manifest: str
+    labels_hash: str
+    language: Name
+    labels: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=1000)]
+    utterances: int
+    skipped: tuple[str, ...]
+    split_hash: str
+
+
+class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The content of `config.json`: everything that the numbers depend on, resolved.
+
+    Attributes:
+        features: canonical names of those that are fused, or given to the baseline.
+        keys: of all features that are read, by their canonical names.
+        settings: of a network, with their preset.
+        svm: the settings of the baseline.
+        corpora: those that it was trained on.
+        folds: how many were asked for; None: the usual number.
+        tested: corpora that it was tested on and not trained on, with the labels that it can give
+            them; none: it was tested on parts of those that it was trained on.
+        own_code: what stands for the code of a method of one's own.
+    """
+
+    format: int
+    setting: str
+    method: str
+    corpora: Annotated[dict[str, CorpusRecord], msgspec.Meta(min_length=1, max_length=200)]
+    features: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=200)]
+    keys: dict[str, FeatureKey]
+    protocol: str
+    seeds: tuple[int, ...]
+    device: str
+    settings: Config | None = None
+    svm: dict[str, Any] = {}
+    folds: Folds = None
+    tested: Annotated[dict[str, CorpusRecord], msgspec.Meta(max_length=200)] = {}
+    own_code: str = ""
+
+    @property
+    def records(self) -> dict[str, CorpusRecord]:
+        """All corpora: those that it was trained on, then those that it was tested on alone."""
+        return {**self.corpora, **self.tested}
+
+    @property
+    def answered(self) -> list[str]:
+        """The corpora that it was tested on, of which its metrics are."""
+        return list(self.tested or self.corpora)
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether its probabilities are."""
+        return self.settings is not None and self.settings.train.calibrate
+
+    @property
+    def encoding(self) -> Encoding:
+        """What becomes of sequence features before training."""
+        return Encoding.of(self.settings)
+
+    def spec(self) -> ModelSpec | None:
+        """What the models are built from; None of the baseline.
+
+        Raises:
+            InputError, ValueError, KeyError: no such model can be built.
+        """
+        if self.settings is None:
+            return None
+        shapes = {name: self.encoding.shape(name, key) for name, key in self.keys.items()}
+        corpora = [
+            _Corpus(corpus, record.language, record.labels)
+            for corpus, record in self.corpora.items()
+        ]
+        if self.method not in METHODS:
+            raise InputError(
+                f"the method {self.method!r} is not known here; where it is one of your own, "
+                "METHODS.add(name, method) of ser.train.methods makes it known"
+            )
+        return make_spec(METHODS[self.method], self.features, shapes, corpora, self.settings)
+
+
+class _Corpus(NamedTuple):
+    corpus: str
+    language: str
+    labels: tuple[str, ...]
