@@ -15,13 +15,13 @@ from ..ge2e.weights import weights_file
 from .augment import augment, mix
 from .balance import balanced_draw, class_weights, log_priors
 from .config import Config
-from .data import Domain, send, shuffled_batches, statistics
+from .data import CPU, Domain, send, shuffled_batches, statistics
 from .evaluate import evaluation_batches, validation_ua
 from .methods import METHODS, Method
 from .model import build
-from .network.encoders import Standardise
+from .network.encoders import PrincipalComponents, Standardise
 from .network.recogniser import Recogniser
-from .network.spec import ModelSpec
+from .network.spec import ModelSpec, heard_of
 from .network.towers import shape_of
 from .optimiser import AdamW
 from .search_schedule import StructureSearch
@@ -63,6 +63,7 @@ def fit(
     epoch_done: EpochDone = lambda validation: None,
     method: Method | None = None,
     epochs: int | None = None,
+    like: Recogniser | None = None,
 ) -> Fitted:
     """Train a model on some domains; choose by the mean of their validation UAs, or, where the
     validation parts are empty, keep what the last epoch leaves.
@@ -74,13 +75,15 @@ def fit(
     Args:
         method: that of the spec; None: the one known by its name.
         epochs: stop after so many, on the schedule of all; None: all.
+        like: see `Training`.
 
     Raises:
         SerError: the loss is not finite.
     """
     gpus = [split.domain.device for split in splits[:1] if split.domain.device.type == "cuda"]
     with torch.random.fork_rng(gpus):
-        return _fit(Training(splits, spec, config, seed, method), epochs, epoch_done)
+        training = Training(splits, spec, config, seed, method, like)
+        return _fit(training, epochs, epoch_done)
 
 
 def _fit(training: Training, epochs: int | None, epoch_done: EpochDone) -> Fitted:
@@ -118,6 +121,8 @@ class Training:
     Args:
         seed: of the initial weights, the order, dropout and augmentation: it seeds torch.
         method: that of the spec; None: the one known by its name.
+        like: a model that was trained on the same parts, for what inputs are standardised by; None:
+            that is computed.
     """
 
     def __init__(
@@ -127,6 +132,7 @@ class Training:
         config: Config,
         seed: int,
         method: Method | None = None,
+        like: Recogniser | None = None,
     ) -> None:
         self.splits, self.config = list(splits), config
         self.device = splits[0].domain.device
@@ -138,7 +144,10 @@ class Training:
             from ..ge2e.encoder import published
 
             model.speaker = published(weights_file())
-        fit_inputs(model, [(split.domain, split.train) for split in splits])
+        if like is None:
+            fit_inputs(model, [(split.domain, split.train) for split in splits])
+        else:
+            _take_inputs(model, like)
         self.model = model.to(self.device)
         self.auxiliary = method.make_auxiliary(config.auxiliary).to(self.device)
         self.lengths = [split.domain.lengths() for split in splits]
@@ -232,7 +241,7 @@ def _drawn(split: DomainSplit, order: torch.Generator) -> DomainSplit:
 
 
 def fit_inputs(model: Recogniser, training: Sequence[tuple[Domain, Tensor]]) -> None:
-    """Set the standardisation of every input of a model.
+    """Set the standardisation of every input of a model, and the principal components of wide ones.
 
     Args:
         training: every domain, and the rows of its utterances, on the host, that are for training.
@@ -245,6 +254,31 @@ def fit_inputs(model: Recogniser, training: Sequence[tuple[Domain, Tensor]]) -> 
         for group, domains in groups.items():
             frames = [(domain.features[shape.name], rows) for domain, rows in domains]
             standardise.fit(group, *statistics(frames))
+    for name, reduced in _reduced(model).items():
+        standardise = model.inputs[[shape.name for shape in model.spec.inputs].index(name)]
+        standard = []
+        for domain, rows in training:
+            batch = domain.only([name]).to(CPU).batch(rows)
+            speaker = batch.get(heard_of(name))
+            standard.append(standardise(batch[name][0], model.groups[domain.corpus], speaker))
+        reduced.fit(torch.cat(standard))
+
+
+def _reduced(model: Recogniser) -> dict[str, PrincipalComponents]:
+    """By feature, what reduces it."""
+    return {
+        shape.name: module
+        for shape, encoder in zip(model.spec.features, model.encoders, strict=True)
+        for module in encoder.modules()
+        if isinstance(module, PrincipalComponents)
+    }
+
+
+def _take_inputs(model: Recogniser, other: Recogniser) -> None:
+    """What `fit_inputs` sets, of another model of the same spec and training parts."""
+    model.inputs.load_state_dict(other.inputs.state_dict())
+    for name, reduced in _reduced(other).items():
+        _reduced(model)[name].load_state_dict(reduced.state_dict())
 
 
 def precision(device: torch.device, name: str) -> torch.autocast:

@@ -12,6 +12,9 @@ SIZE = 256
 """Size of every representation."""
 
 
+WIDE = 1024
+"""Values of a vector beyond which its encoder begins by making it smaller."""
+
 NARROWEST = 0.1
 """A speaker's deviation is never below this share of that of the training part."""
 
@@ -165,13 +168,54 @@ class SequenceEncoder(nn.Module):
         return z
 
 
-class VectorEncoder(nn.Module):
-    """Projection of a vector feature; a wide one passes through a layer of 512 first."""
+class PrincipalComponents(nn.Module):
+    """A wide vector by the directions in which the training part varies most; they are not trained.
 
-    def __init__(self, dim: int) -> None:
+    Args:
+        components: how many; a part that varies in fewer directions leaves the last ones at 0.
+    """
+
+    axes: Tensor
+
+    def __init__(self, dim: int, components: int) -> None:
         super().__init__()
-        wide = [nn.Linear(dim, 512), nn.ReLU()] if dim > 1024 else []
-        self.layers = nn.Sequential(*wide, nn.Linear(512 if wide else dim, SIZE))
+        self.register_buffer("axes", torch.zeros(dim, components))
+
+    def fit(self, values: Tensor) -> None:
+        """Take over the axes of standardised values (n, dim), scaled alike, so that the mean square
+        of all components is 1."""
+        values = values.double()
+        few = len(values) < values.shape[1]  # then the axes are found among combinations of rows
+        variances, vectors = torch.linalg.eigh(values @ values.T if few else values.T @ values)
+        variances = variances.flip(0)[: self.axes.shape[1]]
+        vectors = vectors.flip(1)[:, : self.axes.shape[1]]
+        kept = variances > 1e-9 * variances[0].clamp(min=1e-9)
+        variances, vectors = variances[kept], vectors[:, kept]
+        axes = values.T @ vectors / variances.sqrt() if few else vectors
+        signs = axes.gather(0, axes.abs().argmax(0, keepdim=True)).sign()
+        scale = (len(values) * self.axes.shape[1] / variances.sum()).sqrt()
+        self.axes.zero_()
+        self.axes[:, : len(variances)] = (scale * signs * axes).to(self.axes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.axes
+
+
+class VectorEncoder(nn.Module):
+    """Projection of a vector feature; a wide one passes through a layer of 512 first, or is reduced
+    to so many principal components."""
+
+    def __init__(self, dim: int, components: int = 0) -> None:
+        super().__init__()
+        reduced: list[nn.Module] = []
+        size = dim
+        if dim > WIDE and components:
+            size = min(components, dim)
+            reduced = [PrincipalComponents(dim, size)]
+        elif dim > WIDE:
+            size = 512
+            reduced = [nn.Linear(dim, size), nn.ReLU()]
+        self.layers = nn.Sequential(*reduced, nn.Linear(size, SIZE))
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """(B, dim) -> (B, 256); the lengths, all 1, are there for the common signature."""

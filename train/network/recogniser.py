@@ -24,10 +24,10 @@ GE2E_RATE = 0.01
 """Learning rate of GE2E when it is fine-tuned, as a share of that of the rest (section 5.1)."""
 
 
-def make_encoder(shape: FeatureShape) -> nn.Module:
+def make_encoder(shape: FeatureShape, components: int = 0) -> nn.Module:
     """The encoder of a feature: MFCC gets the paper's smaller, deeper LSTM."""
     if not shape.sequence:
-        return VectorEncoder(shape.dim)
+        return VectorEncoder(shape.dim, components)
     filters, hidden, layers = (32, 64, 2) if shape.backbone == "mfcc" else (64, 128, 1)
     return SequenceEncoder(shape.dim, filters, hidden, layers)
 
@@ -57,7 +57,9 @@ class Recogniser(nn.Module):
         shrinkage = spec.model.shrinkage
         self.inputs = nn.ModuleList(Standardise(s.dim, groups, shrinkage) for s in spec.inputs)
         # The order in which parts draw their initial weights is part of every number.
-        self.encoders = nn.ModuleList(make_encoder(shape) for shape in spec.features)
+        self.encoders = nn.ModuleList(
+            make_encoder(shape, spec.model.components) for shape in spec.features
+        )
         self.fusion = fusion(spec)
         self.towers = make_towers(spec, self.fusion.size)
         self.speaker: Any = speaker() if speaker else None

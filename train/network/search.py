@@ -100,7 +100,8 @@ class HardConcrete(nn.Module):
         0, all of them are as shut as can be, to 1, as open."""
         chances = _chance_open(self.log_kappa)
         shut, wide = _chance_open(self.log_kappa.new_tensor([-LIMIT, LIMIT]))
-        return ((chances - shut) / (wide - shut)).mean()
+        share: Tensor = ((chances - shut) / (wide - shut)).mean()
+        return share
 
 
 def _chance_open(log_kappa: Tensor) -> Tensor:

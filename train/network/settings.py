@@ -23,6 +23,7 @@ class ModelSettings(Struct, frozen=True, forbid_unknown_fields=True):
     shrinkage: Annotated[float, Meta(ge=0.0, le=10_000.0)]
     confounded: bool
     encoder: Literal["attention", "functionals"]
+    components: Annotated[int, Meta(ge=0, le=10_000)]
     tower: Literal["deep", "linear"]
     tower_init: Literal["own", "alike"]
     dropout: Annotated[float, Meta(ge=0.0, le=0.95)]

@@ -45,10 +45,12 @@ def run_network(domains: Domains, job: Job, epoch_done: EpochDone) -> Outcome:
     known = [domain.corpus for domain, _ in parts]
 
     def train(parts: Sequence[DomainSplit], epochs: Mapping[int, int]) -> dict[int, Fitted]:
-        return {
-            seed: fit(parts, spec, config, seed, epoch_done, job.method, epochs.get(seed))
-            for seed in seeds
-        }
+        fitted: dict[int, Fitted] = {}
+        for seed in seeds:
+            like = fitted[seeds[0]].model if fitted else None
+            stop = epochs.get(seed)
+            fitted[seed] = fit(parts, spec, config, seed, epoch_done, job.method, stop, like)
+        return fitted
 
     spec, config = job.spec, job.config
     seeds = [member_seed(job.place[0], n, config.train.seed) for n in range(job.members)]
