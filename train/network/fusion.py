@@ -162,7 +162,7 @@ class Searched(Gated):
 
     def forward(self, encoded: Tensor, language: str, selector: Tensor | None) -> Tensor:
         transitions = _serving(self.transitions, language)
-        encoded = transitions(encoded, self.connection(language)(len(encoded)))
+        encoded = transitions(encoded, self.connection(language)(encoded.shape[0]))
         return super().forward(encoded, language, selector)
 
     def parameter_groups(self) -> list[tuple[float, Iterable[nn.Parameter]]]:
