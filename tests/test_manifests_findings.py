@@ -6,7 +6,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ser.manifests import Manifest, build_manifest, confounded_speakers, namesakes, two_genders
+from ser.manifests import (
+    Manifest,
+    build_manifest,
+    confounded_speakers,
+    namesakes,
+    speaker_emotion_confounding,
+    two_genders,
+)
 
 from .test_manifests_build import speak
 
@@ -108,6 +115,9 @@ def test_real_corpora_are_sound(corpus):
     built = build_manifest(corpus, Path(CORPORA or "") / corpus)
     assert two_genders(built.manifest) == confounded_speakers(built.manifest) == []
     assert built.manifest.notes == ()
+    found = speaker_emotion_confounding(built.manifest)
+    assert found.share < 0.01
+    assert not found.confounded
 
 
 def test_one_person_in_two_corpora_of_one_language():
