@@ -6,7 +6,7 @@ from .confounding import Confounding, speaker_emotion_confounding
 from .corpora import CORPORA, Corpus, Entry, Scan, by_file_names
 from .findings import confounded_speakers, two_genders
 from .fingerprint import FINGERPRINT
-from .folds import columns_apart, two_groups
+from .folds import FOLDS, columns_apart, two_groups
 from .leaks import check_leaks, check_leaks_between, namesakes, shared_speakers
 from .manifest import COLUMNS, Manifest
 from .memory import BadFile, BadFileMemory, ProbeCache
@@ -34,6 +34,7 @@ __all__ = [
     "CORPORA",
     "EMOTIONS",
     "FINGERPRINT",
+    "FOLDS",
     "PROTOCOLS",
     "WHOLE",
     "Audio",

@@ -15,6 +15,8 @@ from .spellings import REMEDY, spelt_twice
 from .unions import leaders
 
 FOLDS = 5
+"""The usual number."""
+
 VALIDATION = 0.2
 """Of what is not tested, where it has no fold of its own."""
 

@@ -93,6 +93,31 @@ def test_what_is_kept_apart_stays_apart_and_every_utterance_is_tested_once(made,
             assert not tested & values(made, column, split.train + split.validation)
 
 
+def test_sessions_are_whole_but_where_speakers_are_asked_for():
+    """IEMOCAP: each of its sessions has two speakers."""
+    rows = [
+        (f"Ses{s}{x}", x, (s * 2 + x) * 9 + n) for s in range(5) for x in (0, 1) for n in range(3)
+    ]
+    made = manifest([(name, f"t{x}", said) for name, x, said in rows], "iemocap")
+    made = Manifest(made.table.assign(session=made.table["speaker"].str[:4]))
+    for protocol, folds, number in (
+        ("speaker", None, 5),
+        ("speaker", "all", 5),
+        ("speaker", 9, 5),
+        ("speaker", 3, 3),
+        ("group:session", 4, 4),
+        ("group:speaker", "all", 10),
+    ):
+        splits = make_splits(made, protocol, 0, folds)
+        assert len(splits) == number
+        parted = 0
+        for split in splits:
+            check_leaks(made, split)
+            rest = values(made, "session", split.train + split.validation)
+            parted += bool(values(made, "session", split.test) & rest)
+        assert parted == (number if protocol == "group:speaker" else 0)
+
+
 def test_crossed_by_hand():
     """Three speakers and three sentences: a cell is tested, one validates, one trains, the six that
     share a speaker or a sentence with one of the other parts are not used."""

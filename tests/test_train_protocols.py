@@ -8,6 +8,9 @@ from click.testing import CliRunner
 from ser.cache import Cache
 from ser.cli import main
 from ser.manifests import Manifest
+from ser.reproduce import plan
+from ser.reproduce.made import settings_of
+from ser.reproduce.run import PLANS
 from ser.train.config import load_config
 from ser.train.runs.experiment import resolve
 from ser.train.runs.pairs import compare_runs
@@ -56,6 +59,13 @@ def test_one_speaker_out(said, tmp_path):
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["folds"] == "all"
     assert Run.open(tmp_path / "run").config.folds == "all"
+
+
+def test_what_more_folds_cost_is_said(said, tmp_path):
+    command = ["train", "--setting", "baseline", "--features", "ge2e", "--workers", "1"]
+    command += ["--cache", str(said.folder), "--out", str(tmp_path / "run"), "--corpus", "toy"]
+    done = CliRunner().invoke(main, [*command, "--protocol", "speaker", "--folds", "all"])
+    assert "6 folds: as many models a repeat, where 5 are usual" in done.stderr
 
 
 def test_the_usual_number_is_not_recorded_and_another_is_another_run(said):
@@ -138,6 +148,13 @@ def test_what_is_refused(said, tmp_path, options, text):
     done = CliRunner().invoke(main, [*command, "--cache", str(said.folder), *options])
     assert done.exit_code == 2
     assert text in done.output
+
+
+def test_folds_of_a_table(said, tmp_path):
+    common = request(setting="single", corpora=[], protocol="group:sentence", folds=3)
+    assert plan.default_out(common).name == "paper-group-sentence-3-folds-ge2e"
+    values = plan.describe(PLANS["table3"], common, "ser reproduce")
+    assert "protocol `group:sentence` with `--folds 3`, 1 repeat." in settings_of(values)
 
 
 def test_a_run_folder_is_named_without_a_colon():

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ...cache import Cache, default_cache_folder
-from ...manifests import WHOLE, Folds
+from ...manifests import FOLDS, WHOLE, Folds
 from ...progress import Progress
 from .. import TRAIN_PRESET
 from ..config import load_config
@@ -135,6 +135,9 @@ def train_request(
     prepare_workers()
     progress.show(f"looking up {', '.join(request.corpora)} in the cache")
     experiment = resolve(request, cache)
+    models, repeats = len(experiment.jobs), len(experiment.record.seeds)
+    if models > FOLDS * repeats:
+        progress.say(f"{models // repeats} folds: as many models a repeat, where {FOLDS} are usual")
     if out is not None:
         check_folder(out)
     progress.show("loading torch")
