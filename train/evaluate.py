@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..cache import FeatureKey
 from ..machine import inference
-from .data import Domain, Packed, ordered_batches
+from .data import Domain, Packed, ordered_batches, send
 from .encoding import Encoding
 from .metrics import confusion_matrix, unweighted_accuracy
 from .network.ensemble import Ensemble, tempered
@@ -121,15 +121,42 @@ def representations(model: Recogniser, domain: Domain, rows: Tensor) -> Tensor:
     return _apply(model, domain, rows, represent)
 
 
+Inputs = Callable[[Tensor], Batch]
+"""Rows of the utterances of a domain -> a batch of them, standardised."""
+
+AT_ONCE = 1 << 10
+"""Utterances whose vectors are standardised together."""
+
+
+def standardised(model: Recogniser, domain: Domain) -> Inputs:
+    """Batches of a domain as the encoders take them. Where all inputs are vectors, and nothing
+    before them is trained, they are standardised once and for all."""
+    sequences = any(shape.sequence for shape in model.spec.inputs)
+    if sequences or model.speaker is not None or domain.mapped:
+        return lambda rows: model.standardised(domain.batch(rows), domain.corpus)
+    pieces = [
+        model.standardised(domain.batch(rows), domain.corpus)
+        for rows in torch.split(torch.arange(len(domain.ids)), AT_ONCE)
+    ]
+    whole = {name: torch.cat([piece[name][0] for piece in pieces]) for name in pieces[0]}
+
+    def batch(rows: Tensor) -> Batch:
+        chosen = send(rows, domain.device)
+        return {name: (values[chosen], torch.ones_like(chosen)) for name, values in whole.items()}
+
+    return batch
+
+
 def validation_ua(
-    model: Recogniser, domain: Domain, rows: Tensor, batches: Sequence[Tensor]
+    model: Recogniser, domain: Domain, inputs: Inputs, batches: Sequence[Tensor]
 ) -> float:
-    """UA of the model on the utterances `rows`."""
-    predicted = probabilities(model, domain, rows, batches).argmax(-1)
-    truth = domain.truth(rows)
-    return unweighted_accuracy(
-        confusion_matrix(truth.numpy(), predicted.numpy(), len(domain.labels))
-    )
+    """UA of the model on utterances of a domain, cut into batches."""
+    model.eval()
+    with torch.inference_mode():
+        told = [model.told(inputs(rows), domain.corpus).argmax(-1).cpu() for rows in batches]
+    truth = domain.truth(torch.cat(list(batches)))
+    counts = confusion_matrix(truth.numpy(), torch.cat(told).numpy(), len(domain.labels))
+    return unweighted_accuracy(counts)
 
 
 def structure(model: Recogniser, domain: Domain, rows: Tensor) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from .augment import augment, mix
 from .balance import balanced_draw, class_weights, log_priors
 from .config import Config
 from .data import CPU, Domain, send, shuffled_batches, statistics
-from .evaluate import evaluation_batches, validation_ua
+from .evaluate import evaluation_batches, standardised, validation_ua
 from .methods import METHODS, Method
 from .model import build
 from .network.encoders import PrincipalComponents, Standardise
@@ -88,25 +88,29 @@ def fit(
 
 def _fit(training: Training, epochs: int | None, epoch_done: EpochDone) -> Fitted:
     model, settings = training.model, training.config.train
-    splits = [split for split in training.splits if len(split.validation)]
-    checks = [evaluation_batches(split.domain, split.validation) for split in splits]
+    checks = [
+        (split.domain, inputs, evaluation_batches(split.domain, split.validation))
+        for split, inputs in zip(training.splits, training.inputs, strict=True)
+        if len(split.validation)
+    ]
     losses: list[float] = []
-    curves: dict[str, list[float]] = {split.domain.corpus: [] for split in splits}
-    best, highest, chosen = model.state_dict(), -1.0, 0
+    curves: dict[str, list[float]] = {domain.corpus: [] for domain, _, _ in checks}
+    best, highest, chosen, last = model.state_dict(), -1.0, 0, epochs or settings.epochs
 
-    for epoch in range(1, (epochs or settings.epochs) + 1):
+    for epoch in range(1, last + 1):
         losses.append(float(training.epoch()))
         if not math.isfinite(losses[-1]):
             raise SerError(
                 f"{', '.join(training.corpora)}: the loss of epoch {epoch} is not finite; "
                 "try a lower train.lr"
             )
-        for split, batches in zip(splits, checks, strict=True):
-            ua = validation_ua(model, split.domain, split.validation, batches)
-            curves[split.domain.corpus].append(ua)
+        for domain, inputs, batches in checks:
+            curves[domain.corpus].append(validation_ua(model, domain, inputs, batches))
         mean = sum(curve[-1] for curve in curves.values()) / max(len(curves), 1)
         pending = training.search.pending
-        if settings.select == "last" or not curves or pending or mean > highest:
+        if settings.select == "last" or not curves:
+            best, chosen = model.state_dict(), epoch
+        elif pending or mean > highest:
             best = {name: value.clone() for name, value in model.state_dict().items()}
             highest, chosen = -1.0 if pending else mean, epoch
         epoch_done({corpus: curve[-1] for corpus, curve in curves.items()})
@@ -147,9 +151,11 @@ class Training:
         if like is None:
             fit_inputs(model, [(split.domain, split.train) for split in splits])
         else:
-            _take_inputs(model, like)
+            model.inputs.load_state_dict(like.inputs.state_dict())
+            model.reductions.load_state_dict(like.reductions.state_dict())
         self.model = model.to(self.device)
         self.auxiliary = method.make_auxiliary(config.auxiliary).to(self.device)
+        self.inputs = [standardised(self.model, split.domain) for split in splits]
         self.lengths = [split.domain.lengths() for split in splits]
         epochs, batch_size = config.train.epochs, config.train.batch_size
         gates = model.fusion.searched()
@@ -207,7 +213,7 @@ class Training:
         model, settings, domain = self.model, self.config, self.splits[number].domain
         targets = self.targets[number][send(rows, self.device)]
         weights = self.weights[number] if settings.train.balance == "weights" else None
-        inputs = model.standardised(domain.batch(rows), domain.corpus)
+        inputs = self.inputs[number](rows)
         fused = model.represent(augment(inputs, settings.augment), domain.corpus)
         if settings.augment.mixup > 0:
             mixed, partner, weight = mix(fused, settings.augment.mixup)
@@ -254,31 +260,16 @@ def fit_inputs(model: Recogniser, training: Sequence[tuple[Domain, Tensor]]) -> 
         for group, domains in groups.items():
             frames = [(domain.features[shape.name], rows) for domain, rows in domains]
             standardise.fit(group, *statistics(frames))
-    for name, reduced in _reduced(model).items():
-        standardise = model.inputs[[shape.name for shape in model.spec.inputs].index(name)]
-        standard = []
-        for domain, rows in training:
-            batch = domain.only([name]).to(CPU).batch(rows)
-            speaker = batch.get(heard_of(name))
-            standard.append(standardise(batch[name][0], model.groups[domain.corpus], speaker))
-        reduced.fit(torch.cat(standard))
-
-
-def _reduced(model: Recogniser) -> dict[str, PrincipalComponents]:
-    """By feature, what reduces it."""
-    return {
-        shape.name: module
-        for shape, encoder in zip(model.spec.features, model.encoders, strict=True)
-        for module in encoder.modules()
-        if isinstance(module, PrincipalComponents)
-    }
-
-
-def _take_inputs(model: Recogniser, other: Recogniser) -> None:
-    """What `fit_inputs` sets, of another model of the same spec and training parts."""
-    model.inputs.load_state_dict(other.inputs.state_dict())
-    for name, reduced in _reduced(other).items():
-        _reduced(model)[name].load_state_dict(reduced.state_dict())
+    parts = zip(model.spec.inputs, model.inputs, model.reductions, strict=True)
+    for shape, standardise, reduction in parts:
+        if isinstance(reduction, PrincipalComponents):
+            values = []
+            for domain, rows in training:
+                batch = domain.only([shape.name]).to(CPU).batch(rows)
+                speaker = batch.get(heard_of(shape.name))
+                group = model.groups[domain.corpus]
+                values.append(standardise(batch[shape.name][0], group, speaker))
+            reduction.fit(torch.cat(values))
 
 
 def precision(device: torch.device, name: str) -> torch.autocast:

@@ -202,20 +202,12 @@ class PrincipalComponents(nn.Module):
 
 
 class VectorEncoder(nn.Module):
-    """Projection of a vector feature; a wide one passes through a layer of 512 first, or is reduced
-    to so many principal components."""
+    """Projection of a vector feature; a wide one passes through a layer of 512 first."""
 
-    def __init__(self, dim: int, components: int = 0) -> None:
+    def __init__(self, dim: int) -> None:
         super().__init__()
-        reduced: list[nn.Module] = []
-        size = dim
-        if dim > WIDE and components:
-            size = min(components, dim)
-            reduced = [PrincipalComponents(dim, size)]
-        elif dim > WIDE:
-            size = 512
-            reduced = [nn.Linear(dim, size), nn.ReLU()]
-        self.layers = nn.Sequential(*reduced, nn.Linear(size, SIZE))
+        wide = [nn.Linear(dim, 512), nn.ReLU()] if dim > WIDE else []
+        self.layers = nn.Sequential(*wide, nn.Linear(512 if wide else dim, SIZE))
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """(B, dim) -> (B, 256); the lengths, all 1, are there for the common signature."""

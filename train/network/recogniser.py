@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .encoders import SequenceEncoder, Standardise, VectorEncoder, valid
+from .encoders import (
+    WIDE,
+    PrincipalComponents,
+    SequenceEncoder,
+    Standardise,
+    VectorEncoder,
+    valid,
+)
 from .fusion import Fusion
 from .spec import GE2E, GE2E_MEL, FeatureShape, ModelSpec, heard_of
 from .towers import make_towers
@@ -24,10 +32,22 @@ GE2E_RATE = 0.01
 """Learning rate of GE2E when it is fine-tuned, as a share of that of the rest (section 5.1)."""
 
 
-def make_encoder(shape: FeatureShape, components: int = 0) -> nn.Module:
+def reduced(shape: FeatureShape, components: int) -> FeatureShape:
+    """An input as its encoder takes it: a wide vector made smaller, where that is asked for."""
+    wide = not shape.sequence and shape.dim > max(WIDE, components)
+    return replace(shape, dim=components) if components and wide else shape
+
+
+def make_reduction(shape: FeatureShape, components: int) -> nn.Module:
+    """What makes a standardised input what its encoder takes."""
+    dim = reduced(shape, components).dim
+    return PrincipalComponents(shape.dim, dim) if dim < shape.dim else nn.Identity()
+
+
+def make_encoder(shape: FeatureShape) -> nn.Module:
     """The encoder of a feature: MFCC gets the paper's smaller, deeper LSTM."""
     if not shape.sequence:
-        return VectorEncoder(shape.dim, components)
+        return VectorEncoder(shape.dim)
     filters, hidden, layers = (32, 64, 2) if shape.backbone == "mfcc" else (64, 128, 1)
     return SequenceEncoder(shape.dim, filters, hidden, layers)
 
@@ -57,9 +77,9 @@ class Recogniser(nn.Module):
         shrinkage = spec.model.shrinkage
         self.inputs = nn.ModuleList(Standardise(s.dim, groups, shrinkage) for s in spec.inputs)
         # The order in which parts draw their initial weights is part of every number.
-        self.encoders = nn.ModuleList(
-            make_encoder(shape, spec.model.components) for shape in spec.features
-        )
+        few = spec.model.components
+        self.reductions = nn.ModuleList(make_reduction(shape, few) for shape in spec.inputs)
+        self.encoders = nn.ModuleList(make_encoder(reduced(s, few)) for s in spec.features)
         self.fusion = fusion(spec)
         self.towers = make_towers(spec, self.fusion.size)
         self.speaker: Any = speaker() if speaker else None
@@ -93,9 +113,10 @@ class Recogniser(nn.Module):
         return torch.tensor([outputs.index(label) for label in domain.labels])
 
     def standardised(self, batch: Batch, corpus: str) -> Batch:
-        """The inputs of a batch, every one shifted and scaled, padding zero again."""
+        """The inputs of a batch, every one shifted and scaled, padding zero again, and reduced."""
         result = {}
-        for shape, standardise in zip(self.spec.inputs, self.inputs, strict=True):
+        parts = zip(self.spec.inputs, self.inputs, self.reductions, strict=True)
+        for shape, standardise, reduce in parts:
             if self.speaker is not None and shape.name == GE2E:
                 frames, lengths = batch[GE2E_MEL]
                 values = self.speaker.embed_padded(frames, lengths)
@@ -104,7 +125,7 @@ class Recogniser(nn.Module):
             values = standardise(values, self.groups[corpus], batch.get(heard_of(shape.name)))
             if values.dim() == 3:
                 values = values * valid(lengths, values.shape[1])[..., None]
-            result[shape.name] = (values, lengths)
+            result[shape.name] = (reduce(values), lengths)
         return result
 
     def encode(self, batch: Batch) -> Tensor:
@@ -133,10 +154,14 @@ class Recogniser(nn.Module):
         logits: Tensor = self.towers[self.spec.domain(corpus).tower](fused)
         return logits
 
+    def told(self, batch: Batch, corpus: str) -> Tensor:
+        """A standardised batch of a corpus -> logits (B, labels of the corpus)."""
+        fused = self.represent(batch, corpus)
+        return self.classify(fused, corpus)[:, self.columns(corpus).to(fused.device)]
+
     def forward(self, batch: Batch, corpus: str) -> Tensor:
         """A batch of cached features of a corpus -> logits (B, labels of the corpus)."""
-        fused = self.represent(self.standardised(batch, corpus), corpus)
-        return self.classify(fused, corpus)[:, self.columns(corpus).to(fused.device)]
+        return self.told(self.standardised(batch, corpus), corpus)
 
     def probabilities(self, batch: Batch, corpus: str) -> Tensor:
         """A batch of cached features of a corpus -> probabilities (B, labels of the corpus)."""
