@@ -25,8 +25,8 @@ from .printing import echo, echo_json
 def demo(out: Path, only_audio: bool, as_json: bool, progress: Progress) -> None:
     """Synthesise three small corpora in three languages, and do everything with them once.
 
-    Extract, train one model for all of them beside an SVM for each, write its report page, and let
-    it hear a new utterance.
+    Extract, train one model for all of them beside a baseline for each, write its report page, and
+    let it hear a new utterance.
     """
     from ..demo.run import ACTED, NOTICE, run_demo, synthesise_speech
     from ..train.runs.report import comparison_table

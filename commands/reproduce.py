@@ -36,7 +36,7 @@ def reproduce(
     """Run the paper's experiments; write its tables and figures.
 
     \b
-    table3  the methods for several corpora, single-domain models, the SVM
+    table3  the methods for several corpora, single-domain models, the baseline
     table4  single-domain models with and without the auxiliary loss
     fig3    t-SNE of their test representations
     fig4    every feature alone, beside the weights of the gates

@@ -26,7 +26,8 @@ from .training_options import training_options, training_request
 @click.option("--test-on", multiple=True, help="Corpora to test as a whole, by what A,B taught: C.")
 @click.option(
     "--method",
-    help="Of multidomain: base, sb, omoe, mmoe or ours.  [default: ours; base with --train-on]",
+    help="Of multidomain: base, sb, omoe, mmoe or ours  [default: ours; base with --train-on]; of "
+    "baseline: baseline or svm  [default: baseline].",
 )
 @training_options(TRAIN_PRESET)
 @click.option(
@@ -60,12 +61,12 @@ def train(
     **options: Any,
 ) -> None:
     """Train and test on cached features; write a run folder."""
+    from ..train.runs.choices import describe_choices
     from ..train.runs.report import describe_run
+    from ..train.runs.request import check_read
     from ..train.runs.structures import describe_structures
     from ..train.runs.train import train_request
 
-    if setting == "baseline" and overrides:
-        raise InputError("--set: the baseline has no settings")
     if splits and options["repeats"]:
         raise InputError("--repeats: the file of --split says how many there are")
     corpora, tested = _corpora(corpus, train_on, test_on)
@@ -86,12 +87,16 @@ def train(
         splits=splits,
         **options,
     )
+    if not request.network:
+        check_read(request.model, overrides)
     with progress:
         run = train_request(request, cache, out, progress, log=log or "")
     if as_json:
         echo_json(run.metrics)
     else:
-        echo("\n\n".join(filter(None, (describe_run(run.metrics), describe_structures(run)))))
+        chosen = describe_choices(run.choices)
+        said = f"Chosen by validation: {chosen}." if chosen else describe_structures(run)
+        echo("\n\n".join(filter(None, (describe_run(run.metrics), said))))
         echo(f"\n{run.folder}: {', '.join(sorted(p.name for p in run.folder.iterdir()))}")
 
 

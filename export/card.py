@@ -108,7 +108,7 @@ def _what(subject: Subject) -> list[str]:
         settings += f" with {changes}" if changes else ""
         made = f"Neural networks, method {code(config.method)}{settings}{several}."
     else:
-        made = "A support vector machine, the baseline; of it only the results are kept."
+        made = "A simple classifier, the baseline; of it only the results are kept."
     return [
         "It tells the emotion that an utterance is spoken with, by features that pretrained models "
         "and signal processing compute of the sound.",

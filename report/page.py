@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from .. import __version__
 from ..cache import Cache
 from ..errors import SerError
-from ..train.config import Config
+from ..train.runs.choices import describe_choices
 from ..train.runs.pairs import Pair, cells, compare_runs, heads, tests_note
 from ..train.runs.report import bounds, decimal, model_name, notes_of
 from ..train.runs.run import Run
@@ -315,7 +317,7 @@ def sentence(subject: Subject) -> str:
     """What a run is."""
     metrics, names = subject.metrics, subject.corpora
     kind = {
-        "baseline": "An SVM on functionals of the features",
+        "baseline": "A simple classifier of one vector per utterance, chosen by validation",
         "single": "A network for one corpus",
         "multidomain": f"One model for {len(names)} corpora by the method {subject.model}",
     }.get(metrics["setting"], one_line(metrics["setting"]))
@@ -330,16 +332,23 @@ def sentence(subject: Subject) -> str:
     )
 
 
-def settings(config: Config | None, svm: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """All settings of a run, by name."""
-    if config is None:
-        return [(one_line(name), one_line(str(value))) for name, value in svm.items()]
-    return [
-        (f"{section}.{name}", one_line(str(value)))
-        for section, values in config.to_dict().items()
-        if isinstance(values, dict)
-        for name, value in values.items()
-    ]
+def settings(run: Run) -> list[tuple[str, str]]:
+    """All settings of a run, by name, and what a baseline chose."""
+    config = run.config
+    if config.settings is not None:
+        values = {
+            f"{section}.{name}": value
+            for section, of_section in config.settings.to_dict().items()
+            if isinstance(of_section, dict)
+            for name, value in of_section.items()
+        }
+    elif config.baseline is not None:
+        values = msgspec.to_builtins(config.baseline) | {
+            "chosen by validation": describe_choices(run.choices)
+        }
+    else:
+        values = config.svm
+    return [(one_line(name), one_line(str(value))) for name, value in values.items()]
 
 
 def software(subject: Subject) -> list[tuple[str, str]]:

@@ -57,13 +57,14 @@ class Subject:
 
     @property
     def is_network(self) -> bool:
-        """Or the baseline, of which no model is kept."""
+        """Or a baseline, of which no model is kept."""
         return self.run.config.settings is not None
 
     @property
     def model(self) -> str:
         """The method, in a word."""
-        return one_line(self.metrics["method"]) if self.is_network else "SVM"
+        method = one_line(self.metrics["method"])
+        return "SVM" if method == "svm" else method
 
     @property
     def label(self) -> str:

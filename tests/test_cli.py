@@ -92,7 +92,7 @@ def test_the_whole_path(filled, tmp_path):
         if setting == "single":
             assert config["settings"]["train"]["epochs"] == 2
         else:
-            assert config["svm"]["C"] == 10
+            assert config["baseline"]["standardise"] == "shared"
         assert metrics["domains"]["emodb"]["n_test"] == 6
 
 
@@ -386,7 +386,8 @@ def test_unknown_names(filled, corpora, tmp_path):
     refused(ser(*train, "--device", "warp"), 2, "warp")
     refused(ser(*train, "--features", "mfcc,,ge2e"), 2, "--features")
     baseline = ("train", "--setting", "baseline", *train[3:])
-    refused(ser(*baseline, "--set", "train.lr=1"), 2, "no settings")
+    refused(ser(*baseline, "--set", "train.lr=1"), 2, "reads only model.standardise")
+    refused(ser(*baseline, "--method", "svm", "--set", "train.refit=true"), 2, "no settings")
     refused(ser("cache", "rm", "mfc", "--cache", filled), 2, "mfcc")
 
 

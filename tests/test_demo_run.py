@@ -25,7 +25,7 @@ def test_it_ends_with_a_page_and_what_is_said_of_a_new_utterance(tmp_path):
     said = json.loads(result.stdout)
     tested = [(each["method"], *each["domains"]) for each in said["runs"]]
     names = ("synthetic-german", "synthetic-french", "synthetic-english")
-    assert tested == [*(("svm", name) for name in names), ("sb", *names), ("ours", *names)]
+    assert tested == [*(("baseline", name) for name in names), ("sb", *names), ("ours", *names)]
     assert (out / "report.html").read_text("utf-8").startswith("<!doctype html>")
     told = said["prediction"]
     sounds = ["predict", "--run", str(out / "runs" / "ours"), "--corpus", "synthetic-german"]

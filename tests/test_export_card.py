@@ -59,7 +59,7 @@ def test_other_runs(toy_runs):
     assert "| `de` | 60 | not known here |" in held_out
     assert "ser predict --run RUN a.wav" in held_out
     svm = card(Run.open(toy_runs / "runs" / "svm"), {})
-    assert "A support vector machine" in svm
+    assert "A simple classifier" in svm
     assert "Not: no model of it is kept." in svm
     assert "ser predict" not in svm
 

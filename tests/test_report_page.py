@@ -94,7 +94,7 @@ def test_its_numbers_are_those_of_the_metrics(visit, pages, toy_runs):
         - (other.metrics["domains"]["toy"]["ua"]["mean"])
     )
     shown = f"{'-' if difference < 0 else '+'}{decimal(abs(difference))}"
-    assert [row[2] for row in pairs if row[0] == "B single against A SVM"] == [shown]
+    assert [row[2] for row in pairs if row[0] == "B single against A baseline"] == [shown]
     matrix = seen.page.eval_on_selector(
         "#confusion-c-tic table",
         "table => [...table.tBodies[0].rows].map(row => [...row.cells].map(c => c.textContent))",

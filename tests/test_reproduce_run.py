@@ -22,7 +22,7 @@ from ser.train.data import load_domain
 from ser.train.encoding import Encoding
 from ser.train.evaluate import representations
 from ser.train.methods import methods_of
-from ser.train.runs import engine
+from ser.train.runs import engine, load, pool
 from ser.train.runs.request import Request
 from ser.train.runs.run import Run, checksum
 from ser.train.runs.target import claimed
@@ -53,7 +53,7 @@ def run(cache, out, what="table3", **changes):
 def test_table3_has_all_methods_the_single_models_and_the_svm(two_corpora, tmp_path):
     found = run(two_corpora, tmp_path / "out")
     values = json.loads((tmp_path / "out" / "table3.json").read_text())
-    assert [row["row"] for row in values["rows"]] == ["svm", "single", *METHODS]
+    assert [row["row"] for row in values["rows"]] == ["baseline", "single", *METHODS]
     assert (tmp_path / "out" / "table3.md").read_text() == found.markdown
     for row in values["rows"]:
         runs = tmp_path / "out" / "runs"
@@ -82,13 +82,13 @@ def test_what_is_finished_is_not_done_again(two_corpora, tmp_path, monkeypatch):
     def no_jobs(*_):
         raise AssertionError("a finished run was started again")
 
-    monkeypatch.setattr(engine, "run_jobs", no_jobs)
+    monkeypatch.setattr(pool, "run_jobs", no_jobs)
     assert run(two_corpora, tmp_path / "out").values == first.values
 
 
 def test_a_damaged_finished_run_is_done_again(two_corpora, tmp_path, monkeypatch):
     whole = run(two_corpora, tmp_path / "whole")
-    real = engine.run_jobs
+    real = pool.run_jobs
 
     def some(*arguments):
         for number, each in enumerate(real(*arguments)):
@@ -96,7 +96,7 @@ def test_a_damaged_finished_run_is_done_again(two_corpora, tmp_path, monkeypatch
                 raise KeyboardInterrupt
             yield each
 
-    monkeypatch.setattr(engine, "run_jobs", some)
+    monkeypatch.setattr(pool, "run_jobs", some)
     with pytest.raises(KeyboardInterrupt):
         run(two_corpora, tmp_path / "out")
     kept = sorted(unfinished(tmp_path / "out").iterdir())
@@ -191,7 +191,7 @@ def test_a_table_of_other_corpora_is_not_replaced(two_corpora, tmp_path):
 def test_what_cannot_be_told_or_written_is_refused_before_any_work(
     two_corpora, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(engine, "load_domains", lambda *_: pytest.fail("work was begun"))
+    monkeypatch.setattr(load, "load_domains", lambda *_: pytest.fail("work was begun"))
     (tmp_path / "file").write_text("")
     with pytest.raises(SerError, match="cannot be written"):
         run(two_corpora, tmp_path / "file")
@@ -336,7 +336,7 @@ def test_folders_are_named_after_what_is_in_them():
 
 def interrupted(monkeypatch, cache, out, after=5):
     """Run a table and stop it when so many jobs are done; the results that wait for others."""
-    real = engine.run_jobs
+    real = pool.run_jobs
 
     def some(*arguments):
         for number, each in enumerate(real(*arguments)):
@@ -345,7 +345,7 @@ def interrupted(monkeypatch, cache, out, after=5):
             yield each
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "run_jobs", some)
+        patch.setattr(pool, "run_jobs", some)
         with pytest.raises(KeyboardInterrupt):
             run(cache, out)
     return sorted(unfinished(out).iterdir())

@@ -16,9 +16,10 @@ from ser.train.config import load_config
 from ser.train.evaluate import probabilities
 from ser.train.metrics import calibration_error_by_chance, expected_calibration_error
 from ser.train.network.ensemble import Ensemble, tempered
-from ser.train.runs import engine
+from ser.train.runs import engine, pool
 from ser.train.runs.request import Request
 from ser.train.runs.run import Run
+from ser.train.runs.run_config import FORMAT
 from ser.train.runs.train import train_request
 
 from .conftest import make_toy_cache, toy_manifest
@@ -216,14 +217,14 @@ def test_the_calibrated_models_are_rebuilt_from_the_run_folder_alone(uneven):
 
 def test_a_training_that_was_interrupted_gives_the_same_bytes(toy_cache, tmp_path, monkeypatch):
     whole = train_request(request(), toy_cache, tmp_path / "whole" / "run")
-    run_jobs = engine.run_jobs
+    run_jobs = pool.run_jobs
 
     def one(*arguments):
         yield next(run_jobs(*arguments))
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "run_jobs", one)
+        patch.setattr(pool, "run_jobs", one)
         with pytest.raises(KeyboardInterrupt):
             train_request(request(), toy_cache, tmp_path / "run")
     assert list((tmp_path / engine.UNFINISHED).iterdir())
@@ -239,4 +240,4 @@ def test_a_run_whose_calibration_is_gone_is_not_the_run(toy_cache, tmp_path):
     assert not Run.open(run.folder).is_of(run.config)
     with pytest.raises(InputError, match=r"calibration\.json: No such file"):
         Run.open(run.folder).ensemble()
-    assert json.loads((run.folder / "config.json").read_text())["format"] == 4
+    assert json.loads((run.folder / "config.json").read_text())["format"] == FORMAT

@@ -16,7 +16,7 @@ import pytest
 from ser.errors import InputError
 from ser.train.config import load_config
 from ser.train.methods import METHODS
-from ser.train.runs import engine, software
+from ser.train.runs import engine, load, pool, software
 from ser.train.runs.request import Request
 from ser.train.runs.train import train_request
 
@@ -34,7 +34,7 @@ def trained(capsys):
 
 def interrupted(monkeypatch, cache, out, *changes, after=2, **others):
     """Train until so many repeats are done."""
-    run_jobs = engine.run_jobs
+    run_jobs = pool.run_jobs
 
     def some(*arguments):
         for number, pair in enumerate(run_jobs(*arguments)):
@@ -43,7 +43,7 @@ def interrupted(monkeypatch, cache, out, *changes, after=2, **others):
             yield pair
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "run_jobs", some)
+        patch.setattr(pool, "run_jobs", some)
         with pytest.raises(KeyboardInterrupt):
             train_request(request(*changes, **others), cache, out)
 
@@ -160,7 +160,8 @@ def test_comments_and_docstrings_are_no_code(tmp_path):
 def test_all_code_that_can_change_a_number_counts():
     root = Path(engine.__file__).parents[2]
     counted = {path for pattern in software.NUMBERS for path in root.glob(pattern)}
-    reached, waiting = set(), [root / "train" / "runs" / "jobs.py"]
+    kinds = ("networks.py", "baselines.py")
+    reached, waiting = set(), [root / "train" / "runs" / name for name in kinds]
     while waiting:  # what the code of a job imports of training, anywhere in it
         path = waiting.pop()
         reached.add(path)
@@ -178,6 +179,7 @@ def test_all_code_that_can_change_a_number_counts():
         "run.py",
         "run_config.py",
         "whole.py",
+        "choices.py",
         "results.py",
         "notes.py",
         "confidence.py",
@@ -228,6 +230,6 @@ def test_a_different_run_in_the_folder_is_refused_before_anything_is_loaded(
     toy_cache, tmp_path, monkeypatch
 ):
     train_request(request(repeats=1), toy_cache, tmp_path / "run")
-    monkeypatch.setattr(engine, "load_domains", lambda *_: pytest.fail("was loaded"))
+    monkeypatch.setattr(load, "load_domains", lambda *_: pytest.fail("was loaded"))
     with pytest.raises(InputError, match="different run"):
         train_request(request(repeats=2), toy_cache, tmp_path / "run")

@@ -204,7 +204,7 @@ def test_mixing_keeps_to_the_line_between_two_rows():
 
 
 def test_the_baseline_sees_vectors_and_the_moments_of_sequences(domain, parts, toy_cache):
-    pooled = domain.encoded(Encoding.of(None))
+    pooled = domain.encoded(Encoding("pooled"))
     features = toy_cache.read(
         toy_cache.resolve("mfcc", toy_cache.manifest("toy")), toy_cache.manifest("toy")
     )

@@ -68,7 +68,7 @@ def spec_of(domain, method):
 
 def test_every_setting_has_its_methods():
     assert methods_of("single") == ["single"]
-    assert methods_of("baseline") == ["svm"]
+    assert methods_of("baseline") == ["baseline", "svm"]
     assert methods_of("multidomain") == ["base", "sb", "omoe", "mmoe", "ours"]
     assert all(METHODS[name].setting == setting for setting, name in DEFAULT_METHODS.items())
 

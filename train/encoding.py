@@ -29,11 +29,8 @@ class Encoding:
     heard: str = ""
 
     @classmethod
-    def of(cls, settings: Config | None) -> Encoding:
-        """What a network is trained on, or without settings the baseline: mean and standard
-        deviation over time. The frames of GE2E are for GE2E itself."""
-        if settings is None:
-            return cls("pooled")
+    def of(cls, settings: Config) -> Encoding:
+        """What a network is trained on. The frames of GE2E are for GE2E itself."""
         model = settings.model
         return cls(
             model.encoder,

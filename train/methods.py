@@ -28,12 +28,14 @@ class Method:
     Attributes:
         name: as it is typed, and as run folders have it.
         fusion: the class that fuses the features in its network, or where that is, as text
-            `module:Class`; None: it is no network, but the SVM.
+            `module:Class`; None: it is no network, but a baseline.
         several: one model for several corpora, not a model each.
         shared_tower: one tower over the union of labels, instead of one per language.
         gated: its fusion looks at the feature `gate.selector`, and chooses between at least two.
         auxiliary: the class of the loss beside the cross-entropy, or where that is; its `forward`
             takes what `AuxiliaryLoss` takes, and `train.alpha` is its weight.
+        chosen: of a baseline: its classifier is chosen by validation, see `train.baseline`; else
+            it is the SVM of `train.svm`.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Method:
     shared_tower: bool = False
     gated: bool = False
     auxiliary: Callable[[AuxiliarySettings], nn.Module] | str = f"{_NETWORK}.losses:AuxiliaryLoss"
+    chosen: bool = False
 
     @property
     def setting(self) -> str:
@@ -82,6 +85,7 @@ METHODS = Registry(
     {
         method.name: method
         for method in (
+            Method("baseline", None, chosen=True),
             Method("svm", None),
             Method("single", f"{_FUSION}:Concatenation"),
             Method("base", f"{_FUSION}:Sum", several=True, shared_tower=True),
@@ -93,7 +97,11 @@ METHODS = Registry(
     },
 )
 
-DEFAULT_METHODS: Mapping[str, str] = {"single": "single", "baseline": "svm", "multidomain": "ours"}
+DEFAULT_METHODS: Mapping[str, str] = {
+    "single": "single",
+    "baseline": "baseline",
+    "multidomain": "ours",
+}
 """The method of every setting where nobody names one."""
 
 

@@ -20,9 +20,9 @@ from ser.progress import Progress
 from ser.reproduce.run import PLANS, measured, reproduce
 from ser.train.config import load_config
 from ser.train.runs.experiment import resolve
-from ser.train.runs.jobs import run_job
 from ser.train.runs.kept import load_outcome, save_outcome
 from ser.train.runs.load import encode, load_domains
+from ser.train.runs.networks import run_network
 from ser.train.runs.request import Request
 from ser.train.runs.run import Run, checksum
 from ser.train.runs.splits import split_file
@@ -466,7 +466,7 @@ def test_finished_jobs_that_were_spoiled(attack, outcome, made, tmp_path):
     job = experiment.jobs[0]
     labels = {corpus: each.labels for corpus, each in domains.items()}
     path = tmp_path / "job"
-    save_outcome(path, run_job(domains, job))
+    save_outcome(path, run_network(domains, job))
     data = path.read_bytes()
     assert load_outcome(path, job, labels) is not None
     whole = load_file_bytes(data[32:])

@@ -14,21 +14,24 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...cache import Cache
 from ...files import PARTIAL
 from ...progress import Progress
 from ..encoding import Encoding
+from .baselines import load_vectors, run_baselines
 from .experiment import Experiment, digest
 from .jobs import Domains, Job, Outcome
 from .kept import load_outcome, save_outcome
-from .load import encode, load_domains
-from .pool import Executor, run_jobs
 from .record import write_json, write_run
 from .run import VERSIONS, Run
 from .software import numbers_version, other_software
 from .target import check_target, check_writable, holds_run, new_folder
 from .ticker import Ticker
+
+if TYPE_CHECKING:
+    from .pool import Executor
 
 Finished = Callable[[Outcome], None]
 
@@ -43,14 +46,15 @@ def run_experiments(
     executor: Executor | None = None,
     finished: Finished = lambda outcome: None,
 ) -> dict[Path, Run]:
-    """Run all experiments, side by side as `run_jobs` has it, over features that are loaded once.
+    """Run all experiments: the networks, side by side as `run_jobs` has it, over features that are
+    loaded once, then the baselines. Without networks torch is not imported.
 
     What was finished before, by a call that ended at any moment, is taken over.
 
     Args:
         experiments: by their run folders, which the caller has claimed.
         share: copy the same run from another folder beside its own, where there is one.
-        executor: what runs the jobs; None: `run_jobs`.
+        executor: what trains the networks; None: `run_jobs`.
         finished: called with what every job left that was not finished before.
 
     Raises as `train`.
@@ -69,17 +73,49 @@ def run_experiments(
     if len(waiting) < jobs:
         progress.say(f"{jobs - len(waiting)} of {jobs} runs were finished before")
     if waiting:
-        alike: dict[Encoding, list[tuple[_Work, Job]]] = defaultdict(list)
-        for unit, job in waiting:
-            alike[unit.experiment.request.encoding].append((unit, job))
-        loaded = load_domains(cache, list(experiments.values()), progress)
         ticker = Ticker(progress, [job for _, job in waiting])
-        for group in alike.values():
-            _run(group, loaded, ticker, executor or run_jobs, finished)
+        networks = [(unit, job) for unit, job in waiting if unit.experiment.request.network]
+        if networks:
+            _run_networks(networks, cache, ticker, executor, finished)
+        for unit in work:
+            if unit.pending and not unit.experiment.request.network:
+                _run_baselines(unit, cache, ticker, finished)
     return {folder: Run.open(folder) for folder in experiments}
 
 
-def _run(
+def _run_baselines(unit: _Work, cache: Cache, ticker: Ticker, finished: Finished) -> None:
+    """Do the jobs of an experiment that is a baseline."""
+    experiment, jobs = unit.experiment, list(unit.pending)
+    vectors = load_vectors(
+        cache, experiment.manifests, experiment.keys, experiment.request.encoding
+    )
+    for job, outcome in run_baselines(vectors, jobs):
+        unit.keep(job, outcome)
+        ticker.job_done(job, outcome)
+        finished(outcome)
+
+
+def _run_networks(
+    waiting: Sequence[tuple[_Work, Job]],
+    cache: Cache,
+    ticker: Ticker,
+    executor: Executor | None,
+    finished: Finished,
+) -> None:
+    """Do all jobs that are networks."""
+    from .load import load_domains
+    from .pool import run_jobs
+
+    alike: dict[Encoding, list[tuple[_Work, Job]]] = defaultdict(list)
+    for unit, job in waiting:
+        alike[unit.experiment.request.encoding].append((unit, job))
+    experiments = list({id(unit): unit.experiment for unit, _ in waiting}.values())
+    loaded = load_domains(cache, experiments, ticker.progress)
+    for group in alike.values():
+        _run_alike(group, loaded, ticker, executor or run_jobs, finished)
+
+
+def _run_alike(
     group: Sequence[tuple[_Work, Job]],
     loaded: Domains,
     ticker: Ticker,
@@ -87,6 +123,8 @@ def _run(
     finished: Finished,
 ) -> None:
     """Do jobs that take the features in the same encoding."""
+    from .load import encode
+
     unit_of = {id(job): unit for unit, job in group}
     experiments = list({id(unit): unit.experiment for unit, _ in group}.values())
     jobs, workers = [job for _, job in group], experiments[0].request.workers

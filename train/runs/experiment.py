@@ -11,6 +11,8 @@ from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from ...cache import Cache, FeatureKey
 from ...errors import InputError, MissingFeaturesError
 from ...machine import torch_device
@@ -58,8 +60,8 @@ class Experiment:
 
     @cached_property
     def device(self) -> torch.device:
-        """Where it is trained; raises InputError where there is no such device."""
-        return torch_device(self.request.device if self.request.network else "cpu")
+        """Where its networks are trained; raises InputError where there is no such device."""
+        return torch_device(self.request.device)
 
     @cached_property
     def jobs(self) -> list[Job]:
@@ -69,7 +71,7 @@ class Experiment:
         config = self.request.config if self.request.network else None
         spec = self.record.spec()
         return [
-            Job(self.request.model, self.features, splits, spec, config)
+            Job(self.request.model, self.features, splits, spec, config, self.request.baseline)
             for splits in trained_together(self.splits)
         ]
 
@@ -134,9 +136,10 @@ class Experiment:
             protocol=request.protocol,
             folds=request.folds,
             seeds=tuple(sorted({s.seed for splits in self.splits.values() for s in splits})),
-            device=self.device.type,
+            device=self.device.type if request.network else "cpu",
             settings=request.config if request.network else None,
-            svm={} if request.network else dict(SVM_SETTINGS),
+            baseline=request.baseline,
+            svm={} if request.network or request.baseline else dict(SVM_SETTINGS),
             own_code=own_code(request.model),
         )
 
@@ -154,9 +157,9 @@ class Experiment:
 
     def about(self, job: Job) -> list[Any]:
         """Everything that the numbers of one job depend on, as plain values."""
-        record, settings = self.record, dict(self.record.svm)
+        record = self.record
+        settings = msgspec.to_builtins(record.settings or record.baseline or record.svm)
         if record.settings is not None:
-            settings = record.settings.to_dict()
             del settings["preset"], settings["changes"]
         corpora: list[Any] = []
         for corpus, split in job.splits.items():

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...manifests import Split
+from ..baseline import BaselineSettings
 from ..config import Config
 from ..methods import Method, features_read
 from ..network.spec import ModelSpec
+from .choices import Choice
 from .curves import Trained
-from .software import processor
 
 if TYPE_CHECKING:
     from ..data import Domain
-    from ..loop import EpochDone
 
 Domains: TypeAlias = "Mapping[str, Domain]"
 """By corpus."""
@@ -33,7 +32,8 @@ class Job:
         features: those of the domains that are fused, or given to the baseline.
         splits: by corpus, all of the same seed; those of the highest fold are tested, see
             `trained_together`.
-        spec, config: of a network; None for the baseline.
+        spec, config: of a network; None of a baseline.
+        baseline: of a baseline that has settings.
     """
 
     method: Method
@@ -41,6 +41,7 @@ class Job:
     splits: Mapping[str, Split]
     spec: ModelSpec | None
     config: Config | None
+    baseline: BaselineSettings | None = None
 
     @property
     def place(self) -> tuple[int, int]:
@@ -81,8 +82,8 @@ class Prediction:
 
     Attributes:
         predicted: (n_test,), label positions, in the order of `split.test`.
-        probabilities: (n_test, labels), mean over the members, calibrated if the job is; None for
-            the baseline.
+        probabilities: (n_test, labels), mean over the members, calibrated if the job is; None of
+            a baseline.
         uncalibrated: (n_test,), what the predicted label had before; None where nothing was
             calibrated.
     """
@@ -103,6 +104,7 @@ class Outcome:
             descriptor each.
         history: of every member.
         temperatures: by corpus of the job; empty where nothing was calibrated.
+        choices: by corpus that is tested, what a baseline chose.
         processor: what it was computed on.
     """
 
@@ -112,26 +114,6 @@ class Outcome:
     weights: Sequence[Mapping[str, NDArray[Any]]] = ()
     history: Sequence[Trained] = ()
     temperatures: Mapping[str, float] = field(default_factory=dict)
+    choices: Mapping[str, Choice] = field(default_factory=dict)
     seconds: float = field(default=0.0, compare=False)
     processor: str = field(default="", compare=False)
-
-
-def run_job(domains: Domains, job: Job, epoch_done: EpochDone = lambda validation: None) -> Outcome:
-    """Train on the splits' training parts, choose and calibrate by validation, predict the test
-    parts.
-
-    Args:
-        domains: with the features in the encoding that the job takes.
-    """
-    started = time.perf_counter()
-    chosen = {corpus: domains[corpus].only(job.reads) for corpus in job.splits}
-    if job.config is None:
-        from .baselines import run_baseline
-
-        outcome = run_baseline(chosen, job)
-    else:
-        from .networks import run_network
-
-        outcome = run_network(chosen, job, epoch_done)
-    device = next(iter(domains.values())).device
-    return replace(outcome, seconds=time.perf_counter() - started, processor=processor(device))

@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
@@ -20,10 +19,10 @@ from safetensors.numpy import load, save
 from ...errors import SerError
 from ...files import atomic_path, parse_json, read_regular
 from ..network.settings import Temperature
+from .choices import Choice
 from .curves import Trained
 from .jobs import Job, Outcome, Prediction
 from .splits import corpora_tested, corpora_trained
-from .states import check_state
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -38,6 +37,7 @@ class _About(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fold: int
     history: list[Trained]
     temperatures: dict[str, Temperature]
+    choices: dict[str, Choice]
     seconds: float
     processor: str
 
@@ -53,6 +53,7 @@ def save_outcome(path: Path, outcome: Outcome) -> None:
         outcome.fold,
         list(outcome.history),
         dict(outcome.temperatures),
+        dict(outcome.choices),
         outcome.seconds,
         outcome.processor,
     )
@@ -93,6 +94,8 @@ def load_outcome(path: Path, job: Job, labels: Mapping[str, Sequence[str]]) -> O
         weights = [_weights(tensors, member, job) for member in range(job.members)]
         right = (about.seed, about.fold) == job.place and len(about.history) == job.members
         calibrated = set(corpora_trained(job.splits)) if job.calibrated else set()
+        chosen = set() if job.baseline is None else set(predictions)
+        right = right and about.choices.keys() == chosen
         if tensors or not right or about.temperatures.keys() != calibrated:
             return None
         return Outcome(
@@ -101,6 +104,7 @@ def load_outcome(path: Path, job: Job, labels: Mapping[str, Sequence[str]]) -> O
             weights,
             about.history,
             about.temperatures,
+            about.choices,
             about.seconds,
             about.processor,
         )
@@ -133,5 +137,9 @@ def _weights(tensors: Tensors, member: int, job: Job) -> Tensors:
     names = [name for name in tensors if name.startswith(start)]
     state = {name.removeprefix(start): tensors.pop(name) for name in names}
     if job.spec is not None:
+        import torch
+
+        from .states import check_state
+
         check_state(job.spec, {n: torch.from_numpy(value.copy()) for n, value in state.items()})
     return state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from ..loop import DomainSplit, EpochDone, Fitted, fit
 from ..network.ensemble import Ensemble, tempered
 from .curves import Trained
 from .jobs import Domains, Job, Outcome, Prediction
+from .software import processor
 from .splits import corpora_tested, corpora_trained
 
 MEMBER_SEEDS = 1000
@@ -27,15 +29,20 @@ SHIFTS = 100 * MEMBER_SEEDS
 
 
 @exact_float32()
-def run_network(domains: Domains, job: Job, epoch_done: EpochDone) -> Outcome:
+def run_network(
+    domains: Domains, job: Job, epoch_done: EpochDone = lambda validation: None
+) -> Outcome:
     """Train every member on the training parts, choose and calibrate by validation, train it anew
     on both where it is to be refitted, predict the test parts by the mean of the members.
 
     Args:
-        domains: with the features that the job reads, in the encoding that it takes.
+        domains: with the features in the encoding that the job takes.
     """
+    started = time.perf_counter()
     assert job.spec is not None
     assert job.config is not None
+    device = next(iter(domains.values())).device
+    domains = {corpus: domains[corpus].only(job.reads) for corpus in job.splits}
     tests = {c: domains[c].rows(job.splits[c].test) for c in corpora_tested(job.splits)}
     parts = [(domains[corpus], job.splits[corpus]) for corpus in corpora_trained(job.splits)]
     subsets = [
@@ -85,7 +92,15 @@ def run_network(domains: Domains, job: Job, epoch_done: EpochDone) -> Outcome:
             before = answers_of_heads(ensemble, domain, rows, {})
             after = answers_of_heads(ensemble, domain, rows, temperatures)
             predictions[corpus] = _of_heads(split, before, after, job.calibrated)
-    return Outcome(*job.place, predictions, weights, history, temperatures)
+    return Outcome(
+        *job.place,
+        predictions,
+        weights,
+        history,
+        temperatures,
+        seconds=time.perf_counter() - started,
+        processor=processor(device),
+    )
 
 
 def _whole(part: DomainSplit) -> DomainSplit:

@@ -1,4 +1,4 @@
-"""Jobs side by side: one process each on a CPU, one core each."""
+"""Networks side by side: one process each on a CPU, one core each."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from ...errors import SerError
 from ...machine import cores, one_torch_thread
 from ...signals import quiet_start
 from ..loop import EpochDone
-from .jobs import Domains, Job, Outcome, run_job
+from .jobs import Domains, Job, Outcome
+from .networks import run_network
 from .processes import worker_context
 
 
 class Executor(Protocol):
-    """A way to run jobs, such as `run_jobs`, which says what the arguments are.
+    """A way to train networks, such as `run_jobs`, which says what the arguments are.
 
     It yields each job with what came of it, in any order, as it ends.
     """
@@ -48,9 +49,8 @@ def run_jobs(
     """Run jobs and yield each with its outcome as it ends.
 
     On a CPU every job has one thread, whatever the number of workers, so that the numbers do not
-    depend on it. On a GPU every worker holds a copy of the features there. The baseline, which
-    takes less time than a process takes to start, runs in this process, and so do all jobs where
-    features are mapped: several would compete for the disk.
+    depend on it. On a GPU every worker holds a copy of the features there. Where features are
+    mapped all run in this process: several would compete for the disk.
 
     Args:
         domains: on the host.
@@ -61,11 +61,11 @@ def run_jobs(
     """
     mapped = any(domain.mapped for domain in domains.values())
     workers = 1 if mapped else workers or side_by_side(domains, device)
-    workers = min(workers, sum(job.config is not None for job in jobs))
+    workers = min(workers, len(jobs))
     if workers <= 1:
         moved = {corpus: domain.to(device) for corpus, domain in domains.items()}
         with one_torch_thread():
-            yield from ((job, run_job(moved, job, epoch_done)) for job in jobs)
+            yield from ((job, run_network(moved, job, epoch_done)) for job in jobs)
         return
     context = worker_context()
     epochs = context.Queue()
@@ -141,4 +141,4 @@ def _run_in_worker(job: bytes) -> Outcome:
     """Run a job, which may be of a method of the user's own: of a notebook, for instance."""
     assert _work is not None
     domains, epoch_done = _work
-    return run_job(domains, cloudpickle.loads(job), epoch_done)
+    return run_network(domains, cloudpickle.loads(job), epoch_done)

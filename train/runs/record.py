@@ -20,13 +20,13 @@ from ...errors import SerError
 from ...machine import cores
 from ...manifests import Manifest, write_splits
 from . import run
+from .choices import CHOICES, choices_written
 from .confidence import UNCALIBRATED
 from .curves import Curves
 from .experiment import Experiment
 from .jobs import Outcome
 from .run import checksum, split_name
 from .software import software
-from .states import model_prefix
 from .temperatures import CALIBRATION, temperatures_written
 
 DECIMALS = 6
@@ -49,14 +49,8 @@ def write_run(folder: Path, experiment: Experiment, outcomes: Sequence[Outcome])
         write_json(folder / run.METRICS, experiment.metrics(predictions, seconds))
         csv = folder / run.PREDICTIONS
         predictions.to_csv(csv, index=False, lineterminator="\n", float_format=f"%.{DECIMALS}f")
-        weights = {
-            model_prefix(outcome.seed, outcome.fold, member) + name: value
-            for outcome in outcomes
-            for member, state in enumerate(outcome.weights)
-            for name, value in state.items()
-        }
-        if weights:
-            save_file(weights, folder / run.MODEL)
+        if any(outcome.weights for outcome in outcomes):
+            save_file(_weights(outcomes), folder / run.MODEL)
             curves = [
                 Curves(outcome.seed, outcome.fold, list(outcome.history)) for outcome in outcomes
             ]
@@ -64,6 +58,9 @@ def write_run(folder: Path, experiment: Experiment, outcomes: Sequence[Outcome])
         if experiment.record.calibrated:
             temperatures = {(each.seed, each.fold): each.temperatures for each in outcomes}
             write_json(folder / CALIBRATION, temperatures_written(temperatures))
+        if experiment.record.baseline is not None:
+            choices = {(each.seed, each.fold): each.choices for each in outcomes}
+            write_json(folder / CHOICES, choices_written(choices))
         structure = mean_structure(outcomes)
         if any(structure.values()):
             write_json(folder / run.STRUCTURE, structure)
@@ -80,6 +77,18 @@ def write_run(folder: Path, experiment: Experiment, outcomes: Sequence[Outcome])
         write_json(folder / run.VERSIONS, about | {"sha256": checksum(about)})
     except (OSError, SafetensorError) as error:
         raise SerError(f"the run could not be written to {folder.parent}: {error}") from error
+
+
+def _weights(outcomes: Sequence[Outcome]) -> dict[str, NDArray[Any]]:
+    """Of all networks, by their names in the file."""
+    from .states import model_prefix
+
+    return {
+        model_prefix(outcome.seed, outcome.fold, member) + name: value
+        for outcome in outcomes
+        for member, state in enumerate(outcome.weights)
+        for name, value in state.items()
+    }
 
 
 def _sha256(path: Path) -> str:

@@ -102,10 +102,10 @@ def confusion_table(domain: CorpusMetrics) -> list[str]:
 
 
 def model_name(metrics: Metrics) -> str:
-    """`baseline`, or the method with its settings: `ours (paper with train.lr=0.0005)`."""
+    """`baseline`, `svm`, or the method with its settings: `ours (paper with train.lr=0.0005)`."""
     others = f" of {' + '.join(metrics['trained'])}" if "trained" in metrics else ""
     if metrics["preset"] is None:
-        return f"baseline{others}"
+        return f"{metrics['method']}{others}"
     changes = f" with {', '.join(metrics['changes'])}" if metrics["changes"] else ""
     return f"{metrics['method']} ({metrics['preset']}{changes}){others}"
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...errors import InputError, did_you_mean
+from ...errors import InputError, did_you_mean, listing
 from ...manifests import WHOLE, Folds, check_folds_asked, check_protocol, is_folds
+from ..baseline import READ, BaselineSettings
 from ..config import Config
 from ..encoding import Encoding
 from ..methods import DEFAULT_METHODS, METHODS, Method, methods_of
@@ -28,7 +29,7 @@ class Request:
 
     Attributes:
         method: of the setting, by name, or one of one's own; blank: the setting's default.
-        config: the resolved settings; not used by the baseline.
+        config: the resolved settings, of which a baseline reads a few: `READ`, or none.
         protocol: blank: `paper`, or that of the file of splits.
         splits: a file of splits to use instead of making them; for several corpora the folder of a
             run that has them.
@@ -76,7 +77,17 @@ class Request:
     @property
     def encoding(self) -> Encoding:
         """What becomes of sequence features before training."""
-        return Encoding.of(self.config if self.network else None)
+        if self.network:
+            return Encoding.of(self.config)
+        if not self.model.chosen:
+            return Encoding("pooled")
+        model = self.config.model
+        return Encoding("functionals", heard=model.standardise if model.by_speaker else "")
+
+    @property
+    def baseline(self) -> BaselineSettings | None:
+        """What a baseline reads of the settings; None of others, and of one that reads none."""
+        return BaselineSettings.of(self.config) if self.model.chosen else None
 
     def changed(self, *changes: str) -> Request:
         """The same with some settings changed, see `Config.changed`."""
@@ -129,6 +140,15 @@ def _check_tested(request: Request) -> None:
         raise InputError("--setting baseline: has no model that could test another corpus")
     if request.protocol != WHOLE:
         raise InputError(f"--protocol {request.protocol}: with --test-on it is {WHOLE}")
+
+
+def check_read(method: Method, overrides: Sequence[str]) -> None:
+    """Raise InputError for `section.name=value` that a baseline does not read."""
+    read = READ if method.chosen else ()
+    for override in overrides:
+        if override.partition("=")[0].strip() not in read:
+            reads = f"reads only {listing(read)}" if read else "reads no settings"
+            raise InputError(f"--set {override}: the method {method.name} {reads}")
 
 
 def check_limits(repeats: int, workers: int | None, memory: float | None) -> None:

@@ -21,6 +21,7 @@ from ...errors import InputError, MissingFeaturesError
 from ...files import MOST_JSON, open_regular, parse_json, read_json, read_regular
 from ...manifests.names import is_corpus_name, is_language
 from ..network.spec import ModelSpec
+from .choices import CHOICES, Choices, read_choices
 from .confidence import UNCALIBRATED, confidence
 from .curves import Curves
 from .results import Metrics
@@ -37,7 +38,7 @@ CONFIG, METRICS, MODEL = "config.json", "metrics.json", "model.safetensors"
 PREDICTIONS, SPLIT, HISTORY = "predictions.csv", "split.csv", "history.json"
 VERSIONS, STRUCTURE = "versions.json", "structure.json"
 FILES = frozenset(
-    {CONFIG, METRICS, MODEL, PREDICTIONS, SPLIT, HISTORY, VERSIONS, STRUCTURE, CALIBRATION}
+    {CONFIG, METRICS, MODEL, PREDICTIONS, SPLIT, HISTORY, VERSIONS, STRUCTURE, CALIBRATION, CHOICES}
 )
 
 MOST_BYTES = 1 << 30
@@ -164,6 +165,14 @@ class Run:
                 return {}
             return read_temperatures(self._read(CALIBRATION, MOST_JSON), self.config.corpora)
 
+    @cached_property
+    def choices(self) -> Choices:
+        """By repeat and fold, what a baseline chose for every corpus; empty of others."""
+        with _reading(self.folder):
+            if self.config.baseline is None:
+                return {}
+            return read_choices(self._read(CHOICES, MOST_JSON), self.config.corpora)
+
     @property
     def spec(self) -> ModelSpec:
         """What the models are built from."""
@@ -232,13 +241,13 @@ class Run:
         """Whether it is the run that `config` describes, all of it as it was written."""
         names = {CONFIG, METRICS, PREDICTIONS}
         names |= {split_name(corpus, len(config.records)) for corpus in config.records}
+        names |= {CALIBRATION} if config.calibrated else set()
+        names |= {CHOICES} if config.baseline is not None else set()
         try:
             if self.config != config or not names <= self.sums.keys():
                 return False
             self.verify()
         except InputError:
-            return False
-        if config.calibrated and CALIBRATION not in self.sums:
             return False
         return config.spec() is None or {MODEL, HISTORY} <= self.sums.keys()
 

@@ -1,4 +1,4 @@
-"""What `config.json` of a run says."""
+"""`config.json`: everything that the numbers of a run depend on, resolved. Imports no torch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import msgspec
 from ...cache import FeatureKey
 from ...errors import InputError
 from ...manifests import Folds
+from ..baseline import BaselineSettings
 from ..config import Config
 from ..encoding import Encoding
 from ..methods import METHODS
@@ -34,13 +35,14 @@ class CorpusRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The content of `config.json`: everything that the numbers depend on, resolved.
+    """The content of `config.json`.
 
     Attributes:
         features: canonical names of those that are fused, or given to the baseline.
         keys: of all features that are read, by their canonical names.
         settings: of a network, with their preset.
-        svm: the settings of the baseline.
+        baseline: the settings of a baseline that chooses its classifier.
+        svm: those of the one that does not.
         corpora: those that it was trained on.
         folds: how many were asked for; None: the usual number.
         tested: corpora that it was tested on and not trained on, with the labels that it can give
@@ -58,6 +60,7 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     seeds: tuple[int, ...]
     device: str
     settings: Config | None = None
+    baseline: BaselineSettings | None = None
     svm: dict[str, Any] = {}
     folds: Folds = None
     tested: Annotated[dict[str, CorpusRecord], msgspec.Meta(max_length=200)] = {}
@@ -80,11 +83,12 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
     @property
     def encoding(self) -> Encoding:
-        """What becomes of sequence features before training."""
+        """What becomes of sequence features before a network is trained."""
+        assert self.settings is not None
         return Encoding.of(self.settings)
 
     def spec(self) -> ModelSpec | None:
-        """What the models are built from; None of the baseline.
+        """What the models are built from; None of a baseline.
 
         Raises:
             InputError, ValueError, KeyError: no such model can be built.

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
+import numpy as np
 
 from ... import __version__
 from ..methods import Method
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
 NUMBERS = (
     "ge2e/encoder.py",
     "train/network/*.py",
-    *(f"train/{name}.py" for name in ("augment", "calibration", "data", "encoding", "evaluate")),
-    *(f"train/{name}.py" for name in ("functionals", "loop", "methods", "metrics", "model")),
-    *(f"train/{name}.py" for name in ("optimiser", "search_schedule", "svm")),
+    *(f"train/{name}.py" for name in ("augment", "baseline", "calibration", "data", "encoding")),
+    *(f"train/{name}.py" for name in ("evaluate", "functionals", "loop", "methods", "metrics")),
+    *(f"train/{name}.py" for name in ("model", "optimiser", "search_schedule", "speakers")),
+    *(f"train/{name}.py" for name in ("balance", "svm", "vectors")),
     *(f"train/runs/{name}.py" for name in ("baselines", "jobs", "networks")),
 )
 """The code that can change a number."""
@@ -52,8 +54,8 @@ def other_software(about: Mapping[str, Any]) -> list[str]:
 
 def numbers_version() -> dict[str, str]:
     """Of `software`, what makes a finished job worthless where it differs."""
-    names = ("ser.train", "torch", "numpy", "scipy", "scikit-learn")
-    return {name: software()[name] for name in names}
+    here = software()
+    return {n: here[n] for n in ("ser.train", "torch", "numpy", "scipy", "scikit-learn")}
 
 
 @cache
@@ -99,19 +101,35 @@ class _WithoutDocstrings(ast.NodeTransformer):
 
 
 @cache
-def processor(device: torch.device) -> str:
-    """What computes on a device: its name, and of a CPU the instructions that torch uses.
+def processor(device: torch.device | None = None) -> str:
+    """What computes on a device: its name, and of a CPU the instructions that are used.
+
+    Args:
+        device: of torch, which says what it uses; None: the CPU without torch.
 
     Processors of other instructions add up in another order, so that a last digit differs, and
     after training now and then a prediction.
     """
-    import torch
+    if device is not None and device.type == "cuda":
+        import torch
 
-    if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     name = platform.processor() or platform.machine()
     with suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
         named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
         name = next(named, name)
-    return f"{name}, {torch.backends.cpu.get_cpu_capability()}"
+    return f"{name}, {_instructions() if device is None else _instructions_of_torch()}"
+
+
+def _instructions_of_torch() -> str:
+    import torch
+
+    return torch.backends.cpu.get_cpu_capability()
+
+
+def _instructions() -> str:
+    """The same in torch's words, by what NumPy finds."""
+    found: Any = np.show_config(mode="dicts")
+    known = {"X86_V4": "AVX512", "X86_V3": "AVX2"}
+    return next((known[n] for n in known if n in found["SIMD Extensions"]["found"]), "DEFAULT")

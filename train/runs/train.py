@@ -66,7 +66,7 @@ def train(
         repeats: None: five, or one where a repeat is folds, as of the protocol `speaker`.
         cache: None: that of `SER_CACHE`, or the user's.
         out: the run folder; None: a new one in `runs`.
-        executor: what runs the jobs; None: processes of this machine.
+        executor: what trains networks; None: processes of this machine.
         log: `tensorboard` for event files beside the run folder, see `EventFiles`.
         and as `Request`.
 
@@ -117,7 +117,7 @@ def train_request(
 
     Args:
         out: None: a new folder in `runs`.
-        executor: what runs the jobs; None: processes of this machine.
+        executor: what trains networks; None: processes of this machine.
         log: `tensorboard` for event files beside the run folder, see `EventFiles`.
 
     Raises:
@@ -132,7 +132,8 @@ def train_request(
         METHODS.add(request.method.name, request.method)
     check_request(request)
     progress.show("starting")
-    prepare_workers()
+    if request.network:
+        prepare_workers()
     progress.show(f"looking up {', '.join(request.corpora)} in the cache")
     experiment = resolve(request, cache)
     models, repeats = len(experiment.jobs), len(experiment.record.seeds)
@@ -140,7 +141,7 @@ def train_request(
         progress.say(f"{models // repeats} folds: as many models a repeat, where {FOLDS} are usual")
     if out is not None:
         check_folder(out)
-    progress.show("loading torch")
+    progress.show("loading torch" if request.network else "loading scikit-learn")
     from .engine import run_experiments
     from .events import EventFiles
 

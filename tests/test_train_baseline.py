@@ -1,0 +1,312 @@
+"""The baseline against the same classifiers written out with scikit-learn, on all inputs."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from ser.errors import InputError
+from ser.manifests import make_splits
+from ser.train import baseline as module
+from ser.train.baseline import (
+    CANDIDATES,
+    LINEAR,
+    LOGISTIC,
+    RBF,
+    BaselineSettings,
+    Candidate,
+    Space,
+    predictions,
+    standardised,
+    train_baseline,
+)
+from ser.train.config import load_config
+from ser.train.metrics import confusion_matrix, unweighted_accuracy
+from ser.train.runs.choices import Choice, describe_choices
+from ser.train.runs.request import Request
+from ser.train.runs.run import Run
+from ser.train.runs.train import train_request
+from ser.train.speakers import of_all, of_past, utterance_moments
+from ser.train.speakers import standardised as by_speaker
+from ser.train.vectors import Vectors, read_vectors
+
+SHARED = BaselineSettings.of(load_config("strong-1"))
+LABELS = ("neutral", "happiness", "anger")
+
+
+def made(dims=(30, 5), n=60, seed=0, noise=1.5):
+    """Utterances of three emotions and six speakers, and their parts; emotions are not alike in
+    number, and inputs not in scale."""
+    random = np.random.default_rng(seed)
+    targets = np.array([0, 0, 0, 1, 1, 2] * (n // 6))
+    features = {}
+    for number, dim in enumerate(dims):
+        centres = random.normal(size=(3, dim))
+        values = centres[targets] + noise * random.normal(size=(n, dim))
+        features[str(number)] = (values * random.uniform(0.01, 100, dim) + 7).astype(np.float32)
+    ids = tuple(f"u{row}" for row in range(n))
+    speakers = tuple(f"s{row // 6 % 6}" for row in range(n))
+    vectors = Vectors("toy", LABELS, ids, speakers, targets, features)
+    rows = random.permutation(n)
+    return vectors, rows[: n // 2], rows[n // 2 : 2 * n // 3], rows[2 * n // 3 :]
+
+
+def all_inputs(vectors):
+    return np.concatenate(list(vectors.features.values()), axis=1).astype(np.float64)
+
+
+def written_out(candidate, **others):
+    if candidate.family == LOGISTIC:
+        last = LogisticRegression(
+            C=candidate.C, class_weight="balanced", solver="newton-cg", tol=1e-12
+        )
+    else:
+        kernel = {LINEAR: "linear", RBF: "rbf"}[candidate.family]
+        last = SVC(C=candidate.C, kernel=kernel, class_weight="balanced", **others)
+    return make_pipeline(StandardScaler(), last)
+
+
+@pytest.mark.parametrize("dims", [(30, 5), (4, 3), (500,)])
+def test_candidates_are_those_of_scikit_learn_on_all_inputs(dims):
+    """Whether there are more inputs than utterances or fewer."""
+    vectors, train, _, test = made(dims, n=120, noise=6.0)
+    inputs, targets = all_inputs(vectors), vectors.targets
+    space = Space(standardised(vectors, train, SHARED), targets, train)
+    found = predictions(space, CANDIDATES, test)
+    scaled = StandardScaler().fit(inputs[train]).transform(inputs[train])
+    scale = 1 / (scaled.shape[1] * scaled.var())  # scikit-learn's "scale"
+    for candidate, said in zip(CANDIDATES, found, strict=True):
+        own = {"gamma": candidate.gamma * scale} if candidate.family == RBF else {}
+        plain = written_out(candidate, **own).fit(inputs[train], targets[train])
+        np.testing.assert_array_equal(said, plain.predict(inputs[test]), str(candidate))
+    assert len({said.tobytes() for said in found}) > 3
+
+
+def test_one_times_scale_is_what_scikit_learn_calls_so():
+    vectors, train, _, test = made()
+    inputs, targets = all_inputs(vectors), vectors.targets
+    space = Space(standardised(vectors, train, SHARED), targets, train)
+    candidate = Candidate(RBF, 10.0, 1.0)
+    plain = written_out(candidate, gamma="scale").fit(inputs[train], targets[train])
+    np.testing.assert_array_equal(
+        predictions(space, [candidate], test)[0], plain.predict(inputs[test])
+    )
+    kernel = plain[-1]
+    scaled = plain[0].transform(inputs)
+    gamma = kernel._gamma
+    distances = ((scaled[:, None] - scaled[None, train]) ** 2).sum(-1)
+    np.testing.assert_allclose(space.kernel(1.0), np.exp(-gamma * distances), rtol=1e-9)
+
+
+@pytest.mark.parametrize("strength", [1e-6, 1e-2, 1.0])
+def test_the_rotation_changes_no_probability(strength):
+    """Of logistic regression on at most n axes instead of d inputs."""
+    vectors, train, _, test = made((400,))
+    inputs = standardised(vectors, train, SHARED)
+    space = Space(inputs, vectors.targets, train)
+    assert space.coordinates.shape == (60, 29)  # 30 that are centred span 29
+    np.testing.assert_allclose(
+        space.coordinates[train] @ space.coordinates[train].T, space.products[train], atol=1e-8
+    )
+    one = {"solver": "lbfgs", "max_iter": 10_000, "tol": 1e-10}
+    other = {"solver": "newton-cg", "tol": module.TOLERANCE}
+    said = [
+        LogisticRegression(C=strength, class_weight="balanced", **settings)
+        .fit(x[train], vectors.targets[train])
+        .predict_proba(x[test])
+        for x, settings in ((inputs, one), (space.coordinates, other))
+    ]
+    np.testing.assert_allclose(said[0], said[1], atol=1e-6)
+
+
+def test_the_best_by_validation_is_chosen_the_most_regularised_of_equals(monkeypatch):
+    vectors, train, validation, test = made()
+    predicted, best, uas = train_baseline(vectors, SHARED, train, validation, test)
+    assert len(uas) == len(CANDIDATES)
+    assert best == CANDIDATES[int(np.argmax(uas))]
+    space = Space(standardised(vectors, train, SHARED), vectors.targets, train)
+    for candidate, ua in zip(CANDIDATES, uas, strict=True):
+        (said,) = predictions(space, [candidate], validation)
+        counts = confusion_matrix(vectors.targets[validation], said, 3)
+        assert ua == unweighted_accuracy(counts)
+    np.testing.assert_array_equal(predicted, predictions(space, [best], test)[0])
+    # All say the same of emotions that lie far apart: all but the weakest are right.
+    vectors, train, validation, test = made(noise=0.01)
+    _, best, uas = train_baseline(vectors, SHARED, train, validation, test)
+    assert uas.count(1.0) > 10
+    assert best == CANDIDATES[uas.index(1.0)]
+    assert best.family == LINEAR
+    # What differs in the last bit of the mean alone is no better.
+    rates = iter(0.7 + 1e-15 * np.arange(len(CANDIDATES)))
+    monkeypatch.setattr(module, "unweighted_accuracy", lambda _: next(rates))
+    assert train_baseline(vectors, SHARED, train, validation, test)[1] == CANDIDATES[0]
+
+
+def test_the_most_regularised_come_first():
+    for family in (LINEAR, LOGISTIC, RBF):
+        found = [(c.C, c.gamma) for c in CANDIDATES if c.family == family]
+        assert found == sorted(found)
+    assert [c.family for c in CANDIDATES] == sorted(
+        (c.family for c in CANDIDATES), key=(LINEAR, LOGISTIC, RBF).index
+    )
+    assert len({str(candidate) for candidate in CANDIDATES}) == len(CANDIDATES) == 22
+
+
+def test_refitted_it_is_trained_on_validation_too_and_standardised_by_both():
+    vectors, train, validation, test = made()
+    both = np.concatenate([train, validation])
+    refit = train_baseline(vectors, replaced(refit=True), train, validation, test)
+    once = train_baseline(vectors, SHARED, train, validation, test)
+    assert refit[1:] == once[1:]
+    own = {"gamma": refit[1].gamma / 35} if refit[1].family == RBF else {}
+    plain = written_out(refit[1], **own).fit(all_inputs(vectors)[both], vectors.targets[both])
+    np.testing.assert_array_equal(refit[0], plain.predict(all_inputs(vectors)[test]))
+    assert (refit[0] != once[0]).any()
+
+
+def replaced(**settings):
+    values = {name: getattr(SHARED, name) for name in SHARED.__struct_fields__}
+    return BaselineSettings(**{**values, **settings})
+
+
+@pytest.mark.parametrize("how", ["shared", "speaker", "causal"])
+def test_inputs_are_standardised_as_those_of_a_network(how):
+    vectors, train, _, _ = made()
+    found = standardised(vectors, train, replaced(standardise=how, shrinkage=3.0))
+    expected = []
+    for values in vectors.features.values():
+        known = values[train].astype(np.float64)
+        mean, std = known.mean(0), known.std(0)
+        if how == "shared":
+            expected.append((values - mean) / std)
+            continue
+        moments = utterance_moments(values)
+        heard = of_all(moments, vectors.speakers)
+        if how == "causal":
+            heard = of_past(moments, vectors.speakers, vectors.ids)
+        expected.append(by_speaker(values, heard, mean, std, 3.0))
+    np.testing.assert_allclose(found, np.concatenate(expected, axis=1), rtol=1e-12)
+
+
+def test_an_input_that_never_changes_stays_zero_and_a_small_one_counts():
+    vectors, train, _, _ = made((3,))
+    values = vectors.features["0"].astype(np.float32)
+    values[:, 0] = 0.1  # no float32
+    values[:, 1] *= 1e-9
+    found = standardised(replace(vectors, features={"0": values}), train, SHARED)
+    np.testing.assert_allclose(found[:, 0], 0, atol=1e-6)
+    np.testing.assert_allclose(found[train].std(0)[1:], 1)
+
+
+def request(*changes, **others):
+    config = load_config("strong-1", list(changes))
+    given = {"repeats": 2, "corpora": ["toy"], "features": ["mfcc", "ge2e"], **others}
+    return Request("baseline", given.pop("corpora"), given.pop("features"), config, **given)
+
+
+def test_a_run_says_what_was_chosen(toy_cache, tmp_path):
+    run = train_request(request(), toy_cache, tmp_path / "run")
+    assert list(run.choices) == [(0, 0), (1, 0)]
+    choice = run.choices[0, 0]["toy"]
+    assert set(choice.validation_ua) == set(map(str, CANDIDATES))
+    assert choice.validation_ua[choice.chosen] == max(choice.validation_ua.values())
+    assert run.config.baseline == SHARED
+    assert run.config.svm == {}
+    assert run.config.settings is None
+    assert Run.open(run.folder).is_of(run.config)
+    manifest = toy_cache.manifest("toy")
+    stored = {n: toy_cache.open(key, manifest) for n, key in run.config.keys.items()}
+    vectors = read_vectors(manifest, stored, request().encoding)
+    assert [v.shape for v in vectors.features.values()] == [(60, 45), (60, 7)]
+    (split,) = make_splits(manifest, "paper", 1)
+    parts = map(vectors.rows, (split.train, split.validation, split.test))
+    predicted, best, _ = train_baseline(vectors, SHARED, *parts)
+    assert str(best) == run.choices[1, 0]["toy"].chosen
+    table = run.predictions[run.predictions["repeat"] == 1]
+    assert list(table["id"]) == list(split.test)
+    assert list(table["predicted"]) == [manifest.labels[label] for label in predicted]
+
+
+def test_the_encoder_of_the_network_is_no_matter(toy_cache, tmp_path):
+    """Nor is any other setting that the baseline does not read."""
+    one = train_request(request(), toy_cache, tmp_path / "one")
+    other = request("model.encoder=attention", "train.lr=0.5", "model.standardise=corpus")
+    assert one.is_of(train_request(other, toy_cache, tmp_path / "other").config)
+    train_request(other, toy_cache, tmp_path / "one")  # it is there
+    with pytest.raises(InputError, match="holds a different run"):
+        train_request(request("train.refit=true"), toy_cache, tmp_path / "one")
+
+
+@pytest.mark.parametrize("change", ["train.refit=true", "model.standardise=speaker"])
+def test_what_it_reads_of_the_settings_is_recorded(toy_cache, tmp_path, change):
+    asked = request(change, "model.shrinkage=30")
+    run = train_request(asked, toy_cache, tmp_path / "run")
+    name, _, value = change.partition("=")
+    said = json.loads((run.folder / "config.json").read_text())["baseline"]
+    assert str(said[name.partition(".")[2]]).lower() == value
+    assert said["shrinkage"] == (30.0 if value == "speaker" else 0.0)
+
+
+def test_the_old_one_is_as_it_was(toy_cache, tmp_path):
+    """RBF, C 10, gamma by scale, mean and deviation, classes as they are, nothing chosen."""
+    run = train_request(request(method="svm"), toy_cache, tmp_path / "run")
+    assert run.config.svm == {"kernel": "rbf", "C": 10.0, "gamma": "scale"}
+    assert run.config.baseline is None
+    assert run.choices == {}
+    assert not (run.folder / "choices.json").exists()
+    manifest = toy_cache.manifest("toy")
+    mfcc, ge2e = (
+        toy_cache.read(toy_cache.resolve(n, manifest), manifest) for n in ("mfcc", "ge2e")
+    )
+    frames = [mfcc[row].astype(float) for row in range(60)]
+    pooled = [np.concatenate([each.mean(0), each.std(0)]) for each in frames]
+    inputs = np.hstack([pooled, ge2e.frames])
+    (split,) = make_splits(manifest, "paper", 0)
+    row = {id: number for number, id in enumerate(manifest.ids)}
+    train, test = ([row[id] for id in part] for part in (split.train, split.test))
+    emotions = manifest.table["emotion"].to_numpy()
+    plain = make_pipeline(StandardScaler(), SVC(kernel="rbf", C=10, gamma="scale"))
+    said = plain.fit(inputs[train], emotions[train]).predict(inputs[test])
+    table = run.predictions
+    assert list(table.loc[table["repeat"] == 0, "predicted"]) == list(said)
+
+
+SCRIPT = """
+import sys
+from ser.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    heavy = [name for name in ("torch", "ser.train.data", "matplotlib") if name in sys.modules]
+    sys.exit(", ".join(heavy) or None)
+"""
+
+
+@pytest.mark.parametrize("method", ["baseline", "svm"])
+def test_it_imports_no_torch(toy_cache, tmp_path, method):
+    out = tmp_path / "run"
+    command = ["train", "--setting", "baseline", "--method", method, "--corpus", "toy"]
+    command += ["--cache", str(toy_cache.folder), "--out", str(out)]
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *command], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said = f"Chosen by validation: {describe_choices(Run.open(out).choices)}." in done.stdout
+    assert said == (method == "baseline")
+
+
+def test_what_was_chosen_in_words():
+    linear, rbf = (Choice(name, {name: 0.5}) for name in ("linear SVM, C 1", "RBF SVM, C 1"))
+    assert describe_choices({}) == ""
+    assert describe_choices({(0, 0): {"a": linear}, (1, 0): {"a": linear}}) == "linear SVM, C 1"
+    several = {(0, 0): {"a": rbf}, (1, 0): {"a": linear}, (2, 0): {"a": linear}}
+    assert describe_choices(several) == "linear SVM, C 1 (2 of 3); RBF SVM, C 1 (1 of 3)"
+    with pytest.raises(ValueError, match="no candidate"):
+        Choice("linear SVM, C 1", {"linear SVM, C 2": 0.5})

@@ -1,0 +1,211 @@
+"""The baseline: of some simple classifiers of one vector per utterance the best by validation.
+
+Linear and RBF support vector machines (one against one) and multinomial logistic regression, all
+with classes weighted by n / (classes x utterances of the class). What they need to know of their
+inputs are inner products alone, so that these are computed once for all of them, and more inputs
+than utterances cost nothing but that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from .config import Config
+from .metrics import confusion_matrix, unweighted_accuracy
+from .speakers import of_all, of_past, utterance_moments
+from .speakers import standardised as by_speaker
+from .vectors import Vectors
+
+Rows = NDArray[np.int64]
+"""Positions of utterances."""
+
+Values = NDArray[np.float64]
+
+LINEAR, LOGISTIC, RBF = "linear SVM", "logistic regression", "RBF SVM"
+
+GRID: Mapping[str, Mapping[str, tuple[float, ...]]] = {
+    LINEAR: {"C": (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)},
+    LOGISTIC: {"C": (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)},
+    RBF: {"C": (1.0, 10.0, 100.0), "gamma": (0.25, 1.0, 4.0)},
+}
+"""What is tried. A small C is much regularisation; gamma is in units of scikit-learn's `scale`,
+1 / (inputs x their variance)."""
+
+TOLERANCE = 1e-10
+"""Of the logistic regression: the largest component of the gradient of its mean loss. With a small
+C all probabilities are nearly alike, and what is left at 1e-5 decides in place of the inputs."""
+
+
+CONSTANT = 1e-9
+"""An input whose deviation is this little of its mean is constant but for rounding."""
+
+READ = ("model.standardise", "model.shrinkage", "model.confounded", "train.refit")
+"""The settings that the baseline has in common with the networks."""
+
+
+class BaselineSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the numbers of the baseline depend on: of all settings those that it reads.
+
+    Attributes:
+        standardise, shrinkage: as `ModelSettings` has them; for one corpus `corpus` is `shared`.
+        refit: as `TrainSettings` has it.
+        candidates: by their family, the values of their settings.
+    """
+
+    standardise: Literal["shared", "speaker", "causal"]
+    refit: bool
+    candidates: dict[str, dict[str, tuple[float, ...]]]
+    shrinkage: float = 0.0
+
+    @classmethod
+    def of(cls, config: Config) -> BaselineSettings:
+        """Those of a preset and its changes."""
+        model, grid = config.model, {name: dict(values) for name, values in GRID.items()}
+        if model.standardise == "speaker" or model.standardise == "causal":
+            return cls(model.standardise, config.train.refit, grid, model.shrinkage)
+        return cls("shared", config.train.refit, grid)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A classifier that may be chosen.
+
+    Attributes:
+        gamma: of the RBF alone.
+    """
+
+    family: str
+    C: float
+    gamma: float = 0.0
+
+    def __str__(self) -> str:
+        gamma = f", gamma {self.gamma:g} x scale" if self.family == RBF else ""
+        return f"{self.family}, C {self.C:g}{gamma}"
+
+
+CANDIDATES = tuple(
+    Candidate(family, C, gamma)
+    for family, values in GRID.items()
+    for C in values["C"]
+    for gamma in values.get("gamma", (0.0,))
+)
+"""The simplest and most regularised first."""
+
+
+class Space:
+    """The inputs of N utterances as n of them that are trained on see them.
+
+    Args:
+        inputs: (N, d), standardised.
+        rows: (n,), of those that are trained on.
+        targets: (N,), the label positions of all.
+    """
+
+    def __init__(self, inputs: Values, targets: NDArray[np.int64], rows: Rows) -> None:
+        self.inputs, self.targets, self.rows = inputs, targets, rows
+        self.products: Values = inputs @ inputs[rows].T
+        """(N, n): inner products."""
+        self._kernels: dict[float, Values] = {}
+
+    @cached_property
+    def distances(self) -> Values:
+        """Squared, by the gamma that scikit-learn calls `scale`: (N, n)."""
+        squares = np.einsum("ij,ij->i", self.inputs, self.inputs)
+        distances = squares[:, None] + squares[self.rows] - 2 * self.products
+        known = self.inputs[self.rows]
+        scaled: Values = np.maximum(distances, 0) / (known.shape[1] * known.var() or 1.0)
+        return scaled
+
+    def kernel(self, gamma: float) -> Values:
+        """Of the RBF, (N, n)."""
+        if gamma not in self._kernels:
+            self._kernels[gamma] = np.exp(-gamma * self.distances)
+        return self._kernels[gamma]
+
+    @cached_property
+    def coordinates(self) -> Values:
+        """The inputs in axes of the space that the rows span, (N, at most n): what is at right
+        angles to all of them can have no weight where weights are penalised by their squares."""
+        if self.inputs.shape[1] <= len(self.rows):
+            return self.inputs
+        values, vectors = np.linalg.eigh(self.products[self.rows])
+        kept = values > values[-1] * len(values) * np.finfo(float).eps
+        coordinates: Values = self.products @ (vectors[:, kept] / np.sqrt(values[kept]))
+        return coordinates
+
+
+def predictions(space: Space, candidates: Sequence[Candidate], rows: Rows) -> list[Rows]:
+    """What each of some classifiers, trained on the rows of the space, says of other rows: the
+    label positions, (len(rows),), of every candidate."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.svm import SVC
+
+    truth, balanced = space.targets[space.rows], "balanced"
+    found = []
+    for candidate in candidates:
+        if candidate.family == LOGISTIC:
+            values = space.coordinates
+            classifier: Any = LogisticRegression(
+                C=candidate.C, class_weight=balanced, solver="newton-cg", tol=TOLERANCE
+            )
+        else:
+            values = space.kernel(candidate.gamma) if candidate.family == RBF else space.products
+            classifier = SVC(C=candidate.C, kernel="precomputed", class_weight=balanced)
+        classifier.fit(values[space.rows], truth)
+        found.append(np.asarray(classifier.predict(values[rows]), dtype=np.int64))
+    return found
+
+
+def standardised(vectors: Vectors, rows: Rows, settings: BaselineSettings) -> Values:
+    """The inputs of all N utterances as `settings.standardise` says, all features side by side,
+    (N, d).
+
+    Args:
+        rows: the training part.
+    """
+    inputs = []
+    for values in vectors.features.values():
+        known = values[rows].astype(np.float64)
+        mean = known.mean(0)
+        std = np.where(known.std(0) > CONSTANT * np.abs(mean), known.std(0), 1.0)
+        if settings.standardise == "shared":
+            inputs.append((values - mean) / std)
+            continue
+        moments = utterance_moments(values)
+        if settings.standardise == "causal":
+            heard = of_past(moments, vectors.speakers, vectors.ids)
+        else:
+            heard = of_all(moments, vectors.speakers)
+        inputs.append(by_speaker(values, heard, mean, std, settings.shrinkage))
+    return np.concatenate(inputs, axis=1)
+
+
+def train_baseline(
+    vectors: Vectors, settings: BaselineSettings, train: Rows, validation: Rows, test: Rows
+) -> tuple[Rows, Candidate, list[float]]:
+    """Choose a candidate by validation, train it, and let it predict.
+
+    Returns:
+        The label positions of the rows `test`; the candidate of the highest validation UA, of
+        several the first; the validation UA of all `CANDIDATES`.
+    """
+    targets = vectors.targets
+    space = Space(standardised(vectors, train, settings), targets, train)
+    uas = [
+        unweighted_accuracy(confusion_matrix(targets[validation], said, len(vectors.labels)))
+        for said in predictions(space, CANDIDATES, validation)
+    ]
+    # What is the same mean of recalls may differ in the order in which they were added.
+    best = CANDIDATES[int(np.argmax(np.round(uas, 9)))]
+    if settings.refit:
+        both = np.concatenate([train, validation])
+        space = Space(standardised(vectors, both, settings), targets, both)
+    (predicted,) = predictions(space, [best], test)
+    return predicted, best, uas

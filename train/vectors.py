@@ -1,0 +1,67 @@
+"""Cached features as a vector per utterance, in NumPy: what the baselines read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..cache import StoredFeatures
+from ..manifests import Manifest
+from .encoding import Encoding
+from .functionals import vectors
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """The n utterances of one corpus with all features that were asked for.
+
+    Attributes:
+        speakers: of every utterance; blank where it is not known.
+        targets: (n,): position in `labels` of each utterance's emotion.
+        features: by name, (n, d).
+    """
+
+    corpus: str
+    labels: tuple[str, ...]
+    ids: tuple[str, ...]
+    speakers: tuple[str, ...]
+    targets: NDArray[np.int64]
+    features: Mapping[str, NDArray[np.floating[Any]]]
+
+    def rows(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """Positions of utterance ids, (len(ids),)."""
+        position = {id: row for row, id in enumerate(self.ids)}
+        return np.array([position[id] for id in ids], dtype=np.int64)
+
+
+def read_vectors(
+    manifest: Manifest, stored: Mapping[str, StoredFeatures], encoding: Encoding
+) -> Vectors:
+    """Read features of a corpus that were found in the cache; checksums are verified.
+
+    Of a sequence feature one utterance is in memory at a time.
+
+    Args:
+        encoding: one that makes a vector of every sequence.
+    """
+    table = manifest.table
+    position = {label: index for index, label in enumerate(manifest.labels)}
+    features = {}
+    for name, feature in stored.items():
+        if encoding.summarises(name, feature.key.kind == "sequence"):
+            utterances = (feature[row] for row in range(len(feature)))
+            features[name] = vectors(utterances, encoding.name)
+        else:
+            features[name] = feature.read().frames
+    return Vectors(
+        corpus=manifest.corpus,
+        labels=manifest.labels,
+        ids=tuple(table["id"]),
+        speakers=tuple(table["speaker"]),
+        targets=np.array([position[emotion] for emotion in table["emotion"]], dtype=np.int64),
+        features=features,
+    )
