@@ -106,7 +106,7 @@ def test_no_colour_stands_alone_and_text_on_heat_can_be_read():
 def test_recall_and_confusion_are_those_of_the_metrics(toy_runs):
     svm, ours = shown(toy_runs, "svm", "ours")
     recall = figures_rates.recall([svm, ours], "toy")
-    assert recall.table.head == ("emotion", "A SVM", "B ours")
+    assert recall.table.head == ("emotion", "A baseline", "B ours")
     for label, first, second in recall.table.rows:
         assert first == svm.domain("toy")["recall"][label]
         assert second == ours.domain("toy")["recall"][label]
@@ -118,7 +118,7 @@ def test_recall_and_confusion_are_those_of_the_metrics(toy_runs):
     assert [row[1:] for row in matrix.table.rows] == ours.domain("tic")["confusion"]
     rates = figures_rates.rates([svm, ours])
     assert [row[:3] for row in rates.table.rows] == [
-        ["toy", "A SVM", svm.domain("toy")["ua"]["mean"]],
+        ["toy", "A baseline", svm.domain("toy")["ua"]["mean"]],
         ["toy", "B ours", ours.domain("toy")["ua"]["mean"]],
         ["tic", "B ours", ours.domain("tic")["ua"]["mean"]],
     ]
@@ -251,7 +251,7 @@ def test_what_a_run_cannot_have_written_is_refused(toy_runs, tmp_path, name, cha
 
 def test_rates_of_many_runs_have_markers_of_their_own(toy_runs):
     three = shown(toy_runs, "svm", "single", "ours")
-    assert [each.label for each in three] == ["A SVM", "B single", "C ours"]
+    assert [each.label for each in three] == ["A baseline", "B single", "C ours"]
     pairs = itertools.pairwise(look.MARKERS)
     assert all(one != other for one, other in pairs)
     assert figures_rates.rates(three).svg().count("<text") > 5
