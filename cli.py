@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import io
 import signal
 import sys
@@ -57,6 +58,11 @@ _LIMITS = {
 }
 _FOR_WANT_OF_MEMORY = ("cannot allocate memory", "failed to map segment", "can't start new thread")
 """What the system says through exceptions that are no MemoryError."""
+
+
+NEW_OBJECTS = 10_000
+"""After so many the garbage collector looks for garbage, not after 700: libraries that are imported
+make hundreds of thousands that all stay, and a tenth of their imports would go into looking."""
 
 
 @contextmanager
@@ -122,6 +128,7 @@ def main(debug: bool) -> None:
       ser train --setting single --corpus emodb often: cached features to a model
       ser predict --run RUN FILE...             the emotions of other files
     """
+    gc.set_threshold(NEW_OBJECTS)
 
 
 COMMANDS = (

@@ -278,6 +278,14 @@ def test_the_old_one_is_as_it_was(toy_cache, tmp_path):
     assert list(table.loc[table["repeat"] == 0, "predicted"]) == list(said)
 
 
+def test_its_bytes_do_not_depend_on_the_number_of_workers(toy_cache, tmp_path):
+    for workers in (1, 3):
+        train_request(request(repeats=4, workers=workers), toy_cache, tmp_path / str(workers))
+    for name in ("predictions.csv", "choices.json", "config.json"):
+        one, other = ((tmp_path / workers / name).read_bytes() for workers in "13")
+        assert one == other
+
+
 SCRIPT = """
 import sys
 from ser.cli import main

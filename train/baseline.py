@@ -147,17 +147,19 @@ def predictions(space: Space, candidates: Sequence[Candidate], rows: Rows) -> li
     from sklearn.linear_model import LogisticRegression
     from sklearn.svm import SVC
 
-    truth, balanced = space.targets[space.rows], "balanced"
+    truth = space.targets[space.rows]
+    labels, counts = np.unique(truth, return_counts=True)
+    weights = dict(zip(labels.tolist(), len(truth) / (len(labels) * counts), strict=True))
     found = []
     for candidate in candidates:
         if candidate.family == LOGISTIC:
             values = space.coordinates
             classifier: Any = LogisticRegression(
-                C=candidate.C, class_weight=balanced, solver="newton-cg", tol=TOLERANCE
+                C=candidate.C, class_weight=weights, solver="newton-cg", tol=TOLERANCE
             )
         else:
             values = space.kernel(candidate.gamma) if candidate.family == RBF else space.products
-            classifier = SVC(C=candidate.C, kernel="precomputed", class_weight=balanced)
+            classifier = SVC(C=candidate.C, kernel="precomputed", class_weight=weights)
         classifier.fit(values[space.rows], truth)
         found.append(np.asarray(classifier.predict(values[rows]), dtype=np.int64))
     return found

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from ...cache import Cache, FeatureKey
-from ...machine import one_thread
+from ...machine import cores, one_thread
 from ...manifests import Manifest
 from ..baseline import CANDIDATES, train_baseline
 from ..encoding import Encoding
@@ -34,16 +35,24 @@ def load_vectors(
 
 
 def run_baselines(
-    vectors: Mapping[str, Vectors], jobs: Sequence[Job]
+    vectors: Mapping[str, Vectors], jobs: Sequence[Job], workers: int | None = None
 ) -> Iterator[tuple[Job, Outcome]]:
-    """Run jobs one after the other in one thread, as the numbers depend on it, and yield each with
-    its outcome."""
+    """Run jobs side by side, each in one thread, as the numbers depend on it, and yield each with
+    its outcome as it ends.
+
+    Args:
+        workers: None: one per core.
+    """
     import sklearn.svm  # noqa: F401 - with its BLAS, which is then held to one thread too
 
-    for job in jobs:
-        with one_thread():
-            outcome = run_baseline(vectors, job)
-        yield job, outcome
+    with one_thread():
+        pool = ThreadPoolExecutor(workers or cores())
+        try:
+            submitted = {pool.submit(run_baseline, vectors, job): job for job in jobs}
+            for future in as_completed(submitted):
+                yield submitted[future], future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def run_baseline(vectors: Mapping[str, Vectors], job: Job) -> Outcome:

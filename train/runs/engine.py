@@ -89,7 +89,7 @@ def _run_baselines(unit: _Work, cache: Cache, ticker: Ticker, finished: Finished
     vectors = load_vectors(
         cache, experiment.manifests, experiment.keys, experiment.request.encoding
     )
-    for job, outcome in run_baselines(vectors, jobs):
+    for job, outcome in run_baselines(vectors, jobs, experiment.request.workers):
         unit.keep(job, outcome)
         ticker.job_done(job, outcome)
         finished(outcome)
