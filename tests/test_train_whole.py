@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
 from ser.cache import Cache, store_manifest
 from ser.cli import main
@@ -26,6 +29,7 @@ from ser.train.runs.pairs import compare_runs
 from ser.train.runs.request import Request, check_request
 from ser.train.runs.run import Run
 from ser.train.runs.train import default_out, train
+from ser.train.vectors import Vectors, united
 
 from .conftest import make_toy_cache, shapes, toy_manifest
 
@@ -184,6 +188,55 @@ def test_heads_by_hand(three):
             expected[:, known] += p / p.sum(1, keepdims=True) / 2
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert domain.labels == ("neutral", "happiness", "anger")
+
+
+def test_corpora_as_one_by_hand():
+    one = Vectors(
+        "one",
+        ("neutral", "fear", "anger"),
+        ("a", "b", "c"),
+        ("s", "", "s"),
+        np.array([2, 1, 0]),
+        {"x": np.array([[1.0], [2.0], [3.0]])},
+    )
+    other = Vectors("other", ("anger",), ("a",), ("s",), np.array([0]), {"x": np.array([[4.0]])})
+    both = united({"one": one, "other": other}, ("anger", "neutral"))
+    assert both.ids == ("one/a", "one/c", "other/a")
+    assert both.speakers == ("one/s", "one/s", "other/s")
+    assert both.targets.tolist() == [0, 1, 0]
+    assert both.features["x"].tolist() == [[1.0], [3.0], [4.0]]
+    (blank,) = united({"one": one}, ("fear",)).speakers
+    assert blank == ""
+
+
+def test_the_baseline_takes_what_is_trained_on_as_one_corpus(three, tmp_path):
+    made = train("baseline", "toy,tic", tested="tac", cache=three, out=tmp_path / "run", repeats=1)
+    assert list(made.metrics["domains"]) == ["tac"]
+    assert len(made.predictions) == 40
+    assert list(made.choices[0, 0]) == ["tac"]
+    # By scikit-learn alone, on what is read, with what was chosen before.
+    svm = train(
+        "baseline",
+        "toy,tic",
+        tested="tac",
+        method="svm",
+        features="ge2e",
+        cache=three,
+        out=tmp_path / "svm",
+    )
+    parts = {c: of.set_index("id")["part"] for c, of in svm.splits.items()}
+    frames, truth = [], []
+    for corpus in ("toy", "tic"):
+        ids = parts[corpus].index[parts[corpus] == "train"]
+        manifest = three.manifest(corpus).select(ids)
+        frames.append(three.read(svm.config.keys["ge2e"], manifest).frames.astype(float))
+        truth += list(manifest.table["emotion"])
+    model = make_pipeline(StandardScaler(), SVC(kernel="rbf", C=10.0, gamma="scale"))
+    model.fit(np.concatenate(frames), truth)
+    tested = three.manifest("tac").select(svm.predictions["id"])
+    heard = three.read(svm.config.keys["ge2e"], tested).frames.astype(float)
+    expected = dict(zip(tested.ids, model.predict(heard), strict=True))
+    assert dict(zip(svm.predictions["id"], svm.predictions["predicted"], strict=True)) == expected
 
 
 def test_a_whole_corpus_has_speakers_apart_for_validation():

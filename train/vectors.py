@@ -38,6 +38,36 @@ class Vectors:
         return np.array([position[id] for id in ids], dtype=np.int64)
 
 
+def united(of: Mapping[str, Vectors], labels: tuple[str, ...]) -> Vectors:
+    """Several corpora as one: their utterances that have one of some emotions. Ids and speakers
+    have their corpus before them, `emodb/03a01Fa`; a speaker who is not known stays blank.
+
+    Args:
+        of: by corpus, with the same features.
+    """
+    position = {label: index for index, label in enumerate(labels)}
+    kept = {
+        corpus: np.flatnonzero([each.labels[target] in position for target in each.targets])
+        for corpus, each in of.items()
+    }
+    rows = [(corpus, of[corpus], row) for corpus in of for row in kept[corpus]]
+    names = next(iter(of.values())).features
+    return Vectors(
+        corpus="+".join(of),
+        labels=labels,
+        ids=tuple(f"{corpus}/{each.ids[row]}" for corpus, each, row in rows),
+        speakers=tuple(
+            f"{corpus}/{each.speakers[row]}" if each.speakers[row] else ""
+            for corpus, each, row in rows
+        ),
+        targets=np.array([position[e.labels[e.targets[row]]] for _, e, row in rows], np.int64),
+        features={
+            name: np.concatenate([of[corpus].features[name][kept[corpus]] for corpus in of])
+            for name in names
+        },
+    )
+
+
 def read_vectors(
     manifest: Manifest, stored: Mapping[str, StoredFeatures], encoding: Encoding
 ) -> Vectors:

@@ -8,15 +8,15 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from ...cache import Cache, FeatureKey
 from ...machine import cores, one_thread
-from ...manifests import Manifest
+from ...manifests import Manifest, Split
 from ..baseline import CANDIDATES, train_baseline
 from ..encoding import Encoding
 from ..svm import fit_predict
-from ..vectors import Vectors, read_vectors
+from ..vectors import Vectors, read_vectors, united
 from .choices import Choice
 from .jobs import Job, Outcome, Prediction
 from .software import processor
-from .splits import corpora_tested
+from .splits import corpora_tested, corpora_trained
 
 
 def load_vectors(
@@ -57,12 +57,16 @@ def run_baselines(
 
 def run_baseline(vectors: Mapping[str, Vectors], job: Job) -> Outcome:
     """Train on the training part of every corpus that is tested, choose by its validation part,
-    predict its test part."""
+    predict its test part. A corpus that is not trained on is tested by those that are, as one."""
     started = time.perf_counter()
     predictions, choices = {}, {}
     for corpus in corpora_tested(job.splits):
-        inputs, split = vectors[corpus], job.splits[corpus]
-        train, validation, test = map(inputs.rows, (split.train, split.validation, split.test))
+        split = job.splits[corpus]
+        if split.train:
+            inputs, parts = vectors[corpus], split.parts()
+        else:
+            inputs, parts = _as_one(vectors, job.splits, corpus)
+        train, validation, test = map(inputs.rows, parts.values())
         if job.baseline is None:
             predicted = fit_predict(inputs, train, test)
         else:
@@ -76,3 +80,23 @@ def run_baseline(vectors: Mapping[str, Vectors], job: Job) -> Outcome:
         seconds=time.perf_counter() - started,
         processor=processor(),
     )
+
+
+def _as_one(
+    vectors: Mapping[str, Vectors], splits: Mapping[str, Split], corpus: str
+) -> tuple[Vectors, dict[str, tuple[str, ...]]]:
+    """The corpora that are trained on and one that they test, as one corpus of the emotions of the
+    latter, and the ids of its parts."""
+    names = [*corpora_trained(splits), corpus]
+    inputs = united({name: vectors[name] for name in names}, vectors[corpus].labels)
+    part_of = {
+        f"{name}/{id}": part
+        for name in names
+        for part, ids in splits[name].parts().items()
+        for id in ids
+    }
+    parts = {
+        part: tuple(id for id in inputs.ids if part_of[id] == part)
+        for part in splits[corpus].parts()
+    }
+    return inputs, parts

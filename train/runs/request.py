@@ -136,8 +136,6 @@ def _check_tested(request: Request) -> None:
         raise InputError("--train-on: expected a corpus that is not among those of --test-on")
     if request.splits is not None:
         raise InputError("--split: whole corpora are trained on and tested, there is no split")
-    if request.setting == "baseline":
-        raise InputError("--setting baseline: has no model that could test another corpus")
     if request.protocol != WHOLE:
         raise InputError(f"--protocol {request.protocol}: with --test-on it is {WHOLE}")
 
@@ -180,7 +178,8 @@ def _check_setting(request: Request) -> None:
     if request.model.setting != request.setting:
         raise InputError(f"--method {request.model.name}: is for --setting {request.model.setting}")
     trained = request.trained
-    if request.setting != "multidomain" and len(trained) > 1:
+    united = request.setting == "baseline" and request.tested
+    if request.setting != "multidomain" and len(trained) > 1 and not united:
         raise InputError(
             f"--setting {request.setting}: takes one corpus, not {','.join(trained)}; one model "
             "for all of them is --setting multidomain"

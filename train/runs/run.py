@@ -171,7 +171,7 @@ class Run:
         with _reading(self.folder):
             if self.config.baseline is None:
                 return {}
-            return read_choices(self._read(CHOICES, MOST_JSON), self.config.corpora)
+            return read_choices(self._read(CHOICES, MOST_JSON), self.config.answered)
 
     @property
     def spec(self) -> ModelSpec:
