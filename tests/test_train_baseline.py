@@ -29,13 +29,16 @@ from ser.train.baseline import (
 )
 from ser.train.config import load_config
 from ser.train.metrics import confusion_matrix, unweighted_accuracy
-from ser.train.runs.choices import Choice, describe_choices
+from ser.train.runs.choices import Choice, describe_choices, read_choices
+from ser.train.runs.report import describe_run
 from ser.train.runs.request import Request
 from ser.train.runs.run import Run
 from ser.train.runs.train import train_request
 from ser.train.speakers import of_all, of_past, utterance_moments
 from ser.train.speakers import standardised as by_speaker
 from ser.train.vectors import Vectors, read_vectors
+
+from .conftest import toy_manifest
 
 SHARED = BaselineSettings.of(load_config("strong-1"))
 LABELS = ("neutral", "happiness", "anger")
@@ -254,6 +257,18 @@ def test_what_it_reads_of_the_settings_is_recorded(toy_cache, tmp_path, change):
     assert said["shrinkage"] == (30.0 if value == "speaker" else 0.0)
 
 
+def test_audio_of_test_speakers_is_told_of_and_asks_for_speakers(toy_cache, tmp_path, monkeypatch):
+    asked = request("model.standardise=speaker")
+    run = train_request(asked, toy_cache, tmp_path / "run")
+    assert run.metrics["domains"]["toy"]["heard"] == "speaker"
+    assert "uses unlabelled audio of the test speakers" in describe_run(run.metrics)
+    blank = toy_manifest()
+    table = blank.table.assign(speaker="")
+    monkeypatch.setattr(toy_cache, "manifest", lambda _: replace(blank, table=table))
+    with pytest.raises(InputError, match="speaker is not known"):
+        train_request(asked, toy_cache, tmp_path / "other")
+
+
 def test_the_old_one_is_as_it_was(toy_cache, tmp_path):
     """RBF, C 10, gamma by scale, mean and deviation, classes as they are, nothing chosen."""
     run = train_request(request(method="svm"), toy_cache, tmp_path / "run")
@@ -318,3 +333,31 @@ def test_what_was_chosen_in_words():
     assert describe_choices(several) == "linear SVM, C 1 (2 of 3); RBF SVM, C 1 (1 of 3)"
     with pytest.raises(ValueError, match="no candidate"):
         Choice("linear SVM, C 1", {"linear SVM, C 2": 0.5})
+
+
+CHOSEN = {"chosen": "a", "validation_ua": {"a": 0.5, "b": 0.4}}
+
+
+@pytest.mark.parametrize(
+    ("folds", "problem"),
+    [
+        ([{"repeat": 0, "fold": 0, "choices": {"toy": {**CHOSEN, "chosen": "c"}}}], "no candidate"),
+        ([{"repeat": 0, "fold": 0, "choices": {"tic": CHOSEN}}], "not of the corpora"),
+        (2 * [{"repeat": 0, "fold": 0, "choices": {"toy": CHOSEN}}], "a fold twice"),
+        ([{"repeat": 0, "fold": 0, "choices": {}, "more": 1}], "more"),
+        (
+            [
+                {
+                    "repeat": 0,
+                    "fold": 0,
+                    "choices": {"toy": {"chosen": "a", "validation_ua": {"a": 7}}},
+                }
+            ],
+            "1",
+        ),
+    ],
+)
+def test_choices_of_strangers(folds, problem):
+    read_choices(json.dumps(folds[:0]).encode(), ["toy"])
+    with pytest.raises(ValueError, match=problem):
+        read_choices(json.dumps(folds).encode(), ["toy"])
