@@ -117,7 +117,8 @@ class StructureSearch:
             return
         language = self.splits[number].domain.language
         gates = self.gates[language]
-        target = target_size(self.settings.target, self.optimiser.steps / self.steps)
+        end = count_kept(gates.log_kappa, self.settings.target) / gates.log_kappa.numel()
+        target = target_size(end, self.optimiser.steps / self.steps)
         distance = gap(gates.share(), target, self.settings.gap)
         objective = loss(number, next(self.batches[number]))
         if self.settings.target < 1:
@@ -152,14 +153,19 @@ def lagrangian(distance: Tensor, linear: float, square: float) -> Tensor:
 
 
 def highest(values: Tensor, share: float) -> Tensor:
-    """Where a share of all values lies that are the highest, at least one: bool, of their shape.
+    """Where a share of all values (outputs, inputs) lies that are the highest: bool, of that shape.
 
-    Of equals, the first.
+    At least as many as there are outputs, since with fewer one would be cut off. Of equals, the
+    first.
     """
-    count = max(1, round(share * values.numel()))
     kept = torch.zeros(values.numel(), dtype=torch.bool, device=values.device)
-    kept[values.flatten().argsort(descending=True, stable=True)[:count]] = True
+    kept[values.flatten().argsort(descending=True, stable=True)[: count_kept(values, share)]] = True
     return kept.view(values.shape)
+
+
+def count_kept(values: Tensor, share: float) -> int:
+    """How many of the connections (outputs, inputs) `highest` keeps."""
+    return max(len(values), round(share * values.numel()))
 
 
 def _parted(split: DomainSplit, share: float) -> tuple[Tensor, Tensor]:
