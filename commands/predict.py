@@ -13,6 +13,7 @@ from ..errors import BAD_FILES, AudioError, InputError
 from ..progress import Progress
 from .options import GivenPath, device_option, progress_option, split_names
 from .printing import complain, echo
+from .speakers import about_speakers, check_speakers, notes_on_speakers
 from .tracks import Tracks, check_one, check_tracks, track_options
 
 if TYPE_CHECKING:
@@ -41,6 +42,12 @@ _BY_SUFFIX = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
     metavar="P",
     help="Answer 'unsure' where no emotion has this probability.",
 )
+@click.option(
+    "--speaker",
+    metavar="COLUMN|folder|all",
+    help="Whose files they are, for runs that are standardised per speaker: a column of the lists "
+    "says it, or their folders, or all are one person's.",
+)
 @click.option("--repeat", type=click.IntRange(0), default=0, help="Whose models.  [default: 0]")
 @click.option("--fold", type=click.IntRange(0), help="The models of one fold  [default: of all].")
 @click.option(
@@ -65,6 +72,7 @@ def predict(
     language: str | None,
     labels: tuple[str, ...],
     unsure: float,
+    speaker: str | None,
     repeat: int,
     fold: int | None,
     form: str | None,
@@ -89,13 +97,16 @@ def predict(
     """
     from ..recognizer import Recognizer
     from ..recognizer.forms import make_form
+    from ..recognizer.hearing import each_by_speaker
     from ..recognizer.many import each_source
     from ..recognizer.resume import results_file
     from ..recognizer.sources import find_sources
 
     kind = _form_of(form, out)
     windows = check_tracks(window, hop, speech, plot, overwrite, workers)
-    sources = find_sources(files)
+    if speaker is not None:
+        check_speakers(speaker, windows is not None)
+    sources = find_sources(files, speaker or "")
     check_one(plot, sources)
     recognizer = Recognizer(
         run,
@@ -106,7 +117,7 @@ def predict(
         fold=fold,
         device=device,
     )
-    for note in (*sources.notes, recognizer.heads.why):
+    for note in (*sources.notes, recognizer.heads.why, *notes_on_speakers(recognizer, speaker)):
         progress.say(f"note: {note}")
     text = make_form(
         kind,
@@ -128,8 +139,9 @@ def predict(
         "header": text.header,
         "ids": sources.with_ids,
         **({"windows": windows} if windows else {}),
+        **about_speakers(recognizer, sources),
     }
-    names = (source.name for source in every)
+    names = (source.line for source in every)
     with results_file(out, about, names, text.header) if out else nullcontext() as results:
         if windows:
             if plot and results and results.done:
@@ -142,8 +154,12 @@ def predict(
             with progress:
                 _tell(tracked, text.header, sources.count, results, progress)
             return
-        remaining = sources.count - (results.done if results else 0)
-        answers = each_source(recognizer, every, remaining, workers)
+        done = results.done if results else 0
+        if speaker:
+            answers = each_by_speaker(recognizer, sources, done, workers, progress)
+        else:
+            remaining = sources.count - done
+            answers = each_source(recognizer, every, recognizer.answer, remaining, workers)
         said = ((source, _one(text, source, answer)) for source, answer in answers)
         with progress, closing(answers):
             _tell(said, text.header, sources.count, results, progress)
@@ -189,7 +205,7 @@ def _tell(
             complain(f"{'ends early' if told else 'left out'}: {source.path}: {fault}")
         done, bad, useless = done + 1, bad + bool(fault), useless + (not told)
         if results:
-            results.finish(source.name, bad=fault is not None)
+            results.finish(source.line, bad=fault is not None)
             progress.show(f"{done} of {count} files", done - before, count - before)
     if done == before:
         progress.say(f"nothing was missing: all {done} files were done")

@@ -14,6 +14,7 @@ from ..report.leaks import manifest_of
 from ..report.origins import CorpusOrigin, FeatureOrigin, corpora, features, inherited
 from ..report.subject import Subject, subjects
 from ..train.runs.report import (
+    UNHEARD,
     bounds,
     calibration,
     decimal,
@@ -120,6 +121,8 @@ def _what(subject: Subject) -> list[str]:
 def _limits(subject: Subject) -> list[str]:
     protocol = subject.metrics["protocol"]
     notes = [speaker_note(protocol, subject.domain(corpus)) for corpus in subject.corpora]
+    if subject.is_network and subject.run.config.encoding.heard:
+        notes.append(f"{UNHEARD}: in ser predict without --speaker, and as ONNX.")
     return [
         "- For research, and for sorting recordings that people listen to afterwards.",
         "- It tells which of a few labels an utterance sounds like to those who labelled the "

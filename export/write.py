@@ -172,6 +172,7 @@ def _origin(run: Run, corpus: str, repeat: int) -> dict[str, Any]:
             "utterances": tested["n_test"],
             "repeats": metrics["repeats"],
             "speakers_shared": tested["speakers_shared"],
+            "heard": tested["heard"],
             "ua": tested["ua"],
             "wa": tested["wa"],
             "interval": tested["interval"],

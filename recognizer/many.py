@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import TypeVar
 
 from ..errors import AudioError
 from ..extract.pipeline import workers_for
-from .recognizer import Answer, Recognizer
+from ..extract.stream import Features, each_file
+from .recognizer import Recognizer
 from .sources import Source
+
+T = TypeVar("T")
 
 
 def each_source(
-    recognizer: Recognizer, sources: Iterable[Source], count: int, workers: int | None = None
-) -> Generator[tuple[Source, Answer | AudioError], None, None]:
-    """What is said of every source, or why it cannot be used, in their order, as it is done.
+    recognizer: Recognizer,
+    sources: Iterable[Source],
+    use: Callable[[Features], T],
+    count: int,
+    workers: int | None = None,
+) -> Generator[tuple[Source, T | AudioError], None, None]:
+    """What `use` makes of the features of every source, or why it cannot be used, in their order,
+    as it is done.
 
     Args:
+        use: such as `recognizer.answer`.
         count: how many they are.
         workers: processes that decode; 0 does it in this one, None has as many as pay.
     """
@@ -30,7 +40,8 @@ def each_source(
             yield source.path
 
     processes = workers_for(count) if workers is None else workers
+    keys = recognizer.run.config.keys
     if count:
-        with closing(recognizer.stream(paths(), processes)) as answers:
-            for answer in answers:
-                yield ahead.popleft(), answer
+        with closing(each_file(paths(), recognizer.backbones, keys, use, processes)) as made:
+            for each in made:
+                yield ahead.popleft(), each

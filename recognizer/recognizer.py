@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..extract import Backbone
     from ..extract.memory import Sound
     from .track import Window
+    from .voices import Voice
 
 
 @dataclass(frozen=True)
@@ -157,21 +158,49 @@ class Recognizer:
 
         return track(self, sound, window, hop, speech)
 
-    def probabilities(self, sound: Sound) -> NDArray[np.float32]:
+    def voice(self) -> Voice:
+        """Somebody of whom nothing was heard yet; see `ser.recognizer.voices.Voice`.
+
+        Raises:
+            InputError: the run was not trained on what is heard of speakers.
+        """
+        from .voices import Voice
+
+        if not self.run.config.encoding.heard:
+            raise InputError(
+                f"{self.run.folder}: was trained without what is heard of speakers, and has no use "
+                "for it; train with --set model.standardise=speaker"
+            )
+        return Voice(self.run.config)
+
+    def probabilities(self, sound: Sound, voice: Voice | None = None) -> NDArray[np.float32]:
         """The probability of each of `labels` for one sound: (labels,).
+
+        Args:
+            voice: what was heard of its speaker, with this sound; see `voice`.
 
         Raises:
             AudioError: it cannot be used; the message begins with its name.
         """
-        return self.answer(self.features(sound)).probabilities.astype(np.float32)
+        return self.answer(self.features(sound), voice).probabilities.astype(np.float32)
 
-    def answer(self, features: Mapping[str, NDArray[Any]]) -> Answer:
-        """What the heads say of a sound that has these features, see `features`."""
+    def answer(self, features: Mapping[str, NDArray[Any]], voice: Voice | None = None) -> Answer:
+        """What the heads say of a sound that has these features, see `features`.
+
+        Args:
+            voice: what was heard of its speaker, with this sound; None: inputs are standardised by
+                the training part.
+        """
         from ..train.evaluate import probabilities_of_one
 
         config = self.run.config
         said = probabilities_of_one(
-            self._ensemble, features, config.keys, config.encoding, self.heads.corpora
+            self._ensemble,
+            features,
+            config.keys,
+            config.encoding,
+            self.heads.corpora,
+            voice.heard() if voice else None,
         )
         told = self.heads.restricted(said)
         by_head = {

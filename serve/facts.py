@@ -9,7 +9,7 @@ from ..manifests import described
 from ..report import origins
 from ..report.origins import CorpusOrigin, FeatureOrigin
 from ..report.subject import Subject, one_line, subjects
-from ..train.runs.report import INTERVALS, model_name, namesake_notes, speaker_note
+from ..train.runs.report import INTERVALS, UNHEARD, model_name, namesake_notes, speaker_note
 from .desk import Desk
 from .uploads import MOST_BYTES
 
@@ -27,6 +27,7 @@ def facts_of(desk: Desk) -> dict[str, Any]:
     told = origins.corpora(shown, tested=True) or data
     terms = {name: backbone.terms() for name, backbone in desk.backbones.items()}
     computed = origins.features(shown, terms)
+    heard = [f"{UNHEARD}, as on this page."] if desk.run.config.encoding.heard else []
     return {
         "name": subject.name,
         "version": __version__,
@@ -34,7 +35,7 @@ def facts_of(desk: Desk) -> dict[str, Any]:
         "split": one_line(described(metrics["protocol"])) or "on parts of one's own",
         "repeats": metrics["repeats"],
         "corpora": [_corpus(subject, origin) for origin in told],
-        "notes": [one_line(note) for note in namesake_notes(metrics)],
+        "notes": [*heard, *(one_line(note) for note in namesake_notes(metrics))],
         "features": [_feature(origin) for origin in computed],
         "terms": origins.inherited(data, computed),
         "heads": [{"key": key, "title": title} for key, title in desk.titles.items()],

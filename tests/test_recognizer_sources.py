@@ -109,3 +109,24 @@ def test_a_pipe_is_no_list(place):
     os.mkfifo(place / "list.csv")
     with pytest.raises(InputError, match="not a regular file"):
         find_sources([place / "list.csv"])
+
+
+def test_whose_the_files_are(place):
+    (place / "list.csv").write_text("who;Path\n a ;b/2.wav\n;a.ogg\n  ;./a.ogg\n")
+
+    def speakers(*named, speaker):
+        sources = find_sources([place / name for name in named], speaker)
+        return [(source.path.name, source.speaker) for source in sources]
+
+    listed = [("2.wav", "a"), ("a.ogg", ""), ("a.ogg", "")]
+    assert speakers("list.csv", speaker="WHO") == listed
+    assert speakers("list.csv", "b", speaker="all")[2:4] == [("a.ogg", "all"), ("1.MP3", "all")]
+    by_folder = dict(speakers("b", "b/../a.ogg", "list.csv", speaker="folder"))
+    base = os.path.realpath(place)
+    assert by_folder["1.MP3"] == by_folder["2.wav"] == os.path.join(base, "b")  # noqa: PTH118
+    assert by_folder["3.opus"] != by_folder["2.wav"]
+    assert by_folder["a.ogg"] == base
+    with pytest.raises(InputError, match=r"line 1: the column 'age' is missing; the columns there"):
+        speakers("list.csv", speaker="age")
+    with pytest.raises(InputError, match=r"2.wav is no list that could have this column; expected"):
+        speakers("list.csv", "b/2.wav", speaker="who")

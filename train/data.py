@@ -20,6 +20,7 @@ from .encoding import Encoding
 from .functionals import vectors
 from .network.recogniser import Batch
 from .network.spec import heard_of
+from .speakers import Heard as Statistics
 from .speakers import of_all, of_past, utterance_moments
 
 CPU = torch.device("cpu")
@@ -199,11 +200,8 @@ class Domain:
         frames, bounds = packed.frames.numpy(), packed.offsets.tolist()
         moments = utterance_moments(frames[i:j] for i, j in pairwise(bounds))
         if how == "causal":
-            heard = of_past(moments, self.speakers, self.ids)
-        else:
-            heard = of_all(moments, self.speakers)
-        rows, counts, values = map(torch.from_numpy, heard)
-        return rows, counts, values
+            return as_tensors(of_past(moments, self.speakers, self.ids))
+        return as_tensors(of_all(moments, self.speakers))
 
     def share(self) -> Domain:
         """The same domain in shared memory."""
@@ -251,6 +249,12 @@ class Domain:
             chosen = speaker[send(rows, self.device)]
             batch[heard_of(name)] = moments[chosen], counts[chosen]
         return batch
+
+
+def as_tensors(heard: Statistics) -> Heard:
+    """What is known of speakers, on the host."""
+    rows, counts, moments = map(torch.from_numpy, heard)
+    return rows, counts, moments
 
 
 def send(rows: Tensor, device: torch.device) -> Tensor:

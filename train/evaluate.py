@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,13 @@ from torch import Tensor
 
 from ..cache import FeatureKey
 from ..machine import inference
-from .data import Domain, Packed, ordered_batches, send
+from .data import Domain, Packed, as_tensors, ordered_batches, send
 from .encoding import Encoding
 from .metrics import confusion_matrix, unweighted_accuracy
 from .network.ensemble import Ensemble, tempered
 from .network.recogniser import Batch, Recogniser
 from .network.settings import LEAST
+from .speakers import Heard
 
 FRAMES = 1 << 14
 """Evaluated at once. More take longer on a CPU, and a gigabyte of memory."""
@@ -94,6 +96,7 @@ def probabilities_of_one(
     keys: Mapping[str, FeatureKey],
     encoding: Encoding,
     corpora: Sequence[str],
+    heard: Mapping[str, Heard] | None = None,
 ) -> dict[str, NDArray[np.float32]]:
     """What a model says of one utterance as if it were of each of some corpora: by corpus, the
     probability of each of its emotions, (labels,).
@@ -102,13 +105,17 @@ def probabilities_of_one(
         features: as a cache holds them, by name: (frames, dim) or (dim,).
         keys: of all features that the model reads.
         encoding: that the model takes them in.
+        heard: by feature, what is known of its speaker, if anything.
     """
     packed = {name: Packed.of([features[name]], key.backbone) for name, key in keys.items()}
     like = model.spec.domain(corpora[0])
     domain = Domain(like.corpus, like.language, like.labels, ("one",), ("",), packed)
+    domain = domain.encoded(encoding)
+    if heard:
+        domain = replace(domain, heard={name: as_tensors(of) for name, of in heard.items()})
     device = next(model.parameters()).device
     with inference(device):
-        batch = domain.encoded(encoding).to(device).batch(torch.tensor([0]))
+        batch = domain.to(device).batch(torch.tensor([0]))
         return {corpus: model(batch, corpus)[0].cpu().numpy() for corpus in corpora}
 
 

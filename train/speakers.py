@@ -50,7 +50,7 @@ def of_all(moments: NDArray[np.float64], speakers: Sequence[str]) -> Heard:
     counts = np.bincount(rows, minlength=len(names))
     sums = np.stack([moments[rows == row].sum(0) for row in range(len(names))])
     counts[names == ""] = 0
-    return Heard(rows, counts, _mean_and_std(sums, counts))
+    return Heard(rows, counts, mean_and_std(sums, counts))
 
 
 def of_past(moments: NDArray[np.float64], speakers: Sequence[str], ids: Sequence[str]) -> Heard:
@@ -76,10 +76,16 @@ def in_order(moments: NDArray[np.float64], speakers: Sequence[str], order: Seque
         counts[row] = 1 + (0 if before is None else counts[before])
         latest[speakers[row]] = row
     counts[np.asarray(speakers, dtype=object) == ""] = 0
-    return Heard(np.arange(len(moments)), counts, _mean_and_std(sums, counts))
+    return Heard(np.arange(len(moments)), counts, mean_and_std(sums, counts))
 
 
-def _mean_and_std(sums: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float32]:
+def mean_and_std(sums: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Mean and standard deviation by the sums of moments of some utterances, (S, 2, dim) each.
+
+    Args:
+        sums: of `utterance_moments` over those of each set, (S, 2, dim).
+        counts: how many they are, (S,).
+    """
     mean, square = (sums / np.maximum(counts, 1)[:, None, None]).swapaxes(0, 1)
     std = np.sqrt(np.maximum(square - np.square(mean), 0))
     return np.stack([mean, std], axis=1).astype(np.float32)

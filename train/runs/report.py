@@ -134,6 +134,12 @@ HEARD = {
     ),
 }
 
+UNHEARD = (
+    "The numbers rest on what was heard of each speaker. Where nothing is heard of one, inputs are "
+    "standardised by the training part alone, and less is to be expected"
+)
+"""Of a model that was trained on what is heard of speakers, for those who use it otherwise."""
+
 
 def speaker_note(protocol: str, domain: CorpusMetrics) -> str:
     """What the protocol keeps apart, whether the numbers are for known speakers, and whether they
