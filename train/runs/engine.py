@@ -153,9 +153,10 @@ class _Work:
 
     def __post_init__(self) -> None:
         self.unfinished = self.folder.parent / UNFINISHED
+        made_by = numbers_version()
         self.files = {
             job.place: self.unfinished
-            / f"{digest([self.experiment.about(job), numbers_version()])}.safetensors"
+            / f"{digest([self.experiment.about(job), made_by])}.safetensors"
             for job in self.experiment.jobs
         }
 
