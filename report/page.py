@@ -316,8 +316,9 @@ def render(report: Report) -> str:
 def sentence(subject: Subject) -> str:
     """What a run is."""
     metrics, names = subject.metrics, subject.corpora
+    simple = "A simple classifier of one vector per utterance, chosen by validation"
     kind = {
-        "baseline": "A simple classifier of one vector per utterance, chosen by validation",
+        "baseline": "An SVM on pooled features" if metrics["method"] == "svm" else simple,
         "single": "A network for one corpus",
         "multidomain": f"One model for {len(names)} corpora by the method {subject.model}",
     }.get(metrics["setting"], one_line(metrics["setting"]))

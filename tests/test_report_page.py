@@ -1,5 +1,6 @@
 """The page of `ser report`, in a real browser where there is one."""
 
+import html
 import itertools
 import json
 import os
@@ -14,7 +15,9 @@ from click.testing import CliRunner
 
 from ser.cache import Cache
 from ser.cli import main
-from ser.report.page import MARK, Asked, make_report, render
+from ser.report.page import MARK, Asked, make_report, render, sentence
+from ser.report.subject import Subject
+from ser.train.runs.choices import describe_choices
 from ser.train.runs.report import bounds, decimal
 from ser.train.runs.run import Run
 
@@ -300,3 +303,12 @@ def test_a_missing_package_is_told_at_once(toy_runs, tmp_path, monkeypatch):
     assert told.exit_code == 1
     assert "pages and figures need jinja2: " in told.stderr
     assert "[report]" in told.stderr
+
+
+def test_the_page_of_a_baseline_says_what_it_chose(toy_runs, pages):
+    text = html.unescape((pages / "svm.html").read_text(encoding="utf-8"))
+    assert "A simple classifier of one vector per utterance, chosen by validation: toy" in text
+    run = Run.open(toy_runs / "runs" / "svm")
+    assert describe_choices(run.choices) in text
+    old = Subject(run, "A", {**run.metrics, "method": "svm"})
+    assert sentence(old).startswith("An SVM on pooled features: toy")
