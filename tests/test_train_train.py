@@ -519,7 +519,7 @@ def test_one_flipped_bit_in_the_models_is_noticed(toy_cache, tmp_path):
 def test_progress_says_epochs_as_the_preset_has_them(toy_cache, tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr(Progress, "show", lambda _, text, *far: shown.append(text))
-    config = load_config("strong", ["train.epochs=3", "train.members=2"])
+    config = load_config("strong-1", ["train.epochs=3", "train.members=2"])
     train_request(request(config=config), toy_cache, tmp_path / "run", Progress())
     assert shown[:2] == ["starting", "looking up toy in the cache"]
     assert "loading torch" in shown
