@@ -23,7 +23,9 @@ from ser.train.baseline import (
     BaselineSettings,
     Candidate,
     Space,
+    candidates_for,
     predictions,
+    side_by_side,
     standardised,
     train_baseline,
 )
@@ -81,7 +83,7 @@ def test_candidates_are_those_of_scikit_learn_on_all_inputs(dims):
     """Whether there are more inputs than utterances or fewer."""
     vectors, train, _, test = made(dims, n=120, noise=6.0)
     inputs, targets = all_inputs(vectors), vectors.targets
-    space = Space(standardised(vectors, train, SHARED), targets, train)
+    space = Space(side_by_side(standardised(vectors, train, SHARED), False), targets, train)
     found = predictions(space, CANDIDATES, test)
     scaled = StandardScaler().fit(inputs[train]).transform(inputs[train])
     scale = 1 / (scaled.shape[1] * scaled.var())  # scikit-learn's "scale"
@@ -95,7 +97,7 @@ def test_candidates_are_those_of_scikit_learn_on_all_inputs(dims):
 def test_one_times_scale_is_what_scikit_learn_calls_so():
     vectors, train, _, test = made()
     inputs, targets = all_inputs(vectors), vectors.targets
-    space = Space(standardised(vectors, train, SHARED), targets, train)
+    space = Space(side_by_side(standardised(vectors, train, SHARED), False), targets, train)
     candidate = Candidate(RBF, 10.0, 1.0)
     plain = written_out(candidate, gamma="scale").fit(inputs[train], targets[train])
     np.testing.assert_array_equal(
@@ -112,7 +114,7 @@ def test_one_times_scale_is_what_scikit_learn_calls_so():
 def test_the_rotation_changes_no_probability(strength):
     """Of logistic regression on at most n axes instead of d inputs."""
     vectors, train, _, test = made((400,))
-    inputs = standardised(vectors, train, SHARED)
+    inputs = side_by_side(standardised(vectors, train, SHARED), False)
     space = Space(inputs, vectors.targets, train)
     assert space.coordinates.shape == (60, 29)  # 30 that are centred span 29
     np.testing.assert_allclose(
@@ -132,22 +134,25 @@ def test_the_rotation_changes_no_probability(strength):
 def test_the_best_by_validation_is_chosen_the_most_regularised_of_equals(monkeypatch):
     vectors, train, validation, test = made()
     predicted, best, uas = train_baseline(vectors, SHARED, train, validation, test)
-    assert len(uas) == len(CANDIDATES)
-    assert best == CANDIDATES[int(np.argmax(uas))]
-    space = Space(standardised(vectors, train, SHARED), vectors.targets, train)
-    for candidate, ua in zip(CANDIDATES, uas, strict=True):
-        (said,) = predictions(space, [candidate], validation)
+    assert tuple(uas) == candidates_for(2)
+    assert uas[best] == max(uas.values())
+    features = standardised(vectors, train, SHARED)
+    spaces = [
+        Space(side_by_side(features, alike), vectors.targets, train) for alike in (False, True)
+    ]
+    for candidate, ua in uas.items():
+        (said,) = predictions(spaces[candidate.alike], [candidate], validation)
         counts = confusion_matrix(vectors.targets[validation], said, 3)
         assert ua == unweighted_accuracy(counts)
-    np.testing.assert_array_equal(predicted, predictions(space, [best], test)[0])
+    np.testing.assert_array_equal(predicted, predictions(spaces[best.alike], [best], test)[0])
     # All say the same of emotions that lie far apart: all but the weakest are right.
     vectors, train, validation, test = made(noise=0.01)
     _, best, uas = train_baseline(vectors, SHARED, train, validation, test)
-    assert uas.count(1.0) > 10
-    assert best == CANDIDATES[uas.index(1.0)]
+    assert list(uas.values()).count(1.0) > 10
+    assert best == next(candidate for candidate, ua in uas.items() if ua == 1.0)
     assert best.family == LINEAR
     # What differs in the last bit of the mean alone is no better.
-    rates = iter(0.7 + 1e-15 * np.arange(len(CANDIDATES)))
+    rates = iter(0.7 + 1e-15 * np.arange(2 * len(CANDIDATES)))
     monkeypatch.setattr(module, "unweighted_accuracy", lambda _: next(rates))
     assert train_baseline(vectors, SHARED, train, validation, test)[1] == CANDIDATES[0]
 
@@ -162,12 +167,23 @@ def test_the_most_regularised_come_first():
     assert len({str(candidate) for candidate in CANDIDATES}) == len(CANDIDATES) == 22
 
 
+def test_features_that_count_alike_add_as_much_to_inner_products():
+    narrow, wide = np.ones((1, 4)), 2 * np.ones((1, 16))
+    # d / (F d_f) is 20 / (2 x 4) and 20 / (2 x 16).
+    found = side_by_side([narrow, wide], True)
+    np.testing.assert_allclose(found[0], [2.5**0.5] * 4 + [2 * 0.625**0.5] * 16)
+    np.testing.assert_array_equal(side_by_side([narrow, wide], False)[0], [1.0] * 4 + [2.0] * 16)
+    assert candidates_for(1) == CANDIDATES
+    assert len({str(candidate) for candidate in candidates_for(2)}) == 44
+
+
 def test_refitted_it_is_trained_on_validation_too_and_standardised_by_both():
     vectors, train, validation, test = made()
     both = np.concatenate([train, validation])
     refit = train_baseline(vectors, replaced(refit=True), train, validation, test)
     once = train_baseline(vectors, SHARED, train, validation, test)
     assert refit[1:] == once[1:]
+    assert not refit[1].alike
     own = {"gamma": refit[1].gamma / 35} if refit[1].family == RBF else {}
     plain = written_out(refit[1], **own).fit(all_inputs(vectors)[both], vectors.targets[both])
     np.testing.assert_array_equal(refit[0], plain.predict(all_inputs(vectors)[test]))
@@ -182,7 +198,9 @@ def replaced(**settings):
 @pytest.mark.parametrize("how", ["shared", "speaker", "causal"])
 def test_inputs_are_standardised_as_those_of_a_network(how):
     vectors, train, _, _ = made()
-    found = standardised(vectors, train, replaced(standardise=how, shrinkage=3.0))
+    found = side_by_side(
+        standardised(vectors, train, replaced(standardise=how, shrinkage=3.0)), False
+    )
     expected = []
     for values in vectors.features.values():
         known = values[train].astype(np.float64)
@@ -203,7 +221,9 @@ def test_an_input_that_never_changes_stays_zero_and_a_small_one_counts():
     values = vectors.features["0"].astype(np.float32)
     values[:, 0] = 0.1  # no float32
     values[:, 1] *= 1e-9
-    found = standardised(replace(vectors, features={"0": values}), train, SHARED)
+    found = side_by_side(
+        standardised(replace(vectors, features={"0": values}), train, SHARED), False
+    )
     np.testing.assert_allclose(found[:, 0], 0, atol=1e-6)
     np.testing.assert_allclose(found[train].std(0)[1:], 1)
 
@@ -218,7 +238,7 @@ def test_a_run_says_what_was_chosen(toy_cache, tmp_path):
     run = train_request(request(), toy_cache, tmp_path / "run")
     assert list(run.choices) == [(0, 0), (1, 0)]
     choice = run.choices[0, 0]["toy"]
-    assert set(choice.validation_ua) == set(map(str, CANDIDATES))
+    assert set(choice.validation_ua) == set(map(str, candidates_for(2)))
     assert choice.validation_ua[choice.chosen] == max(choice.validation_ua.values())
     assert run.config.baseline == SHARED
     assert run.config.svm == {}

@@ -9,7 +9,7 @@ than utterances cost nothing but that.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -57,12 +57,14 @@ class BaselineSettings(Struct, frozen=True, forbid_unknown_fields=True):
         standardise, shrinkage: as `ModelSettings` has them; for one corpus `corpus` is `shared`.
         refit: as `TrainSettings` has it.
         candidates: by their family, the values of their settings.
+        alike: whether the candidates are tried with features that count alike, too.
     """
 
     standardise: Literal["shared", "speaker", "causal"]
     refit: bool
     candidates: dict[str, dict[str, tuple[float, ...]]]
     shrinkage: float = 0.0
+    alike: bool = True
 
     @classmethod
     def of(cls, config: Config) -> BaselineSettings:
@@ -79,15 +81,17 @@ class Candidate:
 
     Attributes:
         gamma: of the RBF alone.
+        alike: whether all features count alike, however many values they have; else all values do.
     """
 
     family: str
     C: float
     gamma: float = 0.0
+    alike: bool = False
 
     def __str__(self) -> str:
         gamma = f", gamma {self.gamma:g} x scale" if self.family == RBF else ""
-        return f"{self.family}, C {self.C:g}{gamma}"
+        return f"{self.family}, C {self.C:g}{gamma}{', features alike' if self.alike else ''}"
 
 
 CANDIDATES = tuple(
@@ -97,6 +101,12 @@ CANDIDATES = tuple(
     for gamma in values.get("gamma", (0.0,))
 )
 """The simplest and most regularised first."""
+
+
+def candidates_for(features: int) -> tuple[Candidate, ...]:
+    """Those that are tried: of several features, also with all that count alike."""
+    alike = (replace(candidate, alike=True) for candidate in CANDIDATES)
+    return CANDIDATES if features == 1 else (*CANDIDATES, *alike)
 
 
 class Space:
@@ -165,9 +175,8 @@ def predictions(space: Space, candidates: Sequence[Candidate], rows: Rows) -> li
     return found
 
 
-def standardised(vectors: Vectors, rows: Rows, settings: BaselineSettings) -> Values:
-    """The inputs of all N utterances as `settings.standardise` says, all features side by side,
-    (N, d).
+def standardised(vectors: Vectors, rows: Rows, settings: BaselineSettings) -> list[Values]:
+    """The inputs of all N utterances as `settings.standardise` says, (N, d) of every feature.
 
     Args:
         rows: the training part.
@@ -186,28 +195,49 @@ def standardised(vectors: Vectors, rows: Rows, settings: BaselineSettings) -> Va
         else:
             heard = of_all(moments, vectors.speakers)
         inputs.append(by_speaker(values, heard, mean, std, settings.shrinkage))
-    return np.concatenate(inputs, axis=1)
+    return inputs
+
+
+def side_by_side(features: Sequence[Values], alike: bool) -> Values:
+    """All features as one vector of d values, (N, d).
+
+    Args:
+        features: standardised, (N, d_f) each; F of them.
+        alike: scale each by sqrt(d / (F d_f)), so that they add as much to inner products.
+    """
+    if not alike:
+        return np.concatenate(features, axis=1)
+    mean = np.mean([values.shape[1] for values in features])
+    return np.concatenate([v * np.sqrt(mean / v.shape[1]) for v in features], axis=1)
 
 
 def train_baseline(
     vectors: Vectors, settings: BaselineSettings, train: Rows, validation: Rows, test: Rows
-) -> tuple[Rows, Candidate, list[float]]:
+) -> tuple[Rows, Candidate, dict[Candidate, float]]:
     """Choose a candidate by validation, train it, and let it predict.
 
     Returns:
         The label positions of the rows `test`; the candidate of the highest validation UA, of
-        several the first; the validation UA of all `CANDIDATES`.
+        several the first; the validation UA of all candidates.
     """
-    targets = vectors.targets
-    space = Space(standardised(vectors, train, settings), targets, train)
-    uas = [
-        unweighted_accuracy(confusion_matrix(targets[validation], said, len(vectors.labels)))
-        for said in predictions(space, CANDIDATES, validation)
-    ]
+    targets, candidates = vectors.targets, candidates_for(len(vectors.features))
+    features = standardised(vectors, train, settings)
+    uas: dict[Candidate, float] = {}
+    spaces = {}
+    for alike in dict.fromkeys(candidate.alike for candidate in candidates):
+        spaces[alike] = Space(side_by_side(features, alike), targets, train)
+        these = [candidate for candidate in candidates if candidate.alike == alike]
+        for candidate, said in zip(
+            these, predictions(spaces[alike], these, validation), strict=True
+        ):
+            counts = confusion_matrix(targets[validation], said, len(vectors.labels))
+            uas[candidate] = unweighted_accuracy(counts)
     # What is the same mean of recalls may differ in the order in which they were added.
-    best = CANDIDATES[int(np.argmax(np.round(uas, 9)))]
+    best = max(uas, key=lambda candidate: round(uas[candidate], 9))
+    space = spaces[best.alike]
     if settings.refit:
         both = np.concatenate([train, validation])
-        space = Space(standardised(vectors, both, settings), targets, both)
+        features = standardised(vectors, both, settings)
+        space = Space(side_by_side(features, best.alike), targets, both)
     (predicted,) = predictions(space, [best], test)
     return predicted, best, uas

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from ...cache import Cache, FeatureKey
 from ...machine import cores, one_thread
 from ...manifests import Manifest, Split
-from ..baseline import CANDIDATES, train_baseline
+from ..baseline import train_baseline
 from ..encoding import Encoding
 from ..svm import fit_predict
 from ..vectors import Vectors, read_vectors, united
@@ -71,7 +71,7 @@ def run_baseline(vectors: Mapping[str, Vectors], job: Job) -> Outcome:
             predicted = fit_predict(inputs, train, test)
         else:
             predicted, best, uas = train_baseline(inputs, job.baseline, train, validation, test)
-            choices[corpus] = Choice(str(best), dict(zip(map(str, CANDIDATES), uas, strict=True)))
+            choices[corpus] = Choice(str(best), {str(each): ua for each, ua in uas.items()})
         predictions[corpus] = Prediction(split, predicted)
     return Outcome(
         *job.place,
