@@ -238,10 +238,10 @@ def test_beyond_a_minute_the_answer_is_the_mean_of_the_windows(served, speech, t
 
 @pytest.fixture(scope="module")
 def minutes(tmp_path_factory):
-    """Twenty of noise."""
+    """Ten of noise."""
     path = tmp_path_factory.mktemp("noise") / "noise.flac"
     noise = np.random.default_rng(0).normal(scale=0.1, size=60 * RATE)
-    soundfile.write(path, np.tile(noise, 20), RATE)
+    soundfile.write(path, np.tile(noise, 10), RATE)
     return path.read_bytes()
 
 
