@@ -9,10 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.floating]
+from .network.settings import NARROWEST
 
-NARROWEST = 0.1
-"""A speaker's deviation is never below this share of that of the training part."""
+FloatArray = NDArray[np.floating]
 
 
 class Heard(NamedTuple):

@@ -8,15 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from .settings import NARROWEST
+
 SIZE = 256
 """Size of every representation."""
 
 
 WIDE = 1024
 """Values of a vector beyond which its encoder begins by making it smaller."""
-
-NARROWEST = 0.1
-"""A speaker's deviation is never below this share of that of the training part."""
 
 
 class Standardise(nn.Module):

@@ -12,6 +12,9 @@ COLDEST, HOTTEST = 0.1, 100.0
 Temperature = Annotated[float, Meta(ge=COLDEST, le=HOTTEST)]
 """T of the calibrated probabilities p^(1/T), normalised."""
 
+NARROWEST = 0.1
+"""A speaker's deviation is never below this share of that of the training part."""
+
 LEAST = 1e-12
 """A lower probability counts as this one when it is calibrated."""
 
