@@ -1,0 +1,16 @@
+"""`ser cache`: looking after what is cached."""
+
+import click
+
+from .ls import cache_ls
+from .remove import cache_gc, cache_rm
+from .verify import cache_verify
+
+
+@click.group("cache")
+def cache_group() -> None:
+    """Look after the cache."""
+
+
+for command in (cache_ls, cache_verify, cache_rm, cache_gc):
+    cache_group.add_command(command)
