@@ -12,6 +12,7 @@ from .access import check_own, check_writable, write_error
 from .cache import Cache
 from .contents import utterances_of
 from .folders import remove_leftovers
+from .terms import keep_terms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,6 +104,7 @@ def _save(cache: Cache, manifest: Manifest) -> None:
         manifest.save(folder / f"{manifest.corpus}.csv")
     except OSError as error:
         raise write_error(folder, error) from error
+    keep_terms(cache.folder, manifest.corpus)
 
 
 def _other_audio(cache: Cache, old: Manifest, new: Manifest, lost: Set[str]) -> InputError:

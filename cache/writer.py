@@ -118,23 +118,26 @@ class ShardWriter:
                 [self._hashes[id] for id in pending],
                 list(pending.values()),
             )
-        self._describe()
+        describe(self._folder, self._key, self._provenance)
 
-    def _describe(self) -> None:
-        """Lay down what people read beside the shards, which carry it too.
 
-        After them: a folder in which there is something is not removed.
-        """
-        texts = {"key.json": self._key.to_json()}
-        if self._provenance.get("licence"):
-            texts[LICENCE] = licence_text(self._key, self._provenance["licence"])
+def describe(folder: Path, key: FeatureKey, provenance: Mapping[str, str]) -> None:
+    """Lay down what people read beside the shards of a feature folder, which carry it too.
 
-        try:
-            for name, text in texts.items():
-                if not os.path.lexists(self._folder / name):
-                    atomic_text(self._folder / name, text)
-        except OSError as error:
-            raise write_error(self._folder, error) from error
+    After them: a folder in which there is something is not removed.
+
+    Raises:
+        SerError: it cannot be written.
+    """
+    texts = {"key.json": key.to_json()}
+    if provenance.get("licence"):
+        texts[LICENCE] = licence_text(key, provenance["licence"])
+    try:
+        for name, text in texts.items():
+            if not os.path.lexists(folder / name):
+                atomic_text(folder / name, text)
+    except OSError as error:
+        raise write_error(folder, error) from error
 
 
 def as_stored(name: str, key: FeatureKey, features: npt.ArrayLike) -> npt.NDArray[np.floating[Any]]:

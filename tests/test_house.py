@@ -27,10 +27,11 @@ MOST_LINES = 400
 ROOT_MODULES = {"checkpoints", "errors", "files", "machine", "progress", "registry", "signals"}
 FOUNDATION = ROOT_MODULES | {"ge2e"}
 MAY_IMPORT = {
+    "transfer": ROOT_MODULES,
     **dict.fromkeys(FOUNDATION, ROOT_MODULES),
     "manifests": ROOT_MODULES,
-    "cache": ROOT_MODULES | {"manifests"},
-    "extract": FOUNDATION | {"manifests", "cache"},
+    "cache": ROOT_MODULES | {"manifests", "transfer"},
+    "extract": FOUNDATION | {"manifests", "cache", "transfer"},
     "train": FOUNDATION | {"manifests", "cache"},
     "recognizer": FOUNDATION | {"manifests", "cache", "extract", "train"},
     "report": FOUNDATION | {"manifests", "cache", "train"},

@@ -11,7 +11,6 @@ pytest.importorskip("huggingface_hub", reason="the hf extra is not installed")
 
 from ser.errors import InputError, MissingPackageError, SerError
 from ser.extract import make_backbone
-from ser.extract.weights import download
 from ser.extract.weights.fetch import fetch
 from ser.extract.weights.holdings import survey
 from ser.extract.weights.known import Weights, hub_weights, record_path
@@ -19,6 +18,7 @@ from ser.extract.weights.model_folder import model_files
 from ser.extract.weights.records import read_record
 from ser.tests.speech_models import write_speech_model
 from ser.tests.weights_server import COMMIT, serving
+from ser.transfer import download
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 

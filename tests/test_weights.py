@@ -14,8 +14,7 @@ from click.testing import CliRunner
 
 from ser.cli import main
 from ser.errors import InputError, MissingWeightsError, SerError
-from ser.extract.weights import download as downloading
-from ser.extract.weights import known, transport
+from ser.extract.weights import known
 from ser.extract.weights.fetch import fetch
 from ser.extract.weights.holdings import survey
 from ser.extract.weights.known import (
@@ -33,8 +32,10 @@ from ser.extract.weights.known import (
     weights_folder,
 )
 from ser.extract.weights.records import read_record
-from ser.extract.weights.transport import next_address
 from ser.tests.weights_server import blob, serving, sha
+from ser.transfer import download as downloading
+from ser.transfer import transport
+from ser.transfer.transport import next_address
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs links and pipes")
 CONTENT = bytes(range(256)) * 12_000  # 3 MB: more than one chunk
@@ -456,7 +457,7 @@ def test_a_full_disk_is_named(weights, folder, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ser.extract.weights.download.open_own", full)
+    monkeypatch.setattr("ser.transfer.download.open_own", full)
     with pytest.raises(SerError, match=r"cannot be written \(No space left on device\)"):
         fetch(weights)
 

@@ -4,6 +4,7 @@ import click
 
 from .ls import cache_ls
 from .remove import cache_gc, cache_rm
+from .share import cache_pull, cache_push
 from .verify import cache_verify
 
 
@@ -12,5 +13,5 @@ def cache_group() -> None:
     """Look after the cache."""
 
 
-for command in (cache_ls, cache_verify, cache_rm, cache_gc):
+for command in (cache_ls, cache_verify, cache_rm, cache_gc, cache_push, cache_pull):
     cache_group.add_command(command)

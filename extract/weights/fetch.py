@@ -10,11 +10,11 @@ from pathlib import Path
 
 from ...errors import InputError, SerError
 from ...files import PARTIAL, sync, sync_folder
+from ...transfer.download import Progress, discard, download
+from ...transfer.partial_file import new_folder, own_folder, remove, sweep
 from .archive import BadArchiveError, unpack
-from .download import Progress, discard, download
 from .hub import download_model
 from .known import Weights, digest, place, weights_folder
-from .partial_file import new_folder, own_folder, remove, sweep
 from .records import find_problem, read_record, write_record, wrong_bytes
 
 _EXPANSION = 20

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import SerError
+from ...transfer.partial_file import remove
 from ..packages import need
 from .known import MOST_BYTES, digest, git_blob
 from .model_folder import DESCRIPTIONS, find_form, index_parts
-from .partial_file import remove
 
 
 def download_model(model: str, folder: Path, revision: str | None) -> dict[str, Any]:

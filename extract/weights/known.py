@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ...errors import InputError, MissingWeightsError, SerError
 from ...files import open_regular
+from ...transfer.download import MOST
 from ..specs import split_spec
 
 HUB = "hf:"
@@ -27,8 +28,6 @@ UNSTATED = "see its page on the hub"
 """The licence of a model that nothing is known of."""
 MOST_BYTES = 64 << 30
 """Of all weights of a model; no speech encoder comes near it."""
-MOST = 8 << 30
-"""Of a download of which nothing is known."""
 
 
 @dataclass(frozen=True)

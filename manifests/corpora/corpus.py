@@ -48,6 +48,7 @@ class Corpus:
     copy, with default options; `variants` those with another option, under `option=value`.
     `options` maps an option to its allowed values, the default first. `group` is the column whose
     values the protocol `speaker` keeps apart, in every process that knows the corpus by name.
+    `licensees_only` marks what only those may have who signed for it.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Corpus:
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     variants: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     group: str = "speaker"
+    licensees_only: bool = False
 
     def expected(self, options: Options) -> Mapping[str, int]:
         """Utterances per emotion of a whole copy, under these options."""

@@ -104,6 +104,7 @@ IEMOCAP = Corpus(
     title="Interactive Emotional Dyadic Motion Capture database (IEMOCAP)",
     licence="for research, on request to the University of Southern California",
     url="https://sail.usc.edu/iemocap/",
+    licensees_only=True,
     layout=(
         "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav and "
         "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt"

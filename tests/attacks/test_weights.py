@@ -20,12 +20,12 @@ from safetensors.torch import load_file
 from ser.checkpoints import read_checkpoint
 from ser.errors import SerError
 from ser.extract import make_backbone
-from ser.extract.weights import download
 from ser.extract.weights.archive import BadArchiveError, unpack
 from ser.extract.weights.fetch import fetch
 from ser.extract.weights.holdings import find_holding
 from ser.extract.weights.known import Weights
 from ser.tests.weights_server import serving, sha
+from ser.transfer import download
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs links and pipes")
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import IO, Any
 from urllib.parse import quote, urljoin, urlsplit
 
-from ...errors import SerError
+from ..errors import SerError
 
 TIMEOUT = 30.0
 """Seconds without a byte after which a connection is given up."""
@@ -76,7 +76,7 @@ class _Redirects(urllib.request.BaseHandler):
     """Follows a few redirects, and says nothing to the next host that it was not to know."""
 
     def __init__(self, headers: dict[str, str]) -> None:
-        self._headers = headers
+        self._headers = dict(headers)
         self._followed = 0
 
     def _follow(
@@ -88,6 +88,9 @@ class _Redirects(urllib.request.BaseHandler):
             raise SerError(f"{req.full_url}: cannot be fetched: more than {REDIRECTS} redirects")
         address = next_address(req.full_url, headers.get("Location"))
         # Of the headers, our own alone: a proxy's password is among those of the request.
+        same = urlsplit(address).netloc == urlsplit(req.full_url).netloc
+        if not same:  # a login is for the host that it was given for
+            self._headers.pop("Authorization", None)
         request = urllib.request.Request(address, headers=self._headers, unverifiable=True)
         return self.parent.open(request, timeout=TIMEOUT)
 

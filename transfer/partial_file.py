@@ -15,8 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from ...errors import SerError
-from ...files import PARTIAL, partial_beside
+from ..errors import SerError
+from ..files import PARTIAL, partial_beside
 
 
 def own_size(path: Path) -> int:

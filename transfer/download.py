@@ -6,19 +6,19 @@ import http.client
 import re
 import time
 import urllib.error
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from email.message import Message
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated
 from urllib.parse import urlsplit
 
 import msgspec
 
-from ... import __version__
-from ...errors import InputError, SerError
-from ...files import atomic_text, read_json
-from .known import MOST
+from .. import __version__
+from ..errors import InputError, SerError
+from ..files import atomic_text, read_json
 from .partial_file import open_own, own_size, remove
 from .transport import BROKEN, LEAST, open_url
 
@@ -29,6 +29,8 @@ TRIES = 4
 """Connections in a row that bring next to nothing before it fails."""
 CONNECTIONS = 200
 """Connections in all."""
+MOST = 8 << 30
+"""Bytes of a file of which nothing is known."""
 PAUSE = 1.0
 """Seconds before the second connection; doubled for each further one."""
 
@@ -65,7 +67,13 @@ class _Note(msgspec.Struct, frozen=True):
     """Bytes of the whole file, where that was said."""
 
 
-def download(url: str, path: Path, progress: Progress | None = None, most: int = MOST) -> None:
+def download(
+    url: str,
+    path: Path,
+    progress: Progress | None = None,
+    most: int = MOST,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Fetch `url` to `path`, going on from what an earlier attempt left there.
 
     What is there is trusted only while the server says (by ETag or date, kept in a file beside
@@ -76,6 +84,7 @@ def download(url: str, path: Path, progress: Progress | None = None, most: int =
         path: where to; its name may be known to others, see `partial_file`.
         progress: told what has arrived.
         most: bytes; a longer file is refused.
+        headers: to be sent besides, to this host alone, such as a login.
 
     Raises:
         InputError: not an http(s) address.
@@ -90,7 +99,7 @@ def download(url: str, path: Path, progress: Progress | None = None, most: int =
     for _ in range(CONNECTIONS):
         before = own_size(path)
         try:
-            _connect(url, path, report, most)
+            _connect(url, path, report, most, headers)
         except _BrokenOffError as error:
             failures = 0 if own_size(path) - before >= LEAST else failures + 1
             reason = error
@@ -115,12 +124,14 @@ def discard(path: Path) -> None:
     remove(_note_path(path))
 
 
-def _connect(url: str, path: Path, report: Progress, most: int) -> None:
+def _connect(
+    url: str, path: Path, report: Progress, most: int, more: Mapping[str, str]
+) -> None:
     """One connection, which brings all that is missing or breaks off."""
     note = _read_note(path)
     have = own_size(path) if note.validator and note.url == url else 0
     try:
-        headers = {"User-Agent": f"ser/{__version__}", "Accept-Encoding": "identity"}
+        headers = {"User-Agent": f"ser/{__version__}", "Accept-Encoding": "identity", **more}
         if have:
             headers |= {"Range": f"bytes={have}-", "If-Range": note.validator}
         with open_url(url, headers) as response:

@@ -1,0 +1,123 @@
+"""A cache in a folder that is not opened as one: a group drive, a disk that travels."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ...errors import SerError
+from ...files import atomic_path, open_regular, read_regular
+from ..access import GONE, check_own, read_error, write_error
+from ..folders import entries, feature_folders, may_be_file, size_of
+from .place import SMALL, Moved, Place, cut_short
+
+PIECE = 4 << 20
+"""Bytes that are copied at once."""
+
+
+class FolderPlace(Place):
+    """The cache in a folder, read and written as files; below it no link is followed."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(str(folder))
+        self.folder = folder
+
+    def names(self) -> Mapping[str, int | None]:
+        places = [*feature_folders(self.folder), self.folder / "manifests"]
+        return {
+            f"{place.relative_to(self.folder).as_posix()}/{path.name}": size_of(path)
+            for place in places
+            for path in entries(place, self.folder)
+            if may_be_file(path)
+        }
+
+    def read(self, name: str) -> bytes | None:
+        path = self.folder / name
+        try:
+            return read_regular(path, SMALL, self.folder)
+        except OSError as error:
+            if error.errno in GONE and not path.is_symlink():
+                return None
+            raise read_error(path, error) from error
+
+    def receive(self, name: str, size: int | None, file: Path, moved: Moved) -> None:
+        source = self.folder / name
+        have = file.stat().st_size if file.exists() else 0
+        try:
+            reader = open_regular(source, self.folder)
+        except OSError as error:
+            raise read_error(source, error) from error
+        with reader:
+            reader.seek(have)
+            for piece in _pieces(reader, source, size if size is None else size - have):
+                append(file, piece)
+                have += len(piece)
+                moved(len(piece))
+        if size is not None and have < size:
+            raise cut_short(self.shown, name, have, size)
+
+    def write(self, name: str, data: bytes) -> None:
+        self._put(name, [data])
+
+    def send(self, file: Path, name: str, moved: Moved) -> None:
+        with file.open("rb") as reader:
+            self._put(name, _told(_pieces(reader, file), moved))
+
+    def part(self, name: str, start: int, stop: int) -> bytes:
+        path = self.folder / name
+        try:
+            with open_regular(path, self.folder) as file:
+                file.seek(start)
+                return file.read(stop - start)
+        except OSError as error:
+            raise read_error(path, error) from error
+
+    def _put(self, name: str, pieces: Iterator[bytes] | list[bytes]) -> None:
+        target = self.folder / name
+        check_own(target.parent, self.folder)
+        try:
+            with atomic_path(target) as partial:
+                sent = hashlib.sha256()
+                with partial.open("xb") as file:
+                    for piece in pieces:
+                        sent.update(piece)
+                        file.write(piece)
+                with partial.open("rb") as file:
+                    if hashlib.file_digest(file, "sha256").digest() != sent.digest():
+                        raise SerError(f"{target}: other bytes arrived than were sent")
+        except OSError as error:
+            raise write_error(self.folder, error) from error
+
+
+def append(file: Path, piece: bytes) -> None:
+    """Put bytes behind those of a file, which is made where it is not there.
+
+    Raises:
+        SerError: the disk is full, or the folder cannot be written.
+    """
+    try:
+        with file.open("ab") as writer:
+            writer.write(piece)
+    except OSError as error:
+        raise write_error(file.parent, error) from error
+
+
+def _pieces(reader: object, path: Path, most: int | None = None) -> Iterator[bytes]:
+    left = most
+    while left is None or left > 0:
+        try:
+            piece = reader.read(PIECE if left is None else min(PIECE, left))  # type: ignore[attr-defined]
+        except OSError as error:
+            raise read_error(path, error) from error
+        if not piece:
+            return
+        if left is not None:
+            left -= len(piece)
+        yield piece
+
+
+def _told(pieces: Iterator[bytes], moved: Moved) -> Iterator[bytes]:
+    for piece in pieces:
+        yield piece
+        moved(len(piece))

@@ -1,0 +1,194 @@
+"""Where a cache lies that is not opened as one: a folder, a bucket, a server, by a URL."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import urlsplit, urlunsplit
+
+from ...errors import InputError, SerError
+from .. import layout
+
+Moved = Callable[[int], None]
+"""Told of bytes that have travelled, as they do; of fewer than none where they must do so again."""
+
+SMALL = 64 << 20
+"""Bytes of a manifest, a key or a licence; what has more is none."""
+
+_SHARD = re.compile(rf"features/({layout.FOLDER_NAME.pattern})/({layout.SHARD_NAME.pattern})")
+_DRIVE = re.compile(r"[A-Za-z]:([\\/]|$)")
+
+
+class Place(ABC):
+    """Files of a cache elsewhere, by their names below it, such as `manifests/emodb.csv`.
+
+    Nothing that it says is believed: names are matched, sizes compared, and bytes checked by
+    whoever asked for them. What goes wrong is a SerError that names the place, without credentials.
+
+    Attributes:
+        shown: the URL, as it may be printed.
+        writable: whether anything can be sent there at all.
+    """
+
+    writable: ClassVar[bool] = True
+
+    def __init__(self, shown: str) -> None:
+        self.shown = shown
+
+    def __str__(self) -> str:
+        return self.shown
+
+    @abstractmethod
+    def names(self) -> Mapping[str, int | None]:
+        """All files below `features/` and `manifests/`, and their bytes where that is known.
+
+        Nothing there is an empty place.
+
+        Raises:
+            SerError: it cannot be reached, or not listed.
+        """
+
+    def size(self, name: str) -> int | None:
+        """Bytes of a file that `names` did not tell; None where there is no telling.
+
+        Raises:
+            SerError: the place cannot be reached.
+        """
+        return None
+
+    @abstractmethod
+    def read(self, name: str) -> bytes | None:
+        """A small file; None where there is none.
+
+        Raises:
+            SerError: it cannot be read, or has more than `SMALL` bytes.
+        """
+
+    @abstractmethod
+    def receive(self, name: str, size: int | None, file: Path, moved: Moved) -> None:
+        """Complete a file that has the first bytes already, from where they end.
+
+        Args:
+            size: bytes of the whole, where the place has said; not one more is written.
+            file: made where it is not there; its folder is.
+
+        Raises:
+            SerError: it breaks off; what has arrived stays, and the same call goes on from there.
+        """
+
+    def write(self, name: str, data: bytes) -> None:
+        """Put a small file in the place of another, whole or not at all.
+
+        Raises:
+            SerError: it cannot be written.
+        """
+        raise InputError(f"{self.shown}: can only be pulled from")
+
+    def send(self, file: Path, name: str, moved: Moved) -> None:
+        """Put a file there that is not there yet; seen when it is whole, and its bytes are right.
+
+        Raises:
+            SerError: it breaks off, or other bytes arrived than were sent; nothing is seen there.
+        """
+        raise InputError(f"{self.shown}: can only be pulled from")
+
+    def part(self, name: str, start: int, stop: int) -> bytes:
+        """Some bytes of a large file.
+
+        Raises:
+            SerError: they cannot be read.
+        """
+        raise InputError(f"{self.shown}: gives no parts of files")
+
+
+@dataclass(frozen=True)
+class Offer:
+    """The features at a place, as its names tell.
+
+    Attributes:
+        shards: bytes of each shard, where known, by name below the cache.
+        corpora: of which there is a manifest, sorted.
+        others: names below `features/` that are no shards: keys and licences.
+    """
+
+    shards: Mapping[str, int | None]
+    corpora: list[str]
+    others: list[str]
+
+
+def offer(place: Place) -> Offer:
+    """What a place has, less whatever is not named as a cache names it; errors as of `names`."""
+    from ...manifests import is_corpus_name
+
+    names = place.names()
+    manifests = [
+        name.removeprefix("manifests/").removesuffix(".csv")
+        for name in names
+        if name.startswith("manifests/") and name.endswith(".csv")
+    ]
+    return Offer(
+        shards={name: names[name] for name in sorted(names) if _SHARD.fullmatch(name)},
+        corpora=sorted(filter(is_corpus_name, manifests)),
+        others=[name for name in names if name.endswith(("/key.json", "/LICENCE.txt"))],
+    )
+
+
+def open_place(where: str | Path) -> Place:
+    """The place that a folder's path or a URL names. Nothing is asked of it yet.
+
+    Args:
+        where: a folder, or `s3://`, `sftp://`, `https://`, `hf://datasets/...`, or any other URL
+            whose fsspec package is installed.
+
+    Raises:
+        InputError: no such protocol is known.
+        MissingPackageError: what it needs is not installed.
+        SerError: it cannot be reached.
+    """
+    text = str(where)
+    scheme = urlsplit(text).scheme.lower() if "://" in text and not _DRIVE.match(text) else ""
+    if not text.strip():
+        raise InputError("the place to share with is empty")
+    if scheme in ("", "file"):
+        from .folder import FolderPlace
+
+        return FolderPlace(Path(text.removeprefix("file://")).expanduser())
+    if scheme in ("http", "https"):
+        from .web import WebPlace
+
+        return WebPlace(text)
+    from .filesystem import FilesystemPlace
+
+    return FilesystemPlace(text)
+
+
+def is_remote(where: str) -> bool:
+    """Whether this names something else than a folder."""
+    return "://" in where and not where.startswith("file://")
+
+
+def without_credentials(url: str) -> str:
+    """A URL as it may be printed: without a password, and without a query, which may hold a key."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    name = user.partition(":")[0]
+    # What stands before the host of a bucket is no name that people know, but a key.
+    shown = f"{name}@{host}" if at and name and parts.scheme in ("sftp", "ssh") else host
+    return urlunsplit((parts.scheme, shown, parts.path, "", ""))
+
+
+class BrokenOffError(SerError):
+    """A connection that ended too early, or a place that did not answer: worth another try."""
+
+
+def cut_short(shown: str, name: str, have: int, size: int | None) -> BrokenOffError:
+    """The error for a file that ended early."""
+    of = f" of {size}" if size is not None else ""
+    return BrokenOffError(
+        f"{shown}: {name} ended after {have}{of} bytes. Run the same command again: it goes on "
+        "there"
+    )

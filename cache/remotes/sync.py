@@ -1,0 +1,296 @@
+"""Bringing to another place what it lacks of a cache, and from there what is lacking here."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import InputError, SerError
+from .. import layout
+from ..cache import Cache
+from ..manifests import store_manifest
+from ..terms import Terms, parse_terms, read_terms, save_terms, terms_file
+from ..verify import check_shard
+from . import arrivals
+from .folder import FolderPlace
+from .labels import Labels, difference, parse_manifest, same_manifest, united
+from .place import Moved, Offer, Place, offer
+from .selection import corpora_of, selected
+from .transfers import Progress, carry_all
+
+if TYPE_CHECKING:
+    from ...manifests import Manifest
+
+AT_ONCE = 4
+"""Shards that travel at the same time."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a push or a pull would move, and does.
+
+    Attributes:
+        cache, place: from one to the other.
+        shards: bytes of each that is missing, where known, by name below both.
+        present: how many of those that were asked for are there.
+        manifests: those that are to be written, by corpus, as they then will be.
+        notes: what is said of manifests: added, extended, kept.
+        terms: of each corpus concerned, where anything is known.
+        labels: whose count where both say different things.
+    """
+
+    cache: Cache
+    place: Place
+    shards: Mapping[str, int | None]
+    present: int
+    manifests: Mapping[str, Manifest]
+    notes: list[str]
+    terms: Mapping[str, Terms]
+    labels: Labels | None
+    damaged: list[str] = field(default_factory=list)
+
+    @property
+    def bytes(self) -> int:
+        """Of all shards, as far as known."""
+        return sum(size or 0 for size in self.shards.values())
+
+    @property
+    def licensees_only(self) -> list[str]:
+        """Corpora of which something would move that only licensees may have."""
+        moving = {layout.corpus_of(Path(name)) for name in self.shards} | set(self.manifests)
+        return [
+            name for name, terms in self.terms.items() if terms.licensees_only and name in moving
+        ]
+
+    def by_feature(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """Shards and bytes by corpus and feature folder."""
+        sums: dict[tuple[str, str], tuple[int, int]] = {}
+        for name, size in self.shards.items():
+            key = layout.corpus_of(Path(name)), name.split("/")[1]
+            count, total = sums.get(key, (0, 0))
+            sums[key] = count + 1, total + (size or 0)
+        return dict(sorted(sums.items()))
+
+
+def plan_pull(
+    cache: Cache,
+    place: Place,
+    corpora: Sequence[str] = (),
+    features: Sequence[str] = (),
+    labels: Labels | None = None,
+) -> Plan:
+    """What a cache lacks of what a place has.
+
+    Args:
+        corpora, features: only these; all where none is named. A feature is a spec, or spec and
+            first digits of the key's hash: `mfcc@3f`.
+        labels: whose manifest counts where the two say different things of the same utterances.
+
+    Raises:
+        InputError: the place has nothing, or nothing of that name; or manifests contradict each
+            other and `labels` is not given.
+        SerError: the place cannot be read.
+    """
+    there = selected(place, offer(place), corpora, features)
+    if not there.shards and not there.corpora:
+        raise InputError(f"{place}: there is no cache, or an empty one")
+    here = offer(FolderPlace(cache.folder)).shards
+    missing = {name: size for name, size in there.shards.items() if name not in here}
+    manifests, notes = _reconcile(cache, place, there.corpora, labels, pulling=True)
+    return Plan(
+        cache=cache,
+        place=place,
+        shards=_with_sizes(place, missing),
+        present=len(there.shards) - len(missing),
+        manifests=manifests,
+        notes=notes,
+        terms=_terms_there(place, cache, there),
+        labels=labels,
+    )
+
+
+def pull(plan: Plan, at_once: int = AT_ONCE, progress: Progress | None = None) -> None:
+    """Carry out what `plan_pull` has found.
+
+    Every shard is checked before it is seen; what was cut goes on where it was cut.
+
+    Raises:
+        SerError: it broke off, or what arrived is not what its name says; what has arrived whole
+            stays.
+    """
+    cache = plan.cache
+    cache.check_writable()
+    arrivals.sweep(cache.folder)
+    _check_room(cache.folder, plan)
+    for corpus, manifest in plan.manifests.items():
+        store_manifest(cache, manifest, replace=True)
+        if (terms := plan.terms.get(corpus)) is not None:
+            save_terms(cache.folder, corpus, terms)
+
+    def carry(name: str, size: int | None, moved: Moved) -> None:
+        arrivals.take(plan.place, name, size, cache.folder, moved)
+
+    carry_all(plan.shards, carry, at_once, progress)
+    arrivals.sweep(cache.folder)
+
+
+def plan_push(
+    cache: Cache,
+    place: Place,
+    corpora: Sequence[str] = (),
+    features: Sequence[str] = (),
+    labels: Labels | None = None,
+) -> Plan:
+    """What a place lacks of what a cache has; arguments and errors as of `plan_pull`."""
+    if not place.writable:
+        raise InputError(f"{place}: can only be pulled from")
+    mine = FolderPlace(cache.folder)
+    here, there = selected(mine, offer(mine), corpora, features), offer(place)
+    if not here.shards and not here.corpora:
+        raise InputError(f"{cache.folder}: is an empty cache")
+    missing = {name: size for name, size in here.shards.items() if name not in there.shards}
+    for name in here.shards.keys() & there.shards.keys():
+        if there.shards[name] not in (None, here.shards[name]):
+            missing[name] = here.shards[name]  # it was cut, or is another file under that name
+    manifests, notes = _reconcile(cache, place, here.corpora, labels, pulling=False)
+    known = ((corpus, read_terms(cache.folder, corpus)) for corpus in corpora_of(here))
+    return Plan(
+        cache=cache,
+        place=place,
+        shards=missing,
+        present=len(here.shards) - len(missing),
+        manifests=manifests,
+        notes=notes,
+        terms={corpus: terms for corpus, terms in known if terms},
+        labels=labels,
+    )
+
+
+def push(plan: Plan, at_once: int = AT_ONCE, progress: Progress | None = None) -> None:
+    """Carry out what `plan_push` has found: shards first, checked before they leave, then what is
+    read beside them, and manifests last, so that whoever finds one finds its features.
+
+    Raises:
+        SerError: it broke off, or a shard here is damaged; what has arrived whole stays.
+    """
+    cache, place = plan.cache, plan.place
+
+    def carry(name: str, size: int | None, moved: Moved) -> None:
+        path = cache.folder / name
+        check_shard(path)
+        place.send(path, name, moved)
+
+    carry_all(plan.shards, carry, at_once, progress)
+    for folder in sorted({name.rpartition("/")[0] for name in plan.shards}):
+        for file in ("key.json", "LICENCE.txt"):
+            _copy_small(cache.folder / folder / file, f"{folder}/{file}", place)
+    for corpus in plan.manifests:
+        _push_manifest(plan, corpus)
+
+
+def _reconcile(
+    cache: Cache, place: Place, corpora: Sequence[str], labels: Labels | None, pulling: bool
+) -> tuple[dict[str, Manifest], list[str]]:
+    """The manifests that are to be written, here or there, and what is said of them.
+
+    Raises:
+        InputError: some contradict each other, and nobody has said whose count; all are named.
+    """
+    manifests: dict[str, Manifest] = {}
+    notes: list[str] = []
+    problems: list[str] = []
+    for corpus in corpora:
+        ours = cache.manifest(corpus) if corpus in cache.corpora() else None
+        theirs = _manifest_at(place, corpus)
+        new, old = (theirs, ours) if pulling else (ours, theirs)
+        if new is None:
+            continue
+        if ours is None or theirs is None:
+            manifests[corpus] = new
+            notes.append(f"{corpus}: manifest of {len(new)} utterances")
+            continue
+        try:
+            merged = united(ours, theirs, labels)
+        except InputError as error:
+            problems.append(str(error))
+            continue
+        if old is not None and not same_manifest(old, merged):
+            manifests[corpus] = merged
+            becomes = f"{'here' if pulling else 'there'} it becomes {_whose(merged, ours, theirs)}"
+            notes.append(f"{difference(ours, theirs)}; {becomes}")
+    if problems:
+        raise InputError("\n".join(problems))
+    return manifests, notes
+
+
+def _push_manifest(plan: Plan, corpus: str) -> None:
+    """Put a manifest there, made anew of what lies there by now: somebody may have been faster."""
+    place = plan.place
+    ours, theirs = plan.cache.manifest(corpus), _manifest_at(place, corpus)
+    merged = ours if theirs is None else united(ours, theirs, plan.labels)
+    if theirs is None or not same_manifest(theirs, merged):
+        place.write(f"manifests/{corpus}.csv", _as_csv(merged))
+    terms = plan.terms.get(corpus)
+    if terms is not None and place.read(terms_file(corpus)) is None:
+        place.write(terms_file(corpus), terms.to_json().encode())
+
+
+def _copy_small(path: Path, name: str, place: Place) -> None:
+    with suppress(FileNotFoundError):
+        data = path.read_bytes()
+        if place.read(name) is None:
+            place.write(name, data)
+
+
+def _manifest_at(place: Place, corpus: str) -> Manifest | None:
+    data = place.read(f"manifests/{corpus}.csv")
+    return None if data is None else parse_manifest(data, corpus, place.shown)
+
+
+def _as_csv(manifest: Manifest) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="ser-") as folder:
+        path = Path(folder) / "manifest.csv"
+        manifest.save(path)
+        return path.read_bytes()
+
+
+def _whose(merged: Manifest, ours: Manifest, theirs: Manifest) -> str:
+    if same_manifest(merged, theirs):
+        return f"the one there ({len(theirs)} utterances)"
+    if same_manifest(merged, ours):
+        return f"the one here ({len(ours)} utterances)"
+    return f"one of both ({len(merged)} utterances)"
+
+
+def _with_sizes(place: Place, shards: Mapping[str, int | None]) -> dict[str, int | None]:
+    """Ask for the sizes that the list did not tell."""
+    unknown = [name for name, size in shards.items() if size is None]
+    with ThreadPoolExecutor(2 * AT_ONCE) as pool:
+        found = dict(zip(unknown, pool.map(place.size, unknown), strict=True))
+    return {name: size if size is not None else found[name] for name, size in shards.items()}
+
+
+def _terms_there(place: Place, cache: Cache, there: Offer) -> dict[str, Terms]:
+    terms: dict[str, Terms] = {}
+    for corpus in corpora_of(there):
+        name = terms_file(corpus)
+        data = place.read(name)
+        known = None if data is None else parse_terms(data, f"{place}: {name}")
+        if found := known or read_terms(cache.folder, corpus):
+            terms[corpus] = found
+    return terms
+
+
+def _check_room(folder: Path, plan: Plan) -> None:
+    free = shutil.disk_usage(folder).free
+    if plan.bytes > free:
+        raise SerError(
+            f"{folder}: {plan.bytes / 1e9:.2f} GB are to come, and {free / 1e9:.2f} GB are free. "
+            "Make room, or name fewer with --corpus and --features"
+        )
