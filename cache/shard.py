@@ -11,7 +11,7 @@ from functools import cached_property
 from io import BufferedReader
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -71,14 +71,27 @@ def read_index(path: Path, key: FeatureKey | None = None) -> ShardIndex | None:
         GoneError: it is not there.
         SerError: the file cannot be opened at all, or is a link that leads out of the cache.
     """
-    with open_shard(path) as file, enough_memory(str(path)):
+    with open_shard(path) as file:
+        return index_in(file, os.fstat(file.fileno()).st_size, path, key)
+
+
+def index_in(
+    file: BinaryIO, size: int, path: Path, key: FeatureKey | None = None
+) -> ShardIndex | None:
+    """As `read_index`, of a shard that is open, wherever its bytes come from.
+
+    Args:
+        size: of the file, in bytes.
+        path: where it lies, or would lie, below a cache: its name and that of its folder count.
+    """
+    with enough_memory(str(path)):
         import h5py  # late: it takes a tenth of a second
 
         try:
-            return _read_index(h5py, path, file, key)
+            return _read_index(h5py, path, file, size, key)
         except (_InvalidError, InputError) as error:
             raise corrupt(path, str(error)) from None
-        except MemoryError:
+        except (MemoryError, SerError):
             raise
         except Exception as error:  # h5py raises nearly anything for damaged metadata
             raise corrupt(path, f"HDF5 cannot read it ({error})".splitlines()[0]) from error
@@ -171,12 +184,11 @@ def _require(condition: object, reason: str) -> None:
 
 
 def _read_index(
-    h5py: Any, path: Path, file: BufferedReader, key: FeatureKey | None
+    h5py: Any, path: Path, file: BinaryIO, size: int, key: FeatureKey | None
 ) -> ShardIndex | None:
     name = layout.SHARD_NAME.fullmatch(path.name)
     _require(name, "its name is not <corpus>-<16 hex digits>.h5")
     assert name is not None
-    size = os.fstat(file.fileno()).st_size
     _require(file.read(8) == layout.SIGNATURE, "not an HDF5 file")
 
     access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)

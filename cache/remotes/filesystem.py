@@ -215,6 +215,8 @@ def _open(url: str, scheme: str) -> tuple[Any, str]:
                 "retries": {"max_attempts": 1},  # `carry_all` tries again
             }
         files, path = fsspec.core.url_to_fs(url, **fresh)
+        if scheme in ("s3", "s3a"):
+            files.retries = 1
     except ImportError as error:
         extra = _OURS.get(scheme)
         how = f"Run: {install_command(extra)}" if extra else str(error)

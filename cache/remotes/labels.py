@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ...errors import InputError, SerError, listing
 from ..contents import utterances_of
+from .place import Place
 
 if TYPE_CHECKING:
     from ...manifests import Manifest
@@ -124,16 +125,21 @@ def united(ours: Manifest, theirs: Manifest, labels: Labels | None) -> Manifest:
         ) from error
 
 
-def parse_manifest(data: bytes, corpus: str, where: str) -> Manifest:
-    """The manifest in some bytes that a stranger may have made.
+def manifest_at(place: Place, corpus: str) -> Manifest | None:
+    """The manifest of a corpus at a place, whoever made it; None where there is none.
 
     Raises:
         InputError: it is none, or of another corpus.
+        SerError: it cannot be read.
     """
     from ...manifests import Manifest
 
+    name = f"manifests/{corpus}.csv"
+    data = place.read(name)
+    if data is None:
+        return None
     with tempfile.TemporaryDirectory(prefix="ser-") as folder:
-        path = Path(folder) / f"{corpus}.csv"
+        path = Path(folder) / "manifest.csv"
         try:
             path.write_bytes(data)
         except OSError as error:
@@ -141,11 +147,9 @@ def parse_manifest(data: bytes, corpus: str, where: str) -> Manifest:
         try:
             manifest = Manifest.load(path)
         except InputError as error:
-            raise InputError(
-                str(error).replace(str(path), f"{where}: manifests/{path.name}")
-            ) from None
+            raise InputError(str(error).replace(str(path), f"{place}: {name}")) from None
     if manifest.corpus != corpus:
-        raise InputError(f"{where}: manifests/{corpus}.csv is a manifest of {manifest.corpus}")
+        raise InputError(f"{place}: {name} is a manifest of {manifest.corpus}")
     return manifest
 
 

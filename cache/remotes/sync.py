@@ -19,7 +19,7 @@ from ..terms import Terms, parse_terms, read_terms, save_terms, terms_file
 from ..verify import check_shard
 from . import arrivals
 from .folder import FolderPlace
-from .labels import Labels, difference, parse_manifest, same_manifest, united
+from .labels import Labels, difference, manifest_at, same_manifest, united
 from .place import Moved, Offer, Place, offer
 from .selection import corpora_of, selected
 from .transfers import Progress, carry_all
@@ -207,7 +207,7 @@ def _reconcile(
     problems: list[str] = []
     for corpus in corpora:
         ours = cache.manifest(corpus) if corpus in cache.corpora() else None
-        theirs = _manifest_at(place, corpus)
+        theirs = manifest_at(place, corpus)
         new, old = (theirs, ours) if pulling else (ours, theirs)
         if new is None:
             continue
@@ -232,7 +232,7 @@ def _reconcile(
 def _push_manifest(plan: Plan, corpus: str) -> None:
     """Put a manifest there, made anew of what lies there by now: somebody may have been faster."""
     place = plan.place
-    ours, theirs = plan.cache.manifest(corpus), _manifest_at(place, corpus)
+    ours, theirs = plan.cache.manifest(corpus), manifest_at(place, corpus)
     merged = ours if theirs is None else united(ours, theirs, plan.labels)
     if theirs is None or not same_manifest(theirs, merged):
         place.write(f"manifests/{corpus}.csv", _as_csv(merged))
@@ -246,11 +246,6 @@ def _copy_small(path: Path, name: str, place: Place) -> None:
         data = path.read_bytes()
         if place.read(name) is None:
             place.write(name, data)
-
-
-def _manifest_at(place: Place, corpus: str) -> Manifest | None:
-    data = place.read(f"manifests/{corpus}.csv")
-    return None if data is None else parse_manifest(data, corpus, place.shown)
 
 
 def _as_csv(manifest: Manifest) -> bytes:

@@ -93,6 +93,17 @@ class WebPlace(Place):
         except SerError as error:
             raise SerError(str(error).replace(address, f"{self.shown}/{name}")) from None
 
+    def part(self, name: str, start: int, stop: int) -> bytes:
+        headers = {**self._headers, "Range": f"bytes={start}-{stop - 1}"}
+        answer = self._ask(name, headers, stop - start)
+        if answer is None:
+            raise SerError(f"{self.shown}: {name} is gone")
+        data, size = answer
+        whole = size is not None and len(data) > stop - start
+        if whole and start:
+            raise SerError(f"{self.shown}: the server gives no parts of files")
+        return data[: stop - start]
+
     def _page(self, folder: str) -> list[str] | None:
         """The names that the page of a folder links to; None where there is no such folder."""
         answer = self._ask(f"{folder}/" if folder else "", self._headers, SMALL)

@@ -2,6 +2,7 @@
 
 import click
 
+from .diff import cache_diff
 from .ls import cache_ls
 from .remove import cache_gc, cache_rm
 from .share import cache_pull, cache_push
@@ -13,5 +14,5 @@ def cache_group() -> None:
     """Look after the cache."""
 
 
-for command in (cache_ls, cache_verify, cache_rm, cache_gc, cache_push, cache_pull):
+for command in (cache_ls, cache_verify, cache_rm, cache_gc, cache_push, cache_pull, cache_diff):
     cache_group.add_command(command)

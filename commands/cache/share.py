@@ -153,9 +153,8 @@ def _print(plan: Plan, where: str, verb: str, dry_run: bool) -> None:
     for note in plan.notes:
         echo(note)
     for (corpus, folder), (count, size) in plan.by_feature().items():
-        echo(
-            f"{done} {corpus:10} {folder:40} {count:5} shard{'s' if count > 1 else ' '}  {size / 1e6:9.1f} MB"
-        )
+        shards = f"{count} shard{'s' if count > 1 else ' '}"
+        echo(f"{done} {corpus:10} {folder:40} {shards:>12}  {size / 1e6:9.1f} MB")
     here = str(plan.cache.folder)
     direction = " -> ".join((here, where) if verb == "push" else (where, here))
     if not plan.shards:
