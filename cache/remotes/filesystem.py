@@ -207,7 +207,7 @@ def _open(url: str, scheme: str) -> tuple[Any, str]:
     fresh: dict[str, Any] = {"skip_instance_cache": True, "use_listings_cache": False}
     try:
         if scheme in ("sftp", "ssh"):
-            return _open_sftp(url, fresh)
+            return _open_sftp(url)
         if scheme in ("s3", "s3a"):
             fresh["config_kwargs"] = {
                 "connect_timeout": CONNECT_SECONDS,
@@ -226,7 +226,7 @@ def _open(url: str, scheme: str) -> tuple[Any, str]:
     return files, path
 
 
-def _open_sftp(url: str, fresh: dict[str, Any]) -> tuple[Any, str]:
+def _open_sftp(url: str) -> tuple[Any, str]:
     from sshfs import SSHFileSystem
 
     parts = urlsplit(url)
@@ -245,7 +245,7 @@ def _open_sftp(url: str, fresh: dict[str, Any]) -> tuple[Any, str]:
         keepalive_interval=QUIET_SECONDS // 4,
         keepalive_count_max=4,
         **{name: value for name, value in login.items() if value},
-        **fresh,
+        skip_instance_cache=True,
     )
     return files, unquote(parts.path) or "."
 
