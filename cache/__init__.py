@@ -10,6 +10,7 @@ from .holdings import Holding
 from .keys import FeatureKey
 from .manifests import store_manifest, with_known_ids
 from .removal import Collection, Removal
+from .terms import Terms, save_terms
 from .verify import VerifyReport
 from .writer import ShardWriter, as_stored
 
@@ -23,9 +24,11 @@ __all__ = [
     "Removal",
     "ShardWriter",
     "StoredFeatures",
+    "Terms",
     "VerifyReport",
     "as_stored",
     "default_cache_folder",
+    "save_terms",
     "store_manifest",
     "with_known_ids",
 ]

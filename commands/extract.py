@@ -36,6 +36,12 @@ if TYPE_CHECKING:
 @device_option
 @click.option("--workers", type=click.IntRange(0), help="Processes that decode [default: cores].")
 @click.option("--replace", is_flag=True, help="Replace the manifest in the cache by this one.")
+@click.option("--licence", help="Of a corpus of your own; told whoever the cache is shared with.")
+@click.option(
+    "--licensees-only",
+    is_flag=True,
+    help="Only those who signed for it may have the corpus: `ser cache push` asks first.",
+)
 @progress_option
 @cache_option
 def extract(
@@ -45,6 +51,8 @@ def extract(
     device: str,
     workers: int | None,
     replace: bool,
+    licence: str | None,
+    licensees_only: bool,
     progress: Progress,
     cache_folder: Path | None,
     options: tuple[str, ...],
@@ -56,8 +64,10 @@ def extract(
     Files that cannot be used are listed and left out; the exit code is 3 where one of them was not
     known from an earlier run.
     """
+    from ..cache import Terms
     from ..extract import extract_corpus
 
+    told = licence is not None or licensees_only
     report = extract_corpus(
         corpus,
         features=split_names("--features", features),
@@ -65,6 +75,7 @@ def extract(
         options=option_pairs(options),
         manifest=manifest_file,
         replace=replace,
+        terms=Terms(licence or "", licensees_only=licensees_only) if told else None,
         device=device,
         workers=workers,
         progress=progress,

@@ -7,7 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace as changed
 from pathlib import Path
 
-from ..cache import Cache, default_cache_folder, store_manifest, with_known_ids
+from ..cache import (
+    Cache,
+    Terms,
+    default_cache_folder,
+    save_terms,
+    store_manifest,
+    with_known_ids,
+)
 from ..errors import InputError
 from ..manifests import Build, Corpus, Manifest, audio_path, corpus_root, scan_corpus
 from ..progress import Progress
@@ -27,6 +34,7 @@ def extract_corpus(
     options: Mapping[str, str] | None = None,
     manifest: Manifest | Path | str | None = None,
     replace: bool = False,
+    terms: Terms | None = None,
     device: str = "auto",
     workers: int | None = None,
     progress: Progress | None = None,
@@ -49,6 +57,8 @@ def extract_corpus(
         options: of the corpus, such as {"intensity": "all"}.
         manifest: to use instead of looking for the files; its labels replace those in the cache.
         replace: whether a manifest that was found replaces one in the cache that is another.
+        terms: under which the corpus is, kept in the cache and told whoever it is shared with; of a
+            corpus that is known by name they are known.
         device, workers: as for `extract`.
         progress: where it is shown; None is one of its own.
 
@@ -83,6 +93,8 @@ def extract_corpus(
         if told := store_manifest(cache, utterances, replace):
             notes.append(f"note: {told}")
             progress.say(notes[-1])
+        if terms is not None:
+            save_terms(cache.folder, name, terms)
         progress.started = time.monotonic()  # of what the rates below are about
 
         def show(done: int, total: int, seconds: float) -> None:

@@ -124,9 +124,7 @@ def discard(path: Path) -> None:
     remove(_note_path(path))
 
 
-def _connect(
-    url: str, path: Path, report: Progress, most: int, more: Mapping[str, str]
-) -> None:
+def _connect(url: str, path: Path, report: Progress, most: int, more: Mapping[str, str]) -> None:
     """One connection, which brings all that is missing or breaks off."""
     note = _read_note(path)
     have = own_size(path) if note.validator and note.url == url else 0

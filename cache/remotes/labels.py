@@ -132,12 +132,15 @@ def manifest_at(place: Place, corpus: str) -> Manifest | None:
         InputError: it is none, or of another corpus.
         SerError: it cannot be read.
     """
+    data = place.read(manifest_name(corpus))
+    return None if data is None else parse_manifest(data, corpus, place)
+
+
+def parse_manifest(data: bytes, corpus: str, place: Place) -> Manifest:
+    """The manifest in the bytes of a file at a place; errors as of `manifest_at`."""
     from ...manifests import Manifest
 
-    name = f"manifests/{corpus}.csv"
-    data = place.read(name)
-    if data is None:
-        return None
+    where = f"{place}: {manifest_name(corpus)}"
     with tempfile.TemporaryDirectory(prefix="ser-") as folder:
         path = Path(folder) / "manifest.csv"
         try:
@@ -147,10 +150,15 @@ def manifest_at(place: Place, corpus: str) -> Manifest | None:
         try:
             manifest = Manifest.load(path)
         except InputError as error:
-            raise InputError(str(error).replace(str(path), f"{place}: {name}")) from None
+            raise InputError(str(error).replace(str(path), where)) from None
     if manifest.corpus != corpus:
-        raise InputError(f"{place}: {name} is a manifest of {manifest.corpus}")
+        raise InputError(f"{where} is a manifest of {manifest.corpus}")
     return manifest
+
+
+def manifest_name(corpus: str) -> str:
+    """The name of the file below a cache."""
+    return f"manifests/{corpus}.csv"
 
 
 def same_manifest(ours: Manifest, theirs: Manifest) -> bool:

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,14 @@ from ..terms import Terms, parse_terms, read_terms, save_terms, terms_file
 from ..verify import check_shard
 from . import arrivals
 from .folder import FolderPlace
-from .labels import Labels, difference, manifest_at, same_manifest, united
+from .labels import (
+    Labels,
+    difference,
+    manifest_name,
+    parse_manifest,
+    same_manifest,
+    united,
+)
 from .place import Moved, Offer, Place, offer
 from .selection import corpora_of, selected
 from .transfers import Progress, carry_all
@@ -42,6 +49,7 @@ class Plan:
         manifests: those that are to be written, by corpus, as they then will be.
         notes: what is said of manifests: added, extended, kept.
         terms: of each corpus concerned, where anything is known.
+        seen: the manifests there, as they were when this was planned.
         labels: whose count where both say different things.
     """
 
@@ -51,9 +59,9 @@ class Plan:
     present: int
     manifests: Mapping[str, Manifest]
     notes: list[str]
+    seen: Mapping[str, bytes | None]
     terms: Mapping[str, Terms]
     labels: Labels | None
-    damaged: list[str] = field(default_factory=list)
 
     @property
     def bytes(self) -> int:
@@ -102,14 +110,15 @@ def plan_pull(
         raise InputError(f"{place}: there is no cache, or an empty one")
     here = offer(FolderPlace(cache.folder)).shards
     missing = {name: size for name, size in there.shards.items() if name not in here}
-    manifests, notes = _reconcile(cache, place, there.corpora, labels, pulling=True)
+    manifests = _reconcile(cache, place, there.corpora, labels, pulling=True)
     return Plan(
         cache=cache,
         place=place,
         shards=_with_sizes(place, missing),
         present=len(there.shards) - len(missing),
-        manifests=manifests,
-        notes=notes,
+        manifests=manifests.written,
+        notes=manifests.notes,
+        seen=manifests.seen,
         terms=_terms_there(place, cache, there),
         labels=labels,
     )
@@ -158,15 +167,16 @@ def plan_push(
     for name in here.shards.keys() & there.shards.keys():
         if there.shards[name] not in (None, here.shards[name]):
             missing[name] = here.shards[name]  # it was cut, or is another file under that name
-    manifests, notes = _reconcile(cache, place, here.corpora, labels, pulling=False)
+    manifests = _reconcile(cache, place, here.corpora, labels, pulling=False)
     known = ((corpus, read_terms(cache.folder, corpus)) for corpus in corpora_of(here))
     return Plan(
         cache=cache,
         place=place,
         shards=missing,
         present=len(here.shards) - len(missing),
-        manifests=manifests,
-        notes=notes,
+        manifests=manifests.written,
+        notes=manifests.notes,
+        seen=manifests.seen,
         terms={corpus: terms for corpus, terms in known if terms},
         labels=labels,
     )
@@ -190,52 +200,65 @@ def push(plan: Plan, at_once: int = AT_ONCE, progress: Progress | None = None) -
     for folder in sorted({name.rpartition("/")[0] for name in plan.shards}):
         for file in ("key.json", "LICENCE.txt"):
             _copy_small(cache.folder / folder / file, f"{folder}/{file}", place)
-    for corpus in plan.manifests:
-        _push_manifest(plan, corpus)
+    for corpus, manifest in plan.manifests.items():
+        _push_manifest(plan, corpus, manifest)
+
+
+@dataclass(frozen=True)
+class _Manifests:
+    """What is to become of the manifests of some corpora, and what was said of them there."""
+
+    written: dict[str, Manifest]
+    notes: list[str]
+    seen: dict[str, bytes | None]
 
 
 def _reconcile(
     cache: Cache, place: Place, corpora: Sequence[str], labels: Labels | None, pulling: bool
-) -> tuple[dict[str, Manifest], list[str]]:
-    """The manifests that are to be written, here or there, and what is said of them.
+) -> _Manifests:
+    """Compare the manifests here and there.
 
     Raises:
         InputError: some contradict each other, and nobody has said whose count; all are named.
     """
-    manifests: dict[str, Manifest] = {}
-    notes: list[str] = []
-    problems: list[str] = []
+    mine = FolderPlace(cache.folder)
+    found, problems = _Manifests({}, [], {}), []
     for corpus in corpora:
-        ours = cache.manifest(corpus) if corpus in cache.corpora() else None
-        theirs = manifest_at(place, corpus)
-        new, old = (theirs, ours) if pulling else (ours, theirs)
-        if new is None:
+        name = manifest_name(corpus)
+        here, there = mine.read(name), place.read(name)
+        found.seen[corpus] = there
+        if here == there or (there if pulling else here) is None:
             continue
+        ours = cache.manifest(corpus) if here is not None else None
+        theirs = parse_manifest(there, corpus, place) if there is not None else None
         if ours is None or theirs is None:
-            manifests[corpus] = new
-            notes.append(f"{corpus}: manifest of {len(new)} utterances")
+            new = theirs if ours is None else ours
+            assert new is not None, "one of them is there"
+            found.written[corpus] = new
+            found.notes.append(f"{corpus}: manifest of {len(new)} utterances")
             continue
         try:
             merged = united(ours, theirs, labels)
         except InputError as error:
             problems.append(str(error))
             continue
-        if old is not None and not same_manifest(old, merged):
-            manifests[corpus] = merged
+        if not same_manifest(ours if pulling else theirs, merged):
+            found.written[corpus] = merged
             becomes = f"{'here' if pulling else 'there'} it becomes {_whose(merged, ours, theirs)}"
-            notes.append(f"{difference(ours, theirs)}; {becomes}")
+            found.notes.append(f"{difference(ours, theirs)}; {becomes}")
     if problems:
         raise InputError("\n".join(problems))
-    return manifests, notes
+    return found
 
 
-def _push_manifest(plan: Plan, corpus: str) -> None:
-    """Put a manifest there, made anew of what lies there by now: somebody may have been faster."""
-    place = plan.place
-    ours, theirs = plan.cache.manifest(corpus), manifest_at(place, corpus)
-    merged = ours if theirs is None else united(ours, theirs, plan.labels)
-    if theirs is None or not same_manifest(theirs, merged):
-        place.write(f"manifests/{corpus}.csv", _as_csv(merged))
+def _push_manifest(plan: Plan, corpus: str, manifest: Manifest) -> None:
+    """Put a manifest there; made anew where somebody was faster."""
+    place, name = plan.place, manifest_name(corpus)
+    there = place.read(name)
+    if there is not None and there != plan.seen[corpus]:
+        theirs = parse_manifest(there, corpus, place)
+        manifest = united(plan.cache.manifest(corpus), theirs, plan.labels)
+    place.write(name, _as_csv(manifest))
     terms = plan.terms.get(corpus)
     if terms is not None and place.read(terms_file(corpus)) is None:
         place.write(terms_file(corpus), terms.to_json().encode())
