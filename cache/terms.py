@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-
-import msgspec
 
 from ..errors import InputError
 from ..files import atomic_text, parse_json, read_regular
@@ -14,7 +14,8 @@ from .access import GONE, check_own, read_error, write_error
 MOST_BYTES = 64 << 10
 
 
-class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+@dataclass(frozen=True)
+class Terms:
     """What one needs to know before a corpus, or what was computed from it, is passed on.
 
     Attributes:
@@ -33,7 +34,7 @@ class Terms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def to_json(self) -> str:
         """As people read it."""
-        return msgspec.json.format(msgspec.json.encode(self), indent=2).decode() + "\n"
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
 
 
 def terms_file(corpus: str) -> str:
@@ -47,10 +48,14 @@ def parse_terms(data: bytes, where: str) -> Terms:
     Raises:
         InputError: they are none.
     """
+    names = {field.name for field in fields(Terms)}
     try:
-        terms = parse_json(data[:MOST_BYTES], Terms, where)
+        unknown = parse_json(data[:MOST_BYTES], dict[str, object], where).keys() - names
+        if unknown:
+            raise ValueError(f"{where}: {min(unknown)[:80]!r} is unknown")
+        terms = parse_json(data, Terms, where)
     except ValueError as error:
-        raise InputError(f"{error}; expected licence, url and licensees_only") from None
+        raise InputError(f"{error}; expected {', '.join(sorted(names))}") from None
     if len(terms.licence) + len(terms.url) > 10_000:
         raise InputError(f"{where}: longer than any licence's name")
     return terms
