@@ -63,9 +63,9 @@ def main(
         found = _measure_open(Path(place)) if name == "synthetic" else _measure(name, Path(place))
         click.echo(json.dumps(found))
         return
-    from ser.cache import Cache, default_cache_folder
+    from ser.cache import Cache
 
-    cache = Cache(cache_folder or default_cache_folder())
+    cache = Cache.of(cache_folder)
     manifest = cache.manifest(corpus)
     results: dict[str, Any] = {}
     for spec in features.split(","):

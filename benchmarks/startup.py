@@ -35,9 +35,7 @@ LIMIT_SECONDS = 120.0
 @click.option("--json", "as_json", is_flag=True)
 def main(cache_folder: Path | None, corpus: str, features: str, times: int, as_json: bool) -> None:
     """Time commands until they answer, training until its first step, and what imports cost."""
-    from ser.cache import default_cache_folder
-
-    place = ["--cache", str(cache_folder or default_cache_folder())]
+    place = ["--cache", str(cache_folder)] if cache_folder else []
     asked = ["--setting", "single", "--corpus", corpus, "--features", features]
     train = ["train", *asked, "--preset", "paper", "--set", "train.epochs=1", *place]
     measured: dict[str, Callable[[], float]] = {

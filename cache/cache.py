@@ -1,4 +1,4 @@
-"""The cache: a folder of features that a team shares, merges by copying, and may only read."""
+"""The cache: folders of features that a team shares, merges by copying, and may only read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from . import remedy
 from .access import check_own, check_writable, enough_memory
 from .contents import Contents, read_manifest, utterances_of
 from .features import Features, StoredFeatures
-from .folders import Problem
+from .folders import Problem, default_cache_folders
 from .holdings import Holding, list_holdings
 from .keys import FeatureKey
 from .removal import Collection, Removal, collect, find_removal
@@ -25,20 +25,51 @@ if TYPE_CHECKING:
 
 
 class Cache:
-    """A cache folder. Nothing is created or opened before it is needed; reading never writes.
+    """A cache: a folder of one's own, and shared ones below it that are only read.
+
+    Reading looks into all of them, as if all were copied into one; what is written or removed is
+    so in the first. Nothing is created or opened before it is needed; reading never writes.
 
     `store_manifest` puts a manifest into it.
 
     Args:
-        folder: need not exist; see `default_cache_folder`.
+        folder: need not exist.
+        shared: others, the nearest first; each must be there whenever the cache is looked at.
+
+    Raises:
+        InputError: a folder is given twice, or lies in another.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = Path(folder)
-        self._contents = Contents(self.folder)
+    def __init__(self, folder: Path | str, *shared: Path | str) -> None:
+        self._contents = Contents([Path(folder), *map(Path, shared)])
+
+    @classmethod
+    def of(cls, given: Cache | Path | str | None = None) -> Cache:
+        """The cache that a user gives: one, or its folder; None: those of `SER_CACHE`, or the
+        user's.
+
+        Raises:
+            InputError: `SER_CACHE` names no folders, or as the class.
+        """
+        if isinstance(given, Cache):
+            return given
+        return cls(*([Path(given).expanduser()] if given else default_cache_folders()))
 
     def __repr__(self) -> str:
-        return f"Cache({str(self.folder)!r})"
+        return f"Cache({', '.join(repr(str(folder)) for folder in self.folders)})"
+
+    def __str__(self) -> str:
+        return str(self._contents)
+
+    @property
+    def folder(self) -> Path:
+        """The one that is written."""
+        return self._contents.folder
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """All of them, the one that is written first."""
+        return self._contents.folders
 
     # What is here
 
@@ -64,6 +95,14 @@ class Cache:
         if corpus not in self.corpora():  # also keeps "../x" from ever becoming a path
             raise remedy.no_manifest(self._contents, corpus)
         return read_manifest(self._contents.manifest_file(corpus))
+
+    def owns_manifest(self, corpus: str) -> bool:
+        """Whether the manifest of `corpus` lies in the folder that is written, not in a shared one.
+
+        Raises:
+            SerError: as `corpora`.
+        """
+        return corpus in self._contents.own().corpora()
 
     def keys(self) -> list[FeatureKey]:
         """Keys of the features that are here, by feature and hash.
@@ -91,13 +130,24 @@ class Cache:
         """
         return list_holdings(self._contents)
 
-    def verify(self, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
+    def verify(
+        self,
+        progress: Callable[[int, int], None] | None = None,
+        workers: int | None = None,
+        quick: bool = False,
+    ) -> VerifyReport:
         """Check every byte: shards against name, index and row checksums; keys; manifests.
 
         Args:
             progress: called with the bytes done and the bytes in all.
+            workers: shards that are checked at once; None: one for each core.
+            quick: leave out the rows of the shards, which are nearly all of their bytes, and the
+                hash in their names.
+
+        Raises:
+            InputError: a shared folder is not there, one is no folder, or there are no workers.
         """
-        return verify(self.folder, progress)
+        return verify(self._contents.layers(), progress, workers, quick)
 
     # Reading
 
@@ -124,7 +174,7 @@ class Cache:
                     for key, count in held.items()
                 )
                 raise InputError(
-                    f"{feature} of {manifest.corpus} is in the cache {self.folder} in several "
+                    f"{feature} of {manifest.corpus} is in the cache {self} in several "
                     f"versions. Name one of: {choices}"
                 )
             resolved[feature] = keys[0]

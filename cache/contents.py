@@ -1,8 +1,9 @@
-"""What lies in a cache folder: keys, shards, their indices, manifests."""
+"""What lies in the folders of a cache: keys, shards, their indices, manifests."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,15 @@ from ..errors import CorruptShardError, InputError, SerError
 from ..files import open_regular, read_regular
 from . import layout
 from .access import GoneError, check_own, read_error
-from .folders import Problem, entries, feature_folders, may_be_file, shard_files
+from .folders import (
+    Problem,
+    check_apart,
+    check_shared,
+    entries,
+    feature_folders,
+    may_be_file,
+    shard_files,
+)
 from .keys import MAX_KEY_BYTES, FeatureKey
 from .shard import ShardIndex, read_index
 
@@ -22,13 +31,45 @@ LOOKS = 3
 
 
 class Contents:
-    """Looks at a cache folder anew each time; but shards never change, and their indices are read
-    once for as long as the files look the same.
+    """Looks at the folders of a cache anew each time; but shards never change, and their indices
+    are read once for as long as the files look the same.
+
+    Args:
+        folders: the first is written, and need not exist; the others are shared, and only read.
+
+    Raises:
+        InputError: one is given twice, or lies in another.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self.folders = tuple(folders)
+        if len(self.folders) > 1:
+            check_apart(self.folders)
         self._indices: dict[Path, tuple[int, int, ShardIndex | None]] = {}
+
+    def __str__(self) -> str:
+        """The folders as `SER_CACHE` takes them."""
+        return os.pathsep.join(map(str, self.folders))
+
+    @property
+    def folder(self) -> Path:
+        """The one that is written."""
+        return self.folders[0]
+
+    def own(self) -> Contents:
+        """What lies in the folder that is written, without the shared ones."""
+        return Contents(self.folders[:1])
+
+    def layers(self) -> Iterator[Path]:
+        """The folders; errors as of `check_shared` where one of the shared ones is not there."""
+        for number, folder in enumerate(self.folders):
+            if number:
+                check_shared(folder)
+            yield folder
+
+    def relative(self, path: Path) -> Path:
+        """A path in one of the folders, from there on."""
+        return next(path.relative_to(each) for each in self.folders if path.is_relative_to(each))
 
     def feature_keys(self) -> list[FeatureKey]:
         """The keys of all feature folders but those that are `left_out`, by feature and hash."""
@@ -39,10 +80,10 @@ class Contents:
         return self._keys()[1]
 
     def _keys(self) -> tuple[list[FeatureKey], list[Problem]]:
-        keys, left_out = [], []
-        for folder in feature_folders(self.folder):
+        keys, left_out = set(), []
+        for folder in [folder for layer in self.layers() for folder in feature_folders(layer)]:
             try:
-                entries(folder, self.folder)
+                entries(folder, folder.parents[1])
                 key = read_key(folder)
             except GoneError:
                 continue
@@ -50,7 +91,7 @@ class Contents:
                 left_out.append(Problem.of(folder, error))
                 continue
             if key is not None:
-                keys.append(key)
+                keys.add(key)
         return sorted(keys, key=lambda key: (key.feature, key.hash)), left_out
 
     def matching(self, feature: str) -> list[FeatureKey]:
@@ -63,15 +104,23 @@ class Contents:
         return [key for key in keys if key.feature == spec and key.hash.startswith(digits)]
 
     def feature_folder(self, key: FeatureKey) -> Path:
-        """Where the shards of a key lie, or would."""
+        """Where the shards of a key are written."""
         return self.folder / "features" / key.folder
 
     def shards(self, key: FeatureKey) -> dict[str, list[Path]]:
         """The shards of a key by corpus, each by name."""
         by_corpus: dict[str, list[Path]] = {}
-        for path in shard_files(self.feature_folder(key)):
+        for path in self._shard_files(key):
             by_corpus.setdefault(layout.corpus_of(path), []).append(path)
         return by_corpus
+
+    def _shard_files(self, key: FeatureKey, corpus: str | None = None) -> list[Path]:
+        """Those of all folders by name; what has one name is the same, and the first counts."""
+        by_name: dict[str, Path] = {}
+        for layer in self.layers():
+            for path in shard_files(layer / "features" / key.folder, corpus):
+                by_name.setdefault(path.name, path)
+        return [by_name[name] for name in sorted(by_name)]
 
     def indices(self, key: FeatureKey, corpus: str) -> list[ShardIndex]:
         """Those of the finished shards of one key and corpus, by file name.
@@ -82,7 +131,7 @@ class Contents:
         """
         for _ in range(LOOKS):
             indices, gone = [], False
-            for path in shard_files(self.feature_folder(key), corpus):
+            for path in self._shard_files(key, corpus):
                 try:
                     index = self.index(path, key)
                 except GoneError:
@@ -122,13 +171,18 @@ class Contents:
         """Names of the corpora whose manifest is here, sorted; errors as of `entries`."""
         from ..manifests import is_corpus_name
 
-        files = entries(self.folder / "manifests", self.folder)
-        manifests = [path for path in files if path.suffix == ".csv" and may_be_file(path)]
-        return [path.stem for path in manifests if is_corpus_name(path.stem)]
+        files = [
+            path
+            for layer in self.layers()
+            for path in entries(layer / "manifests", layer)
+            if path.suffix == ".csv" and may_be_file(path)
+        ]
+        return sorted({path.stem for path in files if is_corpus_name(path.stem)})
 
     def manifest_file(self, corpus: str) -> Path:
-        """Where the manifest of a corpus lies, or would."""
-        return self.folder / "manifests" / f"{corpus}.csv"
+        """Where the manifest of a corpus lies, in the first folder that has one, or would."""
+        files = [layer / "manifests" / f"{corpus}.csv" for layer in self.layers()]
+        return next(filter(may_be_file, files), files[0])
 
 
 def read_key(folder: Path) -> FeatureKey | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,13 +36,61 @@ class Problem:
         return cls(Path(start), reason) if inside else cls(path, str(error))
 
 
-def default_cache_folder() -> Path:
-    """The folder in `SER_CACHE`, else `ser` in the user's cache folder of this system."""
-    if folder := os.environ.get("SER_CACHE"):
-        return Path(folder).expanduser()
+def default_cache_folders() -> list[Path]:
+    """The folders in `SER_CACHE`, else `ser` in the user's cache folder of this system.
+
+    Raises:
+        InputError: one of them has an empty name, as that of an unset variable of the shell is.
+    """
+    if text := os.environ.get("SER_CACHE"):
+        names = text.split(os.pathsep)
+        if not all(names):
+            raise InputError(
+                f"SER_CACHE={text}: a name between {os.pathsep!r} is empty; expected folders, your "
+                f"own and then the shared ones, such as ~/ser{os.pathsep}/group/ser"
+            )
+        return [Path(name).expanduser() for name in names]
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("ser", appauthor=False))
+    return [Path(platformdirs.user_cache_dir("ser", appauthor=False))]
+
+
+def check_apart(folders: Sequence[Path]) -> None:
+    """Refuse folders of which one is named twice, or lies in another, wherever links lead.
+
+    Raises:
+        InputError: so it is.
+    """
+    places: dict[Path, Path] = {}
+    for folder in folders:
+        place = Path(os.path.normcase(os.path.realpath(folder)))
+        if place in places:
+            raise InputError(f"the cache {folder} is given twice; each folder is read once")
+        places[place] = folder
+    for place, folder in places.items():
+        for above in place.parents:
+            if above in places:
+                raise InputError(
+                    f"the cache {folder} lies in {places[above]}, which is a cache too; "
+                    "expected folders beside each other"
+                )
+
+
+def check_shared(folder: Path) -> None:
+    """Prove that there is a cache in a folder that is read beside the user's own.
+
+    A drive that is not mounted must not mean that everything is computed again.
+
+    Raises:
+        InputError: there is none.
+        SerError: it cannot be listed.
+    """
+    if not {path.name for path in entries(folder, folder)} & {"features", "manifests"}:
+        state = "is empty, or no cache" if folder.is_dir() else "no such folder"
+        raise InputError(
+            f"the shared cache {folder}: {state}; expected features/ or manifests/ in it. Mount "
+            "its drive, or leave it out of --cache and SER_CACHE"
+        )
 
 
 def entries(folder: Path, cache: Path) -> list[Path]:

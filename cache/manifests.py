@@ -29,6 +29,8 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
     takes the place of the old as it is. Fingerprints are added where there were none.
 
     Utterances are known by id and audio; ids that differ as `with_known_ids` says are the same.
+    What takes the place of a shared manifest is saved in the folder that is written, and is the one
+    that counts from then on.
 
     Returns:
         What the user should know, if anything.
@@ -57,7 +59,7 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
     before, now = set(utterances_of(old)), set(utterances_of(manifest))
     if old.language != manifest.language and not replace:
         raise InputError(
-            f"{corpus}: is in the cache {cache.folder} as {old.language}, and is "
+            f"{corpus}: is in the cache {cache} as {old.language}, and is "
             f"{manifest.language} here. If that is right, --replace replaces the manifest"
         )
     if replace:
@@ -115,13 +117,13 @@ def _other_audio(cache: Cache, old: Manifest, new: Manifest, lost: Set[str]) -> 
     if FINGERPRINT not in old.table and set(ids) <= set(new.ids):
         return InputError(
             f"{old.corpus}: {len(ids)} of {len(old)} utterances have another audio hash than in "
-            f"the cache {cache.folder}, such as {ids[0]}. Either their files were changed, or they "
+            f"the cache {cache}, such as {ids[0]}. Either their files were changed, or they "
             "have several channels, and an older version put them there: the hash is of the mean "
             "of the channels, as the backbones hear it, and was of each channel. --replace "
             "replaces the manifest, and these utterances are extracted anew"
         )
     return InputError(
-        f"{old.corpus}: the manifest in the cache {cache.folder} is of another copy of the corpus: "
+        f"{old.corpus}: the manifest in the cache {cache} is of another copy of the corpus: "
         f"{len(ids)} of its {len(old)} utterances are not in this one or sound different, such as "
         f"{ids[0]}. Use another --cache, or --replace"
     )
@@ -171,7 +173,7 @@ def _extended(cache: Cache, old: Manifest, new: Manifest) -> Manifest:
     except InputError as error:
         raise InputError(
             f"{old.corpus}: the {len(added)} new utterances do not go with the {len(old)} in the "
-            f"cache {cache.folder}: {error}\nRows from {len(old) + 1} are the new ones. Or "
+            f"cache {cache}: {error}\nRows from {len(old) + 1} are the new ones. Or "
             "--replace the manifest in the cache by this one"
         ) from error
 
@@ -202,7 +204,7 @@ def _with_fingerprints(old: Manifest, new: Manifest) -> Manifest:
 
 
 def _keep(cache: Cache, known: Manifest, old: Manifest) -> None:
-    """Save what a manifest was given; a cache that cannot be written does without."""
-    if old is not known:
+    """Save what a manifest was given; one that is shared, or cannot be written, does without."""
+    if old is not known and cache.owns_manifest(old.corpus):
         with suppress(SerError):
             _save(cache, old)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError, MissingFeaturesError, SerError
 from .contents import Contents, utterances_of
-from .folders import default_cache_folder
+from .folders import default_cache_folders
 from .keys import FeatureKey, slug
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _BY_CONTENT = re.compile(r"(?:^|(?<=,))hf:(([a-z0-9-]+)-([0-9a-f]{12}))(?=[:,]|$
 def no_manifest(contents: Contents, corpus: str) -> MissingFeaturesError:
     """The error for a corpus whose manifest is not there."""
     return MissingFeaturesError(
-        f"no manifest of {corpus} in the cache {contents.folder} (there: "
+        f"no manifest of {corpus} in the cache {contents} (there: "
         f"{', '.join(contents.corpora()) or 'none'}). Run: {_extract(contents, corpus)}"
     )
 
@@ -39,13 +39,13 @@ def not_cached(
         if corpus in contents.shards(key)
     )
     text = (
-        f"{', '.join(features)} of {corpus}: not in the cache {contents.folder} (there for "
+        f"{', '.join(features)} of {corpus}: not in the cache {contents} (there for "
         f"{corpus}: {here or 'nothing'}){_unusable(contents)}. "
     )
     specs = [feature.partition("@")[0] for feature in features]
     slugs = {slug(spec) for spec in specs}
     for problem in contents.left_out():
-        folder = problem.path.relative_to(contents.folder / "features").parts[0]
+        folder = contents.relative(problem.path).parts[1]
         if folder.rpartition("-")[0] in slugs:  # extracting it again would change nothing
             return MissingFeaturesError(f"{text}{problem}")
     return MissingFeaturesError(f"{text}Run: {_extract(contents, corpus, ','.join(specs))}")
@@ -58,7 +58,7 @@ def incomplete(
     names = ", ".join(absent[:3]) + (", ..." if len(absent) > 3 else "")
     return MissingFeaturesError(
         f"{key.short} of {manifest.corpus}: {len(absent)} of {len(manifest)} "
-        f"utterances are not in the cache {contents.folder} ({names}). "
+        f"utterances are not in the cache {contents} ({names}). "
         f"Run: {_extract(contents, manifest.corpus, key.feature)}\n"
         "If their audio cannot give it, `ser train --skip-missing` does without them."
     )
@@ -68,9 +68,7 @@ def not_one(contents: Contents, what: str, keys: Sequence[FeatureKey]) -> InputE
     """The error for something to be removed that is not there, or of which there are several."""
     problem = "is there in several versions" if keys else "is not there"
     here = ", ".join(key.short for key in keys or contents.feature_keys()) or "nothing"
-    return InputError(
-        f"{what} {problem}. The cache {contents.folder} holds: {here}{_unusable(contents)}"
-    )
+    return InputError(f"{what} {problem}. The cache {contents} holds: {here}{_unusable(contents)}")
 
 
 def _counted(contents: Contents, key: FeatureKey, manifest: Manifest) -> str:
@@ -84,9 +82,7 @@ def _counted(contents: Contents, key: FeatureKey, manifest: Manifest) -> str:
 
 def _unusable(contents: Contents) -> str:
     """What of the cache cannot be used, to be said where something is not found."""
-    folders = ", ".join(
-        str(problem.path.relative_to(contents.folder)) for problem in contents.left_out()
-    )
+    folders = ", ".join(str(contents.relative(problem.path)) for problem in contents.left_out())
     return f"; not to be used: {folders}, see `ser cache verify`" if folders else ""
 
 
@@ -113,6 +109,15 @@ def _extract(contents: Contents, corpus: str, features: str | None = None) -> st
                 f"the {family} whose hash begins with {digits}" for _, family, digits in folders
             )
             where = f", where {MODEL} is the folder of {models}"
-    if contents.folder != default_cache_folder():
-        words += ["--cache", shlex.quote(str(contents.folder))]
+    if not _is_default(contents):
+        for folder in contents.folders:
+            words += ["--cache", shlex.quote(str(folder))]
     return " ".join(words) + where
+
+
+def _is_default(contents: Contents) -> bool:
+    """Whether a command finds this cache where none is named."""
+    try:
+        return list(contents.folders) == default_cache_folders()
+    except InputError:
+        return False

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import TypeVar
 import numpy as np
 import xxhash
 
-from ..errors import SerError
+from ..errors import InputError, SerError
+from ..machine import cores
 from . import layout
 from .access import GoneError, ShortError, enough_memory, read_error
 from .contents import read_key, read_manifest
@@ -27,17 +29,18 @@ PIECE_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
-class VerifyReport:
-    """What `Cache.verify` looked at and found.
+class FolderReport:
+    """What `Cache.verify` looked at and found in one folder.
 
     What another process removes meanwhile is not a part of it, nor what it adds.
 
     Attributes:
-        problems: empty when the cache is whole.
+        problems: empty when all is whole.
         shards, bytes: of all shards.
         utterances: in the shards that are whole.
     """
 
+    folder: Path
     problems: tuple[Problem, ...]
     shards: int
     utterances: int
@@ -45,23 +48,99 @@ class VerifyReport:
 
     @property
     def whole(self) -> bool:
+        """Whether no problem was found; an empty or absent folder is whole."""
+        return not self.problems
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What `Cache.verify` looked at and found, folder by folder, and in all of them."""
+
+    folders: tuple[FolderReport, ...]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Those of all folders."""
+        return tuple(problem for each in self.folders for problem in each.problems)
+
+    @property
+    def shards(self) -> int:
+        """How many there are."""
+        return sum(each.shards for each in self.folders)
+
+    @property
+    def utterances(self) -> int:
+        """How many are in the shards that are whole."""
+        return sum(each.utterances for each in self.folders)
+
+    @property
+    def bytes(self) -> int:
+        """Of all shards."""
+        return sum(each.bytes for each in self.folders)
+
+    @property
+    def whole(self) -> bool:
         """Whether no problem was found; an empty or absent cache is whole."""
         return not self.problems
 
 
-def verify(folder: Path, progress: Callable[[int, int], None] | None = None) -> VerifyReport:
-    """Check every file of the cache in `folder`: names, hashes, indices, rows, keys, manifests.
-
-    Args:
-        progress: called with the bytes done and the bytes in all.
+def verify(
+    folders: Iterable[Path],
+    progress: Callable[[int, int], None] | None = None,
+    workers: int | None = None,
+    quick: bool = False,
+) -> VerifyReport:
+    """Check every file in the folders of a cache: see `Cache.verify`.
 
     Raises:
-        InputError: the cache is not a folder. Whatever else is wrong with it is in the report.
+        InputError: one is not a folder, or there are no workers. Whatever else is wrong is in the
+            report.
         SerError: there is too little memory.
     """
-    problems: list[Problem] = []
+    if workers is not None and workers < 1:
+        raise InputError(f"workers must be 1 or more, got {workers}")
+    looks = [_Look(folder) for folder in folders]
+    sizes = {path: size for look in looks for path, size in look.sizes.items()}
+    how = _check_structure if quick else check_shard
+    checked = _check_all(sizes, how, workers or cores(), progress)
+    return VerifyReport(tuple(look.report(checked) for look in looks))
 
-    def check(path: Path, how: Callable[[Path], T], failing: T) -> T | None:
+
+class _Look:
+    """One folder of a cache: its shards, and what is wrong with what is no shard."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.problems: list[Problem] = []
+        self.sizes: dict[Path, int] = {}
+        """Of the shards, in bytes."""
+        entries(folder, folder)
+        for place in self._inside(folder / "features"):
+            shards = self._check(place, lambda place: _shards_in(place, folder), None)
+            if shards is not None:
+                self._check(place / "key.json", _check_key, None)
+                found = ((path, size_of(path)) for path in shards)
+                self.sizes |= {path: size for path, size in found if size is not None}
+
+    def report(self, checked: Mapping[Path, Future[int]]) -> FolderReport:
+        """What was found, once the shards were checked."""
+        counts: dict[Path, int] = {}
+        for path in self.sizes:
+            count = self._check(path, lambda path: checked[path].result(), 0)
+            if count is not None:
+                counts[path] = count
+        for path in self._inside(self.folder / "manifests"):
+            if path.suffix == ".csv":
+                self._check(path, read_manifest, None)
+        return FolderReport(
+            folder=self.folder,
+            problems=tuple(self.problems),
+            shards=len(counts),
+            utterances=sum(counts.values()),
+            bytes=sum(self.sizes[path] for path in counts),
+        )
+
+    def _check(self, path: Path, how: Callable[[Path], T], failing: T) -> T | None:
         """What a check gives, or `failing` and a problem; None where there is nothing by now."""
         try:
             return how(path)
@@ -70,37 +149,39 @@ def verify(folder: Path, progress: Callable[[int, int], None] | None = None) -> 
         except ShortError:
             raise
         except SerError as error:
-            problems.append(Problem.of(path, error))
+            self.problems.append(Problem.of(path, error))
             return failing
 
-    def inside(place: Path) -> list[Path]:
+    def _inside(self, place: Path) -> list[Path]:
         nothing: list[Path] = []
-        return check(place, lambda place: entries(place, folder), nothing) or nothing
+        return self._check(place, lambda place: entries(place, self.folder), nothing) or nothing
 
-    entries(folder, folder)
-    sizes: dict[Path, int] = {}
-    for place in inside(folder / "features"):
-        shards = check(place, lambda place: _shards_in(place, folder), None)
-        if shards is not None:
-            check(place / "key.json", _check_key, None)
-            sizes |= {path: size for path in shards if (size := size_of(path)) is not None}
-    counts: dict[Path, int] = {}
-    done = 0
-    for path, size in sizes.items():
-        if (count := check(path, check_shard, 0)) is not None:
-            counts[path] = count
-        done += size
-        if progress is not None:
-            progress(done, sum(sizes.values()))
-    for path in inside(folder / "manifests"):
-        if path.suffix == ".csv":
-            check(path, read_manifest, None)
-    return VerifyReport(
-        problems=tuple(problems),
-        shards=len(counts),
-        utterances=sum(counts.values()),
-        bytes=sum(sizes[path] for path in counts),
-    )
+
+def _check_all(
+    sizes: Mapping[Path, int],
+    how: Callable[[Path], ShardIndex],
+    workers: int,
+    progress: Callable[[int, int], None] | None,
+) -> dict[Path, Future[int]]:
+    """How many utterances each shard holds, or what is wrong with it; several are checked at once.
+
+    Threads, for what takes long here runs outside Python.
+    """
+    done, total = 0, sum(sizes.values())
+    with ThreadPoolExecutor(workers) as pool:
+        checks = {path: pool.submit(lambda path: len(how(path)), path) for path in sizes}
+        paths = {check: path for path, check in checks.items()}
+        try:
+            for check in as_completed(paths):
+                if isinstance(check.exception(), ShortError):
+                    check.result()
+                done += sizes[paths[check]]
+                if progress is not None:
+                    progress(done, total)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return checks
 
 
 def _shards_in(place: Path, cache: Path) -> list[Path]:
@@ -114,17 +195,23 @@ def _check_key(path: Path) -> None:
         read_key(path.parent)
 
 
-def check_shard(path: Path) -> int:
-    """Check one shard, byte by byte; return how many utterances it holds.
+def _check_structure(path: Path) -> ShardIndex:
+    """Check all of one shard but its rows; errors as of `check_shard`."""
+    index = read_index(path)
+    if index is None:
+        raise corrupt(path, "it was never finished, and is not used")
+    return index
+
+
+def check_shard(path: Path) -> ShardIndex:
+    """Check one shard, byte by byte.
 
     Raises:
         CorruptShardError: a byte is not the one that was written.
         GoneError, SerError: it cannot be opened or read, or there is too little memory.
     """
     with enough_memory(str(path)):
-        index = read_index(path)
-        if index is None:
-            raise corrupt(path, "it was never finished, and is not used")
+        index = _check_structure(path)
         # The rows' own checksums too: whoever makes a file can give it the right name.
         _check_rows(index)
         with open_shard(path) as file:
@@ -134,7 +221,7 @@ def check_shard(path: Path) -> int:
                 raise read_error(path, error) from error
         if not path.stem.endswith(digest[:16]):
             raise corrupt(path, "its bytes are not those that its name was made from")
-        return len(index)
+        return index
 
 
 def _check_rows(index: ShardIndex) -> None:

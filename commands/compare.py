@@ -18,7 +18,7 @@ from .printing import complain, echo, echo_json, echo_table
 )
 @json_option
 @cache_option
-def compare(folders: tuple[Path, ...], as_json: bool, cache_folder: Path | None) -> None:
+def compare(folders: tuple[Path, ...], as_json: bool, cache_folders: tuple[Path, ...]) -> None:
     """Compare runs that were tested on the same utterances of the same splits.
 
     Prints the paired differences in UA of all pairs, with intervals and tests. With --protocol
@@ -32,7 +32,7 @@ def compare(folders: tuple[Path, ...], as_json: bool, cache_folder: Path | None)
         raise InputError("expected two runs or more to compare: ser compare RUN RUN")
     runs = [Run.open(folder) for folder in folders]
     metrics = [run.metrics for run in runs]
-    pairs = compare_runs(runs, open_cache(cache_folder))
+    pairs = compare_runs(runs, open_cache(cache_folders))
     if as_json:
         echo_json(
             [

@@ -14,11 +14,11 @@ from .printing import echo, echo_json
 @click.command()
 @json_option
 @cache_option
-def corpora(as_json: bool, cache_folder: Path | None) -> None:
+def corpora(as_json: bool, cache_folders: tuple[Path, ...]) -> None:
     """List the corpora that are known, and where they were found."""
     from ..manifests import CORPORA, find_root, root_variable
 
-    cached = set(open_cache(cache_folder).corpora())
+    cached = set(open_cache(cache_folders).corpora())
     rows: list[dict[str, Any]] = []
     for name in [*CORPORA, *sorted(cached - set(CORPORA))]:
         corpus, root = CORPORA.get(name), find_root(name)

@@ -33,7 +33,7 @@ def export(
     repeat: int,
     overwrite: bool,
     as_json: bool,
-    cache_folder: Path | None,
+    cache_folders: tuple[Path, ...],
 ) -> None:
     """Write the networks of a run as ONNX, or a model card, or both.
 
@@ -55,7 +55,7 @@ def export(
             check_target("--onnx", path, overwrite)
     if card is not None:
         check_target("--card", card, overwrite)
-    run, cache = Run.open(folder), open_cache(cache_folder)
+    run, cache = Run.open(folder), open_cache(cache_folders)
     written: dict[str, Any] = {}
     if onnx is not None:
         from ..export.write import write_onnx

@@ -54,7 +54,7 @@ def extract(
     licence: str | None,
     licensees_only: bool,
     progress: Progress,
-    cache_folder: Path | None,
+    cache_folders: tuple[Path, ...],
     options: tuple[str, ...],
     **source: Any,
 ) -> None:
@@ -71,7 +71,7 @@ def extract(
     report = extract_corpus(
         corpus,
         features=split_names("--features", features),
-        cache=open_cache(cache_folder),
+        cache=open_cache(cache_folders),
         options=option_pairs(options),
         manifest=manifest_file,
         replace=replace,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from functools import reduce
@@ -66,9 +67,11 @@ device_option = click.option(
 )
 cache_option = click.option(
     "--cache",
-    "cache_folder",
+    "cache_folders",
+    multiple=True,
     type=GivenPath(path_type=Path, file_okay=False),
-    help="Folder of the cache [default: $SER_CACHE, else the user's cache folder].",
+    help="Folder of the cache; given again, a shared one that is only read  [default: those in "
+    f"$SER_CACHE, with {os.pathsep} between, else the user's cache folder].",
 )
 progress_option = click.option(
     "-q",
@@ -81,11 +84,21 @@ progress_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def open_cache(folder: Path | None) -> Cache:
-    """The cache that `--cache` names, or else the user's."""
-    from ..cache import Cache, default_cache_folder
+def open_cache(folders: Sequence[Path]) -> Cache:
+    """The cache that `--cache` names, or else the user's.
 
-    return Cache(folder or default_cache_folder())
+    Raises:
+        InputError: a folder is given twice or lies in another, or several are given as one.
+    """
+    from ..cache import Cache
+
+    for folder in folders:
+        if os.pathsep in str(folder) and not folder.is_dir():
+            raise InputError(
+                f"--cache {folder}: no such folder. Several are given one by one, --cache A "
+                f"--cache B, or as {os.pathsep.join('AB')} in SER_CACHE"
+            )
+    return Cache(*folders) if folders else Cache.of()
 
 
 def split_names(option: str, texts: Sequence[str]) -> list[str]:

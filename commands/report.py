@@ -50,7 +50,7 @@ def report(
     audio: tuple[str, ...],
     overwrite: bool,
     progress: Progress,
-    cache_folder: Path | None,
+    cache_folders: tuple[Path, ...],
 ) -> None:
     """Write one page that shows a run, or compares several.
 
@@ -64,7 +64,7 @@ def report(
     out = out or _beside(folders)
     check_target(out, overwrite)
     runs = [Run.open(folder) for folder in folders]
-    cache = open_cache(cache_folder)
+    cache = open_cache(cache_folders)
     asked = Asked(cache, _roots(audio, runs), feature_terms(runs, cache))
     with progress:
         made = make_report(runs, asked, progress.show)

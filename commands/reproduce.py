@@ -30,7 +30,7 @@ def reproduce(
     out: Path | None,
     as_json: bool,
     progress: Progress,
-    cache_folder: Path | None,
+    cache_folders: tuple[Path, ...],
     **options: Any,
 ) -> None:
     """Run the paper's experiments; write its tables and figures.
@@ -45,7 +45,7 @@ def reproduce(
     """
     from ..reproduce.run import PLANS, reproduce
 
-    cache = open_cache(cache_folder)
+    cache = open_cache(cache_folders)
     corpora = split_names("--corpus", corpus) if corpus else []
     common = training_request(cache, setting="single", corpora=corpora, **options)
     command = shlex.join(["ser", *sys.argv[1:]]).encode(errors="replace").decode()

@@ -57,7 +57,7 @@ def split_make(
     out: Path,
     overwrite: bool,
     as_json: bool,
-    cache_folder: Path | None,
+    cache_folders: tuple[Path, ...],
 ) -> None:
     """Write the splits that a protocol makes, for `ser train --split`."""
     from ..manifests import check_protocol, make_splits
@@ -65,7 +65,7 @@ def split_make(
 
     protocol = protocol or "paper"
     check_protocol(protocol)
-    manifest = open_cache(cache_folder).manifest(corpus)
+    manifest = open_cache(cache_folders).manifest(corpus)
     made = [
         split
         for seed in range(repeats or default_repeats(protocol))
@@ -93,7 +93,7 @@ def split_import(
     out: Path,
     overwrite: bool,
     as_json: bool,
-    cache_folder: Path | None,
+    cache_folders: tuple[Path, ...],
 ) -> None:
     """Write splits by published folds, for `ser train --split`.
 
@@ -102,7 +102,7 @@ def split_import(
     """
     from ..manifests import read_published
 
-    manifest = open_cache(cache_folder).manifest(corpus)
+    manifest = open_cache(cache_folders).manifest(corpus)
     published = read_published(file, manifest, name, repeats)
     for note in published.notes:
         complain(f"note: {note}")
@@ -115,11 +115,11 @@ def split_import(
 @corpus_option
 @json_option
 @cache_option
-def split_check(file: Path, corpus: str, as_json: bool, cache_folder: Path | None) -> None:
+def split_check(file: Path, corpus: str, as_json: bool, cache_folders: tuple[Path, ...]) -> None:
     """Check a file of splits line by line, and for leaks."""
     from ..manifests import read_splits
 
-    manifest = open_cache(cache_folder).manifest(corpus)
+    manifest = open_cache(cache_folders).manifest(corpus)
     _show(file, manifest, read_splits(file, manifest), as_json)
 
 

@@ -57,7 +57,7 @@ def train(
     log: Literal["tensorboard"] | None,
     as_json: bool,
     progress: Progress,
-    cache_folder: Path | None,
+    cache_folders: tuple[Path, ...],
     **options: Any,
 ) -> None:
     """Train and test on cached features; write a run folder."""
@@ -76,7 +76,7 @@ def train(
         method = method or ("base" if setting == "multidomain" else None)
     if setting is None:
         raise InputError("--setting: expected single, baseline or multidomain")
-    cache = open_cache(cache_folder)
+    cache = open_cache(cache_folders)
     request = training_request(
         cache,
         setting=setting,

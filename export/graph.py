@@ -192,12 +192,12 @@ def cached(run: Run, corpus: str, repeat: int, cache: Cache) -> Iterator[Utteran
     """
     labels, manifest = run.spec.domain(corpus).labels, cache.manifest(corpus)
     if manifest.labels != labels:
-        raise InputError(f"the cache {cache.folder} has {corpus} with other emotions")
+        raise InputError(f"the cache {cache} has {corpus} with other emotions")
     table = run.predictions
     tested = table[(table["corpus"] == corpus) & (table["repeat"] == repeat)]["id"]
     missing = set(tested) - set(manifest.ids)
     if missing:
-        raise InputError(f"the cache {cache.folder} has another {corpus}, without {min(missing)}")
+        raise InputError(f"the cache {cache} has another {corpus}, without {min(missing)}")
     manifest = manifest.select([*dict.fromkeys(tested)])
     domain = load_domain(cache, manifest, run.config.keys)
     return (

@@ -7,14 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace as changed
 from pathlib import Path
 
-from ..cache import (
-    Cache,
-    Terms,
-    default_cache_folder,
-    save_terms,
-    store_manifest,
-    with_known_ids,
-)
+from ..cache import Cache, Terms, save_terms, store_manifest, with_known_ids
 from ..errors import InputError
 from ..manifests import Build, Corpus, Manifest, audio_path, corpus_root, scan_corpus
 from ..progress import Progress
@@ -51,7 +44,7 @@ def extract_corpus(
         root: its folder; None: what `SER_<CORPUS>_ROOT` names, or the CSV's folder.
         features: specs, such as "mfcc:hop_length=160", and backbones of one's own: instances of
             subclasses of `Backbone`, which a notebook may define.
-        cache: its folder; None: the user's.
+        cache: or its folder; None: the user's.
         csv: for a corpus of one's own; see `build_manifest`.
         language: of a corpus of one's own, such as "pt".
         options: of the corpus, such as {"intensity": "all"}.
@@ -69,7 +62,7 @@ def extract_corpus(
         SerError: the cache cannot be written, or worker processes do not come to work.
     """
     progress = progress or Progress()
-    cache = cache if isinstance(cache, Cache) else Cache(Path(cache or default_cache_folder()))
+    cache = Cache.of(cache)
     # What is wrong with one, missing weights included, comes out before any audio is read.
     backbones = make_backbones(features, device)
     if isinstance(corpus, Manifest):

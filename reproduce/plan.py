@@ -104,7 +104,7 @@ def choose_corpora(plan: Plan, common: Request, cache: Cache) -> Request:
     if len(chosen) < plan.fewest:
         others = f", such as --corpus {','.join(known)}" if len(known) >= plan.fewest else ""
         raise InputError(
-            f"of the paper's corpora ({', '.join(PAPER_CORPORA)}) the cache {cache.folder} has "
+            f"of the paper's corpora ({', '.join(PAPER_CORPORA)}) the cache {cache} has "
             f"{', '.join(chosen) or 'none'}; extract them, or name others{others}"
         )
     return replace(common, corpora=chosen)

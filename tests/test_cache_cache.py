@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from ser import files
-from ser.cache import Cache, FeatureKey, default_cache_folder, publish, store_manifest, writer
+from ser.cache import Cache, FeatureKey, default_cache_folders, publish, store_manifest, writer
 from ser.cache.shard import read_index
 from ser.errors import CorruptShardError, InputError, MissingFeaturesError, SerError
 from ser.manifests import Manifest
@@ -480,13 +480,23 @@ def test_after_a_kill_the_next_run_completes(cache: Cache, tmp_path: Path) -> No
     assert cache.verify().whole
 
 
-def test_the_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_default_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SER_CACHE", str(tmp_path))
-    assert default_cache_folder() == tmp_path
-    monkeypatch.setenv("SER_CACHE", "~/features")
-    assert default_cache_folder() == Path.home() / "features"
+    assert default_cache_folders() == [tmp_path]
+    monkeypatch.setenv("SER_CACHE", f"~/features{os.pathsep}{tmp_path}")
+    assert default_cache_folders() == [Path.home() / "features", tmp_path]
+    monkeypatch.setenv("SER_CACHE", f"{tmp_path}{os.pathsep}")  # as of $A:$B, B not set
+    with pytest.raises(InputError, match=r"a name between .* is empty"):
+        default_cache_folders()
     monkeypatch.delenv("SER_CACHE")
-    assert default_cache_folder().name.lower() in ("ser", "cache")
+    (folder,) = default_cache_folders()
+    assert folder.name.lower() in ("ser", "cache")
+
+
+def test_folders_are_told_apart_as_the_system_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "pathsep", ";")
+    monkeypatch.setenv("SER_CACHE", r"C:\Users\me\ser;D:\group")
+    assert list(map(str, default_cache_folders())) == [r"C:\Users\me\ser", r"D:\group"]
 
 
 def test_the_cache_is_light_to_import() -> None:

@@ -21,11 +21,11 @@ LICENCE_SHOWN = 60
 @click.command("ls")
 @cache_option
 @json_option
-def cache_ls(cache_folder: Path | None, as_json: bool) -> None:
+def cache_ls(cache_folders: tuple[Path, ...], as_json: bool) -> None:
     """List what is cached."""
     from ...cache import Holding
 
-    cache = open_cache(cache_folder)
+    cache = open_cache(cache_folders)
     holdings, left_out = cache.listing(), cache.left_out()
     if as_json:
         columns = [field.name for field in fields(Holding) if field.name != "key"]

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 @click.option("--corpus", help="Only of this corpus.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @cache_option
-def cache_rm(feature: str, corpus: str | None, yes: bool, cache_folder: Path | None) -> None:
+def cache_rm(feature: str, corpus: str | None, yes: bool, cache_folders: tuple[Path, ...]) -> None:
     """Remove a feature (`mfcc`), or one version of it (`mfcc@1a2b`)."""
-    cache = open_cache(cache_folder)
+    cache = open_cache(cache_folders)
     removal = cache.removal(feature_names(cache, [feature])[0], corpus)
     what = f"{_what(removal)}, in {removal.folder}"
     if not yes:
@@ -40,13 +40,13 @@ def cache_rm(feature: str, corpus: str | None, yes: bool, cache_folder: Path | N
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @progress_option
 @cache_option
-def cache_gc(dry_run: bool, progress: Progress, cache_folder: Path | None) -> None:
+def cache_gc(dry_run: bool, progress: Progress, cache_folders: tuple[Path, ...]) -> None:
     """Remove what nobody needs.
 
     Shards that hold nothing that others do not, as after merging copies, and what writers that were
     killed left more than a day ago.
     """
-    cache = open_cache(cache_folder)
+    cache = open_cache(cache_folders)
     with progress:
         collected = cache.collect(dry_run, lambda path: progress.show(f"checking {path.name}"))
     verb = "would remove" if dry_run else "removed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,31 +11,55 @@ from ...progress import Progress
 from ..options import cache_option, json_option, open_cache, progress_option
 from ..printing import echo, echo_json
 
+if TYPE_CHECKING:
+    from ...cache import FolderReport, VerifyReport
+
 
 @click.command("verify")
+@click.option("--quick", is_flag=True, help="Names, indices, keys and manifests, but no rows.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Shards that are checked at once.  [default: a shard for each core]",
+)
 @cache_option
 @json_option
 @progress_option
-def cache_verify(cache_folder: Path | None, as_json: bool, progress: Progress) -> None:
-    """Check every byte of the cache; exit code 0 only if all is whole."""
-    cache = open_cache(cache_folder)
+def cache_verify(
+    quick: bool,
+    workers: int | None,
+    cache_folders: tuple[Path, ...],
+    as_json: bool,
+    progress: Progress,
+) -> None:
+    """Check every byte of the cache, folder by folder; exit code 0 only if all is whole."""
+    cache = open_cache(cache_folders)
+    done_to = "looked at" if quick else "checked"
     with progress:
         report = cache.verify(
             lambda done, total: progress.show(
-                f"{done / 1e6:.0f} of {total / 1e6:.0f} MB checked", done, total
-            )
+                f"{done / 1e6:.0f} of {total / 1e6:.0f} MB {done_to}", done, total
+            ),
+            workers,
+            quick,
         )
     if as_json:
-        columns = ("whole", "shards", "utterances", "bytes")
-        problems = [{"path": str(p.path), "reason": p.reason} for p in report.problems]
-        echo_json({column: getattr(report, column) for column in columns} | {"problems": problems})
+        folders = [{"folder": str(each.folder)} | _values(each) for each in report.folders]
+        echo_json(_values(report) | {"quick": quick, "folders": folders})
     else:
         for problem in report.problems:
             echo(str(problem))
-        verdict = "all whole" if report.whole else f"{len(report.problems)} damaged"
-        echo(
-            f"{cache.folder}: {report.shards} shards, {report.utterances} utterances, "
-            f"{report.bytes / 1e6:.1f} MB checked: {verdict}"
-        )
+        for each in report.folders:
+            verdict = "all whole" if each.whole else f"{len(each.problems)} damaged"
+            echo(
+                f"{each.folder}: {each.shards} shards, {each.utterances} utterances, "
+                f"{each.bytes / 1e6:.1f} MB {done_to}: {verdict}"
+            )
     if not report.whole:
         raise click.exceptions.Exit(1)
+
+
+def _values(report: VerifyReport | FolderReport) -> dict[str, Any]:
+    columns = ("whole", "shards", "utterances", "bytes")
+    problems = [{"path": str(each.path), "reason": each.reason} for each in report.problems]
+    return {column: getattr(report, column) for column in columns} | {"problems": problems}

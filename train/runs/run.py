@@ -223,13 +223,13 @@ class Run:
         if manifest.labels != labels:
             raise InputError(
                 f"{self.folder}: was trained for {corpus} with the emotions {', '.join(labels)}, "
-                f"but the cache {cache.folder} has it with {', '.join(manifest.labels)}"
+                f"but the cache {cache} has it with {', '.join(manifest.labels)}"
             )
         cached = {key.hash for key in cache.keys()}  # noqa: SIM118 - it is no mapping
         for name, key in self.config.keys.items():
             if key.hash not in cached:
                 raise MissingFeaturesError(
-                    f"{name}: the cache {cache.folder} does not have the version that "
+                    f"{name}: the cache {cache} does not have the version that "
                     f"{self.folder} was trained on, {key.hash}"
                 )
         skipped = set(self.config.corpora[corpus].skipped)

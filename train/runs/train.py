@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ...cache import Cache, default_cache_folder
+from ...cache import Cache
 from ...manifests import FOLDS, WHOLE, Folds
 from ...progress import Progress
 from .. import TRAIN_PRESET
@@ -92,10 +92,8 @@ def train(
         folds=folds,
         tested=others,
     )
-    if not isinstance(cache, Cache):
-        cache = Cache(Path(cache or default_cache_folder()).expanduser())
     folder = Path(out) if out is not None else None
-    return train_request(request, cache, folder, progress, executor, log)
+    return train_request(request, Cache.of(cache), folder, progress, executor, log)
 
 
 def _names(names: str | Sequence[str]) -> list[str]:
