@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import time
 import uuid
@@ -13,8 +14,11 @@ from io import BufferedReader
 from pathlib import Path
 from typing import TypeVar
 
+from .machine import is_running, machine_id
+
 PARTIAL = ".partial-"
 """Prefix of files being written; no reader looks at them."""
+_MAKER = re.compile(re.escape(PARTIAL) + "([0-9a-f]{12})([0-9a-f]{8})[0-9a-f]{12}-")
 STALE_SECONDS = 24 * 3600
 """No file takes so long to write."""
 TRIES = 100
@@ -140,20 +144,31 @@ def atomic_text(target: Path, text: str) -> None:
 
 
 def partial_beside(target: Path) -> Path:
-    """A new name beside `target`, for what is to take its place."""
-    return target.with_name(f"{PARTIAL}{uuid.uuid4().hex}-{target.name}")
+    """A new name beside `target`, for what is to take its place.
+
+    It tells which process of which machine made it.
+    """
+    maker = f"{machine_id()}{os.getpid():08x}"
+    return target.with_name(f"{PARTIAL}{maker}{uuid.uuid4().hex[:12]}-{target.name}")
 
 
 def stale_partials(folder: Path) -> list[Path]:
-    """Files in a folder that writers began more than a day ago and never finished."""
+    """Files in a folder that writers never finished: those that ended on this machine, and any that
+    began more than a day ago."""
     stale = []
     with suppress(OSError):  # whoever reads the folder says what is wrong with it
         for path in folder.glob(f"{PARTIAL}*"):
             with suppress(OSError):  # another process removed it
                 age = time.time() - path.lstat().st_mtime
-                if age > STALE_SECONDS and not path.is_dir():
+                if (age > STALE_SECONDS or _is_abandoned(path)) and not path.is_dir():
                     stale.append(path)
     return stale
+
+
+def _is_abandoned(partial: Path) -> bool:
+    """Whether the process that made a file is known to be gone; another may have its number."""
+    maker = _MAKER.match(partial.name)
+    return maker is not None and maker[1] == machine_id() and not is_running(int(maker[2], 16))
 
 
 def make_folder(folder: Path) -> None:

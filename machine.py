@@ -3,11 +3,14 @@ depend on it."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
+import socket
 import sys
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +20,35 @@ from .errors import InputError
 if TYPE_CHECKING:
     import torch
     from threadpoolctl import ThreadpoolController
+
+
+@lru_cache(maxsize=1)
+def machine_id() -> str:
+    """Twelve hex digits for this machine, or the container that this runs in: where a process is
+    known by its number."""
+    node = uuid.getnode()
+    if node >> 40 & 1:  # drawn at random, for want of a network card
+        node = 0
+    processes = ""
+    with suppress(OSError):  # on Linux: two containers may have one name and one card
+        processes = str(Path("/proc/self/ns/pid").readlink())
+    name = f"{socket.gethostname()} {node} {processes}"
+    return hashlib.sha256(os.fsencode(name)).hexdigest()[:12]
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process of this machine has this number now; so it is where there is no telling."""
+    if os.name == "nt":  # where os.kill would end it
+        import psutil
+
+        return psutil.pid_exists(pid)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass
+    return True
 
 
 def cores() -> int:

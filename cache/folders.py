@@ -125,7 +125,7 @@ def feature_folders(cache: Path) -> list[Path]:
 
 
 def leftovers(cache: Path) -> list[Path]:
-    """Files anywhere in a cache that writers began more than a day ago and never finished."""
+    """Files anywhere in a cache that writers began and never finished: see `stale_partials`."""
     places = [cache, cache / "manifests", cache / "features"]
     with suppress(SerError):  # whoever reads the features says what is wrong there
         places += feature_folders(cache)

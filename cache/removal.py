@@ -89,7 +89,7 @@ class Collection:
 
     Attributes:
         removals: superfluous shards, of each feature and corpus that has any.
-        leftovers: files that writers began more than a day ago and never finished.
+        leftovers: files that writers began and never finished.
     """
 
     removals: tuple[Removal, ...]

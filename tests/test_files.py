@@ -1,8 +1,21 @@
 import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from ser.files import PARTIAL, atomic_path, atomic_text, atomic_write, make_folder, stale_partials
+from ser.files import (
+    PARTIAL,
+    atomic_path,
+    atomic_text,
+    atomic_write,
+    make_folder,
+    partial_beside,
+    stale_partials,
+)
+from ser.machine import is_running, machine_id
 
 
 def test_a_file_is_written_whole(tmp_path):
@@ -58,3 +71,33 @@ def test_what_killed_writers_left_is_told_by_name_and_age(tmp_path):
         os.utime(path, (0, 0))
     assert stale_partials(tmp_path) == [old]
     assert stale_partials(tmp_path / "absent") == []
+
+
+CRASH = """
+import os, sys
+from pathlib import Path
+from ser.files import partial_beside
+path = partial_beside(Path(sys.argv[1]))
+path.write_text("half")
+print(path, flush=True)
+os._exit(1)
+"""
+
+
+def test_what_processes_left_that_are_gone_is_stale_at_once(tmp_path):
+    made = subprocess.run(
+        [sys.executable, "-c", CRASH, tmp_path / "a b.h5"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    left = Path(made.stdout.strip())
+    assert re.fullmatch(r"\.partial-[0-9a-f]{32}-a b\.h5", left.name)
+    own = partial_beside(tmp_path / "a b.h5")
+    own.write_text("half")
+    assert own.name[:21] == left.name[:21]  # one machine
+    elsewhere = left.with_name(left.name.replace(machine_id(), "0" * 12))
+    elsewhere.write_text("half")
+    assert left in stale_partials(tmp_path)
+    assert not {own, elsewhere} & set(stale_partials(tmp_path))
+    assert is_running(os.getpid())
