@@ -4,12 +4,14 @@ The format is described in `docs/shard-format.md`.
 """
 
 from .cache import Cache
+from .collection import Collection
 from .features import Features, StoredFeatures
 from .folders import Problem, default_cache_folders
-from .holdings import Holding
+from .holdings import Holding, in_words, places
 from .keys import FeatureKey
-from .manifests import store_manifest, with_known_ids
-from .removal import Collection, Removal
+from .manifests import remove_manifest, store_manifest, with_known_ids
+from .merge import Merge
+from .removal import Removal
 from .terms import Terms, save_terms
 from .verify import FolderReport, VerifyReport
 from .writer import ShardWriter, as_stored
@@ -21,6 +23,7 @@ __all__ = [
     "Features",
     "FolderReport",
     "Holding",
+    "Merge",
     "Problem",
     "Removal",
     "ShardWriter",
@@ -29,6 +32,9 @@ __all__ = [
     "VerifyReport",
     "as_stored",
     "default_cache_folders",
+    "in_words",
+    "places",
+    "remove_manifest",
     "save_terms",
     "store_manifest",
     "with_known_ids",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,13 @@ import numpy as np
 from ..errors import InputError
 from . import remedy
 from .access import check_own, check_writable, enough_memory
+from .collection import Collection, collect
 from .contents import Contents, read_manifest, utterances_of
 from .features import Features, StoredFeatures
 from .folders import Problem, default_cache_folders
 from .holdings import Holding, list_holdings
 from .keys import FeatureKey
-from .removal import Collection, Removal, collect, find_removal
+from .removal import Removal, find_corpus, find_removal, find_shared
 from .verify import VerifyReport, verify
 from .writer import ShardWriter
 
@@ -123,7 +124,7 @@ class Cache:
         return self._contents.left_out()
 
     def listing(self) -> list[Holding]:
-        """What is here, by feature, key and corpus; but for what is `left_out`.
+        """What is here, by corpus, feature, key and folder; but for what is `left_out`.
 
         Raises:
             SerError: the cache cannot be listed.
@@ -275,9 +276,26 @@ class Cache:
             feature: a spec, such as `mfcc`, or spec and first digits of the key's hash: `mfcc@3f`.
 
         Raises:
-            InputError: nothing here fits, or several keys do.
+            InputError: nothing in the folder that is written fits, or several keys do.
         """
         return find_removal(self._contents, feature, corpus)
+
+    def removals(self, corpus: str) -> list[Removal]:
+        """The shards of all features of one corpus that are here to be removed, by feature.
+
+        Raises:
+            InputError: none is in the folder that is written.
+            SerError: the cache cannot be listed.
+        """
+        return find_corpus(self._contents, corpus)
+
+    def shared_with(self, keys: Iterable[FeatureKey], corpus: str | None = None) -> list[Path]:
+        """The shared folders that hold one of some features, of one corpus or of any.
+
+        Raises:
+            SerError: they cannot be listed.
+        """
+        return find_shared(self._contents, keys, corpus)
 
     def remove(self, feature: str, corpus: str | None = None) -> Removal:
         """Carry out the `removal` of one feature; returns what was removed. Manifests stay.
@@ -293,12 +311,15 @@ class Cache:
     def collect(
         self, dry_run: bool = False, checking: Callable[[Path], None] = lambda path: None
     ) -> Collection:
-        """Remove shards that hold nothing that others do not, and leftovers of killed writers.
+        """Remove shards that hold nothing that others do not; merge small ones; sweep leftovers.
 
-        Reading gives the same bytes afterwards, and meanwhile.
+        Reading gives the same bytes afterwards, and meanwhile. Several processes may do this at
+        once, and each may be ended at any time. Shared folders stay as they are, and what they hold
+        is kept here too, for they may go away. Merging needs room for the small shards of a feature
+        and corpus once more.
 
         Args:
-            dry_run: only say what would be removed.
+            dry_run: only say what would be removed and merged.
             checking: called with each shard whose bytes are checked before another goes.
 
         Raises:

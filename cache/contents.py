@@ -107,10 +107,11 @@ class Contents:
         """Where the shards of a key are written."""
         return self.folder / "features" / key.folder
 
-    def shards(self, key: FeatureKey) -> dict[str, list[Path]]:
-        """The shards of a key by corpus, each by name."""
+    def shards(self, key: FeatureKey, folder: Path | None = None) -> dict[str, list[Path]]:
+        """The shards of a key by corpus, each by name: those in one of the folders, or in all."""
         by_corpus: dict[str, list[Path]] = {}
-        for path in self._shard_files(key):
+        files = shard_files(folder / "features" / key.folder) if folder else self._shard_files(key)
+        for path in files:
             by_corpus.setdefault(layout.corpus_of(path), []).append(path)
         return by_corpus
 
@@ -156,11 +157,14 @@ class Contents:
         return known[2]
 
     def look_at(self, paths: Iterable[Path], key: FeatureKey) -> dict[Path, ShardIndex | None]:
-        """Shards with their indices, None where damaged or never finished; less what is gone."""
+        """Shards with their indices, None where damaged or never finished; less what is gone.
+
+        The indices are not kept: those of all features may be more than there is memory for.
+        """
         indices: dict[Path, ShardIndex | None] = {}
         for path in paths:
             try:
-                indices[path] = self.index(path, key)
+                indices[path] = read_index(path, key)
             except GoneError:
                 continue
             except SerError:

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 MAPS = 64
 """Shards of a feature that are mapped at the same time."""
-LOOKS = 3
+LOOKS = 10
 """How often features are looked for whose shards other processes remove meanwhile."""
 
 

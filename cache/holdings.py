@@ -1,28 +1,31 @@
-"""What a cache holds, and which of its shards hold nothing that the others do not."""
+"""What a cache holds, folder by folder, and what people call it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache, partial
 from math import fsum
 from pathlib import Path
 
 from ..errors import SerError
 from .contents import Contents, read_manifest, utterances_of
-from .folders import size_of
-from .keys import FeatureKey
-from .shard import ShardIndex
+from .holders import superfluous
+from .keys import FeatureKey, Scalar
 
 
 @dataclass(frozen=True)
 class Holding:
-    """What a cache holds of one feature and one corpus.
+    """What one place holds of one feature and one corpus.
 
     Attributes:
+        where: `private` for the folder that is written, `shared` for the others: see `places`.
         utterances: distinct ones, in readable shards.
         hours: of their audio, from the manifest in the cache; None without one.
         bytes, shards: of all files, damaged ones included.
+        newest: when the last of the shards was written.
         damaged: how many of the shards cannot be used.
         superfluous: how many hold nothing that the others do not, as after merging copies.
         licence: of the features, as their shards say; None where none says.
@@ -30,24 +33,70 @@ class Holding:
 
     key: FeatureKey
     corpus: str
+    where: str
     utterances: int
     hours: float | None
     bytes: int
     shards: int
+    newest: datetime
     damaged: int
     superfluous: int
     licence: str | None
 
 
+def places(folders: Sequence[Path]) -> dict[str, Path]:
+    """The folders of a cache by what `Holding.where` calls them, the one that is written first."""
+    shared = ["shared", *(f"shared {number}" for number in range(2, len(folders)))]
+    return dict(zip(["private", *shared], folders, strict=False))
+
+
 def list_holdings(contents: Contents) -> list[Holding]:
     """All that a cache holds: see `Cache.listing`."""
     seconds = lru_cache(None)(partial(_seconds, contents))  # loading a manifest takes longest
+    list(contents.layers())  # each must be there
     holdings = [
-        _look_at(contents, key, corpus, paths, seconds(corpus))
+        _look_at(contents, key, corpus, where, paths, seconds(corpus))
         for key in contents.feature_keys()
-        for corpus, paths in contents.shards(key).items()
+        for where, folder in places(contents.folders).items()
+        for corpus, paths in contents.shards(key, folder).items()
     ]
-    return [holding for holding in holdings if holding is not None]
+    return sorted(
+        (holding for holding in holdings if holding is not None),
+        key=lambda each: (each.corpus, each.key.feature, each.key.hash),
+    )
+
+
+def in_words(keys: Iterable[FeatureKey]) -> dict[FeatureKey, str]:
+    """What people call each key: its feature, and in what it differs from others of its feature."""
+    by_feature: dict[str, list[FeatureKey]] = {}
+    for key in dict.fromkeys(keys):
+        by_feature.setdefault(key.feature, []).append(key)
+    words = {}
+    for feature, alike in by_feature.items():
+        said = {key: _said(key) for key in alike}
+        for key, values in said.items():
+            other = [
+                f"{name} {'none' if value is None else value}"
+                for name, value in values.items()
+                if any(each.get(name) != value for each in said.values())
+            ]
+            words[key] = feature + (f" ({', '.join(other)})" if other else "")
+    return words
+
+
+def _said(key: FeatureKey) -> dict[str, Scalar | None]:
+    """All that makes a key, by name; of its weights what tells them apart."""
+    return {
+        "version": key.version,
+        "weights": key.weights and key.weights[:8],
+        **key.parameters,
+        **{f"audio {name}": value for name, value in key.audio.items()},
+        "backbone": key.backbone,
+        "dtype": key.dtype,
+        "kind": key.kind,
+        "dim": key.dim,
+        "frame rate": key.frame_rate,
+    }
 
 
 def _seconds(contents: Contents, corpus: str) -> dict[str, float] | None:
@@ -63,12 +112,14 @@ def _look_at(
     contents: Contents,
     key: FeatureKey,
     corpus: str,
+    where: str,
     paths: Sequence[Path],
     seconds: Mapping[str, float] | None,
 ) -> Holding | None:
     """What some shards of one feature and corpus hold; None where all are gone by now."""
     looked_at = contents.look_at(paths, key)
-    if not looked_at:
+    files = [file for file in map(_status, looked_at) if file is not None]
+    if not files:
         return None
     shards = [index for index in looked_at.values() if index is not None]
     held = {utterance for index in shards for utterance in index.utterances}
@@ -76,41 +127,20 @@ def _look_at(
     return Holding(
         key=key,
         corpus=corpus,
+        where=where,
         utterances=len(held),
         hours=None if seconds is None else fsum(seconds.get(name, 0) for name in held) / 3600,
-        bytes=sum(size_of(path) or 0 for path in looked_at),
+        bytes=sum(file.st_size for file in files),
         shards=len(looked_at),
+        newest=datetime.fromtimestamp(max(file.st_mtime for file in files), UTC),
         damaged=len(looked_at) - len(shards),
         superfluous=len(superfluous(shards)),
         licence="; ".join(sorted(licences)) or None,
     )
 
 
-def superfluous(shards: Sequence[ShardIndex]) -> list[ShardIndex]:
-    """Shards without all of which the very same bytes are read, small ones first.
-
-    Where several hold the same utterance, the first by name is read. So one can go if each of its
-    utterances is in another too, and is not read from it or has the same checksum where it is read
-    then.
-
-    Args:
-        shards: of one feature and corpus, by name.
-    """
-    holders: dict[str, dict[int, bytes]] = {}  # of each utterance: shards and checksums
-    for number, index in enumerate(shards):
-        for utterance, checksum in zip(index.utterances, index.checksums, strict=True):
-            holders.setdefault(utterance, {})[number] = checksum
-    spare = []
-    for number in sorted(range(len(shards)), key=lambda number: (len(shards[number]), -number)):
-        held = [holders[utterance] for utterance in shards[number].utterances]
-        if all(_same_without(number, checksums) for checksums in held):
-            spare.append(shards[number])
-            for checksums in held:
-                del checksums[number]
-    return spare
-
-
-def _same_without(number: int, checksums: Mapping[int, bytes]) -> bool:
-    """Whether the first checksum is the same without that of one shard."""
-    others = (checksum for other, checksum in checksums.items() if other != number)
-    return next(iter(checksums.values())) == next(others, None)
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.lstat()
+    except OSError:
+        return None

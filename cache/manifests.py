@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Set
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError, SerError
@@ -94,6 +95,23 @@ def with_known_ids(cache: Cache, manifest: Manifest) -> Manifest:
         return _with_ids_of(cache.manifest(manifest.corpus), manifest)
     except InputError:
         return manifest  # what is wrong with the cache's, `store_manifest` says
+
+
+def remove_manifest(cache: Cache, corpus: str) -> Path:
+    """Remove the manifest of a corpus from the folder that is written; returns where it was.
+
+    Raises:
+        InputError: none is there.
+        SerError: the cache cannot be written.
+    """
+    path = cache.folder / "manifests" / f"{corpus}.csv"
+    if not cache.owns_manifest(corpus):
+        raise InputError(f"no manifest of {corpus} in {cache.folder}")
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise write_error(path.parent, error) from error
+    return path
 
 
 def _save(cache: Cache, manifest: Manifest) -> None:

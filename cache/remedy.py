@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError, MissingFeaturesError, SerError
@@ -69,6 +70,23 @@ def not_one(contents: Contents, what: str, keys: Sequence[FeatureKey]) -> InputE
     problem = "is there in several versions" if keys else "is not there"
     here = ", ".join(key.short for key in keys or contents.feature_keys()) or "nothing"
     return InputError(f"{what} {problem}. The cache {contents} holds: {here}{_unusable(contents)}")
+
+
+def only_shared(
+    contents: Contents,
+    what: str,
+    folders: Sequence[Path],
+    corpus: str | None = None,
+    feature: str | None = None,
+) -> InputError:
+    """The error for something to be removed that lies in shared folders only."""
+    words = ["ser", "cache", "rm", *([feature] if feature else [])]
+    words += ["--corpus", corpus] if corpus else []
+    where = " and ".join(map(str, folders))
+    return InputError(
+        f"{what} lies in {where}, which is shared, and not in {contents.folder}. Who may write "
+        f"there removes it with: {shlex.join([*words, '--cache', str(folders[0])])}"
+    )
 
 
 def _counted(contents: Contents, key: FeatureKey, manifest: Manifest) -> str:

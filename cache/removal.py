@@ -1,23 +1,19 @@
-"""Removing features from a cache: those that one names, and shards that nobody needs."""
+"""Removing from a cache what one names."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import SerError
-from ..files import partial_beside
-from .access import check_own, is_own, write_error
+from ..errors import InputError
+from .access import check_own, write_error
 from .contents import Contents
-from .folders import feature_folders, leftovers, may_be_file, remove_leftovers, shard_files, size_of
-from .holdings import superfluous
+from .folders import shard_files, size_of
 from .keys import FeatureKey
 from .layout import corpus_of
-from .remedy import not_one
-from .shard import ShardIndex
-from .verify import check_shard
+from .remedy import not_one, only_shared
 from .writer import LICENCE
 
 
@@ -83,98 +79,44 @@ class Removal:
         return Removal(self.key, self.folder, removed)
 
 
-@dataclass(frozen=True)
-class Collection:
-    """What `Cache.collect` removed, or would remove.
-
-    Attributes:
-        removals: superfluous shards, of each feature and corpus that has any.
-        leftovers: files that writers began and never finished.
-    """
-
-    removals: tuple[Removal, ...]
-    leftovers: tuple[Path, ...]
-
-
 def find_removal(contents: Contents, feature: str, corpus: str | None) -> Removal:
     """The shards of one feature, of one corpus or of all: see `Cache.removal`."""
-    keys = contents.matching(feature)
-    if corpus is not None:
-        keys = [key for key in keys if corpus in contents.shards(key)]
+    own = contents.own()
+    keys = [key for key in own.matching(feature) if corpus is None or corpus in own.shards(key)]
     if len(keys) != 1:
-        raise not_one(contents, feature if corpus is None else f"{feature} of {corpus}", keys)
-    folder = contents.feature_folder(keys[0])
+        what = feature if corpus is None else f"{feature} of {corpus}"
+        if not keys and (layers := find_shared(contents, contents.matching(feature), corpus)):
+            raise only_shared(contents, what, layers, corpus, feature)
+        raise not_one(own, what, keys)
+    folder = own.feature_folder(keys[0])
     return Removal.of(keys[0], folder, shard_files(folder, corpus))
 
 
-def collect(contents: Contents, dry_run: bool, checking: Callable[[Path], None]) -> Collection:
-    """Remove superfluous shards and leftovers of writers: see `Cache.collect`.
-
-    Before a shard goes, those that stay are checked byte by byte; a damaged one does not count.
-    """
-    cache, removals = contents.folder, []
-    for key in contents.feature_keys():
-        for paths in contents.shards(key).values():
-            looked_at = contents.look_at(paths, key).values()
-            shards = [index for index in looked_at if index is not None]
-            if not superfluous(shards):
-                continue
-            whole = [index for index in shards if _is_whole(index, checking)]
-            spare = superfluous(whole)
-            folder = contents.feature_folder(key)
-            removal = Removal.of(key, folder, [index.path for index in spare])
-            for index in () if dry_run else spare:
-                if not _take_out(index, whole):
-                    removal.sizes.pop(index.path, None)
-            if removal.shards:
-                removals.append(removal)
-    leftover = leftovers(cache) if dry_run else remove_leftovers(cache)
-    if not dry_run:
-        for folder in feature_folders(cache):
-            if is_own(folder, cache):
-                with suppress(OSError):  # something is in it
-                    folder.rmdir()
-    return Collection(tuple(removals), tuple(leftover))
+def find_corpus(contents: Contents, corpus: str) -> list[Removal]:
+    """The shards of all features of one corpus: see `Cache.removals`."""
+    own = contents.own()
+    removals = [
+        Removal.of(key, own.feature_folder(key), paths)
+        for key in own.feature_keys()
+        if (paths := own.shards(key).get(corpus))
+    ]
+    if not removals:
+        if layers := find_shared(contents, contents.feature_keys(), corpus):
+            raise only_shared(contents, corpus, layers, corpus)
+        raise InputError(f"no features of {corpus} in {own.folder}; `ser cache ls` lists them")
+    return removals
 
 
-def _is_whole(index: ShardIndex, checking: Callable[[Path], None]) -> bool:
-    checking(index.path)
-    try:
-        check_shard(index.path)
-    except SerError:
-        return False
-    return True
-
-
-def _take_out(index: ShardIndex, shards: Sequence[ShardIndex]) -> bool:
-    """Remove one of some shards, unless others that were to stay are gone by now.
-
-    It is made invisible first and then looked whether the rest is enough: two processes that do
-    this at once put back what both have taken.
-    """
-    aside = partial_beside(index.path)
-    try:
-        index.path.rename(aside)
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise write_error(index.path.parent, error) from error
-    spare = False
-    try:
-        left = [other for other in shards if other is index or may_be_file(other.path)]
-        others = [other for other in left if other is not index]
-        spare = _what_is_read(others) == _what_is_read(left)
-    finally:
-        if spare:
-            aside.unlink(missing_ok=True)
-        else:
-            aside.replace(index.path)
-    return spare
-
-
-def _what_is_read(shards: Sequence[ShardIndex]) -> dict[str, bytes]:
-    """The checksum of what is read of each utterance: the first shard by name counts."""
-    checksums: dict[str, bytes] = {}
-    for index in reversed(shards):
-        checksums.update(zip(index.utterances, index.checksums, strict=True))
-    return checksums
+def find_shared(
+    contents: Contents, keys: Iterable[FeatureKey], corpus: str | None = None
+) -> list[Path]:
+    """The shared folders that hold one of some features, of one corpus or of any."""
+    wanted = list(keys)
+    return [
+        layer
+        for layer in list(contents.layers())[1:]
+        if any(
+            shards if corpus is None else corpus in shards
+            for shards in (contents.shards(key, layer) for key in wanted)
+        )
+    ]

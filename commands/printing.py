@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import click
@@ -16,12 +16,18 @@ def echo(text: str = "") -> None:
     click.echo(plain(text))
 
 
-def echo_table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows as columns, the first row as their heads; no cell is more than one line."""
+def echo_table(rows: Sequence[Sequence[str]], numbers: Container[int] = ()) -> None:
+    """Print rows as columns, the first row as their heads; no cell is more than one line.
+
+    Args:
+        numbers: columns that are aligned on the right.
+    """
     lines = [[plain(" ".join(cell.split())) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    align = [str.rjust if column in numbers else str.ljust for column in range(len(widths))]
     for line in lines:
-        click.echo("  ".join(map(str.ljust, line, widths)).rstrip())
+        cells = (put(*cell) for put, *cell in zip(align, line, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
 
 
 def echo_json(value: Any) -> None:

@@ -159,7 +159,7 @@ def test_two_copies_merge_into_what_one_had(tmp_path: Path) -> None:
     (holding,) = one.listing()
     assert (holding.shards, holding.superfluous, holding.utterances) == (6, 3, 9)
     listed = ser("cache", "ls", "--cache", one.folder).stdout
-    assert "6 shards, 3 of them hold nothing that others do not: ser cache gc" in listed
+    assert "3 of 6 shards hold nothing that others do not: ser cache gc" in listed
     before = tree(one.folder)
     dry = ser("cache", "gc", "--dry-run", "--cache", one.folder)
     assert dry.stdout.startswith("would remove 3 shards")
@@ -168,11 +168,11 @@ def test_two_copies_merge_into_what_one_had(tmp_path: Path) -> None:
     done = ser("cache", "gc", "--cache", one.folder)
     assert done.exit_code == 0
     assert f"removed 3 shards, 0.0 MB, of mfcc@{KEY.hash[:8]} (corpus mine)" in done.stdout
-    assert len(shards(one)) == 3
+    assert len(shards(one)) < 3  # those of one licence were merged
     same(one, KEY, make_manifest("abcdefghi"), rows)
     np.testing.assert_array_equal(opened.read()[4], rows["e"])
     assert one.verify().whole
-    assert "nothing to remove" in ser("cache", "gc", "--cache", one.folder).stdout
+    assert "nothing to remove or merge" in ser("cache", "gc", "--cache", one.folder).stdout
 
 
 @given(
@@ -290,12 +290,8 @@ def test_the_licence_travels_with_the_features(cache: Cache) -> None:
         "ge2e": None,
     }
     assert cache.verify().whole
-    (line,) = [
-        line
-        for line in ser("cache", "ls", "--cache", cache.folder).stdout.splitlines()
-        if "mfcc" in line
-    ]
-    assert line.endswith("1 shard  research only")
+    listed = ser("cache", "ls", "--cache", cache.folder).stdout
+    assert listed.endswith(f"\nlicence of mfcc@{KEY.hash[:8]}: research only\n")
     rows_of = json.loads(ser("cache", "ls", "--json", "--cache", cache.folder).stdout)
     assert {row["feature"]: row["licence"] for row in rows_of} == {
         "mfcc": "research only",

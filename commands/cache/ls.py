@@ -1,61 +1,133 @@
-"""`ser cache ls`: what is cached."""
+"""`ser cache ls`: what is cached, and where."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..options import cache_option, json_option, open_cache
-from ..printing import echo, echo_json
+from ..printing import echo, echo_json, echo_table
 
 if TYPE_CHECKING:
     from ...cache import Holding
 
-LICENCE_SHOWN = 60
+LICENCE_SHOWN = 80
 """Characters of a licence in the list; `--json` and the file beside the shards have all."""
+FEATURE_SHOWN = 40
+"""Characters of a feature in the table; its beginning and its end."""
+HEAD = ("corpus", "feature", "key", "utterances", "hours", "size", "shards", "age", "where")
+NUMBERS = {3, 4, 5, 6}
+"""Columns of the table that are numbers."""
+AGES = (
+    (365 * 24 * 3600, "year"),
+    (30 * 24 * 3600, "month"),
+    (24 * 3600, "day"),
+    (3600, "hour"),
+    (60, "minute"),
+)
 
 
 @click.command("ls")
 @cache_option
 @json_option
 def cache_ls(cache_folders: tuple[Path, ...], as_json: bool) -> None:
-    """List what is cached."""
-    from ...cache import Holding
+    """List what is cached: how much of each corpus and feature, how old it is, and where."""
+    from ...cache import in_words, places
 
     cache = open_cache(cache_folders)
     holdings, left_out = cache.listing(), cache.left_out()
+    where = {name: str(folder) for name, folder in places(cache.folders).items()}
+    words = in_words(holding.key for holding in holdings)
     if as_json:
-        columns = [field.name for field in fields(Holding) if field.name != "key"]
-        blank = dict.fromkeys(["feature", "key", *columns, "problem"])
-        rows = [
-            {**blank, "feature": holding.key.feature, "key": holding.key.hash}
-            | {column: getattr(holding, column) for column in columns}
-            for holding in holdings
-        ]
-        echo_json(rows + [{**blank, "problem": str(problem)} for problem in left_out])
+        rows = [_values(holding, words[holding.key], where) for holding in holdings]
+        blank = dict.fromkeys(_columns())
+        echo_json(rows + [blank | {"problem": str(problem)} for problem in left_out])
         return
-    echo(f"{cache.folder}:{'' if holdings else ' empty'}")
-    for holding in holdings:
-        echo(f"  {_line(holding)}")
-    for problem in left_out:
-        echo(f"  left out: {problem}")
+    if len(where) == 1:
+        echo(f"{cache.folder}:{'' if holdings else ' empty'}")
+    else:
+        for name, place in where.items():
+            empty = not any(holding.where == name for holding in holdings)
+            echo(f"{name:8}  {place}{': empty' if empty else ''}")
+    if holdings:
+        rows = [_cells(holding, words[holding.key]) for holding in holdings]
+        columns = HEAD if len(where) > 1 else HEAD[:-1]
+        echo()
+        echo_table([columns, *(row[: len(columns)] for row in rows)], NUMBERS)
+    if notes := [*_notes(holdings, where), *(f"left out: {problem}" for problem in left_out)]:
+        echo()
+        for note in notes:
+            echo(note)
 
 
-def _line(holding: Holding) -> str:
-    hours = f"{holding.hours:.2f} h" if holding.hours is not None else "? h"
-    text = (
-        f"{holding.corpus:10} {holding.key.feature:20} {holding.key.hash[:8]}  "
-        f"{holding.utterances:6} utterances  {hours:>8}  {holding.bytes / 1e6:8.1f} MB  "
-        f"{holding.shards} shard{'s' if holding.shards > 1 else ''}"
+def _columns() -> list[str]:
+    """Names of all that `--json` tells of a holding, or of what was left out."""
+    from ...cache import Holding
+
+    plain = [field.name for field in fields(Holding) if field.name != "key"]
+    return ["feature", "key", "words", *plain, "folder", "problem"]
+
+
+def _values(holding: Holding, words: str, where: Mapping[str, str]) -> dict[str, Any]:
+    known = {
+        "feature": holding.key.feature,
+        "key": holding.key.hash,
+        "words": words,
+        "folder": where[holding.where],
+        "newest": holding.newest.isoformat(timespec="seconds"),
+        "problem": None,
+    }
+    return {name: known[name] if name in known else getattr(holding, name) for name in _columns()}
+
+
+def _cells(holding: Holding, words: str) -> tuple[str, ...]:
+    if len(words) > FEATURE_SHOWN:
+        half = (FEATURE_SHOWN - 3) // 2
+        words = f"{words[:half]}...{words[-half:]}"
+    return (
+        holding.corpus,
+        words,
+        holding.key.hash[:8],
+        str(holding.utterances),
+        "?" if holding.hours is None else f"{holding.hours:.2f}",
+        _size(holding.bytes),
+        str(holding.shards),
+        _age(time.time() - holding.newest.timestamp()),
+        holding.where,
     )
-    if holding.damaged:
-        text += f", {holding.damaged} DAMAGED: run ser cache verify"
-    if holding.superfluous:
-        text += f", {holding.superfluous} of them hold nothing that others do not: ser cache gc"
-    if holding.licence:
-        licence = " ".join(holding.licence.split())
-        text += f"  {licence if len(licence) <= LICENCE_SHOWN else licence[:LICENCE_SHOWN] + '...'}"
-    return text
+
+
+def _notes(holdings: Sequence[Holding], where: Mapping[str, str]) -> Iterator[str]:
+    """What is not as it could be, and the licences."""
+    for holding in holdings:
+        what = f"{holding.key.short} of {holding.corpus}"
+        if len(where) > 1:
+            what += f", {holding.where}"
+        shards = f"{holding.shards} shard{'' if holding.shards == 1 else 's'}"
+        if holding.damaged:
+            yield f"{what}: {holding.damaged} of {shards} DAMAGED: run ser cache verify"
+        if holding.superfluous:
+            nothing = f"{holding.superfluous} of {shards} hold nothing that others do not"
+            yield f"{what}: {nothing}: ser cache gc"
+    for key, licence in dict.fromkeys((each.key, each.licence) for each in holdings):
+        if licence:
+            text = " ".join(licence.split())
+            cut = text if len(text) <= LICENCE_SHOWN else text[:LICENCE_SHOWN] + "..."
+            yield f"licence of {key.short}: {cut}"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+
+
+def _age(seconds: float) -> str:
+    """In the largest unit that gives a whole number."""
+    for length, unit in AGES:
+        if count := int(seconds // length):
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return "0 minutes"
