@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -76,30 +76,43 @@ def groups_to_merge(
     for index in small:
         if not torn or torn.isdisjoint(index.utterances):
             by_software.setdefault(tuple(sorted(index.provenance.items())), []).append(index)
-    groups = [group for shards in by_software.values() for group in _packed(shards)]
+    groups = [
+        group
+        for shards in by_software.values()
+        for consistent in _consistent(shards)
+        for group in _packed(consistent)
+    ]
     return [group for group in groups if len(group) > 1]
 
 
-def _packed(shards: Sequence[ShardIndex]) -> list[list[ShardIndex]]:
-    """Shards in groups of the usual size, those together whose utterances are neighbours."""
+def _consistent(shards: Sequence[ShardIndex]) -> Iterator[list[ShardIndex]]:
+    """Shards, neighbours together, apart where they have other audio under the same id.
+
+    A shard holds an id once; of a corpus that was recorded anew, another holds it too.
+    """
+    left = sorted(shards, key=lambda index: (min(index.ids), index.path.name))
+    while left:
+        hashes: dict[str, str] = {}
+        takes: tuple[list[ShardIndex], list[ShardIndex]] = ([], [])
+        for index in left:
+            given = dict(zip(index.ids, index.audio_hashes, strict=True))
+            fits = all(hashes.get(id, audio) == audio for id, audio in given.items())
+            takes[not fits].append(index)
+            hashes |= given if fits else {}
+        kept, left = takes
+        yield kept
+
+
+def _packed(shards: Iterable[ShardIndex]) -> list[list[ShardIndex]]:
+    """Shards in groups of the usual size, one after the other."""
     groups: list[list[ShardIndex]] = []
-    hashes: dict[str, str] = {}  # of the audio of each id in the last group
-    size = 0
-    for index in sorted(shards, key=lambda index: (min(index.ids), index.path.name)):
-        added = dict(zip(index.ids, index.audio_hashes, strict=True))
-        fits = (
-            bool(groups)
-            and len(hashes.keys() | added.keys()) <= SHARD_UTTERANCES
-            and size + _size(index) <= SHARD_BYTES
-            # A shard holds an id once, and other audio under it is another utterance.
-            and all(hashes.get(id, audio) == audio for id, audio in added.items())
-        )
-        if not fits:
+    count = size = 0
+    for index in shards:
+        count, size = count + len(index), size + _size(index)
+        if not groups or count > SHARD_UTTERANCES or size > SHARD_BYTES:
             groups.append([])
-            hashes, size = {}, 0
+            count, size = len(index), _size(index)
         groups[-1].append(index)
-        hashes |= added
-        size += _size(index)
     return groups
 
 
