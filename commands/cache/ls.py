@@ -23,6 +23,7 @@ FEATURE_SHOWN = 40
 HEAD = ("corpus", "feature", "key", "utterances", "hours", "size", "shards", "age", "where")
 NUMBERS = {3, 4, 5, 6}
 """Columns of the table that are numbers."""
+SIZES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 AGES = (
     (365 * 24 * 3600, "year"),
     (30 * 24 * 3600, "month"),
@@ -122,7 +123,8 @@ def _notes(holdings: Sequence[Holding], where: Mapping[str, str]) -> Iterator[st
 
 
 def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+    unit, name = next((pair for pair in SIZES if count >= pair[0]), SIZES[-1])
+    return f"{count / unit:.1f} {name}"
 
 
 def _age(seconds: float) -> str:

@@ -63,7 +63,7 @@ def cache_rm(
     elif corpus is not None and not features and cache.owns_manifest(corpus):
         complain(f"note: the manifest of {corpus} stays; --manifest removes it too")
     for folder in cache.shared_with([removal.key for removal in removals], corpus):
-        complain(f"note: {folder}, which is shared, has of it too, and is read")
+        complain(f"note: {folder}, which is shared, holds of it too, and that is still read")
 
 
 def _named(
