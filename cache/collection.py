@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ..errors import SerError
@@ -94,9 +95,7 @@ class _Work:
         removal = Removal.of(self._key, self._folder, [index.path for index in spare])
         if not dry_run:
             for index in spare:
-                if not take_out(
-                    index.path, lambda index=index: holders.can_do_without(index, is_there)
-                ):
+                if not take_out(index.path, partial(holders.can_do_without, index, is_there)):
                     removal.sizes.pop(index.path, None)
         self._own = [index for index in self._own if index.path not in removal.sizes]
         return removal if removal.shards else None

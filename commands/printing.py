@@ -26,8 +26,8 @@ def echo_table(rows: Sequence[Sequence[str]], numbers: Container[int] = ()) -> N
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     align = [str.rjust if column in numbers else str.ljust for column in range(len(widths))]
     for line in lines:
-        cells = (put(*cell) for put, *cell in zip(align, line, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+        cells = zip(align, line, widths, strict=True)
+        click.echo("  ".join(put(cell, width) for put, cell, width in cells).rstrip())
 
 
 def echo_json(value: Any) -> None:

@@ -57,17 +57,7 @@ def test_ls_is_a_table_that_fits_a_terminal(both: Cache) -> None:
     table = lines[3:]
     assert all(len(line) <= 120 for line in table)
     cells = [line.split() for line in table]
-    assert cells[0] == [
-        "corpus",
-        "feature",
-        "key",
-        "utterances",
-        "hours",
-        "size",
-        "shards",
-        "age",
-        "where",
-    ]
+    assert " ".join(cells[0]) == "corpus feature key utterances hours size shards age where"
     assert cells[1][:5] == ["mine", "ge2e", VECTOR.hash[:8], "6", "0.00"]
     assert cells[1][-3:] == ["3", "days", "shared"]
     assert [row[3] for row in cells if row[1] == "mfcc"] == ["2", "4"]
@@ -217,12 +207,7 @@ def test_verify_reports_folder_by_folder(both: Cache) -> None:
 def test_quick_looks_at_all_but_the_rows(both: Cache) -> None:
     (path,) = shards(both)
     good = path.read_bytes()
-    at = len(good) // 2
-    path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
-    done = ser("cache", "verify", "--quick")
-    if done.exit_code:  # the last byte is one of the index, not of the rows
-        assert "DAMAGED" not in done.stdout
-    path.write_bytes(good[:at])
+    path.write_bytes(good[: len(good) // 2])
     done = ser("cache", "verify", "--quick")
     assert done.exit_code == 1
     assert "MB looked at: 1 damaged" in done.stdout

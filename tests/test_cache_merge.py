@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser.cache import Cache, FeatureKey, Features, collection, merge
+from ser.cache import Cache, FeatureKey, Features, merge
+from ser.cache.contents import Contents
+from ser.cache.publish import write_shard
 from ser.cache.shard import ShardIndex, read_index
 from ser.cli import main
 from ser.errors import SerError
@@ -246,10 +249,9 @@ def test_a_merged_shard_that_does_not_read_back_replaces_nothing(
     rows = make_rows(KEY, manifest)
     write_each(cache, KEY, manifest, rows)
     before = tree(cache.folder)
-    real = merge.write_shard
 
-    def bad_disk(*arguments: object) -> Path:
-        path = real(*arguments)
+    def bad_disk(*arguments: Any) -> Path:
+        path = write_shard(*arguments)
         path.write_bytes(path.read_bytes()[:-1] + b"\xff")
         return path
 
@@ -331,12 +333,12 @@ def test_of_many_features_one_is_held_at_a_time(
     for key in (KEY, VECTOR):
         write_each(cache, key, manifest, make_rows(key, manifest))
     held: list[int] = []
-    look = collection.Contents.look_at
+    look = Contents.look_at
 
-    def looking(contents: collection.Contents, paths: list[Path], key: FeatureKey) -> object:
+    def looking(contents: Contents, paths: list[Path], key: FeatureKey) -> object:
         held.append(len(contents._indices))
         return look(contents, paths, key)
 
-    monkeypatch.setattr(collection.Contents, "look_at", looking)
+    monkeypatch.setattr(Contents, "look_at", looking)
     assert len(Cache(cache.folder).collect().merges) == 2
     assert set(held) == {0}

@@ -56,10 +56,9 @@ def cache_ls(cache_folders: tuple[Path, ...], as_json: bool) -> None:
             empty = not any(holding.where == name for holding in holdings)
             echo(f"{name:8}  {place}{': empty' if empty else ''}")
     if holdings:
-        rows = [_cells(holding, words[holding.key]) for holding in holdings]
-        columns = HEAD if len(where) > 1 else HEAD[:-1]
+        table = [HEAD, *(_cells(holding, words[holding.key]) for holding in holdings)]
         echo()
-        echo_table([columns, *(row[: len(columns)] for row in rows)], NUMBERS)
+        echo_table(table if len(where) > 1 else [cells[:-1] for cells in table], NUMBERS)
     if notes := [*_notes(holdings, where), *(f"left out: {problem}" for problem in left_out)]:
         echo()
         for note in notes:
