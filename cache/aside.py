@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..files import open_regular
 from .access import write_error
+from .layout import SHARD_NAME
 
 ASIDE = ".aside-"
 """Prefix of shards that are about to go; no reader looks at them."""
@@ -60,7 +61,8 @@ def put_back(folder: Path) -> None:
     """
     with suppress(OSError):  # whoever reads the folder says what is wrong with it
         for path in list(folder.glob(f"{ASIDE}*")):
-            if (name := _NAME.fullmatch(path.name)) and not path.is_symlink():
+            name = _NAME.fullmatch(path.name)
+            if name and SHARD_NAME.fullmatch(name[1]) and not path.is_symlink():
                 with suppress(OSError):
                     path.replace(path.with_name(name[1]))
 

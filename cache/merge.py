@@ -151,7 +151,7 @@ def _write(
         for index in group:
             checking(index.path)
             try:
-                utterances = dict(_read(index)) | utterances
+                utterances |= _read(index)
             except (CorruptShardError, GoneError):
                 continue  # `ser cache verify` says what is wrong with it
             whole.append(index)
@@ -166,25 +166,30 @@ def _write(
         del utterances, rows
     try:
         check_shard(path)
-    except SerError:
+    except CorruptShardError as error:
         path.unlink(missing_ok=True)
-        raise
+        raise SerError(
+            f"{folder}: what was written there does not read back ({error}). Nothing was removed. "
+            "Is the disk sound? `ser cache verify` tells what is"
+        ) from error
     return path, [index for index in whole if index.path != path]
 
 
-def _read(index: ShardIndex) -> Iterable[tuple[str, Utterance]]:
+def _read(index: ShardIndex) -> dict[str, Utterance]:
     """All utterances of a shard, by what they are found by; checked as `check_shard` does."""
-    stored = np.dtype(index.key.dtype).newbyteorder("<")
+    data = np.empty(_size(index), np.uint8)
     with reading(index) as read:
-        for row, (start, end) in enumerate(pairwise(index.bounds.tolist())):
-            data = np.empty(end - start, np.uint8)
-            read(start, data.data)
-            if row_checksum(data.data) != index.checksums[row]:
-                raise damaged(index, row)
-            rows = data.view(stored).reshape(-1, index.key.dim)
-            if not np.isfinite(rows).all():
-                raise corrupt(index.path, "it holds values that are not finite")
-            yield index.utterances[row], (index.ids[row], index.audio_hashes[row], rows)
+        read(int(index.bounds[0]), data.data)
+    stored = np.dtype(index.key.dtype).newbyteorder("<")
+    if not np.isfinite(data.view(stored)).all():
+        raise corrupt(index.path, "it holds values that are not finite")
+    utterances = {}
+    for row, (start, end) in enumerate(pairwise((index.bounds - index.bounds[0]).tolist())):
+        if row_checksum(data[start:end].data) != index.checksums[row]:
+            raise damaged(index, row)
+        rows = data[start:end].view(stored).reshape(-1, index.key.dim)
+        utterances[index.utterances[row]] = (index.ids[row], index.audio_hashes[row], rows)
+    return utterances
 
 
 def _size(index: ShardIndex) -> int:
