@@ -13,7 +13,7 @@ from .access import check_own, check_writable, write_error
 from .cache import Cache
 from .contents import utterances_of
 from .folders import remove_leftovers
-from .terms import keep_terms
+from .terms import keep_terms, terms_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,6 +109,7 @@ def remove_manifest(cache: Cache, corpus: str) -> Path:
         raise InputError(f"no manifest of {corpus} in {cache.folder}")
     try:
         path.unlink(missing_ok=True)
+        (cache.folder / terms_file(corpus)).unlink(missing_ok=True)
     except OSError as error:
         raise write_error(path.parent, error) from error
     return path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -61,8 +62,11 @@ def parse_terms(data: bytes, where: str) -> Terms:
     return terms
 
 
-def read_terms(cache: Path, corpus: str) -> Terms | None:
+def read_terms(folders: Sequence[Path], corpus: str) -> Terms | None:
     """Those in a cache; else those of a corpus that is known by name; None where nothing is known.
+
+    Args:
+        folders: of the cache; the first that has any counts.
 
     Raises:
         InputError: the file is no such file.
@@ -70,12 +74,13 @@ def read_terms(cache: Path, corpus: str) -> Terms | None:
     """
     from ..manifests import CORPORA
 
-    path = cache / terms_file(corpus)
-    try:
-        return parse_terms(read_regular(path, MOST_BYTES, cache), str(path))
-    except OSError as error:
-        if error.errno not in GONE or path.is_symlink():
-            raise read_error(path, error) from error
+    for folder in folders:
+        path = folder / terms_file(corpus)
+        try:
+            return parse_terms(read_regular(path, MOST_BYTES, folder), str(path))
+        except OSError as error:
+            if error.errno not in GONE or path.is_symlink():
+                raise read_error(path, error) from error
     record = CORPORA.get(corpus) if corpus in CORPORA else None
     if record is None or not record.licence:
         return None
@@ -102,5 +107,5 @@ def keep_terms(cache: Path, corpus: str) -> None:
     Raises:
         SerError: the cache cannot be written.
     """
-    if not os.path.lexists(cache / terms_file(corpus)) and (terms := read_terms(cache, corpus)):
+    if not os.path.lexists(cache / terms_file(corpus)) and (terms := read_terms([cache], corpus)):
         save_terms(cache, corpus, terms)

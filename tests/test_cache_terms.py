@@ -22,11 +22,11 @@ def corpus(cache: Cache, name: str) -> None:
 def test_of_a_known_corpus_they_are_known(cache: Cache) -> None:
     corpus(cache, "iemocap")
     corpus(cache, "mine")
-    terms = read_terms(cache.folder, "iemocap")
+    terms = read_terms(cache.folders, "iemocap")
     assert terms is not None
     assert terms.licensees_only
     assert (cache.folder / terms_file("iemocap")).is_file()
-    assert read_terms(cache.folder, "mine") is None
+    assert read_terms(cache.folders, "mine") is None
 
 
 def test_they_travel_with_the_manifest(cache: Cache, tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_they_travel_with_the_manifest(cache: Cache, tmp_path: Path) -> None:
     plan = plan_pull(other, open_place(tmp_path / "drive"))
     assert plan.terms == {"mine": terms}
     pull(plan)
-    assert read_terms(other.folder, "mine") == terms
+    assert read_terms(other.folders, "mine") == terms
     assert str(terms) == "ask us first, for licensees only, https://example.org"
 
 
@@ -60,7 +60,7 @@ def test_what_is_no_such_file(cache: Cache, data: bytes) -> None:
     corpus(cache, "mine")
     (cache.folder / terms_file("mine")).write_bytes(data)
     with pytest.raises(InputError, match=r"mine\.terms\.json"):
-        read_terms(cache.folder, "mine")
+        read_terms(cache.folders, "mine")
     with pytest.raises(InputError):
         parse_terms(data, "x")
 
@@ -70,4 +70,4 @@ def test_a_link_is_not_followed(cache: Cache, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text('{"licence": "secret"}')
     (cache.folder / terms_file("mine")).symlink_to(tmp_path / "secret")
     with pytest.raises(SerError, match="link"):
-        read_terms(cache.folder, "mine")
+        read_terms(cache.folders, "mine")

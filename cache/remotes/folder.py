@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -17,35 +18,46 @@ PIECE = 4 << 20
 
 
 class FolderPlace(Place):
-    """The cache in a folder, read and written as files; below it no link is followed."""
+    """The cache in a folder, read and written as files; below it no link is followed.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: need not exist.
+        shared: folders below it, as those of a `Cache`: what it lacks is looked for in them.
+    """
+
+    def __init__(self, folder: Path, *shared: Path) -> None:
         super().__init__(str(folder))
         self.folder = folder
+        self._folders = (folder, *shared)
 
     def names(self) -> Mapping[str, int | None]:
-        places = [*feature_folders(self.folder), self.folder / "manifests"]
-        return {
-            f"{place.relative_to(self.folder).as_posix()}/{path.name}": size_of(path)
-            for place in places
-            for path in entries(place, self.folder)
-            if may_be_file(path)
-        }
+        names: dict[str, int | None] = {}
+        for folder in reversed(self._folders):
+            for place in (*feature_folders(folder), folder / "manifests"):
+                inside = place.relative_to(folder).as_posix()
+                paths = filter(may_be_file, entries(place, folder))
+                names |= {f"{inside}/{path.name}": size_of(path) for path in paths}
+        return names
+
+    def path(self, name: str) -> Path:
+        """Where a file lies, or would."""
+        paths = [folder / name for folder in self._folders]
+        return next(filter(os.path.lexists, paths), paths[0])
 
     def read(self, name: str) -> bytes | None:
-        path = self.folder / name
+        path = self.path(name)
         try:
-            return read_regular(path, SMALL, self.folder)
+            return read_regular(path, SMALL, self._above(path))
         except OSError as error:
             if error.errno in GONE and not path.is_symlink():
                 return None
             raise read_error(path, error) from error
 
     def receive(self, name: str, size: int | None, file: Path, moved: Moved) -> None:
-        source = self.folder / name
+        source = self.path(name)
         have = file.stat().st_size if file.exists() else 0
         try:
-            reader = open_regular(source, self.folder)
+            reader = open_regular(source, self._above(source))
         except OSError as error:
             raise read_error(source, error) from error
         with reader:
@@ -65,13 +77,16 @@ class FolderPlace(Place):
             self._put(name, _told(_pieces(reader, file), moved))
 
     def part(self, name: str, start: int, stop: int) -> bytes:
-        path = self.folder / name
+        path = self.path(name)
         try:
-            with open_regular(path, self.folder) as file:
+            with open_regular(path, self._above(path)) as file:
                 file.seek(start)
                 return file.read(stop - start)
         except OSError as error:
             raise read_error(path, error) from error
+
+    def _above(self, path: Path) -> Path:
+        return next(folder for folder in self._folders if path.is_relative_to(folder))
 
     def _put(self, name: str, pieces: Iterator[bytes] | list[bytes]) -> None:
         target = self.folder / name

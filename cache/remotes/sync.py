@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,7 +107,7 @@ def plan_pull(
     there = selected(place, offer(place), corpora, features)
     if not there.shards and not there.corpora:
         raise InputError(f"{place}: there is no cache, or an empty one")
-    here = offer(FolderPlace(cache.folder)).shards
+    here = offer(FolderPlace(*cache.folders)).shards
     missing = {name: size for name, size in there.shards.items() if name not in here}
     manifests = _reconcile(cache, place, there.corpora, labels, pulling=True)
     return Plan(
@@ -159,16 +158,16 @@ def plan_push(
     """What a place lacks of what a cache has; arguments and errors as of `plan_pull`."""
     if not place.writable:
         raise InputError(f"{place}: can only be pulled from")
-    mine = FolderPlace(cache.folder)
+    mine = FolderPlace(*cache.folders)
     here, there = selected(mine, offer(mine), corpora, features), offer(place)
     if not here.shards and not here.corpora:
-        raise InputError(f"{cache.folder}: is an empty cache")
+        raise InputError(f"{cache}: is an empty cache")
     missing = {name: size for name, size in here.shards.items() if name not in there.shards}
     for name in here.shards.keys() & there.shards.keys():
         if there.shards[name] not in (None, here.shards[name]):
             missing[name] = here.shards[name]  # it was cut, or is another file under that name
     manifests = _reconcile(cache, place, here.corpora, labels, pulling=False)
-    known = ((corpus, read_terms(cache.folder, corpus)) for corpus in corpora_of(here))
+    known = ((corpus, read_terms(cache.folders, corpus)) for corpus in corpora_of(here))
     return Plan(
         cache=cache,
         place=place,
@@ -189,17 +188,19 @@ def push(plan: Plan, at_once: int = AT_ONCE, progress: Progress | None = None) -
     Raises:
         SerError: it broke off, or a shard here is damaged; what has arrived whole stays.
     """
-    cache, place = plan.cache, plan.place
+    mine, place = FolderPlace(*plan.cache.folders), plan.place
 
     def carry(name: str, size: int | None, moved: Moved) -> None:
-        path = cache.folder / name
+        path = mine.path(name)
         check_shard(path)
         place.send(path, name, moved)
 
     carry_all(plan.shards, carry, at_once, progress)
     for folder in sorted({name.rpartition("/")[0] for name in plan.shards}):
         for file in ("key.json", "LICENCE.txt"):
-            _copy_small(cache.folder / folder / file, f"{folder}/{file}", place)
+            data = mine.read(f"{folder}/{file}")
+            if data is not None and place.read(f"{folder}/{file}") is None:
+                place.write(f"{folder}/{file}", data)
     for corpus, manifest in plan.manifests.items():
         _push_manifest(plan, corpus, manifest)
 
@@ -221,7 +222,7 @@ def _reconcile(
     Raises:
         InputError: some contradict each other, and nobody has said whose count; all are named.
     """
-    mine = FolderPlace(cache.folder)
+    mine = FolderPlace(*cache.folders)
     found, problems = _Manifests({}, [], {}), []
     for corpus in corpora:
         name = manifest_name(corpus)
@@ -264,13 +265,6 @@ def _push_manifest(plan: Plan, corpus: str, manifest: Manifest) -> None:
         place.write(terms_file(corpus), terms.to_json().encode())
 
 
-def _copy_small(path: Path, name: str, place: Place) -> None:
-    with suppress(FileNotFoundError):
-        data = path.read_bytes()
-        if place.read(name) is None:
-            place.write(name, data)
-
-
 def _as_csv(manifest: Manifest) -> bytes:
     with tempfile.TemporaryDirectory(prefix="ser-") as folder:
         path = Path(folder) / "manifest.csv"
@@ -300,7 +294,7 @@ def _terms_there(place: Place, cache: Cache, there: Offer) -> dict[str, Terms]:
         name = terms_file(corpus)
         data = place.read(name)
         known = None if data is None else parse_terms(data, f"{place}: {name}")
-        if found := known or read_terms(cache.folder, corpus):
+        if found := known or read_terms(cache.folders, corpus):
             terms[corpus] = found
     return terms
 

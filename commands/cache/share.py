@@ -90,7 +90,7 @@ def _share(
     remember: bool,
     as_json: bool,
     progress: Progress,
-    cache_folder: Path | None,
+    cache_folder: tuple[Path, ...],
 ) -> None:
     from ...cache import remotes
 
@@ -155,7 +155,7 @@ def _print(plan: Plan, where: str, verb: str, dry_run: bool) -> None:
     for (corpus, folder), (count, size) in plan.by_feature().items():
         shards = f"{count} shard{'s' if count > 1 else ' '}"
         echo(f"{done} {corpus:10} {folder:40} {shards:>12}  {size / 1e6:9.1f} MB")
-    here = str(plan.cache.folder)
+    here = str(plan.cache)
     direction = " -> ".join((here, where) if verb == "push" else (where, here))
     if not plan.shards:
         echo(f"{direction}: nothing was missing, {plan.present} shards are there")
