@@ -120,6 +120,12 @@ class StoredFeatures:
         """The size of all of them."""
         return int(self._bounds[-1])
 
+    @property
+    def licence(self) -> str:
+        """Of the features, as their shards say; blank where none says."""
+        said = {index.provenance.get("licence", "") for index in self._shards}
+        return "; ".join(sorted(said - {""}))
+
     def read(self, mapped: bool = False) -> Features:
         """Load all of them, checking each.
 

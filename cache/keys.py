@@ -19,6 +19,8 @@ Scalar = str | int | float | bool
 MAX_KEY_BYTES = 16_384
 """Longest canonical JSON of a key; a reader refuses more. (HDF5 attributes end at 64 KB.)"""
 MAX_DIM = 65_536
+IMPORTED = "import"
+"""The backbone of features that were made elsewhere, and cannot be computed here."""
 
 _SPEC = re.compile(r"[!-~]{1,200}")
 _NAME = re.compile(r"[!-~]{1,64}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..errors import InputError, MissingFeaturesError, SerError
 from .contents import Contents, utterances_of
 from .folders import default_cache_folders
-from .keys import FeatureKey, slug
+from .keys import IMPORTED, FeatureKey, slug
 
 if TYPE_CHECKING:
     from ..manifests import Manifest
@@ -49,7 +49,7 @@ def not_cached(
         folder = contents.relative(problem.path).parts[1]
         if folder.rpartition("-")[0] in slugs:  # extracting it again would change nothing
             return MissingFeaturesError(f"{text}{problem}")
-    return MissingFeaturesError(f"{text}Run: {_extract(contents, corpus, ','.join(specs))}")
+    return MissingFeaturesError(f"{text}Run: {_fill_in(contents, corpus, specs)}")
 
 
 def incomplete(
@@ -60,7 +60,7 @@ def incomplete(
     return MissingFeaturesError(
         f"{key.short} of {manifest.corpus}: {len(absent)} of {len(manifest)} "
         f"utterances are not in the cache {contents} ({names}). "
-        f"Run: {_extract(contents, manifest.corpus, key.feature)}\n"
+        f"Run: {_fill_in(contents, manifest.corpus, [key.feature])}\n"
         "If their audio cannot give it, `ser train --skip-missing` does without them."
     )
 
@@ -104,8 +104,28 @@ def _unusable(contents: Contents) -> str:
     return f"; not to be used: {folders}, see `ser cache verify`" if folders else ""
 
 
+def _fill_in(contents: Contents, corpus: str, features: Sequence[str]) -> str:
+    """The commands that fill in features, which are computed here or were made elsewhere."""
+    imported = [feature for feature in features if feature.startswith(f"{IMPORTED}:")]
+    commands = [
+        f"ser cache import SOURCE --corpus {shlex.quote(corpus)} --feature {shlex.quote(feature)}"
+        f"{_cache_option(contents)}"
+        for feature in imported
+    ]
+    if computed := [feature for feature in features if feature not in imported]:
+        commands.append(_extract(contents, corpus, ",".join(computed)))
+    return " and ".join(commands)
+
+
+def _cache_option(contents: Contents) -> str:
+    """What names a cache that is not the user's, with a blank before it."""
+    if _is_default(contents):
+        return ""
+    return "".join(f" --cache {shlex.quote(str(folder))}" for folder in contents.folders)
+
+
 def _extract(contents: Contents, corpus: str, features: str | None = None) -> str:
-    """The command that fills in what is missing; words in capitals are for the user."""
+    """The command that computes what is missing; words in capitals are for the user."""
     from ..manifests import CORPORA, find_root
 
     words = ["ser", "extract", "--corpus", shlex.quote(corpus)]
@@ -127,10 +147,7 @@ def _extract(contents: Contents, corpus: str, features: str | None = None) -> st
                 f"the {family} whose hash begins with {digits}" for _, family, digits in folders
             )
             where = f", where {MODEL} is the folder of {models}"
-    if not _is_default(contents):
-        for folder in contents.folders:
-            words += ["--cache", shlex.quote(str(folder))]
-    return " ".join(words) + where
+    return " ".join(words) + _cache_option(contents) + where
 
 
 def _is_default(contents: Contents) -> bool:

@@ -132,10 +132,11 @@ def read_csv(
 
 
 def stream_csv(
-    path: Path, required: Sequence[str], known: Sequence[str] = ()
+    path: Path, required: Sequence[str], known: Sequence[str] | None = ()
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Read a CSV file of any length a row at a time: the number of its line, and its cells of the
-    `required` and `known` columns as they are written. Other columns are not looked at.
+    `required` and `known` columns as they are written. Other columns are not looked at; with None
+    for `known`, all are known but those that have no name of their own, or number the rows.
 
     Raises:
         InputError: as `read_csv`, but for what is wrong with other columns; when it is come to.
@@ -152,10 +153,15 @@ def stream_csv(
             if not any(map(plain, record)):
                 continue
             if not columns:
-                forms = {alike(name): name for name in (*required, *known)}
+                forms = {alike(name): name for name in (*required, *(known or ()))}
                 columns = [forms.get(alike(name), plain(name)) for name in record]
                 _check_columns(f"{path}, line {at}", columns, required, separator)
-                places = {name: columns.index(name) for name in forms.values() if name in columns}
+                taken = {*forms.values()} if known is not None else {*columns}
+                places = {
+                    name: columns.index(name)
+                    for name in columns
+                    if name in taken and not _INDEX.fullmatch(name)
+                }
             elif len(record) <= max(places.values()):
                 raise InputError(
                     f"{path}, line {at}: {len(record)} cells, but the header has {len(columns)}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cache.keys import IMPORTED
 from ..errors import AudioError, InputError
 from ..train.runs.run import Run
 from .heads import Probabilities, choose
@@ -233,6 +234,13 @@ class Recognizer:
         }
         backbones = {}
         for name, key in self.run.config.keys.items():
+            if key.backbone == IMPORTED:
+                source = key.parameters.get("source", "unknown")
+                raise InputError(
+                    f"{self.run.folder}: was trained on {name}, which was made elsewhere (source: "
+                    f"{source}) and imported; nothing here computes it of new sound. Train on "
+                    "features that `ser extract` computes to have a run that hears"
+                )
             try:
                 backbone = given.get(name) or make_backbone(name, device)
             except InputError as error:

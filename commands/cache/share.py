@@ -90,11 +90,11 @@ def _share(
     remember: bool,
     as_json: bool,
     progress: Progress,
-    cache_folder: tuple[Path, ...],
+    cache_folders: tuple[Path, ...],
 ) -> None:
     from ...cache import remotes
 
-    cache = open_cache(cache_folder)
+    cache = open_cache(cache_folders)
     given = where or remotes.team_place(cache.folder)
     place = remotes.open_place(given)
     make, carry_out = {

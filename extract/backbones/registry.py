@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
+from ...cache.keys import IMPORTED
 from ...errors import InputError, SerError, did_you_mean
 from ...registry import Registry
 from ..specs import split_spec
@@ -69,6 +70,11 @@ def make_backbone(spec: str, device: str = "cpu") -> Backbone:
         SerError: a package brings the backbone, and it cannot be loaded.
     """
     name, argument, settings = split_spec(spec)
+    if name == IMPORTED:
+        raise InputError(
+            f"feature {spec!r}: was made elsewhere, and nothing here computes it; it comes into the "
+            "cache by `ser cache import`"
+        )
     known = [*BACKBONES, *ALIASES]
     if name not in known:
         hint = did_you_mean(name, known)
@@ -158,7 +164,7 @@ def _own(backbone: Backbone, device: str) -> Backbone:
             )
     if not (backbone.name.isidentifier() and backbone.name.isascii()):
         raise InputError(f"{kind.__qualname__}: {backbone.name!r} is no name for a feature")
-    if backbone.name in ALIASES or BACKBONES.get(backbone.name, kind) is not kind:
+    if backbone.name in (*ALIASES, IMPORTED) or BACKBONES.get(backbone.name, kind) is not kind:
         raise InputError(
             f"{kind.__qualname__}: there is another feature {backbone.name!r}; choose another name"
         )
