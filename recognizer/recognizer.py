@@ -228,19 +228,20 @@ class Recognizer:
         """By the names of the features; each computes what the run was trained on."""
         from ..extract import make_backbone, make_backbones
 
+        for name, key in self.run.config.keys.items():
+            if key.backbone == IMPORTED:
+                raise InputError(
+                    f"{self.run.folder}: was trained on {name}, which was made elsewhere (source: "
+                    f"{key.parameters.get('source', 'not stated')}) and imported; nothing here "
+                    "computes it of new sound. A run hears what `ser extract` computes: train on "
+                    "that"
+                )
         given = {
             backbone.feature: backbone
             for backbone in (make_backbones(own, device).values() if own else ())
         }
         backbones = {}
         for name, key in self.run.config.keys.items():
-            if key.backbone == IMPORTED:
-                source = key.parameters.get("source", "unknown")
-                raise InputError(
-                    f"{self.run.folder}: was trained on {name}, which was made elsewhere (source: "
-                    f"{source}) and imported; nothing here computes it of new sound. Train on "
-                    "features that `ser extract` computes to have a run that hears"
-                )
             try:
                 backbone = given.get(name) or make_backbone(name, device)
             except InputError as error:

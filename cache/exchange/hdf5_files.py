@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from math import prod
 from pathlib import Path
@@ -81,7 +82,7 @@ def _each(h5py: Any, group: Any, above: str, seen: set[Any]) -> Iterator[Item]:
                 seen.add(address)
                 yield from _each(h5py, found, f"{name}/", seen)
         elif isinstance(found, h5py.h5d.DatasetID):
-            yield name, lambda dataset=found: _one(h5py, dataset)
+            yield name, partial(_one, h5py, found)
 
 
 def _address(h5py: Any, group: Any) -> Any:
@@ -138,7 +139,7 @@ def _check_stored(h5py: Any, dataset: Any, name: str) -> None:
         pieces = prod(-(-extent // of) for extent, of in zip(dataset.shape, chunk, strict=True))
         whole = dataset.get_num_chunks() == pieces
     else:
-        whole = dataset.get_storage_size() == prod(dataset.shape) * width
+        whole = dataset.get_storage_size() >= prod(dataset.shape) * width
     if not whole:  # HDF5 would read zeros
         raise InputError(f"{name}some of its values were never written")
 
@@ -156,7 +157,7 @@ def _packed(h5py: Any, root: Any) -> Iterator[Item]:
     check_rising(offsets, frames.shape[0])
     for name, (start, stop) in zip(ids, pairwise(offsets), strict=True):
         check_shape((stop - start, frames.shape[1]), frames.dtype)
-        yield name, lambda start=start, stop=stop: _slice(frames, start, stop)
+        yield name, partial(_slice, frames, start, stop)
 
 
 def _slice(frames: Any, start: int, stop: int) -> Rows:

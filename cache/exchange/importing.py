@@ -176,7 +176,7 @@ def _manifests(cache: Cache, corpora: str | Manifest | Sequence[str | Manifest])
     from ...manifests import Manifest
 
     listed = [corpora] if isinstance(corpora, str | Manifest) else list(corpora)
-    manifests = {}
+    manifests: dict[str, Manifest] = {}
     for each in listed:
         if isinstance(each, Manifest):
             manifest = with_known_ids(cache, each)

@@ -9,6 +9,7 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,9 @@ def lhotse_manifest(path: Path) -> Iterator[Item]:
                 if entry.storage_type in _BY_LHOTSE:
                     _lhotse()
                 name = entry.recording_id or ""
-                yield name, lambda entry=entry: _rows(path.parent, entry)
+                yield name, partial(_rows, path.parent, entry)
+            if not number:
+                raise InputError(f"{path}: is empty")
     except (EOFError, zlib.error) as error:
         raise InputError(f"{path}: a compressed file that is damaged: {error}") from None
     except OSError as error:
@@ -81,8 +84,8 @@ def _entry(where: str, line: bytes) -> _Entry:
         raise InputError(f"{where}: begins at {entry.start} s; expected whole recordings")
     if entry.storage_type not in _STORAGES:
         raise InputError(
-            f"{where}: features are stored as {entry.storage_type!r:.60}, and {', '.join(_STORAGES)} "
-            "are read; copy them by lhotse, or save a .npy of each"
+            f"{where}: features are stored as {entry.storage_type!r:.60}; those that are read: "
+            f"{', '.join(_STORAGES)}. Copy them by lhotse, or save a .npy of each"
         )
     return entry
 

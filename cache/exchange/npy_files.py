@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from functools import partial
+from math import prod
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,8 +17,12 @@ from ...files import open_regular
 from .arrays import Item, Rows, check_shape
 
 _MAGIC = b"\x93NUMPY"
-_LENGTHS = {b"\x01\x00": 2, b"\x02\x00": 4}
-"""Of the number that says how long the header is, by version. Version 3 is for names of fields."""
+_VERSIONS = {
+    b"\x01\x00": (2, np.lib.format.read_array_header_1_0),
+    b"\x02\x00": (4, np.lib.format.read_array_header_2_0),
+}
+"""Bytes of the number that says how long the header is, and what reads it from there on. Version 3
+is for names of fields."""
 _LONGEST_HEADER = 10_000
 _SUFFIX = ".npy"
 _DEPTH = 64
@@ -35,7 +41,7 @@ def npy_folder(folder: Path) -> Iterator[Item]:
     if not names:
         raise InputError(f"{folder}: no .npy file in this folder")
     for name in names:
-        yield stored_path(name)[: -len(_SUFFIX)], lambda name=name: _load(folder, name)
+        yield stored_path(name)[: -len(_SUFFIX)], partial(_load, folder, name)
 
 
 def _load(folder: Path, name: str) -> Rows:
@@ -67,34 +73,19 @@ def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """
     if file.read(len(_MAGIC)) != _MAGIC:
         raise InputError("is no .npy")
-    version = file.read(2)
-    if version not in _LENGTHS:
-        raise InputError("is a .npy of a version that is not for plain numbers")
-    digits = file.read(_LENGTHS[version])
+    try:
+        width, parse = _VERSIONS[file.read(2)]
+    except KeyError:
+        raise InputError("is a .npy of a version that is not for plain numbers") from None
+    digits = file.read(width)
     # Looked at first: numpy reads all of a header, however long it says it is.
     if (length := int.from_bytes(digits, "little")) > _LONGEST_HEADER:
         raise InputError(f"its header would be of {length} bytes")
-    read = (
-        {
-            2: np.lib.format.read_array_header_1_0,
-            4: np.lib.format.read_array_header_2_0,
-        }[len(digits)]
-        if len(digits) in (2, 4)
-        else None
-    )
     try:
-        if read is None:
-            raise ValueError("it ends early")
-        shape, fortran, dtype = read(io.BytesIO(digits + file.read(length)))
-    except (
-        ValueError,
-        TypeError,
-        SyntaxError,
-        RecursionError,
-        MemoryError,
-        OverflowError,
-    ) as error:
-        raise InputError(f"its header cannot be read: {str(error).splitlines()[0]:.200}") from None
+        shape, fortran, dtype = parse(io.BytesIO(digits + file.read(length)))
+    except (ValueError, TypeError, SyntaxError, ArithmeticError, RecursionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"its header cannot be read: {reason:.200}") from None
     if dtype.hasobject:
         raise InputError("holds Python objects, which would have to be unpickled; save floats")
     if any(extent < 0 for extent in shape):
@@ -104,7 +95,7 @@ def read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
 
 def read_values(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     """So many values from a stream, whose size the caller has bounded."""
-    size = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    size = prod(shape) * dtype.itemsize
     data = file.read(size)
     if len(data) < size:
         raise InputError("the file ends early")

@@ -10,10 +10,13 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import IO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+import numpy as np
 
 from ...errors import InputError
 from ...files import open_regular
@@ -23,6 +26,8 @@ from .npy_files import check_end, read_header, read_npy, read_values
 
 _PACKED = {"ids", "frames"}
 _LONGEST_ID = 1024
+_DAMAGE = (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+"""What Python raises for archives that are damaged, or packed otherwise."""
 
 
 def npz_file(path: Path) -> Iterator[Item]:
@@ -45,7 +50,7 @@ def npz_file(path: Path) -> Iterator[Item]:
             yield from _packed(archive, members)
             return
         for name, info in members.items():
-            yield name, lambda info=info: _one(archive, info)
+            yield name, partial(_one, archive, info)
 
 
 @contextmanager
@@ -60,14 +65,7 @@ def _told(path: Path | None = None) -> Iterator[None]:
         raise InputError(f"{name}{error}") from None
     except OSError as error:
         raise InputError(f"{name}cannot be read: {error.strerror or error}") from None
-    except (
-        BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        ValueError,
-    ) as error:
+    except _DAMAGE as error:
         raise InputError(f"{name}is no whole .npz: {error!s:.200}") from None
 
 
@@ -93,8 +91,7 @@ def _packed(archive: ZipFile, members: dict[str, ZipInfo]) -> Iterator[Item]:
         for name, (start, stop) in zip(ids, pairwise(offsets), strict=True):
             extent = (stop - start, shape[1])
             check_shape(extent, dtype)
-            rows = read_values(member, extent, dtype)
-            yield name, lambda rows=rows: rows
+            yield name, partial(np.asarray, read_values(member, extent, dtype))
         check_end(member)
 
 

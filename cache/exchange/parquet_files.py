@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def _lists(pa: Any, path: Path, table: Any, column: str) -> Iterator[Item]:
         if isinstance(values, pa.ExtensionArray):
             values = values.storage
         for row in range(len(batch)):
-            yield str(names[row].as_py()), lambda row=row, values=values: _matrix(pa, values[row])
+            yield str(names[row].as_py()), partial(_matrix, pa, values[row])
 
 
 def _name_column(path: Path, table: Any) -> str:

@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
@@ -98,8 +99,8 @@ def survey(
         raise InputError(
             "none of the names there is an utterance of "
             f"{' or '.join(manifest.corpus for manifest in manifests)}: "
-            f"{listing(map(repr, found.unknown)) or 'there are none'}. A name is an id or a path of "
-            f"the manifest, such as {manifests[0].ids[0]!r}"
+            f"{listing(map(repr, found.unknown)) or 'there are none'}. A name is an id or a path "
+            f"of the manifest, such as {manifests[0].ids[0]!r}"
         )
     found.dim = Counter(dims.values()).most_common(1)[0][0] if dims else 0
     others = {utterance: dim for utterance, dim in dims.items() if dim != found.dim}
@@ -133,7 +134,7 @@ def as_floats(given: Rows, dtype: Dtype) -> npt.NDArray[np.float32]:
         count = int((~np.isfinite(given)).sum())
         raise InputError(f"{count} of {given.size} values are not finite")
     top = float(np.abs(given).max())
-    if top > np.finfo(dtype).max:
+    if top > float(np.finfo(dtype).max):
         raise InputError(f"{top:.6g} does not fit into {dtype}")
     return np.ascontiguousarray(np.atleast_2d(given), np.float32)
 
@@ -177,7 +178,7 @@ def each_found(
         if utterance is None or utterance not in found.digests:
             continue
         of = found.digests[utterance]
-        yield utterance, lambda name=name, load=load, of=of: _same(name, load, found.dtype, of)
+        yield utterance, partial(_same, name, load, found.dtype, of)
 
 
 def _same(name: str, load: Callable[[], Rows], dtype: Dtype, of: bytes) -> npt.NDArray[np.float32]:

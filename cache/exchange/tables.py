@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,7 @@ def by_name(path: Path, frames: Iterable[Frame]) -> Iterator[Item]:
     gathered: list[Frame] = []
     for frame in frames:
         if gathered and gathered[0].name != frame.name:
-            yield gathered[0].name, lambda together=gathered: _sorted(together)
+            yield gathered[0].name, partial(_sorted, gathered)
             gathered = []
         if not gathered:
             if frame.name in seen:
@@ -85,7 +86,7 @@ def by_name(path: Path, frames: Iterable[Frame]) -> Iterator[Item]:
             raise InputError(f"{path}: {frame.name!r} has more than {MOST_BYTES >> 20} MB")
     if not gathered:
         raise InputError(f"{path}: no rows")
-    yield gathered[0].name, lambda: _sorted(gathered)
+    yield gathered[0].name, partial(_sorted, gathered)
 
 
 def _csv_frames(path: Path) -> Iterator[Frame]:

@@ -47,7 +47,7 @@ def cache_export(
     skip_missing: bool,
     overwrite: bool,
     progress: Progress,
-    cache_folder: Path | None,
+    cache_folders: tuple[Path, ...],
 ) -> None:
     """Write features of a corpus into the new folder DEST, for those who do not use this tool.
 
@@ -56,7 +56,7 @@ def cache_export(
     """
     from ...cache import export_features
 
-    cache = open_cache(cache_folder)
+    cache = open_cache(cache_folders)
     with progress:
         report = export_features(
             cache,

@@ -68,7 +68,7 @@ def cache_import(
     skip_unknown: bool,
     skip_missing: bool,
     progress: Progress,
-    cache_folder: Path | None,
+    cache_folders: tuple[Path, ...],
 ) -> None:
     """Put features that were made elsewhere into the cache.
 
@@ -78,7 +78,7 @@ def cache_import(
     """
     from ...cache import import_features
 
-    cache = open_cache(cache_folder)
+    cache = open_cache(cache_folders)
     corpora = split_names("--corpus", corpus)
     with progress:
         report = import_features(

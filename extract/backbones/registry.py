@@ -72,8 +72,8 @@ def make_backbone(spec: str, device: str = "cpu") -> Backbone:
     name, argument, settings = split_spec(spec)
     if name == IMPORTED:
         raise InputError(
-            f"feature {spec!r}: was made elsewhere, and nothing here computes it; it comes into the "
-            "cache by `ser cache import`"
+            f"feature {spec!r}: was made elsewhere, and nothing here computes it; it comes into "
+            "the cache by `ser cache import`"
         )
     known = [*BACKBONES, *ALIASES]
     if name not in known:
