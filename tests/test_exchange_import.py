@@ -330,8 +330,8 @@ def test_a_run_trains_on_them_and_does_not_hear(toy_cache, tmp_path):
     assert "vectors of 7" in done.stdout
     run = tmp_path / "run"
     arguments = ["--setting", "single", "--corpus", "toy", "--features", "import:mine"]
-    quick = ["--set", "train.epochs=1", "--set", "train.members=1", "--repeats", 1]
-    done = ser("train", *arguments, *quick, "--workers", 1, "--out", run, *where)
+    quick = ["--preset", "paper", "--set", "train.epochs=1", "--repeats", 1, "--workers", 1]
+    done = ser("train", *arguments, *quick, "--out", run, *where)
     assert done.exit_code == 0, done.output
     config = json.loads((run / "config.json").read_text())
     assert "import:mine" in json.dumps(config)
