@@ -15,10 +15,10 @@ from ...files import open_regular
 from .arrays import MOST_BYTES, Item, Rows, check_shape
 from .tables import NAMES, Frame, by_name, feature_columns
 
-_ROWS_OF_LISTS = 8
-"""Read at once: each may be long."""
 _VALUES = 1 << 20
 """Of a table with a column for every number, read at once."""
+_ROWS = 1024
+"""Of such a table, read at once at most."""
 _LONGEST_SCHEMA = 64 << 20
 
 
@@ -68,7 +68,7 @@ def parquet_file(path: Path, column: str | None = None) -> Iterator[Item]:
         if column is None and len(lists) > 1:
             raise InputError(f"several columns of lists: {', '.join(lists)}. Name one: --column")
         if lists:
-            _check_sizes(table, schema.names)
+            _check_sizes(table)
             yield from _lists(pa, path, table, column or lists[0])
         else:
             yield from by_name(path, _frames(pa, path, table))
@@ -100,7 +100,7 @@ def _is_list(pa: Any, kind: Any) -> bool:
     return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
 
 
-def _check_sizes(table: Any, names: list[str]) -> None:
+def _check_sizes(table: Any) -> None:
     """Refuse what says of itself that its rows are larger than those of utterances may be."""
     for number in range(table.metadata.num_row_groups):
         group = table.metadata.row_group(number)
@@ -112,12 +112,12 @@ def _check_sizes(table: Any, names: list[str]) -> None:
 
 def _lists(pa: Any, path: Path, table: Any, column: str) -> Iterator[Item]:
     name = _name_column(path, table)
-    for batch in table.iter_batches(_ROWS_OF_LISTS, columns=[name, column], use_threads=False):
-        names, values = batch.column(name), batch.column(column)
+    # One row at a time: each may be long.
+    for batch in table.iter_batches(1, columns=[name, column], use_threads=False):
+        values = batch.column(column)
         if isinstance(values, pa.ExtensionArray):
             values = values.storage
-        for row in range(len(batch)):
-            yield str(names[row].as_py()), partial(_matrix, pa, values[row])
+        yield str(batch.column(name)[0].as_py()), partial(_matrix, pa, values[0])
 
 
 def _name_column(path: Path, table: Any) -> str:
@@ -161,7 +161,7 @@ def _frames(pa: Any, path: Path, table: Any) -> Iterator[Frame]:
                 "if it is no feature"
             )
     start = ["start"] if "start" in schema.names else []
-    rows = max(1, _VALUES // len(features))
+    rows = min(_ROWS, max(1, _VALUES // len(features)))
     for batch in table.iter_batches(rows, columns=[name, *start, *features], use_threads=False):
         columns = [batch.column(each).to_numpy(zero_copy_only=False) for each in features]
         values = np.column_stack(columns)
