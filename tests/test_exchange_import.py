@@ -1,6 +1,8 @@
 """Features from elsewhere into the cache: what is checked, what they are called, and their use."""
 
 import json
+import string
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +11,15 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ser.cache import Cache, import_features, store_manifest
+from ser.cache import Cache, export_features, import_features, store_manifest, writer
 from ser.cache.exchange.rates import USUAL, fits, frame_rate
 from ser.cli import main
 from ser.errors import InputError, MissingFeaturesError
 from ser.extract import make_backbone
-from ser.manifests import Manifest
+from ser.manifests import Manifest, csv_files
 
-from .conftest import make_manifest, same, shards, tree
-from .test_exchange_sources import npy
+from .conftest import make_manifest, same, shards, toy_manifest, tree
+from .test_exchange_sources import npy, packed
 
 
 def ser(*arguments: object):
@@ -69,8 +71,6 @@ def test_a_second_time_changes_nothing(held, source):
 
 
 def test_a_cut_import_goes_on(held, source, monkeypatch):
-    from ser.cache import writer
-
     monkeypatch.setattr(writer, "SHARD_UTTERANCES", 2)
     calls = []
 
@@ -130,6 +130,38 @@ def test_several_corpora_have_one_key(held, tmp_path):
         assert held.resolve("import:x", manifest) == report.key
     again = npy(tmp_path / "three", {f"other/{id}": a for id, a in rows_of(manifest=other).items()})
     assert import_features(held, [again, one], [other, "mine"], "x", source="one").written == 0
+
+
+def test_several_corpora_one_by_one_do_not_train_together(toy_cache, tmp_path):
+    tic = toy_manifest(45, language="it", corpus="tic")
+    for manifest in (toy_cache.manifest("toy"), tic):
+        rows = {id: np.full(3, n, "f4") for n, id in enumerate(manifest.ids)}
+        import_features(toy_cache, npy(tmp_path / manifest.corpus, rows), manifest, "x")
+    arguments = ["--setting", "multidomain", "--corpus", "toy,tic", "--features", "import:x"]
+    arguments += ["--method", "sb", "--cache", toy_cache.folder, "--out", tmp_path / "run"]
+    done = ser("train", *arguments)
+    assert done.exit_code == 2
+    assert "import:x of tic is another version than that of toy" in done.stderr
+    assert "import both together" in done.stderr
+
+
+def test_memory_does_not_grow_with_the_source(cache, tmp_path, monkeypatch):
+    """Of 26 MB; nor with what is exported again."""
+    monkeypatch.setattr(writer, "SHARD_BYTES", 2 << 20)
+    monkeypatch.setattr(csv_files, "MOST_BYTES", 1 << 20)  # which a reader sets aside at once
+    manifest = make_manifest(string.ascii_lowercase)
+    rows = {id: np.full((1024, 256), n, "f4") for n, id in enumerate(manifest.ids)}
+    np.savez(tmp_path / "x.npz", **packed(rows))
+    del rows
+    store_manifest(cache, manifest)
+    tracemalloc.start()
+    key = import_features(cache, tmp_path / "x.npz", manifest, "x").key
+    export_features(cache, tmp_path / "out", "mine", key.feature, form="npz")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 12 << 20
+    exported = np.load(tmp_path / "out" / "import-x.npz")
+    assert exported["frames"].shape == (26 * 1024, 256)
 
 
 def test_the_manifest_may_come_along(cache, source, tmp_path):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import InputError
+from ...errors import InputError, MissingPackageError
 from ..keys import MAX_DIM
 
 Rows = npt.NDArray[np.floating[Any]]
@@ -22,6 +24,31 @@ asked for, or not at all."""
 
 MOST_BYTES = 512 << 20
 """Of one utterance in a source: nearly two hours of 768 floats fifty times a second."""
+
+
+@contextmanager
+def told(kind: str, path: Path | None = None) -> Iterator[None]:
+    """Make one error of whatever is wrong with a file; what reads it raises nearly anything.
+
+    Args:
+        kind: of file, as people call it.
+        path: what the message begins with; None where the caller says it.
+
+    Raises:
+        InputError: in place of it.
+    """
+    name = f"{path}: " if path else ""
+    try:
+        yield
+    except (MemoryError, MissingPackageError):
+        raise
+    except InputError as error:
+        if str(error).startswith(name):
+            raise
+        raise InputError(f"{name}{error}") from None
+    except Exception as error:
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        raise InputError(f"{name}cannot be read as {kind}: {reason:.200}") from error
 
 
 def check_shape(shape: Sequence[int], dtype: np.dtype[Any]) -> None:

@@ -7,19 +7,18 @@ filter is run but those that come with h5py.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
 from math import prod
 from pathlib import Path
 from typing import Any
 
-from ...errors import InputError, SerError
+from ...errors import InputError
 from ...files import open_regular
 from ..layout import MAX_UTTERANCES
-from .arrays import MOST_BYTES, Item, Rows, check_offsets, check_rising, check_shape
+from .arrays import MOST_BYTES, Item, Rows, check_offsets, check_rising, check_shape, told
 
-_PACKED = {"ids", "frames"}
+_PACKED = {b"ids", b"frames"}
 _FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
 _LONGEST_ID = 1024
 _DEEPEST = 64
@@ -36,7 +35,7 @@ def hdf5_file(path: Path) -> Iterator[Item]:
     """
     import h5py
 
-    with _told(path), open_regular(path) as file:
+    with told("HDF5", path), open_regular(path) as file:
         access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
         access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
         # HDF5 reads the file that is open here, whatever lies at its path by now. It takes no lock.
@@ -44,30 +43,12 @@ def hdf5_file(path: Path) -> Iterator[Item]:
         hdf = h5py.h5f.open(b"features", h5py.h5f.ACC_RDONLY, access)
         try:
             root = h5py.h5g.open(hdf, b"/")
-            if {name.decode("utf-8", "backslashreplace") for name in root} >= _PACKED:
+            if {*root} >= _PACKED:
                 yield from _packed(h5py, root)
             else:
                 yield from _each(h5py, root, "", {_address(h5py, root)})
         finally:
             hdf.close()
-
-
-@contextmanager
-def _told(path: Path | None = None) -> Iterator[None]:
-    """Make one error of whatever is wrong with a file; h5py raises nearly anything."""
-    name = f"{path}: " if path else ""
-    try:
-        yield
-    except MemoryError:
-        raise
-    except SerError as error:
-        if path is None or str(error).startswith(name):
-            raise
-        raise InputError(f"{name}{error}") from None
-    except OSError as error:
-        raise InputError(f"{name}cannot be read: {error.strerror or error}") from None
-    except Exception as error:
-        raise InputError(f"{name}HDF5 cannot read it: {error!s:.200}") from error
 
 
 def _each(h5py: Any, group: Any, above: str, seen: set[Any]) -> Iterator[Item]:
@@ -106,7 +87,7 @@ def _dataset(h5py: Any, group: Any, name: str) -> Any:
 
 
 def _one(h5py: Any, dataset: Any) -> Rows:
-    with _told():
+    with told("HDF5"):
         _check_stored(h5py, dataset, "")
         array = h5py.Dataset(dataset)
         check_shape(array.shape or (), array.dtype)
@@ -161,7 +142,7 @@ def _packed(h5py: Any, root: Any) -> Iterator[Item]:
 
 
 def _slice(frames: Any, start: int, stop: int) -> Rows:
-    with _told():
+    with told("HDF5"):
         rows: Rows = frames[start:stop]
         return rows
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import InputError, listing
+from ..access import enough_memory
 from ..cache import Cache
 from ..keys import IMPORTED, FeatureKey
 from ..manifests import store_manifest, with_known_ids
@@ -103,7 +104,8 @@ def import_features(
     licence = _text("licence", licence, _LONGEST_LICENCE)
     found_in = [find_source(path, column) for path in paths]
     manifests = _manifests(cache, corpora)
-    found = survey(found_in, manifests, kind, dtype, show)
+    with enough_memory(f"importing {name}"):
+        found = survey(found_in, manifests, kind, dtype, show)
     missing = _check_all_there(found, manifests, skip_unknown, skip_missing)
     rate, deviating, notes = _rate(found, manifests, frame_rate)
     key = FeatureKey(

@@ -23,9 +23,6 @@ class Names:
 
     A path may have more before it, such as the root of the corpus where the features were made:
     the same before all of a corpus. A name is only ever looked up here, and never opened.
-
-    Raises:
-        InputError: from `find`.
     """
 
     def __init__(self, manifests: Sequence[Manifest]) -> None:

@@ -6,28 +6,24 @@ of files.
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import IO
-from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
 
 from ...errors import InputError
 from ...files import open_regular
 from ..layout import MAX_UTTERANCES
-from .arrays import MOST_BYTES, Item, Rows, check_offsets, check_rising, check_shape
+from .arrays import MOST_BYTES, Item, Rows, check_offsets, check_rising, check_shape, told
 from .npy_files import check_end, read_header, read_npy, read_values
 
 _PACKED = {"ids", "frames"}
 _LONGEST_ID = 1024
-_DAMAGE = (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
-"""What Python raises for archives that are damaged, or packed otherwise."""
 
 
 def npz_file(path: Path) -> Iterator[Item]:
@@ -38,7 +34,7 @@ def npz_file(path: Path) -> Iterator[Item]:
     Raises:
         InputError: it cannot be read, or its packing makes no sense.
     """
-    with _told(path), open_regular(path) as file, ZipFile(file) as archive:
+    with told("NPZ", path), open_regular(path) as file, ZipFile(file) as archive:
         names = [info.filename.removesuffix(".npy") for info in archive.infolist()]
         members = dict(zip(names, archive.infolist(), strict=True))
         if twice := [name for name, count in Counter(names).items() if count > 1]:
@@ -53,24 +49,8 @@ def npz_file(path: Path) -> Iterator[Item]:
             yield name, partial(_one, archive, info)
 
 
-@contextmanager
-def _told(path: Path | None = None) -> Iterator[None]:
-    """Make one error of whatever is wrong with an archive."""
-    name = f"{path}: " if path else ""
-    try:
-        yield
-    except InputError as error:
-        if path is None or str(error).startswith(name):
-            raise
-        raise InputError(f"{name}{error}") from None
-    except OSError as error:
-        raise InputError(f"{name}cannot be read: {error.strerror or error}") from None
-    except _DAMAGE as error:
-        raise InputError(f"{name}is no whole .npz: {error!s:.200}") from None
-
-
 def _one(archive: ZipFile, info: ZipInfo) -> Rows:
-    with _told(), archive.open(info) as member:
+    with told("NPZ"), archive.open(info) as member:
         return read_npy(member)
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...errors import InputError, MissingPackageError, SerError, install_command
+from ...errors import InputError, MissingPackageError, install_command
 from ...files import open_regular
-from .arrays import MOST_BYTES, Item, Rows, check_shape
+from .arrays import MOST_BYTES, Item, Rows, check_shape, told
 from .tables import NAMES, Frame, by_name, feature_columns
 
 _VALUES = 1 << 20
@@ -51,7 +51,7 @@ def parquet_file(path: Path, column: str | None = None) -> Iterator[Item]:
         InputError: it cannot be read, or is no such table.
     """
     pa = pyarrow()
-    with _told(path), open_regular(path) as file:
+    with told("Parquet", path), open_regular(path) as file:
         table = pa.parquet.ParquetFile(
             file,
             thrift_string_size_limit=_LONGEST_SCHEMA,
@@ -60,7 +60,7 @@ def parquet_file(path: Path, column: str | None = None) -> Iterator[Item]:
             buffer_size=1 << 20,
         )
         schema = table.schema_arrow
-        if twice := [name for name in schema.names if schema.names.count(name) > 1]:
+        if twice := [name for name, count in Counter(schema.names).items() if count > 1]:
             raise InputError(f"two columns are named {twice[0]!r}")
         lists = [field.name for field in schema if _is_list(pa, _storage(pa, field.type))]
         if column is not None and column not in lists:
@@ -72,22 +72,6 @@ def parquet_file(path: Path, column: str | None = None) -> Iterator[Item]:
             yield from _lists(pa, path, table, column or lists[0])
         else:
             yield from by_name(path, _frames(pa, path, table))
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Make one error of whatever is wrong with a file."""
-    try:
-        yield
-    except MemoryError:
-        raise
-    except SerError as error:
-        if isinstance(error, InputError) and not str(error).startswith(f"{path}"):
-            raise InputError(f"{path}: {error}") from None
-        raise
-    except Exception as error:  # pyarrow raises its own, and OSError, for what is damaged
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: cannot be read as Parquet: {reason:.200}") from error
 
 
 def _storage(pa: Any, kind: Any) -> Any:

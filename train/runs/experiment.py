@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ...cache import Cache, FeatureKey
+from ...cache.keys import IMPORTED
 from ...errors import InputError, MissingFeaturesError
 from ...machine import torch_device
 from ...manifests import Manifest, Split, check_leaks_between, namesakes
@@ -296,10 +297,12 @@ def feature_keys(
                 keys[name] = _extra_key(name, cache, manifest)
         for name, key in keys.items():
             if found.setdefault(name, key).hash != key.hash:
+                imported = key.backbone == IMPORTED
+                remedy = "import both together" if imported else "extract the same for both"
                 raise InputError(
                     f"{name} of {corpus} is another version than that of "
                     f"{next(iter(manifests))}: {key.feature}@{key.hash[:8]} and "
-                    f"{found[name].feature}@{found[name].hash[:8]}; extract the same for both"
+                    f"{found[name].feature}@{found[name].hash[:8]}; {remedy}"
                 )
     if len({found[name].hash for name in request.features}) < len(request.features):
         raise InputError(f"--features {','.join(request.features)}: a feature is named twice")
