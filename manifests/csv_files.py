@@ -158,8 +158,8 @@ def stream_csv(
                 _check_columns(f"{path}, line {at}", columns, required, separator)
                 taken = {*forms.values()} if known is not None else {*columns}
                 places = {
-                    name: columns.index(name)
-                    for name in columns
+                    name: place
+                    for place, name in enumerate(columns)
                     if name in taken and not _INDEX.fullmatch(name)
                 }
             elif len(record) <= max(places.values()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from ..keys import IMPORTED, FeatureKey
 from ..manifests import store_manifest, with_known_ids
 from .names import Names, Utterance
 from .rates import fits, frame_rate
-from .sources import find_source, said_by_name
+from .sources import Source, find_source, said_by_name
 from .survey import Dtype, Kind, Progress, Survey, each_found, survey
 
 if TYPE_CHECKING:
@@ -122,37 +122,50 @@ def import_features(
     )
     cache.check_writable()
     notes += [note for each in manifests if (note := store_manifest(cache, each))]
+    terms = {"licence": licence} if licence else {}
+    written = _write(cache, key, manifests, found_in, found, terms, show)
+    return ImportReport(
+        key=key,
+        written=written,
+        present=len(found.frames) - written,
+        missing=tuple(missing),
+        unknown=tuple(found.unknown),
+        deviating=deviating,
+        notes=notes,
+    )
+
+
+def _write(
+    cache: Cache,
+    key: FeatureKey,
+    manifests: Sequence[Manifest],
+    sources: Sequence[Source],
+    found: Survey,
+    terms: Mapping[str, str],
+    progress: Progress,
+) -> int:
+    """Read the sources again and write what the cache lacks; how many utterances these were."""
     lacking = {
         (each.corpus, id)
         for each in manifests
         for id in cache.missing(key, each)
         if (each.corpus, id) in found.frames
     }
-    if lacking:
-        with ExitStack() as stack:
-            writers = {
-                each.corpus: stack.enter_context(
-                    cache.write(key, each, {"licence": licence} if licence else None)
-                )
-                for each in manifests
-            }
-            written = 0
-            for utterance, rows in each_found(found_in, Names(manifests), found):
-                if utterance in lacking:
-                    values = rows()
-                    sequence = found.kind == "sequence"
-                    writers[utterance[0]].add(utterance[1], values if sequence else values[0])
-                    written += 1
-                    show(written, len(lacking))
-    return ImportReport(
-        key=key,
-        written=len(lacking),
-        present=len(found.frames) - len(lacking),
-        missing=tuple(missing),
-        unknown=tuple(found.unknown),
-        deviating=deviating,
-        notes=notes,
-    )
+    if not lacking:
+        return 0
+    written = 0
+    with ExitStack() as stack:
+        writers = {
+            each.corpus: stack.enter_context(cache.write(key, each, terms)) for each in manifests
+        }
+        for utterance, read in each_found(sources, Names(manifests), found):
+            if utterance in lacking:
+                corpus, id = utterance
+                rows = read()
+                writers[corpus].add(id, rows if key.kind == "sequence" else rows[0])
+                written += 1
+                progress(written, len(lacking))
+    return written
 
 
 def _feature_name(name: str) -> str:

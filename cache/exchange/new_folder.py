@@ -27,8 +27,8 @@ def new_folder(target: Path, mark: str, overwrite: bool = False) -> Iterator[Pat
         SerError: it cannot be written.
     """
     target = Path(os.path.abspath(target))  # noqa: PTH100 - links stay as they are
-    _check(target, mark, overwrite)
     try:
+        _check(target, mark, overwrite)
         make_folder(target.parent)
         _remove_stale(target)
         made = partial_beside(target)

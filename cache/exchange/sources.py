@@ -27,7 +27,7 @@ _KINDS: dict[str, Callable[[Path], Iterator[Item]]] = {
     ".jsonl.gz": lhotse_manifest,
 }
 _PARQUET = (".parquet", ".pq")
-_PICKLED = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib", ".ckpt", ".npy.gz")
+_PICKLED = (".pkl", ".pickle", ".pt", ".pth", ".joblib", ".ckpt")
 
 
 def find_source(path: Path, column: str | None = None) -> Source:
