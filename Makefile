@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo docs test lint types format clean
+.PHONY: demo docs test soak lint types format clean
 
 demo: $(VENV)/demo-installed
 	$(BIN)/ser demo
@@ -16,6 +16,10 @@ docs: $(VENV)/docs-installed
 
 test: lint types
 	$(BIN)/python -m pytest
+
+# What `make test` does with a tenth of the cases: kills, power cuts, hostile files.
+soak: $(VENV)/dev-installed
+	$(BIN)/python -m pytest -m soak
 
 lint: $(VENV)/dev-installed
 	$(BIN)/ruff check .

@@ -19,6 +19,7 @@ from ser.manifests import Manifest
 from ser.train.network.spec import FeatureShape
 
 from .browser import chromium, visit  # noqa: F401 - fixtures
+from .drawn import SEED
 from .serving import served, sounds, speech  # noqa: F401
 
 if Path(ser.__file__).resolve().parent != Path(__file__).resolve().parents[1]:
@@ -35,6 +36,10 @@ settings.load_profile("ser")
 EMOTIONS = ("neutral", "happiness", "anger")
 
 Rows = dict[str, np.ndarray[Any, Any]]
+
+
+def pytest_report_header() -> str:
+    return f"cases are drawn with SER_TEST_SEED={SEED}"
 
 
 @pytest.fixture(autouse=True)

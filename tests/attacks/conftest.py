@@ -1,20 +1,16 @@
-"""Hostile cases: drawn anew at every run, counted, and each to end within a few seconds.
-
-`SER_ATTACK_SEED=<seed>` draws the cases of an earlier run again. A failure names the seed.
-"""
+"""Hostile cases: drawn anew at every run, counted, and each to end within a few seconds."""
 
 from __future__ import annotations
 
-import os
 import random
-import secrets
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
 
-SEED = os.environ.get("SER_ATTACK_SEED") or secrets.token_hex(4)
+from ..drawn import SEED
+
 SECONDS = 20
 """That a case may take, on a busy machine; most take milliseconds."""
 
@@ -76,15 +72,11 @@ class _Limited:
         raise TooSlowError(f"case {self._seed}: still at it after {SECONDS} s")
 
 
-def pytest_report_header() -> str:
-    return f"attacks: SER_ATTACK_SEED={SEED}"
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not _counts:
         return
     total = sum(found["cases"] for found in _counts.values())
-    terminalreporter.section(f"{total} hostile cases, SER_ATTACK_SEED={SEED}")
+    terminalreporter.section(f"{total} hostile cases, SER_TEST_SEED={SEED}")
     for name, found in sorted(_counts.items()):
         ends = ", ".join(f"{n} {word}" for word, n in sorted(found.items()) if word != "cases")
         terminalreporter.line(f"{name}: {found['cases']} cases{f' ({ends})' if ends else ''}")
