@@ -1,0 +1,167 @@
+"""Commands that are killed in the middle: in processes of their own, at any moment.
+
+A server that has imported everything forks a process for each run, so that hundreds are cheap.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import FrameType
+
+CALLS = frozenset(
+    {"open", "close", "write", "writelines", "flush", "fsync", "mkdir", "rmdir"}
+    | {"rename", "replace", "unlink", "remove", "truncate", "link", "symlink", "utime"}
+)
+"""Names of what Python calls to change a folder: the n-th of them is a moment to kill at."""
+
+PRELOAD = ["ser.extract", "ser.cache", "ser.manifests", "h5py", "librosa", "soundfile", "soxr"]
+"""Beside the module of the command."""
+NEVER = -1
+SECONDS = 120
+"""After which a run hangs, on a busy machine."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """Something to kill.
+
+    Attributes:
+        run: does it, given the case's folder, from the beginning or where it was ended before; in
+            a process of its own, so it must be a function of a module.
+        published: gives what counts as finished in the case's folder, files that no run may damage
+            or lose once they were seen; called again and again while the command runs.
+        check: given the case's folder after each kill; asserts that nothing half-done is seen.
+        finish: given the case's folder after the last run, which was not killed.
+    """
+
+    run: Callable[[Path], object]
+    published: Callable[[Path], set[Path]]
+    check: Callable[[Path], object]
+    finish: Callable[[Path], object]
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How long a command takes that is left alone: in seconds, and in `CALLS`."""
+
+    seconds: float
+    calls: int
+
+
+def measure(command: Command, folder: Path, again: Path) -> Extent:
+    """Run a command to its end, in each of two folders."""
+    with _Run(command, again, NEVER) as run:
+        _, calls = run.result()
+    with _Run(command, folder) as run:
+        seconds, _ = run.result()
+    command.finish(folder)
+    return Extent(seconds, calls)
+
+
+def crash(command: Command, folder: Path, extent: Extent, case: random.Random) -> str:
+    """Kill a command, now and then a second time, and let it end; returns the moments."""
+    moments = []
+    for _ in range(case.choice([1, 1, 2])):
+        if case.random() < 0.5:
+            seconds = case.uniform(0, extent.seconds)
+            moments.append(f"{1000 * seconds:.1f} ms")
+            run = _Run(command, folder)
+        else:
+            seconds, call = SECONDS, case.randrange(2 * extent.calls)
+            moments.append(f"{'after' if call % 2 else 'before'} call {call // 2}")
+            run = _Run(command, folder, call)
+        with run:
+            seen = run.watch(seconds)
+        lost = seen - command.published(folder)
+        assert not lost, f"published before the kill and not there any more: {lost}"
+        command.check(folder)
+    with _Run(command, folder) as run:
+        run.result()
+    assert seen <= command.published(folder)
+    command.finish(folder)
+    return ", ".join(moments)
+
+
+class _Run:
+    """A process that runs a command.
+
+    Args:
+        call: it counts its `CALLS`, and kills itself before (even) or after (odd) half that number.
+    """
+
+    def __init__(self, command: Command, folder: Path, call: int | None = None) -> None:
+        server = multiprocessing.get_context("forkserver")
+        server.set_forkserver_preload([*PRELOAD, command.run.__module__])
+        self._command, self._folder = command, folder
+        self._ours, theirs = server.Pipe(duplex=False)
+        self._process = server.Process(target=_serve, args=(command.run, folder, call, theirs))
+        self._process.start()
+        theirs.close()
+        if not self._ours.poll(SECONDS):
+            raise TimeoutError("the process does not begin")
+        self._ours.recv()
+
+    def __enter__(self) -> _Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.join()
+
+    def result(self) -> tuple[float, int]:
+        """Wait until it has ended by itself: the seconds and calls that it took."""
+        if not self._ours.poll(SECONDS):
+            raise TimeoutError("the process does not end")
+        seconds, calls = self._ours.recv()
+        self._process.join()
+        assert self._process.exitcode == 0
+        return seconds, calls
+
+    def watch(self, seconds: float) -> set[Path]:
+        """Look at what is published until that time is over or the process has ended; kill it."""
+        end, seen = time.monotonic() + seconds, set()
+        while self._process.is_alive():
+            seen |= self._command.published(self._folder)
+            left = max(0.0, end - time.monotonic())
+            time.sleep(min(left, 0.002))
+            if left <= 0.002:
+                break
+        self._process.kill()
+        self._process.join()
+        assert self._process.exitcode in (0, -signal.SIGKILL), self._process.exitcode
+        return seen
+
+
+def _serve(
+    run: Callable[[Path], object], folder: Path, call: int | None, parent: Connection
+) -> None:
+    """What the process does."""
+    halves = 0
+
+    def count(_frame: FrameType, event: str, function: object) -> None:
+        nonlocal halves
+        if event in ("c_call", "c_return", "c_exception"):
+            if getattr(function, "__name__", "") not in CALLS:
+                return
+            if halves == call:
+                os.kill(os.getpid(), signal.SIGKILL)
+            halves += 1
+
+    parent.send("begins")
+    begin = time.monotonic()
+    if call is not None:
+        sys.setprofile(count)
+    try:
+        run(folder)
+    finally:
+        sys.setprofile(None)
+    parent.send((time.monotonic() - begin, halves // 2))
