@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import stat
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -184,14 +185,33 @@ def make_folder(folder: Path) -> None:
 def sync(path: Path) -> None:
     """Force a written file to the disk."""
     with path.open("rb+") as file:
-        os.fsync(file.fileno())
+        _force(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:
     """Force a rename in `folder` to the disk, where the system has folders that can be opened."""
+    sync_unwritten(folder)
+
+
+def sync_unwritten(path: Path) -> None:
+    """Force a folder to the disk, or a file that is not to be opened for writing.
+
+    Windows forces nothing without that, and this does nothing there.
+    """
     if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY)
         try:
-            os.fsync(descriptor)
+            _force(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _force(descriptor: int) -> None:
+    """Wait until all of an open file is on the disk."""
+    if sys.platform == "darwin":  # where fsync leaves it in the memory of the disk
+        import fcntl
+
+        with suppress(OSError):  # a network drive, which has no such memory
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(descriptor)

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import SerError
-from ..files import atomic_write, partial_beside
+from ..files import atomic_write, partial_beside, sync_folder
 
 GONE = {errno.ENOENT, getattr(errno, "ESTALE", errno.ENOENT)}
 """What the system says of a file that another process removed; ESTALE on network drives."""
@@ -59,7 +59,7 @@ def is_own(folder: Path, cache: Path) -> bool:
 
 
 def check_writable(folder: Path) -> None:
-    """Create `folder` if need be, and prove that files can be written there.
+    """Create `folder` if need be, to outlast a power cut, and prove that it can be written to.
 
     Raises:
         SerError: they cannot.
@@ -68,6 +68,10 @@ def check_writable(folder: Path) -> None:
     try:
         # Not an empty file: some full disks still give those.
         atomic_write(probe, lambda partial: partial.write_bytes(b"ser"))
+        # A process that was killed may have made folders, up to the cache, and forced none of them.
+        for above in list(folder.parents)[:3]:
+            with suppress(PermissionError):  # which one may pass through and not list
+                sync_folder(above)
     except OSError as error:
         raise write_error(folder, error) from error
     finally:

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import SerError
-from .access import is_own
+from ..files import sync_unwritten
+from .access import is_own, read_error
 from .aside import is_there, put_back, take_out
 from .contents import Contents
 from .folders import feature_folders, leftovers, remove_leftovers
@@ -94,6 +95,7 @@ class _Work:
         spare = holders.superfluous()
         removal = Removal.of(self._key, self._folder, [index.path for index in spare])
         if not dry_run:
+            _force_to_disk(self._folder, [index for index in whole if index not in spare])
             for index in spare:
                 if not take_out(index.path, partial(holders.can_do_without, index, is_there)):
                     removal.sizes.pop(index.path, None)
@@ -114,3 +116,14 @@ class _Work:
         except SerError:
             return False
         return True
+
+
+def _force_to_disk(folder: Path, shards: Sequence[ShardIndex]) -> None:
+    """Have shards outlast a power cut: they may have been copied here a moment ago."""
+    for path in (*(index.path for index in shards), folder):
+        try:
+            sync_unwritten(path)
+        except FileNotFoundError:
+            continue  # which `take_out` will find
+        except OSError as error:
+            raise read_error(path, error) from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import sys
 import time
@@ -16,6 +17,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
+
+from .drawn import SEED
 
 CALLS = frozenset(
     {"open", "close", "write", "writelines", "flush", "fsync", "mkdir", "rmdir"}
@@ -35,6 +38,7 @@ class Command:
     """Something to kill.
 
     Attributes:
+        lay_out: makes a case's folder, all that the command needs in it.
         run: does it, given the case's folder, from the beginning or where it was ended before; in
             a process of its own, so it must be a function of a module.
         published: gives what counts as finished in the case's folder, files that no run may damage
@@ -43,59 +47,65 @@ class Command:
         finish: given the case's folder after the last run, which was not killed.
     """
 
+    lay_out: Callable[[Path], object]
     run: Callable[[Path], object]
     published: Callable[[Path], set[Path]]
     check: Callable[[Path], object]
     finish: Callable[[Path], object]
 
 
-@dataclass(frozen=True)
-class Extent:
-    """How long a command takes that is left alone: in seconds, and in `CALLS`."""
+def crash(command: Command, folder: Path, count: int) -> None:
+    """Kill a command that often, each time in a new folder below `folder`, and let it end.
 
-    seconds: float
-    calls: int
+    Half of the kills are after a time, the others at one of `CALLS`; some cases are killed twice.
+    """
+    seconds, calls = _measure(command, folder)
+    for number in range(count):
+        seed = f"{SEED}/{command.run.__name__}/{number}"
+        draw, moments = random.Random(seed), []
+        case = folder / str(number)
+        command.lay_out(case)
+        try:
+            for _ in range(draw.choice([1, 1, 2])):
+                if draw.random() < 0.5:
+                    at, call = draw.uniform(0, seconds), None
+                    moments.append(f"after {1000 * at:.1f} ms")
+                else:
+                    at, call = SECONDS, draw.randrange(2 * calls)
+                    moments.append(f"{'after' if call % 2 else 'before'} call {call // 2}")
+                with _Run(command, case, call) as run:
+                    seen = run.watch(at)
+                assert seen <= command.published(case), "what was published is not there any more"
+                command.check(case)
+            with _Run(command, case) as run:
+                run.result()
+            assert seen <= command.published(case)
+            command.finish(case)
+        except BaseException as error:
+            error.add_note(f"case {seed}, killed {', '.join(moments)}")
+            raise
+        shutil.rmtree(case)
 
 
-def measure(command: Command, folder: Path, again: Path) -> Extent:
-    """Run a command to its end, in each of two folders."""
-    with _Run(command, again, NEVER) as run:
-        _, calls = run.result()
-    with _Run(command, folder) as run:
-        seconds, _ = run.result()
-    command.finish(folder)
-    return Extent(seconds, calls)
-
-
-def crash(command: Command, folder: Path, extent: Extent, case: random.Random) -> str:
-    """Kill a command, now and then a second time, and let it end; returns the moments."""
-    moments = []
-    for _ in range(case.choice([1, 1, 2])):
-        if case.random() < 0.5:
-            seconds = case.uniform(0, extent.seconds)
-            moments.append(f"{1000 * seconds:.1f} ms")
-            run = _Run(command, folder)
-        else:
-            seconds, call = SECONDS, case.randrange(2 * extent.calls)
-            moments.append(f"{'after' if call % 2 else 'before'} call {call // 2}")
-            run = _Run(command, folder, call)
-        with run:
-            seen = run.watch(seconds)
-        lost = seen - command.published(folder)
-        assert not lost, f"published before the kill and not there any more: {lost}"
-        command.check(folder)
-    with _Run(command, folder) as run:
-        run.result()
-    assert seen <= command.published(folder)
-    command.finish(folder)
-    return ", ".join(moments)
+def _measure(command: Command, folder: Path) -> tuple[float, int]:
+    """How long a command takes that is left alone, in seconds and in `CALLS`."""
+    for name, call in (("timed", None), ("counted", NEVER)):
+        command.lay_out(folder / name)
+        with _Run(command, folder / name, call) as run:
+            seconds, calls = run.result()
+        command.finish(folder / name)
+        if call is None:
+            alone = seconds
+    assert calls > 10, "nothing is written"
+    return alone, calls
 
 
 class _Run:
     """A process that runs a command.
 
     Args:
-        call: it counts its `CALLS`, and kills itself before (even) or after (odd) half that number.
+        call: where it is to kill itself: even numbers are before, odd ones after half that number
+            of `CALLS`.
     """
 
     def __init__(self, command: Command, folder: Path, call: int | None = None) -> None:

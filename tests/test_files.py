@@ -101,3 +101,23 @@ def test_what_processes_left_that_are_gone_is_stale_at_once(tmp_path):
     assert left in stale_partials(tmp_path)
     assert not {own, elsewhere} & set(stale_partials(tmp_path))
     assert is_running(os.getpid())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="as macOS does")
+@pytest.mark.parametrize("known", [True, False])
+def test_macos_is_asked_to_empty_the_memory_of_the_disk_too(tmp_path, monkeypatch, known):
+    import fcntl
+
+    asked = []
+
+    def control(descriptor: int, command: int) -> None:
+        asked.append(command)
+        if not known:
+            raise OSError("not on this drive")
+
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", 51, raising=False)
+    monkeypatch.setattr(fcntl, "fcntl", control)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: asked.append("fsync"))
+    monkeypatch.setattr(sys, "platform", "darwin")
+    atomic_text(tmp_path / "a.txt", "x")
+    assert asked == [51, 51] if known else [51, "fsync"] * 2  # the file, and then the folder
