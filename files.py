@@ -63,8 +63,12 @@ def read_regular(path: Path, most: int, below: Path | None = None) -> bytes:
         OSError: as `open_regular`, or it is longer.
     """
     with open_regular(path, below) as file:
-        data = file.read(most + 1)
-    if len(data) > most:
+        # As much memory is taken as is asked for. What grows meanwhile is read as it is then.
+        size = os.fstat(file.fileno()).st_size
+        data = b"" if size > most else file.read(size + 1)
+        if len(data) > size:
+            data += file.read(most)
+    if max(size, len(data)) > most:
         raise OSError(errno.EINVAL, f"it is longer than {most} bytes", str(path))
     return data
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 256 << 20
 """A manifest of a million utterances has less."""
+MOST_COLUMNS = 1000
+MOST_PACKED = 100
+"""Bytes of text that one of a compressed file may stand for; tables take to a tenth or so."""
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _HINT = re.compile(r'"?sep=(.)"?\r?\n?')  # a first line that tells Excel how columns are separated
@@ -100,7 +103,7 @@ def read_csv(
         InputError: not readable, not UTF-8, a column missing, without name or named twice, a row
             with too few or too many cells; with the line number.
     """
-    text, line, separator = _opened(_text(path), required)
+    text, line, separator = _opened(path, _text(path), required)
     records = _records(path, text, line, separator)
     if not records:
         raise InputError(f"{path} is empty; expected a header line and one row per utterance")
@@ -143,7 +146,7 @@ def stream_csv(
     """
     lines = _lines(path)
     start = list(islice(lines, _MOST_BLANK))
-    _, line, separator = _opened("".join(start), required)
+    _, line, separator = _opened(path, "".join(start), required)
     reader = csv.reader(chain(start[line - 1 :], lines), strict=True, delimiter=separator)
     columns: list[str] = []
     begins = line
@@ -228,13 +231,14 @@ def _text(path: Path) -> str:
 
 def _unpacked(path: Path, data: bytes) -> bytes:
     """What a file of gzip holds, up to what may be read."""
+    most = min(MOST_BYTES, MOST_PACKED * len(data))
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            unpacked = file.read(MOST_BYTES + 1)
+            unpacked = file.read(most + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: a compressed file that is damaged: {error}") from None
-    if len(unpacked) > MOST_BYTES:
-        raise InputError(f"{path}: holds more than {MOST_BYTES >> 20} MB")
+    if len(unpacked) > most:
+        raise InputError(f"{path}: unpacks to more than {most} bytes; unpack it first")
     return unpacked
 
 
@@ -244,22 +248,28 @@ def _check_kind(path: Path, begins: bytes) -> None:
             raise InputError(f"{path} is {kind}; {_ANEW}")
 
 
-def _opened(text: str, required: Sequence[str]) -> tuple[str, int, str]:
+def _opened(path: Path, text: str, required: Sequence[str]) -> tuple[str, int, str]:
     """The text without Excel's first line, the number of its first line, and the separator: that
     with which the header has the required columns, else most columns."""
     if hint := _HINT.match(text):
-        return text[hint.end() :], 2, hint[1]
-    headers = {separator: _header(text, separator) for separator in _SEPARATORS}
+        text = text[hint.end() :]
+        _header(path, text, hint[1])
+        return text, 2, hint[1]
+    headers = {separator: _header(path, text, separator) for separator in _SEPARATORS}
     fitting = [one for one, names in headers.items() if {*map(alike, names)} >= {*required}]
     return text, 1, next(iter(fitting), max(headers, key=lambda one: len(headers[one])))
 
 
-def _header(text: str, separator: str) -> list[str]:
+def _header(path: Path, text: str, separator: str) -> list[str]:
+    """What stands in the header where that is the separator, if anything does."""
     try:
         lines = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
-        return next((record for record in lines if any(map(plain, record))), [])
-    except csv.Error:
-        return []
+        header = next((record for record in lines if any(map(plain, record))), [])
+    except (csv.Error, TypeError, ValueError):
+        return []  # what is wrong, reading all of it says
+    if len(header) > MOST_COLUMNS:
+        raise InputError(f"{path}: has {len(header)} columns; there may be {MOST_COLUMNS}")
+    return header
 
 
 def _records(path: Path, text: str, line: int, separator: str) -> _Records:

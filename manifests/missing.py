@@ -17,6 +17,7 @@ import unicodedata
 
 from .text import alike, plain
 
+_LONGEST = 1000  # characters; nobody says so at such a length that something is not known
 _SHORT = 5  # letters below which accents make another word
 
 
@@ -130,6 +131,8 @@ def is_missing(text: str, numbers: bool = True) -> bool:
     >>> [is_missing(text) for text in ("nana", "0", "Nantes", "x", "N.D.")]
     [False, False, False, False, False]
     """
+    if len(text) > _LONGEST:
+        return False
     word, letters = alike(text), _letters(text)
     joined = word.replace(" ", "")
     return (

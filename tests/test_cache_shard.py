@@ -72,7 +72,11 @@ def signature(part: dict[str, Any]) -> bytes:
 
 
 def forge(
-    folder: Path, edit: Callable[[h5py.File], None] | None = None, key: FeatureKey = KEY, **new: Any
+    folder: Path,
+    edit: Callable[[h5py.File], None] | None = None,
+    key: FeatureKey = KEY,
+    libver: Any = ("v108", "latest"),
+    **new: Any,
 ) -> Path:
     """A shard with parts replaced (None: left out) and an index checksum and name that fit."""
     part = {**parts(key), **new}
@@ -80,7 +84,7 @@ def forge(
     part["index_checksum"] = signature(signed).hex().encode()
     part["complete"] = np.uint32(1)
     path = place(folder, key) / "forged"
-    with h5py.File(path, "w", libver=("v108", "latest")) as file:
+    with h5py.File(path, "w", libver=libver) as file:
         for name, value in part.items():
             if value is None:
                 continue

@@ -144,7 +144,7 @@ def test_a_table_in_gzip(tmp_path, monkeypatch):
     assert read_published(packed, SPOKEN, "x") == read_published(plain, SPOKEN, "x")
     monkeypatch.setattr(csv_files, "MOST_BYTES", 1000)
     packed.write_bytes(gzip.compress(b"x" * 2000))
-    with pytest.raises(InputError, match="holds more than"):
+    with pytest.raises(InputError, match="unpacks to more than"):
         read_published(packed, SPOKEN, "x")
     packed.write_bytes(gzip.compress(plain.read_bytes())[:-9])
     with pytest.raises(InputError, match="a compressed file that is damaged"):

@@ -42,12 +42,12 @@ def attack(request: pytest.FixtureRequest) -> Attack:
 
 
 @pytest.fixture
-def outcome(request: pytest.FixtureRequest) -> Callable[[str], None]:
+def outcome(request: pytest.FixtureRequest) -> Callable[..., None]:
     """Count how a case ended, such as "refused" or "read"; shown at the end of the run."""
     name = request.node.nodeid.rpartition("/")[2]
 
-    def count(word: str) -> None:
-        _counts.setdefault(name, Counter())[word] += 1
+    def count(word: str, times: int = 1) -> None:
+        _counts.setdefault(name, Counter())[word] += times
 
     return count
 

@@ -2,6 +2,8 @@
 
 import os
 import socket
+import tracemalloc
+from pathlib import Path
 
 import pytest
 
@@ -61,3 +63,29 @@ def test_a_link_that_stays_below_is_followed(tmp_path):
     (tmp_path / "b").symlink_to("a")
     with open_regular(tmp_path / "b", below=tmp_path) as file:
         assert file.read() == b"1"
+
+
+def test_no_more_memory_is_taken_than_a_file_is_long(tmp_path):
+    small, sparse = tmp_path / "small", tmp_path / "sparse"
+    small.write_bytes(b"x" * 100)
+    with sparse.open("wb") as file:
+        file.truncate(1 << 40)
+    tracemalloc.start()
+    try:
+        assert read_regular(small, 1 << 30) == b"x" * 100
+        with pytest.raises(OSError, match="longer than"):
+            read_regular(sparse, 256 << 20)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_file_that_does_not_know_its_length_is_read():
+    """As those of /proc, and what grows meanwhile."""
+    path = Path("/proc/self/status")
+    if not path.is_file():
+        pytest.skip("there is no /proc")
+    assert path.stat().st_size == 0
+    assert read_regular(path, 1 << 20).startswith(b"Name:")
+    with pytest.raises(OSError, match="longer than"):
+        read_regular(path, 10)

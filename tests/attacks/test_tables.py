@@ -5,16 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import random
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from ser.cache import Cache, store_manifest
-from ser.errors import SerError
+from ser.errors import InputError, SerError
 from ser.manifests import COLUMNS, Manifest, make_splits, read_splits, write_splits
 from ser.manifests.csv_corpus import scan_csv
 from ser.manifests.csv_files import read_csv
+from ser.manifests.missing import is_missing
 
 from ..sound import assert_sound
 
@@ -178,14 +182,6 @@ def ends_well(make, outcome, folder: Path) -> None:
         outcome("sound")
 
 
-def test_tables_of_hostile_cells(attack, outcome, tmp_path):
-    for number, case in enumerate(attack(350)):
-        file = tmp_path / f"{number}.csv"
-        file.write_bytes(written(hostile_rows(case), case))
-        make = case.choice([Manifest.load, lambda file, case=case: scanned(file, case)])
-        ends_well(lambda make=make, file=file: make(file), outcome, tmp_path)
-
-
 def test_damaged_bytes(attack, outcome, tmp_path):
     whole = good().to_csv(index=False).encode()
     for number, case in enumerate(attack(200)):
@@ -267,3 +263,40 @@ def test_frames_of_wrong_types(attack, outcome, tmp_path):
         if case.random() < 0.2:
             table.index = [0] * len(table)
         ends_well(lambda table=table: Manifest(table), outcome, tmp_path)
+
+
+def test_a_table_of_a_million_columns(tmp_path):
+    head, *rows = good().to_csv(index=False).splitlines()
+    file = tmp_path / "wide.csv"
+    for hint in ("", "sep=,\n"):
+        file.write_text(hint + "\n".join([head + ",c" * 1_000_000, *rows]))
+        with pytest.raises(InputError, match="1000010 columns; there may be 1000"):
+            Manifest.load(file)
+
+
+def test_little_that_unpacks_to_much(tmp_path):
+    file = tmp_path / "bomb.csv"
+    file.write_bytes(packed(b"\n", 200))
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=r"unpacks to more than \d+ bytes"):
+            Manifest.load(file)
+        assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_cell_too_long_to_say_that_nothing_is_known():
+    assert is_missing("é -" * 3) is False
+    assert is_missing("-" * 900) is True
+    assert is_missing("-" * 90_000) is False
+    table = good()
+    table["session"] = "é" * 100_000
+    assert Manifest(table).table["session"][0] == "é" * 100_000
+
+
+def packed(filling: bytes, megabytes: int) -> bytes:
+    """So much of the same in gzip, made without that much memory."""
+    packer = zlib.compressobj(1, wbits=31)
+    piece = filling * ((1 << 20) // len(filling))
+    return b"".join([*(packer.compress(piece) for _ in range(megabytes)), packer.flush()])
