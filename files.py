@@ -115,6 +115,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     partial = partial_beside(target)
     try:
         yield partial
+        share(partial)
         sync(partial)
         partial.replace(target)
         sync_folder(target.parent)
@@ -157,6 +158,24 @@ def partial_beside(target: Path) -> Path:
     return target.with_name(f"{PARTIAL}{maker}{uuid.uuid4().hex[:12]}-{target.name}")
 
 
+def new_file(path: Path, data: bytes) -> None:
+    """Make a small file that is not there, in a folder that is; of several processes one can.
+
+    Raises:
+        FileExistsError: it is there.
+        OSError: it cannot be made.
+    """
+    file = path.open("xb")
+    try:
+        with file:
+            file.write(data)
+        share(path)
+    except BaseException:
+        with suppress(OSError):
+            path.unlink()
+        raise
+
+
 def stale_partials(folder: Path) -> list[Path]:
     """Files in a folder that writers never finished: those that ended on this machine, and any that
     began more than a day ago."""
@@ -181,9 +200,32 @@ def make_folder(folder: Path) -> None:
     if folder.is_dir():
         return
     make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+    else:
+        share(folder)
     with suppress(PermissionError):  # a folder that one may pass through and not list
         sync_folder(folder.parent)
+
+
+def share(path: Path) -> None:
+    """Let the group use a new file or folder, where the folder that it is in is a group's.
+
+    That is one with the setgid bit that the group may write, as `git init --shared` makes them:
+    a folder gets its mode, and a file may be read and written by whoever may read and write there,
+    whatever the umask of its maker. Elsewhere, and on Windows, nothing changes.
+    """
+    if os.name != "posix":
+        return
+    with suppress(OSError):  # some network drives have rights of their own, and know no modes
+        mode = stat.S_IMODE(path.parent.stat().st_mode)
+        if mode & stat.S_ISGID and mode & stat.S_IWGRP:
+            own = path.stat().st_mode
+            shared = mode if stat.S_ISDIR(own) else own | mode & (stat.S_IRGRP | stat.S_IWGRP)
+            path.chmod(stat.S_IMODE(shared))
 
 
 def sync(path: Path) -> None:

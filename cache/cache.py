@@ -257,6 +257,10 @@ class Cache:
         check_writable(self.folder)
         check_writable(self.folder / "features")
 
+    def feature_folder(self, key: FeatureKey) -> Path:
+        """Where the shards of `key` are written."""
+        return self._contents.feature_folder(key)
+
     def write(
         self, key: FeatureKey, manifest: Manifest, provenance: Mapping[str, str] | None = None
     ) -> ShardWriter:

@@ -96,6 +96,11 @@ class ShardWriter:
         ):
             self.publish()
 
+    @property
+    def pending(self) -> int:
+        """Utterances that were added and are not published yet."""
+        return len(self._pending)
+
     def publish(self) -> None:
         """Write what has gathered as one shard now; nothing where nothing has.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace as changed
 from pathlib import Path
 
 from ..cache import Cache, Terms, save_terms, store_manifest, with_known_ids
-from ..errors import InputError
+from ..errors import InputError, listing
 from ..manifests import Build, Corpus, Manifest, audio_path, corpus_root, scan_corpus
 from ..progress import Progress
 from .backbones.backbone import Backbone
@@ -35,7 +35,8 @@ def extract_corpus(
     """Find the utterances of a corpus, and compute what the cache lacks of their features.
 
     The manifest goes into the cache first, so that training finds the features by the name of the
-    corpus. What is there is not computed again; what an interrupted run had finished is kept.
+    corpus. What is there is not computed again; what an interrupted run had finished is kept; what
+    another run computes at the same time, on whatever machine, is waited for at the end.
 
     >>> extract_corpus("emodb", "/data/emodb", ["mfcc", Mine(gain=2.0)])  # doctest: +SKIP
 
@@ -100,13 +101,19 @@ def extract_corpus(
             rates = f"{files:.1f} files a second, {hours:.0f} hours of audio an hour"
             progress.show(f"{name}: {done} of {total} utterances", done, total, [rates, cached])
 
+        def wait(left: int, hosts: Sequence[str]) -> None:
+            progress.show(f"{name}: waiting for {left} utterances that {listing(hosts)} computes")
+
         report = extract(
             *(utterances, folder, backbones.values(), cache),
             device=device,
             workers=workers,
             progress=show,
+            waiting=wait,
         )
-    return changed(report, bad=[*build.bad, *report.bad], notes=notes)
+        for note in report.notes:
+            progress.say(note)
+    return changed(report, bad=[*build.bad, *report.bad], notes=[*notes, *report.notes])
 
 
 def _given(corpus: str, manifest: Manifest | Path | str, progress: Progress) -> Build:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,18 @@ from ..machine import cores
 from ..manifests import BadFile, Manifest
 from .backbones.backbone import Backbone
 from .backbones.registry import make_backbones
+from .claims import Claims
 from .faults import Fault, fault_of_file
 from .prepare import Prepared, Task
+from .share import Share, Waiting
 from .work import work
 
 Progress = Callable[[int, int, float], None]
 
+_UNCLAIMED = (
+    "note: no claims can be made in {}. Should another process extract the same at the same time, "
+    "both compute all of it"
+)
 _WORTH_A_WORKER = 16
 """Utterances for which it pays to start a process, which takes seconds."""
 
@@ -34,12 +41,13 @@ class ExtractReport:
         manifest: the utterances that were asked for.
         root: the folder of their audio.
         computed: utterances that were computed and written, by feature.
-        present: utterances that were in the cache before, by feature.
+        present: utterances that were in the cache before, or that another process has put there
+            meanwhile, by feature.
         bad: utterances that lack a feature now, in the order of the manifest. The reason begins
             with the feature, unless the file is of no use to any. `extract_corpus` puts files
             first that are of no use and so not in the manifest.
         audio_seconds: duration of the utterances that were processed.
-        notes: what the user should know besides, as `extract_corpus` has found it.
+        notes: what the user should know besides.
     """
 
     manifest: Manifest
@@ -62,6 +70,7 @@ def extract(
     device: str = "auto",
     workers: int | None = None,
     progress: Progress | None = None,
+    waiting: Waiting | None = None,
 ) -> ExtractReport:
     """Compute what the cache lacks of some features of a corpus, and write it there.
 
@@ -74,6 +83,10 @@ def extract(
     memory, or at which a worker process ends, is tried once more, alone, when all others are
     published, and is listed as bad where it fails again.
 
+    Several processes that do this at once, on one machine or on several that share the cache,
+    share the work: each computes what the others do not, and at the end waits for what they have
+    begun, or does it where they have ended.
+
     Args:
         root: the folder that the manifest's paths begin from.
         features: specs, such as "mfcc" or "mfcc:hop_length=160", and backbones of one's own.
@@ -81,6 +94,8 @@ def extract(
         workers: processes that decode and run the front ends; 0 does it in this process; None
             takes a process per core, or fewer where there is little to do.
         progress: called with utterances done, utterances to do, and seconds of audio done.
+        waiting: called every few seconds with the number of utterances that only others are at
+            work on, and the names of their hosts.
 
     Raises:
         InputError: an unknown feature, parameter or device, a backbone of one's own that cannot be
@@ -94,34 +109,40 @@ def extract(
         raise InputError(f"workers must be 0 or more, got {workers}")
     backbones = make_backbones(features, device)
     keys = {spec: backbone.key() for spec, backbone in backbones.items()}
-    missing = {spec: cache.missing(key, manifest) for spec, key in keys.items()}
-    tasks = _tasks(manifest, missing)
-    results = _Results(backbones, len(tasks), progress)
-    if tasks:
+    claims = Claims()
+    share = Share(manifest, cache, keys, claims)
+    results = _Results(backbones, share, progress)
+    if share.left:
         if not root.is_dir():
             raise InputError(f"{root}: no such folder; expected the root of {manifest.corpus}")
-        if workers is None:
-            workers = workers_for(len(tasks))
         with ExitStack() as stack:
-            # Entered first, left last: what was finished is published whatever happens below.
-            for spec in missing:
-                if missing[spec]:
+            # Entered first, left last: what was finished is published whatever happens below, and
+            # only then does another process hear that it may compute what was not.
+            stack.enter_context(claims)
+            for spec, ids in share.missing.items():
+                if ids:
                     terms = {"licence": backbones[spec].terms()}
                     writer = cache.write(keys[spec], manifest, provenance=terms)
                     results.writers[spec] = stack.enter_context(writer)
             lacking = {spec: backbones[spec] for spec in results.writers}
-            _run(tasks, root, lacking, results, min(workers, len(tasks)))
-            if second := results.second_chances():
-                _run(second, root, lacking, results, min(workers, 1), alone=True)
+            while True:
+                processes = workers_for(share.left) if workers is None else workers
+                _run(share.tasks(), root, lacking, results, min(processes, share.left))
+                if second := results.second_chances():
+                    _run(iter(second), root, lacking, results, min(processes, 1), alone=True)
+                results.publish()
+                if not share.wait(waiting):
+                    break
     return ExtractReport(
         manifest=manifest,
         root=root,
         keys=keys,
         computed=results.computed,
-        present={spec: len(manifest) - len(missing[spec]) for spec in backbones},
-        bad=[bad for task in tasks for bad in results.bad.get(task.id, [])],
+        present={spec: len(manifest) - share.given[spec] for spec in backbones},
+        bad=[bad for id in manifest.table["id"] for bad in results.bad.get(id, [])],
         seconds=time.perf_counter() - started,
         audio_seconds=results.audio_seconds,
+        notes=[_UNCLAIMED.format(claims.problem)] if claims.problem else [],
     )
 
 
@@ -130,23 +151,8 @@ def workers_for(utterances: int) -> int:
     return min(cores(), utterances // _WORTH_A_WORKER)
 
 
-def _tasks(manifest: Manifest, missing: Mapping[str, Sequence[str]]) -> list[Task]:
-    """What is to be done, in the order of the manifest."""
-    specs: dict[str, list[str]] = {}
-    for spec, utterances in missing.items():
-        for utterance in utterances:
-            specs.setdefault(utterance, []).append(spec)
-    columns = (manifest.table[name] for name in ("id", "path", "audio_hash", "duration"))
-    rows = zip(*columns, strict=True)
-    return [
-        Task(id, path, sha, tuple(specs[id]), seconds)
-        for id, path, sha, seconds in rows
-        if id in specs
-    ]
-
-
 def _run(
-    tasks: Sequence[Task],
+    tasks: Iterator[Task],
     root: Path,
     backbones: Mapping[str, Backbone],
     results: _Results,
@@ -154,8 +160,11 @@ def _run(
     alone: bool = False,
 ) -> None:
     """Do all of it, and show how far it is."""
+    results.last_chance = alone
     results.show()
-    with closing(work(tasks, root, backbones, results, workers, alone)) as steps:
+    if (first := next(tasks, None)) is None:
+        return  # before processes are started and models loaded for nothing
+    with closing(work(chain([first], tasks), root, backbones, results, workers, alone)) as steps:
         for _ in steps:
             results.show()
 
@@ -163,33 +172,41 @@ def _run(
 class _Results:
     """What has come out so far."""
 
-    def __init__(self, specs: Iterable[str], total: int, progress: Progress | None) -> None:
+    def __init__(self, specs: Iterable[str], share: Share, progress: Progress | None) -> None:
+        self.last_chance = False
+        """Whether what fails now is not tried once more."""
         self.writers: dict[str, ShardWriter] = {}
         self.computed = dict.fromkeys(specs, 0)
         self.audio_seconds = 0.0
         self.bad: dict[str, list[BadFile]] = {}
         """By utterance."""
-        self._total = total
+        self._share = share
         self._progress = progress
+        self._stored: dict[str, list[str]] = {spec: [] for spec in self.computed}
+        """What is not published yet, by spec."""
         self._put_off: dict[Task, list[str]] = {}
         self._decoded: set[str] = set()
         self._done = 0
-        self._last = False
 
     def show(self) -> None:
         """Show how far it is."""
         if self._progress:
-            self._progress(self._done - len(self._put_off), self._total, self.audio_seconds)
+            self._progress(self._done - len(self._put_off), self._share.total, self.audio_seconds)
 
     def second_chances(self) -> list[Task]:
         """What is to be tried once more, for the last time: all that was finished is published."""
         put_off = [replace(task, specs=tuple(specs)) for task, specs in self._put_off.items()]
         if put_off:
-            for writer in self.writers.values():
-                writer.publish()
+            self.publish()
         self._done -= len(put_off)
-        self._put_off, self._last = {}, True
+        self._put_off = {}
         return put_off
+
+    def publish(self) -> None:
+        """Publish all that was stored."""
+        for spec, writer in self.writers.items():
+            writer.publish()
+            self._settle(spec)
 
     def note(self, prepared: Prepared) -> None:
         """Remember what was wrong with an utterance, and count it."""
@@ -216,13 +233,22 @@ class _Results:
             self.refuse(spec, task, Fault(str(error)))
         else:
             self.computed[spec] += 1
+            self._stored[spec].append(task.id)
+            if not self.writers[spec].pending:  # a shard was due
+                self._settle(spec)
 
     def refuse(self, spec: str, task: Task, fault: Fault) -> None:
         """Hear why there is no feature."""
         self._lacks(task, [spec], f"{spec}: {fault.reason}", fault.again)
 
     def _lacks(self, task: Task, specs: Iterable[str], reason: str, again: bool) -> None:
-        if again and not self._last:
+        if again and not self.last_chance:
             self._put_off.setdefault(task, []).extend(specs)
         else:
             self.bad.setdefault(task.id, []).append(BadFile(task.id, task.path, reason))
+            for spec in specs:
+                self._share.settle(spec, [task.id])
+
+    def _settle(self, spec: str) -> None:
+        self._share.settle(spec, self._stored[spec])
+        self._stored[spec] = []

@@ -1,0 +1,169 @@
+"""The share of this process in the work, where others extract into the same cache."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
+from pathlib import Path
+
+from ..cache import Cache, FeatureKey
+from ..manifests import Manifest
+from .claims import Claims, claim_file
+from .prepare import Task
+
+Waiting = Callable[[int, Sequence[str]], None]
+
+PIECE = 32
+"""Utterances that are claimed at once, about."""
+LOOK_SECONDS = 2.0
+"""How often to look at what others do, when nothing else is left."""
+
+
+class Share:
+    """What the cache lacks of a manifest, and gets from this process or from others.
+
+    A piece of the utterances is claimed for a feature when its first one is needed, and given up
+    when all are published or found bad. So each machine gets its share, however fast it is, and
+    what one leaves behind another takes. An utterance is given to this process once at most.
+
+    Args:
+        keys: by spec.
+        claims: of this process.
+
+    Attributes:
+        missing: utterances that the cache lacked at the beginning, by spec.
+        given: how many of them this process was to compute, by spec.
+        total: utterances that it has computed or that are left.
+
+    Raises:
+        CorruptShardError: as `Cache.missing`.
+    """
+
+    def __init__(
+        self, manifest: Manifest, cache: Cache, keys: Mapping[str, FeatureKey], claims: Claims
+    ) -> None:
+        self._manifest, self._cache, self._keys, self._claims = manifest, cache, keys, claims
+        self._shards = {spec: self._shards_of(spec) for spec in keys}
+        self.missing = {spec: cache.missing(key, manifest) for spec, key in keys.items()}
+        self._lacking = {spec: set(ids) for spec, ids in self.missing.items() if ids}
+        self._pieces = _cut(manifest, set().union(*self._lacking.values()))
+        self._piece_of = {task.id: name for name, tasks in self._pieces.items() for task in tasks}
+        self._open: dict[Path, set[str]] = {}
+        """Utterances that were given and are not settled, by claim."""
+        self.given = dict.fromkeys(keys, 0)
+        self._tasks = 0
+        self._count()
+
+    @property
+    def left(self) -> int:
+        """Utterances that are still lacking, and not given to this process."""
+        return self.total - self._tasks
+
+    def tasks(self) -> Iterator[Task]:
+        """What nobody else computes, in the order of the manifest; claimed as it is asked for."""
+        for name, piece in self._pieces.items():
+            wanted = {spec: self._claim(spec, name) for spec in self._lacked(piece)}
+            claims = {spec: claim for spec, claim in wanted.items() if self._claims.take(claim)}
+            for spec in claims:
+                self._look(spec)  # another may have published it before it was claimed
+            tasks = [
+                replace(task, specs=specs)
+                for task in piece
+                if (specs := tuple(spec for spec in claims if task.id in self._lacking[spec]))
+            ]
+            for spec, claim in claims.items():
+                ids = {task.id for task in tasks if spec in task.specs}
+                self._open[claim] = ids
+                self._lacking[spec] -= ids
+                self.given[spec] += len(ids)
+                self._settled(claim)
+            self._tasks += len(tasks)
+            yield from tasks
+
+    def settle(self, spec: str, ids: Iterable[str]) -> None:
+        """Hear that utterances are published, or have no such feature."""
+        for id in ids:
+            claim = self._claim(spec, self._piece_of[id])
+            self._open[claim].discard(id)
+            self._settled(claim)
+
+    def wait(self, waiting: Waiting | None) -> bool:
+        """Wait until there is something to do for this process; False if nothing is lacking.
+
+        Args:
+            waiting: called meanwhile with utterances and names of hosts that compute them.
+        """
+        while lacking := self._left():
+            holders = {claim: self._claims.holder(claim) for claim in lacking}
+            for spec in self._lacking:
+                self._look(spec)
+            lacking = self._left()
+            hosts = {host for claim in lacking if (host := holders[claim]) is not None}
+            if any(holders[claim] is None for claim in lacking):
+                return True
+            if waiting and lacking:
+                waiting(self.left, sorted(hosts))
+            time.sleep(LOOK_SECONDS if lacking else 0)
+        return False
+
+    def _left(self) -> list[Path]:
+        """The claims under which what is lacking would be computed."""
+        return [
+            self._claim(spec, name)
+            for name, piece in self._pieces.items()
+            for spec in self._lacked(piece)
+        ]
+
+    def _lacked(self, piece: Sequence[Task]) -> list[str]:
+        """The features that are lacking of a piece."""
+        return [
+            spec
+            for spec, ids in self._lacking.items()
+            if not ids.isdisjoint(task.id for task in piece)
+        ]
+
+    def _settled(self, claim: Path) -> None:
+        """Give up a claim of which nothing is open."""
+        if not self._open[claim]:
+            del self._open[claim]
+            self._claims.release(claim)
+
+    def _claim(self, spec: str, piece: str) -> Path:
+        folder = self._cache.feature_folder(self._keys[spec])
+        return claim_file(folder, self._manifest.corpus, piece)
+
+    def _look(self, spec: str) -> None:
+        """See what others have published, if anything has changed."""
+        shards = self._shards_of(spec)
+        if shards != self._shards[spec]:
+            self._shards[spec] = shards
+            missing = self._cache.missing(self._keys[spec], self._manifest)
+            self._lacking[spec].intersection_update(missing)
+            self._count()
+
+    def _shards_of(self, spec: str) -> frozenset[Path]:
+        return frozenset(self._cache.feature_folder(self._keys[spec]).glob("*.h5"))
+
+    def _count(self) -> None:
+        self.total = self._tasks + len(set().union(*self._lacking.values()))
+
+
+def _cut(manifest: Manifest, lacking: Set[str]) -> dict[str, list[Task]]:
+    """Cut the utterances into pieces, by names of 32 hexadecimal digits, and keep what is lacking.
+
+    An utterance's own hash says whether a piece begins with it, and what it is called: so that
+    manifests of one corpus that differ a little, as by a file that is damaged on one machine, are
+    cut alike.
+    """
+    pieces: dict[str, list[Task]] = {}
+    piece = pieces["0" * 32] = []
+    columns = (manifest.table[name] for name in ("id", "path", "audio_hash", "duration"))
+    for id, path, sha, seconds in zip(*columns, strict=True):
+        digest = hashlib.sha256(f"{id} {sha}".encode()).hexdigest()[:32]
+        if int(digest, 16) % PIECE == 0:
+            piece = pieces[digest] = []
+        if id in lacking:
+            piece.append(Task(id, path, sha, (), seconds))
+    return {name: piece for name, piece in pieces.items() if piece}
