@@ -245,7 +245,9 @@ class _Results:
         if again and not self.last_chance:
             self._put_off.setdefault(task, []).extend(specs)
         else:
-            self.bad.setdefault(task.id, []).append(BadFile(task.id, task.path, reason))
+            bad, known = BadFile(task.id, task.path, reason), self.bad.setdefault(task.id, [])
+            if bad not in known:  # as where its features came to this process one after the other
+                known.append(bad)
             for spec in specs:
                 self._share.settle(spec, [task.id])
 
