@@ -30,6 +30,8 @@ BEAT_SECONDS = 5.0
 SILENT_SECONDS = 120.0
 """Network drives may show the times of files a minute late."""
 _MOST_BYTES = 4096
+_ENDED: set[str] = set()
+"""Tokens of runs of this process that have ended, but perhaps could not remove their claims."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,9 @@ class Holder:
     token: str
 
     def is_gone(self) -> bool:
-        """Whether the process has certainly ended; only told of processes of this machine."""
+        """Whether the run has certainly ended; only told of processes of this machine."""
+        if self.token in _ENDED:
+            return True
         if not self.machine or self.machine != _machine():
             return False
         try:
@@ -97,6 +101,7 @@ class Claims:
             self._heart.join()
         for claim in tuple(self._own):
             self.release(claim)
+        _ENDED.add(self._holder.token)
 
     def take(self, claim: Path) -> bool:
         """Make a claim, or take one over that nobody holds any more; False where another has it.
