@@ -115,7 +115,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     partial = partial_beside(target)
     try:
         yield partial
-        share(partial)
+        share_with_group(partial)
         sync(partial)
         partial.replace(target)
         sync_folder(target.parent)
@@ -169,7 +169,7 @@ def new_file(path: Path, data: bytes) -> None:
     try:
         with file:
             file.write(data)
-        share(path)
+        share_with_group(path)
     except BaseException:
         with suppress(OSError):
             path.unlink()
@@ -206,12 +206,12 @@ def make_folder(folder: Path) -> None:
         if not folder.is_dir():
             raise
     else:
-        share(folder)
+        share_with_group(folder)
     with suppress(PermissionError):  # a folder that one may pass through and not list
         sync_folder(folder.parent)
 
 
-def share(path: Path) -> None:
+def share_with_group(path: Path) -> None:
     """Let the group use a new file or folder, where the folder that it is in is a group's.
 
     That is one with the setgid bit that the group may write, as `git init --shared` makes them:

@@ -61,6 +61,7 @@ def extract(
     """Run the backbones over a corpus and cache their features.
 
     What is cached already is not computed again; what an interrupted run had finished is kept.
+    Several may run at once, also on machines that share the cache: they share the work.
     Files that cannot be used are listed and left out; the exit code is 3 where one of them was not
     known from an earlier run.
     """

@@ -102,7 +102,7 @@ def extract_corpus(
             progress.show(f"{name}: {done} of {total} utterances", done, total, [rates, cached])
 
         def wait(left: int, hosts: Sequence[str]) -> None:
-            progress.show(f"{name}: waiting for {left} utterances that {listing(hosts)} computes")
+            progress.show(f"{name}: waiting for {left} utterances, computed on {listing(hosts)}")
 
         report = extract(
             *(utterances, folder, backbones.values(), cache),

@@ -50,8 +50,8 @@ class Share:
         self._lacking = {spec: set(ids) for spec, ids in self.missing.items() if ids}
         self._pieces = _cut(manifest, set().union(*self._lacking.values()))
         self._piece_of = {task.id: name for name, tasks in self._pieces.items() for task in tasks}
-        self._open: dict[Path, set[str]] = {}
-        """Utterances that were given and are not settled, by claim."""
+        self._open: dict[tuple[str, str], set[str]] = {}
+        """Utterances that were given and are not settled, by feature and piece."""
         self.given = dict.fromkeys(keys, 0)
         self._tasks = 0
         self._count()
@@ -64,30 +64,31 @@ class Share:
     def tasks(self) -> Iterator[Task]:
         """What nobody else computes, in the order of the manifest; claimed as it is asked for."""
         for name, piece in self._pieces.items():
-            wanted = {spec: self._claim(spec, name) for spec in self._lacked(piece)}
-            claims = {spec: claim for spec, claim in wanted.items() if self._claims.take(claim)}
-            for spec in claims:
+            mine = [
+                spec for spec in self._lacked(piece) if self._claims.take(self._claim(spec, name))
+            ]
+            for spec in mine:
                 self._look(spec)  # another may have published it before it was claimed
             tasks = [
                 replace(task, specs=specs)
                 for task in piece
-                if (specs := tuple(spec for spec in claims if task.id in self._lacking[spec]))
+                if (specs := tuple(spec for spec in mine if task.id in self._lacking[spec]))
             ]
-            for spec, claim in claims.items():
+            for spec in mine:
                 ids = {task.id for task in tasks if spec in task.specs}
-                self._open[claim] = ids
                 self._lacking[spec] -= ids
                 self.given[spec] += len(ids)
-                self._settled(claim)
+                self._open[spec, name] = ids
+                self._give_up_settled(spec, name)
             self._tasks += len(tasks)
             yield from tasks
 
     def settle(self, spec: str, ids: Iterable[str]) -> None:
         """Hear that utterances are published, or have no such feature."""
         for id in ids:
-            claim = self._claim(spec, self._piece_of[id])
-            self._open[claim].discard(id)
-            self._settled(claim)
+            name = self._piece_of[id]
+            self._open[spec, name].discard(id)
+            self._give_up_settled(spec, name)
 
     def wait(self, waiting: Waiting | None) -> bool:
         """Wait until there is something to do for this process; False if nothing is lacking.
@@ -124,15 +125,15 @@ class Share:
             if not ids.isdisjoint(task.id for task in piece)
         ]
 
-    def _settled(self, claim: Path) -> None:
-        """Give up a claim of which nothing is open."""
-        if not self._open[claim]:
-            del self._open[claim]
-            self._claims.release(claim)
+    def _give_up_settled(self, spec: str, name: str) -> None:
+        """Give up the claim of a piece of which nothing is open."""
+        if not self._open[spec, name]:
+            del self._open[spec, name]
+            self._claims.release(self._claim(spec, name))
 
-    def _claim(self, spec: str, piece: str) -> Path:
+    def _claim(self, spec: str, name: str) -> Path:
         folder = self._cache.feature_folder(self._keys[spec])
-        return claim_file(folder, self._manifest.corpus, piece)
+        return claim_file(folder, self._manifest.corpus, name)
 
     def _look(self, spec: str) -> None:
         """See what others have published, if anything has changed."""

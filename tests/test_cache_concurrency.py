@@ -144,8 +144,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
         soundfile.write(path, draw.normal(scale=0.1, size=4000), 16000)
         audio = read_audio(path)
         row = {"id": path.stem, "corpus": "mine", "language": "pt", "speaker": "s", "gender": ""}
-        row |= {"emotion": "fear", "path": path.name, "duration": audio.duration}
-        rows.append({**row, "audio_hash": audio.sha})
+        row |= {"emotion": "fear", "path": path.name, "audio_hash": audio.sha}
+        rows.append({**row, "duration": audio.duration})
     Manifest(pd.DataFrame(rows)).save(folder / "mine.csv")
     (folder / "script.py").write_text(SCRIPT)
     return folder

@@ -45,7 +45,8 @@ KEY = Wide().key()
 def manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Manifest:
     """Twelve files in `corpus`; shards are of two utterances."""
     monkeypatch.setattr(writer, "SHARD_UTTERANCES", 2)
-    return write_corpus(tmp_path / "corpus", COUNT)
+    found: Manifest = write_corpus(tmp_path / "corpus", COUNT)
+    return found
 
 
 @pytest.fixture
@@ -250,7 +251,8 @@ def test_a_clock_that_jumps_while_a_file_is_written(
     run: Callable[..., ExtractReport], manifest: Manifest, tmp_path: Path, monkeypatch, days: int
 ) -> None:
     """Another machine, whose clock it is, tidies up: claims and unfinished files may go."""
-    cache, sync, now, removed = Cache(tmp_path / "cache"), files.sync, time.time, []
+    cache, sync, now = Cache(tmp_path / "cache"), files.sync, time.time
+    removed: list[list[Path]] = []
 
     def tidy(path: Path) -> None:
         if len(removed) < 3 and path.name.endswith(".h5"):

@@ -28,7 +28,7 @@ class Level(Backbone):
     name = "level"
     kind = "vector"
     dim = 1
-    computed: list = []  # noqa: RUF012
+    computed: list[float] = []  # noqa: RUF012
 
     def prepare(self, samples):
         level = float(np.sqrt(np.mean(samples**2)))
@@ -237,7 +237,7 @@ def test_waiting_is_shown(corpus, tmp_path, monkeypatch):
                 claim.unlink(missing_ok=True)
 
     extract_corpus(corpus, tmp_path / "corpus", Level(), cache, workers=0, progress=Shown())
-    assert "mine: waiting for 1 utterances that far computes" in shown
+    assert "mine: waiting for 1 utterances, computed on far" in shown
     assert shown[-1] == "mine: 12 of 12 utterances"
 
 

@@ -21,7 +21,15 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError, SerError
-from ...files import PARTIAL, make_folder, partial_beside, read_json, share, sync, sync_folder
+from ...files import (
+    PARTIAL,
+    make_folder,
+    partial_beside,
+    read_json,
+    share_with_group,
+    sync,
+    sync_folder,
+)
 from .locks import held
 from .run import CONFIG, FILES, VERSIONS, Run
 from .run_config import RunConfig
@@ -177,7 +185,7 @@ def _hidden(target: Path) -> tuple[Path, int]:
         make_folder(partial)
         probe = partial / "probe"
         probe.write_bytes(bytes(4096))
-        share(probe)
+        share_with_group(probe)
         mode = stat.S_IMODE(probe.stat().st_mode)
         probe.unlink()
     except OSError as error:
