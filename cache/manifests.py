@@ -121,11 +121,11 @@ def _save(cache: Cache, manifest: Manifest) -> None:
     check_own(folder, cache.folder)
     check_writable(folder)
     remove_leftovers(cache.folder)
+    keep_terms(cache.folder, manifest.corpus)
     try:
         manifest.save(folder / f"{manifest.corpus}.csv")
     except OSError as error:
         raise write_error(folder, error) from error
-    keep_terms(cache.folder, manifest.corpus)
 
 
 def _other_audio(cache: Cache, old: Manifest, new: Manifest, lost: Set[str]) -> InputError:

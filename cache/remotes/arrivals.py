@@ -11,7 +11,8 @@ import filelock
 
 from ...errors import CorruptShardError, SerError
 from ...files import STALE_SECONDS, make_folder, sync, sync_folder
-from ..access import check_own, check_writable, write_error
+from ..access import GoneError, check_own, write_error
+from ..folders import remove_leftovers, shard_files
 from ..shard import read_index
 from ..verify import check_shard
 from ..writer import describe
@@ -57,7 +58,7 @@ def publish(staged: Path, target: Path, cache: Path) -> None:
     index = read_index(staged)
     assert index is not None, "a checked shard is finished"
     sync(staged)
-    check_writable(target.parent)
+    make_folder(target.parent)
     try:
         staged.replace(target)
     except PermissionError:
@@ -68,8 +69,19 @@ def publish(staged: Path, target: Path, cache: Path) -> None:
     describe(target.parent, index.key, index.provenance)
 
 
+def describe_folder(cache: Path, name: str) -> None:
+    """Lay down what people read beside the shards of a feature folder, as one of them has it."""
+    folder = cache / name
+    for path in shard_files(folder):
+        with suppress(CorruptShardError, GoneError):
+            if (index := read_index(path)) is not None:
+                describe(folder, index.key, index.provenance)
+                return
+
+
 def sweep(cache: Path) -> None:
-    """Remove what began to arrive more than a day ago and was never gone on with."""
+    """Remove what killed processes left, and what began to arrive more than a day ago."""
+    remove_leftovers(cache)
     root = cache / INCOMING
     with suppress(OSError, SerError):
         check_own(root, cache)

@@ -10,7 +10,7 @@ from pathlib import Path
 from ...errors import SerError
 from ...files import atomic_path, open_regular, read_regular
 from ..access import GONE, check_own, read_error, write_error
-from ..folders import entries, feature_folders, may_be_file, size_of
+from ..folders import entries, feature_folders, may_be_file, remove_leftovers, size_of
 from .place import SMALL, Moved, Place, cut_short
 
 PIECE = 4 << 20
@@ -75,6 +75,9 @@ class FolderPlace(Place):
     def send(self, file: Path, name: str, moved: Moved) -> None:
         with file.open("rb") as reader:
             self._put(name, _told(_pieces(reader, file), moved))
+
+    def tidy(self) -> None:
+        remove_leftovers(self.folder)
 
     def part(self, name: str, start: int, stop: int) -> bytes:
         path = self.path(name)

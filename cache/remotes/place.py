@@ -20,6 +20,10 @@ SMALL = 64 << 20
 """Bytes of a manifest, a key or a licence; what has more is none."""
 
 _SHARD = re.compile(rf"features/({layout.FOLDER_NAME.pattern})/({layout.SHARD_NAME.pattern})")
+_TEXT = re.compile(
+    rf"features/{layout.FOLDER_NAME.pattern}/(key\.json|LICENCE\.txt)"
+    r"|manifests/[a-z0-9][a-z0-9_-]*\.terms\.json"
+)
 _DRIVE = re.compile(r"[A-Za-z]:([\\/]|$)")
 
 
@@ -96,6 +100,9 @@ class Place(ABC):
         """
         raise InputError(f"{self.shown}: can only be pulled from")
 
+    def tidy(self) -> None:  # noqa: B027 - most places need none
+        """Remove what killed processes left there, as far as it is known."""
+
     def part(self, name: str, start: int, stop: int) -> bytes:
         """Some bytes of a large file.
 
@@ -112,12 +119,12 @@ class Offer:
     Attributes:
         shards: bytes of each shard, where known, by name below the cache.
         corpora: of which there is a manifest, sorted.
-        others: names below `features/` that are no shards: keys and licences.
+        texts: names of what people read beside them: keys, licences, terms.
     """
 
     shards: Mapping[str, int | None]
     corpora: list[str]
-    others: list[str]
+    texts: frozenset[str]
 
 
 def offer(place: Place) -> Offer:
@@ -133,7 +140,7 @@ def offer(place: Place) -> Offer:
     return Offer(
         shards={name: names[name] for name in sorted(names) if _SHARD.fullmatch(name)},
         corpora=sorted(filter(is_corpus_name, manifests)),
-        others=[name for name in names if name.endswith(("/key.json", "/LICENCE.txt"))],
+        texts=frozenset(filter(_TEXT.fullmatch, names)),
     )
 
 

@@ -47,7 +47,12 @@ def selected(
             if layout.corpus_of(Path(name)) in wanted and name.split("/")[1] in folders
         },
         corpora=[corpus for corpus in offered.corpora if corpus in wanted],
-        others=offered.others,
+        texts=frozenset(
+            name
+            for name in offered.texts
+            if (name.split("/")[1] in folders if name.startswith("features/") else True)
+            and (Path(name).name.partition(".")[0] in wanted or name.startswith("features/"))
+        ),
     )
 
 

@@ -48,6 +48,7 @@ class Plan:
         manifests: those that are to be written, by corpus, as they then will be.
         notes: what is said of manifests: added, extended, kept.
         terms: of each corpus concerned, where anything is known.
+        texts: names of what people read beside features and manifests that is missing.
         seen: the manifests there, as they were when this was planned.
         labels: whose count where both say different things.
     """
@@ -60,6 +61,7 @@ class Plan:
     notes: list[str]
     seen: Mapping[str, bytes | None]
     terms: Mapping[str, Terms]
+    texts: list[str]
     labels: Labels | None
 
     @property
@@ -107,8 +109,8 @@ def plan_pull(
     there = selected(place, offer(place), corpora, features)
     if not there.shards and not there.corpora:
         raise InputError(f"{place}: there is no cache, or an empty one")
-    here = offer(FolderPlace(*cache.folders)).shards
-    missing = {name: size for name, size in there.shards.items() if name not in here}
+    here = offer(FolderPlace(*cache.folders))
+    missing = {name: size for name, size in there.shards.items() if name not in here.shards}
     manifests = _reconcile(cache, place, there.corpora, labels, pulling=True)
     return Plan(
         cache=cache,
@@ -119,6 +121,7 @@ def plan_pull(
         notes=manifests.notes,
         seen=manifests.seen,
         terms=_terms_there(place, cache, there),
+        texts=sorted(there.texts - here.texts),
         labels=labels,
     )
 
@@ -136,15 +139,19 @@ def pull(plan: Plan, at_once: int = AT_ONCE, progress: Progress | None = None) -
     cache.check_writable()
     arrivals.sweep(cache.folder)
     _check_room(cache.folder, plan)
-    for corpus, manifest in plan.manifests.items():
-        store_manifest(cache, manifest, replace=True)
-        if (terms := plan.terms.get(corpus)) is not None:
+    for corpus, terms in plan.terms.items():
+        if terms_file(corpus) in plan.texts:
             save_terms(cache.folder, corpus, terms)
+    for manifest in plan.manifests.values():
+        store_manifest(cache, manifest, replace=True)
 
     def carry(name: str, size: int | None, moved: Moved) -> None:
         arrivals.take(plan.place, name, size, cache.folder, moved)
 
     carry_all(plan.shards, carry, at_once, progress)
+    for name in plan.texts:
+        if name.startswith("features/"):
+            arrivals.describe_folder(cache.folder, name.rpartition("/")[0])
     arrivals.sweep(cache.folder)
 
 
@@ -177,6 +184,7 @@ def plan_push(
         notes=manifests.notes,
         seen=manifests.seen,
         terms={corpus: terms for corpus, terms in known if terms},
+        texts=sorted(here.texts - there.texts),
         labels=labels,
     )
 
@@ -196,13 +204,12 @@ def push(plan: Plan, at_once: int = AT_ONCE, progress: Progress | None = None) -
         place.send(path, name, moved)
 
     carry_all(plan.shards, carry, at_once, progress)
-    for folder in sorted({name.rpartition("/")[0] for name in plan.shards}):
-        for file in ("key.json", "LICENCE.txt"):
-            data = mine.read(f"{folder}/{file}")
-            if data is not None and place.read(f"{folder}/{file}") is None:
-                place.write(f"{folder}/{file}", data)
+    for name in plan.texts:
+        if (data := mine.read(name)) is not None:
+            place.write(name, data)
     for corpus, manifest in plan.manifests.items():
         _push_manifest(plan, corpus, manifest)
+    place.tidy()
 
 
 @dataclass(frozen=True)
@@ -260,9 +267,6 @@ def _push_manifest(plan: Plan, corpus: str, manifest: Manifest) -> None:
         theirs = parse_manifest(there, corpus, place)
         manifest = united(plan.cache.manifest(corpus), theirs, plan.labels)
     place.write(name, _as_csv(manifest))
-    terms = plan.terms.get(corpus)
-    if terms is not None and place.read(terms_file(corpus)) is None:
-        place.write(terms_file(corpus), terms.to_json().encode())
 
 
 def _as_csv(manifest: Manifest) -> bytes:
@@ -292,7 +296,7 @@ def _terms_there(place: Place, cache: Cache, there: Offer) -> dict[str, Terms]:
     terms: dict[str, Terms] = {}
     for corpus in corpora_of(there):
         name = terms_file(corpus)
-        data = place.read(name)
+        data = place.read(name) if name in there.texts else None
         known = None if data is None else parse_terms(data, f"{place}: {name}")
         if found := known or read_terms(cache.folders, corpus):
             terms[corpus] = found
