@@ -89,9 +89,15 @@ def sweep(cache: Path) -> None:
             with suppress(OSError):
                 if path.is_dir() and not path.is_symlink():
                     path.rmdir()
-                elif time.time() - path.lstat().st_mtime > STALE_SECONDS:
+                elif _is_over(path, cache) or time.time() - path.lstat().st_mtime > STALE_SECONDS:
                     path.unlink()
         root.rmdir()
+
+
+def _is_over(path: Path, cache: Path) -> bool:
+    """Whether the shard that this file was about has arrived."""
+    name = path.relative_to(cache / INCOMING).as_posix()
+    return (cache / name.removesuffix(".lock")).exists()
 
 
 @contextmanager
