@@ -16,6 +16,7 @@ from ..progress import Progress
 
 if TYPE_CHECKING:
     from ..cache import Cache
+    from ..cache.remotes import Place
     from ..manifests import Folds
 
 Command = Callable[..., Any]
@@ -81,6 +82,13 @@ progress_option = click.option(
     callback=lambda context, option, quiet: Progress(quiet),
     help="Show no progress and no notes; warnings and errors stay.",
 )
+remote_option = click.option(
+    "--remote",
+    is_flag=False,
+    flag_value="",
+    metavar="[PLACE]",
+    help="Of another place: a folder or a URL; without one, the team's, as for ser cache pull.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -99,6 +107,13 @@ def open_cache(folders: Sequence[Path]) -> Cache:
                 f"--cache B, or as {os.pathsep.join('AB')} in SER_CACHE"
             )
     return Cache(*folders) if folders else Cache.of()
+
+
+def named_place(cache: Cache, remote: str) -> Place:
+    """The place that `--remote` names, or else the team's."""
+    from ..cache.remotes import open_place, team_place
+
+    return open_place(remote or team_place(cache.folder))
 
 
 def split_names(option: str, texts: Sequence[str]) -> list[str]:

@@ -85,3 +85,23 @@ def test_differences_are_shown(mine: Cache, tmp_path: Path) -> None:
     conflict = run("push", tmp_path / "drive", "--cache", mine.folder, "--yes")
     assert conflict.exit_code == 2
     assert "another speaker (a)" in conflict.output
+
+
+def test_a_place_is_listed_and_verified(mine: Cache, tmp_path: Path) -> None:
+    drive = tmp_path / "drive"
+    run("push", drive, "--cache", mine.folder, "--yes", "--remember")
+    told = run("ls", "--remote", "--cache", mine.folder)
+    assert str(drive) in told.output
+    assert KEY.hash[:8] in told.output
+    assert json.loads(run("ls", "--remote", drive, "--json").output)[0]["shards"] == 1
+    for quick in ([], ["--quick"]):
+        assert run("verify", "--remote", drive, *quick).exit_code == 0
+    (shard,) = drive.rglob("*.h5")
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 1
+    shard.write_bytes(bytes(data))
+    told = run("verify", "--remote", drive)
+    assert told.exit_code == 1
+    assert shard.name in told.output
+    shard.write_bytes(bytes(data[:300]))
+    assert run("verify", "--remote", drive, "--quick").exit_code == 1

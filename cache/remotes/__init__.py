@@ -1,6 +1,7 @@
 """Caches elsewhere: what a group drive, a bucket or a server has, and bringing over what lacks."""
 
 from .diff import CacheDifference, diff
+from .listing import RemoteHolding, list_place, verify_place
 from .place import Place, is_remote, open_place, without_credentials
 from .settings import remember, team_place
 from .sync import AT_ONCE, Plan, plan_pull, plan_push, pull, push
@@ -10,8 +11,10 @@ __all__ = [
     "CacheDifference",
     "Place",
     "Plan",
+    "RemoteHolding",
     "diff",
     "is_remote",
+    "list_place",
     "open_place",
     "plan_pull",
     "plan_push",
@@ -19,5 +22,6 @@ __all__ = [
     "push",
     "remember",
     "team_place",
+    "verify_place",
     "without_credentials",
 ]

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..options import cache_option, json_option, open_cache
+from ..options import cache_option, json_option, named_place, open_cache, remote_option
 from ..printing import echo, echo_json, echo_table
 
 if TYPE_CHECKING:
     from ...cache import Holding
+    from ...cache.remotes import Place
 
 LICENCE_SHOWN = 80
 """Characters of a licence in the list; `--json` and the file beside the shards have all."""
@@ -34,13 +35,17 @@ AGES = (
 
 
 @click.command("ls")
+@remote_option
 @cache_option
 @json_option
-def cache_ls(cache_folders: tuple[Path, ...], as_json: bool) -> None:
+def cache_ls(remote: str | None, cache_folders: tuple[Path, ...], as_json: bool) -> None:
     """List what is cached: how much of each corpus and feature, how old it is, and where."""
     from ...cache import in_words, places
 
     cache = open_cache(cache_folders)
+    if remote is not None:
+        _list_remote(named_place(cache, remote), as_json)
+        return
     holdings, left_out = cache.listing(), cache.left_out()
     where = {name: str(folder) for name, folder in places(cache.folders).items()}
     words = in_words(holding.key for holding in holdings)
@@ -63,6 +68,23 @@ def cache_ls(cache_folders: tuple[Path, ...], as_json: bool) -> None:
         echo()
         for note in notes:
             echo(note)
+
+
+def _list_remote(place: Place, as_json: bool) -> None:
+    from ...cache.remotes import list_place
+
+    holdings = list_place(place)
+    if as_json:
+        echo_json([asdict(holding) for holding in holdings])
+        return
+    echo(f"{place}:{'' if holdings else ' empty'}")
+    if holdings:
+        rows = [
+            (each.corpus, each.feature, each.key[:8], _size(each.bytes), str(each.shards))
+            for each in holdings
+        ]
+        echo()
+        echo_table([("corpus", "feature", "key", "size", "shards"), *rows], {3, 4})
 
 
 def _columns() -> list[str]:
