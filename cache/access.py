@@ -94,8 +94,9 @@ def write_error(folder: Path, error: OSError) -> SerError:
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return SerError(
-            f"{folder}: the cache is read-only for you. Ask for write access, or choose another "
-            "cache with --cache; copying this one there keeps what it holds."
+            f"{folder}: the cache is read-only for you. Ask for write access, or name a folder of "
+            "your own before it, --cache OWN --cache THIS: what this one holds is read from here, "
+            "and what is missing is written there."
         )
     return SerError(
         f"{folder}: cannot be written ({error.strerror or error}). "

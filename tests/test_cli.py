@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import shlex
 import shutil
@@ -73,6 +74,25 @@ def test_extract_twice_computes_once(corpora, tmp_path):
         "cafe mfcc: 28 of 28 cached, nothing was missing",
         "cafe ge2e: 28 of 28 cached, nothing was missing",
     ]
+
+
+def test_what_a_shared_cache_has_is_not_computed_again(corpora, filled, tmp_path, monkeypatch):
+    own, before = tmp_path / "own", sorted(filled.rglob("*"))
+    monkeypatch.setenv("SER_CACHE", f"{own}{os.pathsep}{filled}")
+    arguments = ("extract", "--corpus", "emodb", "--root", corpora["emodb"])
+    assert ser(*arguments).stdout.splitlines() == [
+        "emodb mfcc: 28 of 28 cached, nothing was missing",
+        "emodb ge2e: 28 of 28 cached, nothing was missing",
+    ]
+    assert not own.exists()
+    result = ser(*arguments, "--features", "mfcc,logmel")
+    assert "emodb logmel: 28 of 28 cached, 28 new" in result.stdout, result.output
+    assert [path.name.partition("-")[0] for path in own.glob("features/*")] == ["logmel"]
+    assert not (own / "manifests").exists()
+    train = ("train", "--setting", "baseline", "--corpus", "emodb", "--repeats", 1)
+    result = ser(*train, "--features", "logmel,ge2e", "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    assert sorted(filled.rglob("*")) == before
 
 
 def test_the_whole_path(filled, tmp_path):
