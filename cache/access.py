@@ -113,8 +113,9 @@ def enough_memory(doing: str) -> Iterator[None]:
     """
     try:
         yield
-    except (MemoryError, ImportError) as error:
-        if isinstance(error, ImportError) and "failed to map segment" not in str(error):
+    except (MemoryError, ImportError, RuntimeError) as error:
+        said = ("failed to map segment", "can't start new thread")
+        if not isinstance(error, MemoryError) and not any(words in str(error) for words in said):
             raise
         raise ShortError(
             f"{doing}: not enough memory. Close other programs, or raise the limit that this one "

@@ -168,10 +168,12 @@ def _check_all(
     Threads, for what takes long here runs outside Python.
     """
     done, total = 0, sum(sizes.values())
-    with ThreadPoolExecutor(workers) as pool:
-        checks = {path: pool.submit(lambda path: len(how(path)), path) for path in sizes}
-        paths = {check: path for path, check in checks.items()}
+    checks: dict[Path, Future[int]] = {}
+    with enough_memory("checking shards"), ThreadPoolExecutor(workers) as pool:
         try:
+            for path in sizes:
+                checks[path] = pool.submit(lambda path: len(how(path)), path)
+            paths = {check: path for path, check in checks.items()}
             for check in as_completed(paths):
                 if isinstance(check.exception(), ShortError):
                     check.result()
