@@ -70,7 +70,7 @@ class Holders:
 
     def _same_without(self, index: ShardIndex, held: Mapping[int, bytes]) -> bool:
         """Whether the first checksum is the same without that of one shard."""
-        others = (sum for number, sum in held.items() if self._shards[number] is not index)
+        others = (each for number, each in held.items() if self._shards[number] is not index)
         return next(iter(held.values())) == next(others, None)
 
 
