@@ -86,6 +86,7 @@ class Claims:
             since=time.strftime("%Y-%m-%d %H:%M:%S%z"),
             token=uuid.uuid4().hex,
         )
+        self._text = (json.dumps(asdict(self._holder), indent=2) + "\n").encode()
         self._own: set[Path] = set()
         self._seen: dict[Path, tuple[int, float]] = {}
         """Of claims of others: their time, and since when, by this process's own clock."""
@@ -109,19 +110,18 @@ class Claims:
         Args:
             claim: see `claim_file`.
         """
-        text = json.dumps(asdict(self._holder), indent=2) + "\n"
         try:
             for left in (2, 1, 0):  # it may go, or its folder, or another may be faster
                 try:
                     make_folder(claim.parent)
-                    new_file(claim, text.encode())
+                    new_file(claim, self._text)
                 except FileNotFoundError:
                     if not left:
                         raise
                 except FileExistsError:
                     if self.holder(claim) is not None:
                         return False
-                    claim.unlink(missing_ok=True)
+                    self._remove(claim)
                 else:
                     self._own.add(claim)
                     self._seen.pop(claim, None)
@@ -136,12 +136,23 @@ class Claims:
 
     def holder(self, claim: Path) -> str | None:
         """The host of the other process that holds a claim, None where nobody does by now."""
+        try:
+            return self._holder_of(claim)
+        except FileNotFoundError:
+            return None
+
+    def _holder_of(self, claim: Path) -> str | None:
+        """As `holder`, of a claim that is there.
+
+        Raises:
+            FileNotFoundError: it is not.
+        """
         # Read first: a network drive that opens a file asks for the time that it has now.
         holder = _read(claim)
         try:
             changed = claim.stat().st_mtime_ns
         except FileNotFoundError:
-            return None
+            raise
         except OSError:
             changed = 0
         if holder and holder.is_gone():
@@ -151,6 +162,30 @@ class Claims:
         if time.monotonic() - self._seen[claim][1] > SILENT_SECONDS:
             return None
         return holder.host if holder else "another process"
+
+    def _remove(self, claim: Path) -> None:
+        """Remove a claim that nobody holds.
+
+        One process at a time does so, and looks again before: else it might remove that of another
+        that was faster.
+
+        Raises:
+            OSError: it cannot be removed.
+        """
+        turn = claim.with_suffix(".takeover")
+        try:
+            new_file(turn, self._text)
+        except FileExistsError:
+            with suppress(FileNotFoundError):
+                if self._holder_of(turn) is None:
+                    turn.unlink()
+            return
+        try:
+            with suppress(FileNotFoundError):
+                if self._holder_of(claim) is None:
+                    claim.unlink()
+        finally:
+            turn.unlink(missing_ok=True)
 
     def release(self, claim: Path) -> None:
         """Give up a claim, unless another process has taken it over."""

@@ -54,6 +54,8 @@ class Share:
         """Utterances that were given and are not settled, by feature and piece."""
         self.given = dict.fromkeys(keys, 0)
         self._tasks = 0
+        self._tasks_before = -1
+        """How many had been given when `wait` last found something to do."""
         self._count()
 
     @property
@@ -102,9 +104,12 @@ class Share:
                 self._look(spec)
             lacking = self._left()
             hosts = {host for claim in lacking if (host := holders[claim]) is not None}
-            if any(holders[claim] is None for claim in lacking):
+            free = any(holders[claim] is None for claim in lacking)
+            if free and self._tasks != self._tasks_before:
+                self._tasks_before = self._tasks
                 return True
-            if waiting and lacking:
+            self._tasks_before = -1  # else it was free before, and another was faster: not so fast
+            if waiting and hosts:
                 waiting(self.left, sorted(hosts))
             time.sleep(LOOK_SECONDS if lacking else 0)
         return False

@@ -121,6 +121,31 @@ def test_a_number_that_another_process_has_now_or_that_of_another_machine_tells_
     assert not replace(mine, pid=2**70).is_gone()
 
 
+def test_of_many_that_would_take_one_over_one_does(path, monkeypatch):
+    monkeypatch.setattr(claims, "_ENDED", {"theirs"})
+    takers = [Claims() for _ in range(6)]
+    paths = [path.with_name(f"{number}{path.name}") for number in range(100)]
+    for each in paths:
+        elsewhere(each)
+    start = threading.Barrier(len(takers))
+    taken = []
+
+    def take(taker):
+        start.wait()
+        taken.extend(each for each in paths if taker.take(each))
+
+    threads = [threading.Thread(target=take, args=[taker]) for taker in takers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for taker in takers:
+        taker.__exit__()
+        assert taker.problem is None
+    assert sorted(taken) == sorted(paths)
+    assert list(path.parent.iterdir()) == []
+
+
 def test_one_that_was_taken_over_is_not_removed(path, clock):
     suspended, other = Claims(), Claims()
     suspended.take(path)
@@ -319,8 +344,7 @@ def test_nobody_trips_over_a_claim(corpus, tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_command_that_is_stopped_leaves_no_claim(corpus, tmp_path, number):
+def test_a_command_that_is_stopped_leaves_no_claim(corpus, tmp_path):
     corpus.save(tmp_path / "mine.csv")
     script = (
         "import sys, time; from ser.extract.backbones.mfcc import Mfcc\n"
@@ -334,6 +358,6 @@ def test_a_command_that_is_stopped_leaves_no_claim(corpus, tmp_path, number):
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.readline()
         assert len(list((tmp_path / "cache").rglob("*.claim"))) == 1
-        process.send_signal(number)
-        assert process.wait(timeout=60) == 128 + number
+        process.terminate()
+        assert process.wait(timeout=60) == 128 + signal.SIGTERM
     assert not list((tmp_path / "cache").rglob(".*"))

@@ -124,3 +124,4 @@ def test_interrupt_is_clean(corpus, tmp_path, at):
     assert stderr == ""
     assert missing(tmp_path) == COUNT - at  # all that was finished is there
     assert not Cache(tmp_path / "cache").verify().problems
+    assert not list((tmp_path / "cache").rglob(".*"))
