@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MOST_BYTES = 256 << 20
 """A manifest of a million utterances has less."""
 MOST_COLUMNS = 1000
-MOST_PACKED = 100
+MOST_PACKED = 50
 """Bytes of text that one of a compressed file may stand for; tables take to a tenth or so."""
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}

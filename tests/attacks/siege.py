@@ -65,32 +65,32 @@ def besiege(target: Target, count: int, folder: Path) -> Counter[str]:
     server = multiprocessing.get_context("forkserver")
     server.set_forkserver_preload([type(target).__module__])
     ours, theirs = server.Pipe(duplex=False)
-    process = server.Process(target=_read_all, args=(target, count, folder, theirs))
+    process = server.Process(target=_read_all, args=(target, count, SEED, folder, theirs))
     process.start()
     theirs.close()
-    seed, failures, counts = "the good sample", [], Counter[str]()
+    case, failures, counts = "the good sample", [], Counter[str]()
     try:
         while ours.poll(PATIENCE):
             kind, said = ours.recv()
             if kind == "case":
-                seed = said
+                case = said
             elif kind == "failure":
-                failures.append(f"{seed}: {said}")
+                failures.append(f"{case}: {said}")
             elif kind == "counts":
                 counts = said
                 break
         else:
-            failures.append(f"{seed}: hangs")
+            failures.append(f"{case}: hangs")
     except EOFError:
         process.join()
-        failures.append(f"{seed}: the process ends with {process.exitcode}")
+        failures.append(f"{case}: the process ends with {process.exitcode}")
     process.kill()
     process.join()
     assert not failures, "\n\n".join(failures)
     return counts
 
 
-def _read_all(target: Target, count: int, folder: Path, parent: Connection) -> None:
+def _read_all(target: Target, count: int, seed: str, folder: Path, parent: Connection) -> None:
     """What the process does."""
     template, outside, own = folder / "template", folder / "outside", folder / "temporary"
     for each in (template, outside, own):
@@ -104,9 +104,9 @@ def _read_all(target: Target, count: int, folder: Path, parent: Connection) -> N
     _limit_memory()
     watch = _Watch(outside, [sample, own])
     for number in range(count):
-        seed = f"{SEED}/{type(target).__name__}/{number}"
-        parent.send(("case", seed))
-        case = random.Random(seed)
+        name = f"{seed}/{type(target).__name__}/{number}"
+        parent.send(("case", name))
+        case = random.Random(name)
         _clear(sample)
         shutil.copytree(template, sample)
         try:
