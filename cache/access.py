@@ -70,7 +70,7 @@ def check_writable(folder: Path) -> None:
         atomic_write(probe, lambda partial: partial.write_bytes(b"ser"))
         # A process that was killed may have made folders, up to the cache, and forced none of them.
         for above in list(folder.parents)[:3]:
-            with suppress(PermissionError):  # which one may pass through and not list
+            with suppress(OSError):  # one may not list it, or it is on a disk that has no such call
                 sync_folder(above)
     except OSError as error:
         raise write_error(folder, error) from error

@@ -297,8 +297,9 @@ def cuts(disk: Disk, draw: random.Random) -> Iterator[tuple[int, Tree]]:
         plans: list[list[int | None]] = []
         for kept in range(count + 1):
             for lost in (0, 32, None):
-                plans.append([64] * kept + [lost] * (count - kept))
-                plans.append([lost] * (count - kept) + [64] * kept)
+                there: list[int | None] = [64] * kept
+                gone: list[int | None] = [lost] * (count - kept)
+                plans += [there + gone, gone + there]
         plans += [[draw.choice([0, 1, 63, 64, 64, None]) for _ in range(count)] for _ in range(8)]
         for plan in plans:
             tree = disk.after(step, plan)

@@ -220,7 +220,7 @@ def _age(folder: Path) -> None:
 
 def _look(folder: Path) -> dict[str, tuple[int, ...]]:
     """All that is known of the files of a folder without opening them."""
-    found = {}
+    found: dict[str, tuple[int, ...]] = {}
     for path in sorted(folder.rglob("*")):
         about = path.lstat()
         read = 0 if path.is_dir() else about.st_atime_ns

@@ -8,19 +8,21 @@ import random
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from ser.cache import Cache
+from ser.cache import Cache, StoredFeatures
 from ser.cache.access import ShortError
+from ser.cache.shard import read_index
 from ser.errors import SerError
 from ser.manifests import Manifest
 from ser.train.runs.run import Run
 from ser.train.runs.survey import find_runs
 
 from .. import test_cache_shard as good_shard
-from ..conftest import fill
+from ..conftest import KEY, fill
 from ..sound import assert_sound
 from . import cache_hands, test_runs, test_tables
 
@@ -49,7 +51,7 @@ class Keys:
     lay_outside = staticmethod(cache_hands.make_outside)
 
     def make(self, folder: Path) -> None:
-        fill(Cache(folder), cache_hands.KEY, cache_hands.MINE)
+        fill(Cache(folder), KEY, cache_hands.MINE)
 
     def attack(self, case: random.Random, folder: Path, outside: Path) -> None:
         hands = [cache_hands.foreign_key] * 8 + [cache_hands.damage]
@@ -62,7 +64,7 @@ class Keys:
     def read(self, case: random.Random, folder: Path) -> str:
         cache = Cache(folder)
         keys, left_out = cache.keys(), cache.left_out()
-        assert keys == [cache_hands.KEY] or (keys == [] and len(left_out) == 1)
+        assert keys == [KEY] or (keys == [] and len(left_out) == 1)
         if case.random() < 0.2:
             assert cache.verify().problems or not left_out
             cache.resolve("mfcc", cache_hands.MINE)
@@ -113,11 +115,11 @@ class Shards:
         cache.listing()
         cache.keys()
         (path,) = folder.glob("features/*/*.h5")
-        index = good_shard.read_index(path)
+        index = read_index(path)
         if index is None:
             return "unfinished"
         key = index.key
-        stored = good_shard.StoredFeatures(key, index.ids, [index], np.arange(len(index)))
+        stored = StoredFeatures(key, index.ids, [index], np.arange(len(index)))
         for number, id in enumerate(index.ids):
             np.testing.assert_array_equal(stored[number], rows[id])
         np.testing.assert_array_equal(
@@ -198,6 +200,13 @@ def one_letter(case: random.Random, data: bytes) -> bytes:
 HUGE = [many_columns, many_lines, bomb, long_cell, long_cell, mixed, mixed, one_letter, one_letter]
 
 
+READINGS = (
+    *("config", "metrics", "predictions", "splits", "history", "structure", "temperatures"),
+    *("choices", "spec"),
+)
+"""What is read of a run."""
+
+
 @dataclass(frozen=True)
 class Runs:
     """The folder of a run.
@@ -224,14 +233,12 @@ class Runs:
         runs, problems = find_runs(folder)
         assert len(runs) + len(problems) <= 1
         run, readings = Run.open(folder), 0
-        for name in ("config", "metrics", "predictions", "splits", "history", "structure"):
-            readings += not refused(lambda name=name: getattr(run, name))
-        for name in ("temperatures", "choices", "spec"):
-            readings += not refused(lambda name=name: getattr(run, name))
+        for name in READINGS:
+            readings += not refused(partial(getattr, run, name))
         refused(run.verify)
         if case.random() < 0.1:
             refused(run.ensemble)
-        return "whole" if readings == 9 else "in part"
+        return "whole" if readings == len(READINGS) else "in part"
 
 
 def refused(do: Callable[[], object]) -> bool:
