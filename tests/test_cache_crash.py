@@ -87,7 +87,7 @@ def features(folder: Path) -> dict[str, bytes]:
 
 
 @cases(200)
-def test_an_extraction_killed_at_any_moment(corpus, tmp_path, count):
+def test_an_extraction_killed_at_any_moment(corpus: Path, tmp_path: Path, count: int) -> None:
     whole: dict[str, bytes] = {}
 
     def lay_out(folder: Path) -> None:
