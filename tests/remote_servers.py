@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import logging
 import os
 import shutil
 import socket
@@ -246,6 +247,8 @@ def sftp_server(home: Path) -> Iterator[tuple[int, Callable[[int], None]]]:
 def s3_server() -> Iterator[int]:
     """An S3 server; yields its port. Any keys are right."""
     from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

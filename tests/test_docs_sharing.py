@@ -20,7 +20,8 @@ from .remote_servers import s3_server
 
 PAGE = (Path(__file__).parents[1] / "docs" / "sharing.md").read_text(encoding="utf-8")
 SECTION = PAGE[PAGE.index("## From an empty bucket") : PAGE.index("## Places")]
-COMMANDS = "\n".join(re.findall(r"^```\n(.*?)^```", SECTION, re.DOTALL | re.MULTILINE)).splitlines()
+LINES = "\n".join(re.findall(r"^```\n(.*?)^```", SECTION, re.DOTALL | re.MULTILINE)).splitlines()
+COMMANDS = list(filter(None, LINES))
 QUICKLY = ["--repeats", "1", "--set", "train.members=1", "--set", "train.epochs=2"]
 
 
