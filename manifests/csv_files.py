@@ -90,7 +90,11 @@ class TableError(InputError):
 
 
 def read_csv(
-    path: Path, required: Sequence[str], known: Iterable[str] = (), verbatim: Iterable[str] = ()
+    path: Path | str,
+    required: Sequence[str],
+    known: Iterable[str] = (),
+    verbatim: Iterable[str] = (),
+    data: bytes | None = None,
 ) -> CsvFile:
     """Read a CSV file: UTF-8 (a byte order mark is fine), one header line; or one in gzip.
 
@@ -99,11 +103,15 @@ def read_csv(
     cells but those of `verbatim` columns are stripped of outer blanks. Empty columns without a
     name, and those that only number the rows, are left out.
 
+    Args:
+        data: the bytes of the file, where they are not to be read; `path` then only names it.
+
     Raises:
         InputError: not readable, not UTF-8, a column missing, without name or named twice, a row
             with too few or too many cells; with the line number.
     """
-    text, line, separator = _opened(path, _text(path), required)
+    data = _bytes(Path(path)) if data is None else data
+    text, line, separator = _opened(path, _text(path, data), required)
     records = _records(path, text, line, separator)
     if not records:
         raise InputError(f"{path} is empty; expected a header line and one row per utterance")
@@ -205,16 +213,25 @@ def _lines(path: Path) -> Iterator[str]:
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a CSV file whole or not at all: UTF-8, commas, LF, four decimals."""
-    atomic_text(path, table.to_csv(index=False, lineterminator="\n", float_format="%.4f"))
+    atomic_text(path, csv_text(table))
 
 
-def _text(path: Path) -> str:
+def csv_text(table: pd.DataFrame) -> str:
+    """What `write_csv` writes."""
+    text: str = table.to_csv(index=False, lineterminator="\n", float_format="%.4f")
+    return text
+
+
+def _bytes(path: Path) -> bytes:
     try:
-        data = read_regular(path, MOST_BYTES)
+        return read_regular(path, MOST_BYTES)
     except FileNotFoundError:
         raise InputError(f"no such file: {path}") from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _text(path: Path | str, data: bytes) -> str:
     if data.startswith(_GZIP):
         data = _unpacked(path, data)
     _check_kind(path, data[:4])
@@ -229,7 +246,7 @@ def _text(path: Path) -> str:
     return text
 
 
-def _unpacked(path: Path, data: bytes) -> bytes:
+def _unpacked(path: Path | str, data: bytes) -> bytes:
     """What a file of gzip holds, up to what may be read."""
     most = min(MOST_BYTES, MOST_PACKED * len(data))
     try:
@@ -242,13 +259,13 @@ def _unpacked(path: Path, data: bytes) -> bytes:
     return unpacked
 
 
-def _check_kind(path: Path, begins: bytes) -> None:
+def _check_kind(path: Path | str, begins: bytes) -> None:
     for start, kind in _BINARY.items():
         if begins.startswith(start):
             raise InputError(f"{path} is {kind}; {_ANEW}")
 
 
-def _opened(path: Path, text: str, required: Sequence[str]) -> tuple[str, int, str]:
+def _opened(path: Path | str, text: str, required: Sequence[str]) -> tuple[str, int, str]:
     """The text without Excel's first line, the number of its first line, and the separator: that
     with which the header has the required columns, else most columns."""
     if hint := _HINT.match(text):
@@ -260,7 +277,7 @@ def _opened(path: Path, text: str, required: Sequence[str]) -> tuple[str, int, s
     return text, 1, next(iter(fitting), max(headers, key=lambda one: len(headers[one])))
 
 
-def _header(path: Path, text: str, separator: str) -> list[str]:
+def _header(path: Path | str, text: str, separator: str) -> list[str]:
     """What stands in the header where that is the separator, if anything does."""
     try:
         lines = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
@@ -272,7 +289,7 @@ def _header(path: Path, text: str, separator: str) -> list[str]:
     return header
 
 
-def _records(path: Path, text: str, line: int, separator: str) -> _Records:
+def _records(path: Path | str, text: str, line: int, separator: str) -> _Records:
     """All records that are not blank."""
     records: _Records = []
     start = line

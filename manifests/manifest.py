@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from . import names
-from .csv_files import TableError, read_csv, write_csv
+from .csv_files import TableError, csv_text, read_csv, write_csv
 from .fingerprint import FINGERPRINT, is_fingerprint, recordings
 from .missing import is_missing
 from .paths import is_inside
@@ -161,15 +161,18 @@ class Manifest:
         return Manifest(self.table[self.table["id"].isin(wanted)])
 
     @classmethod
-    def load(cls, path: Path) -> Manifest:
+    def load(cls, path: Path | str, data: bytes | None = None) -> Manifest:
         """Read and check a manifest file.
+
+        Args:
+            data: the bytes of the file, where they are not to be read; `path` then only names it.
 
         Raises:
             InputError: with the line numbers of what is wrong.
         """
         import pandas as pd
 
-        file = read_csv(path, COLUMNS, verbatim=("path",))
+        file = read_csv(path, COLUMNS, verbatim=("path",), data=data)
         try:
             return cls(pd.DataFrame(list(file.rows.values()), columns=list(file.columns)))
         except TableError as invalid:
@@ -180,6 +183,10 @@ class Manifest:
     def save(self, path: Path) -> None:
         """Write the manifest as CSV: UTF-8, LF, sorted by id, so that versions can be compared."""
         write_csv(path, self.table)
+
+    def to_bytes(self) -> bytes:
+        """What `save` writes."""
+        return csv_text(self.table).encode()
 
 
 def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:

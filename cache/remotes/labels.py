@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ...errors import InputError, SerError, listing
+from ...errors import InputError, listing
 from ..contents import utterances_of
 from .place import Place
 
@@ -141,16 +139,7 @@ def parse_manifest(data: bytes, corpus: str, place: Place) -> Manifest:
     from ...manifests import Manifest
 
     where = f"{place}: {manifest_name(corpus)}"
-    with tempfile.TemporaryDirectory(prefix="ser-") as folder:
-        path = Path(folder) / "manifest.csv"
-        try:
-            path.write_bytes(data)
-        except OSError as error:
-            raise SerError(f"{folder}: cannot be written ({error.strerror}); set TMPDIR") from error
-        try:
-            manifest = Manifest.load(path)
-        except InputError as error:
-            raise InputError(str(error).replace(str(path), where)) from None
+    manifest = Manifest.load(where, data)
     if manifest.corpus != corpus:
         raise InputError(f"{where} is a manifest of {manifest.corpus}")
     return manifest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -266,14 +265,7 @@ def _push_manifest(plan: Plan, corpus: str, manifest: Manifest) -> None:
     if there is not None and there != plan.seen[corpus]:
         theirs = parse_manifest(there, corpus, place)
         manifest = united(plan.cache.manifest(corpus), theirs, plan.labels)
-    place.write(name, _as_csv(manifest))
-
-
-def _as_csv(manifest: Manifest) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="ser-") as folder:
-        path = Path(folder) / "manifest.csv"
-        manifest.save(path)
-        return path.read_bytes()
+    place.write(name, manifest.to_bytes())
 
 
 def _whose(merged: Manifest, ours: Manifest, theirs: Manifest) -> str:

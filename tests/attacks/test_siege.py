@@ -8,6 +8,7 @@ from ser.train.runs.train import train_request
 
 from ..conftest import make_toy_cache, toy_manifest
 from ..drawn import cases
+from .elsewhere import Elsewhere, Pages
 from .siege import Target, besiege
 from .targets import Keys, Manifests, Runs, Shards, WholeCache
 from .test_runs import request
@@ -60,3 +61,13 @@ def test_runs(survives, run, count):
 @cases(1000)
 def test_whole_caches(survives, count):
     survives(WholeCache(), count)
+
+
+@cases(1500)
+def test_places_that_lie(survives, count):
+    survives(Elsewhere(), count)
+
+
+@cases(1500)
+def test_pages_that_list(survives, count):
+    survives(Pages(), count)
