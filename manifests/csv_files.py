@@ -46,7 +46,7 @@ _BINARY = {
 _ANEW = "save it as 'CSV UTF-8 (comma delimited)'"
 
 _LONGEST = 1 << 20
-"""Characters of a line that is streamed."""
+"""Characters of a header, or of a line that is streamed."""
 
 _MOST_BLANK = 100
 """Lines among which a header that is streamed is looked for."""
@@ -280,7 +280,8 @@ def _opened(path: Path | str, text: str, required: Sequence[str]) -> tuple[str, 
 def _header(path: Path | str, text: str, separator: str) -> list[str]:
     """What stands in the header where that is the separator, if anything does."""
     try:
-        lines = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
+        start = io.StringIO(text[:_LONGEST], newline="")  # a copy, which takes as long as it is
+        lines = csv.reader(start, strict=True, delimiter=separator)
         header = next((record for record in lines if any(map(plain, record))), [])
     except (csv.Error, TypeError, ValueError):
         return []  # what is wrong, reading all of it says

@@ -270,7 +270,7 @@ def test_a_table_of_a_million_columns(tmp_path):
     file = tmp_path / "wide.csv"
     for hint in ("", "sep=,\n"):
         file.write_text(hint + "\n".join([head + ",c" * 1_000_000, *rows]))
-        with pytest.raises(InputError, match="1000010 columns; there may be 1000"):
+        with pytest.raises(InputError, match=r"has \d{6,} columns; there may be 1000"):
             Manifest.load(file)
 
 
