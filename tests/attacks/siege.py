@@ -101,7 +101,6 @@ def _read_all(target: Target, count: int, seed: str, folder: Path, parent: Conne
     sample, counts, failures = folder / "sample", Counter[str](), 0
     shutil.copytree(template, sample)
     target.read(random.Random(0), sample)  # all is imported after that
-    _limit_memory()
     watch = _Watch(outside, [sample, own])
     for number in range(count):
         name = f"{seed}/{type(target).__name__}/{number}"
@@ -132,7 +131,10 @@ def _read_all(target: Target, count: int, seed: str, folder: Path, parent: Conne
 
 @contextmanager
 def _limited() -> Iterator[None]:
-    """End what takes too much time, or waits for ever."""
+    """End what takes too much time or memory, or waits for ever."""
+    import resource
+
+    import psutil
 
     def stop(number: int, _frame: object) -> None:
         taken = f"{SECONDS} s" if number == signal.SIGPROF else "for ever"
@@ -142,23 +144,18 @@ def _limited() -> Iterator[None]:
         (signal.SIGPROF, signal.ITIMER_PROF, SECONDS),
         (signal.SIGALRM, signal.ITIMER_REAL, 30),
     )
+    unlimited = resource.getrlimit(resource.RLIMIT_AS)
     for number, timer, seconds in timers:
         signal.signal(number, stop)
         signal.setitimer(timer, seconds)
+    most = psutil.Process().memory_info().vms + MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (most, unlimited[1]))
     try:
         yield
     finally:
+        resource.setrlimit(resource.RLIMIT_AS, unlimited)
         for _, timer, _ in timers:
             signal.setitimer(timer, 0)
-
-
-def _limit_memory() -> None:
-    import resource
-
-    import psutil
-
-    most = psutil.Process().memory_info().vms + MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 class _Watch:

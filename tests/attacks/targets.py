@@ -169,7 +169,7 @@ def many_columns(case: random.Random, data: bytes) -> bytes:
 def many_lines(case: random.Random, data: bytes) -> bytes:
     head, row, *_ = data.splitlines()
     line = case.choice([b"", b"\r", b",", row, b",,,,,,,,,", b'"', b'""', b"x"])
-    return head + b"\n" + (line + b"\n") * case.choice([1000, 3000])
+    return head + b"\n" + (line + b"\n") * 1000
 
 
 def bomb(case: random.Random, data: bytes) -> bytes:
