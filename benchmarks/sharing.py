@@ -30,6 +30,7 @@ from ser.tests.remote_servers import sftp_server, web_of
 
 SHARDS = 40
 DIM = 1024
+FRAMES = 50
 MANY = 10_000
 _S3 = """
 import sys, time
@@ -57,7 +58,8 @@ def main(megabytes: int, rounds: int, many: int, folder: Path | None) -> None:
         print("| | ser | rclone | ratio (each round) |\n| --- | --- | --- | --- |")
         for protocol, (url, theirs) in remotes.items():
             _compare(protocol, url, theirs, cache, place, size, rounds, environment)
-        _nothing_to_do(place, many, {p: url for p, (url, _) in remotes.items()}, environment)
+        if many:
+            _nothing_to_do(place, many, {p: url for p, (url, _) in remotes.items()}, environment)
 
 
 def _compare(
@@ -113,20 +115,20 @@ def _nothing_to_do(
 
 
 def _cache(folder: Path, shards: int, shard_bytes: int) -> Cache:
-    """A cache of vectors, in so many shards of about so many bytes."""
+    """A cache in so many shards of about so many bytes, of utterances of `FRAMES` frames."""
     key = FeatureKey(
-        feature="vectors",
+        feature="frames",
         backbone="random",
         version=1,
         weights=None,
         parameters={},
         audio={},
         dtype="float32",
-        kind="vector",
+        kind="sequence",
         dim=DIM if shard_bytes else 1,
-        frame_rate=None,
+        frame_rate=50.0,
     )
-    each = max(1, shard_bytes // (4 * key.dim))
+    each = max(1, shard_bytes // (4 * key.dim * FRAMES))
     ids = [f"u{number:07}" for number in range(shards * each)]
     columns = {"corpus": "made", "language": "de", "speaker": "s", "gender": "", "emotion": "fear"}
     table = pd.DataFrame({"id": ids, **columns, "path": "a.wav", "duration": 1.0})
@@ -136,7 +138,7 @@ def _cache(folder: Path, shards: int, shard_bytes: int) -> Cache:
     draw = np.random.default_rng(0)
     with cache.write(key, manifest) as writer:
         for start in range(0, len(ids), each):
-            rows = draw.standard_normal((each, key.dim), dtype=np.float32)
+            rows = draw.standard_normal((each, FRAMES, key.dim), dtype=np.float32)
             for id, row in zip(ids[start : start + each], rows, strict=True):
                 writer.add(id, row)
             writer.publish()

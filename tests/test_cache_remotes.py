@@ -196,6 +196,7 @@ def wide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cache:
     """A cache of one large shard, which travels in small pieces and is tried once."""
     monkeypatch.setattr(transfers, "TRIES", 1)
     monkeypatch.setattr(filesystem, "PIECE", 1 << 18)
+    monkeypatch.setattr(filesystem, "OBJECT_PIECE", 1 << 18)
     cache = Cache(tmp_path / "wide")
     store_manifest(cache, make_manifest())
     fill(cache, WIDE, make_manifest())

@@ -93,7 +93,8 @@ class Place(ABC):
         raise InputError(f"{self.shown}: can only be pulled from")
 
     def send(self, file: Path, name: str, moved: Moved) -> None:
-        """Put a file there that is not there yet; seen when it is whole, and its bytes are right.
+        """Put a shard there that is not there yet; seen when it is whole and its bytes are those
+        that its name tells.
 
         Raises:
             SerError: it breaks off, or other bytes arrived than were sent; nothing is seen there.

@@ -32,7 +32,7 @@ from .transfers import Progress, carry_all
 if TYPE_CHECKING:
     from ...manifests import Manifest
 
-AT_ONCE = 4
+AT_ONCE = 8
 """Shards that travel at the same time."""
 
 

@@ -40,7 +40,7 @@ _options = together(
     click.option(
         "--transfers",
         type=click.IntRange(1, 64),
-        default=4,
+        default=8,
         show_default=True,
         help="Shards that travel at the same time.",
     ),
