@@ -43,12 +43,12 @@ def test_keys(survives, count):
     survives(Keys(), count)
 
 
-@cases(5000)
+@cases(4500)
 def test_shards(survives, count):
     survives(Shards(), count)
 
 
-@cases(3000)
+@cases(2500)
 def test_manifests(survives, count):
     survives(Manifests(), count)
 
@@ -58,16 +58,16 @@ def test_runs(survives, run, count):
     survives(Runs(run), count)
 
 
-@cases(1000)
+@cases(400)
 def test_whole_caches(survives, count):
     survives(WholeCache(), count)
 
 
-@cases(1500)
+@cases(600)
 def test_places_that_lie(survives, count):
     survives(Elsewhere(), count)
 
 
-@cases(1500)
+@cases(1000)
 def test_pages_that_list(survives, count):
     survives(Pages(), count)
