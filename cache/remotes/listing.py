@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import CorruptShardError, InputError
-from .. import layout
 from ..keys import FeatureKey
 from ..verify import check_shard
 from .diff import index_at
 from .labels import manifest_at
-from .place import Place, offer
+from .place import Place, by_feature, offer
 
 
 @dataclass(frozen=True)
@@ -39,15 +38,11 @@ def list_place(place: Place) -> list[RemoteHolding]:
     Raises:
         SerError: it cannot be read.
     """
-    sums: dict[tuple[str, str], tuple[int, int]] = {}
-    for name, size in offer(place).shards.items():
-        group = layout.corpus_of(Path(name)), name.split("/")[1]
-        count, total = sums.get(group, (0, 0))
-        sums[group] = count + 1, total + (size or 0)
+    sums = by_feature(offer(place).shards)
     features = {folder: _feature(place, folder) for folder in {folder for _, folder in sums}}
     return [
         RemoteHolding(corpus, features[folder], folder.rpartition("-")[2], count, total)
-        for (corpus, folder), (count, total) in sorted(sums.items())
+        for (corpus, folder), (count, total) in sums.items()
     ]
 
 

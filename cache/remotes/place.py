@@ -128,6 +128,16 @@ class Offer:
     texts: frozenset[str]
 
 
+def by_feature(shards: Mapping[str, int | None]) -> dict[tuple[str, str], tuple[int, int]]:
+    """Shards, and their bytes as far as known, by corpus and feature folder; sorted."""
+    sums: dict[tuple[str, str], tuple[int, int]] = {}
+    for name, size in shards.items():
+        group = layout.corpus_of(Path(name)), name.split("/")[1]
+        count, total = sums.get(group, (0, 0))
+        sums[group] = count + 1, total + (size or 0)
+    return dict(sorted(sums.items()))
+
+
 def offer(place: Place) -> Offer:
     """What a place has, less whatever is not named as a cache names it; errors as of `names`."""
     from ...manifests import is_corpus_name

@@ -25,7 +25,7 @@ from .labels import (
     same_manifest,
     united,
 )
-from .place import Moved, Offer, Place, offer
+from .place import Moved, Offer, Place, by_feature, offer
 from .selection import corpora_of, selected
 from .transfers import Progress, carry_all
 
@@ -78,12 +78,7 @@ class Plan:
 
     def by_feature(self) -> dict[tuple[str, str], tuple[int, int]]:
         """Shards and bytes by corpus and feature folder."""
-        sums: dict[tuple[str, str], tuple[int, int]] = {}
-        for name, size in self.shards.items():
-            key = layout.corpus_of(Path(name)), name.split("/")[1]
-            count, total = sums.get(key, (0, 0))
-            sums[key] = count + 1, total + (size or 0)
-        return dict(sorted(sums.items()))
+        return by_feature(self.shards)
 
 
 def plan_pull(
