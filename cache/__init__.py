@@ -5,7 +5,6 @@ The format is described in `docs/shard-format.md`.
 
 from .cache import Cache
 from .collection import Collection
-from .exchange import export_features, import_features
 from .features import Features, StoredFeatures
 from .folders import Problem, default_cache_folders
 from .holdings import Holding, in_words, places
@@ -33,8 +32,6 @@ __all__ = [
     "VerifyReport",
     "as_stored",
     "default_cache_folders",
-    "export_features",
-    "import_features",
     "in_words",
     "places",
     "remove_manifest",

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("s3fs", reason="the extra remotes is not installed")
+pytest.importorskip("obstore", reason="the extra remotes is not installed")
 pytest.importorskip("sshfs", reason="the extra remotes is not installed")
 
 from ser.cache import Cache, store_manifest
 from ser.cache.remotes import (
+    bucket,
     diff,
     filesystem,
     open_place,
@@ -187,6 +188,31 @@ def test_manifests_grow_together(full: Cache, tmp_path: Path) -> None:
     same(full, KEY, manifest, rows)
 
 
+def test_a_manifest_is_replaced_only_where_it_is_what_was_seen(remote: Remote) -> None:
+    place, name = open_place(remote.url), "manifests/one.csv"
+    assert not place.replace(name, b"old", b"new")
+    assert place.read(name) is None
+    assert place.replace(name, None, b"new")
+    assert not place.replace(name, None, b"newer")
+    assert not place.replace(name, b"other", b"newer")
+    assert place.replace(name, b"new", b"newer")
+    assert place.read(name) == b"newer"
+
+
+def test_what_others_push_in_between_stays(full: Cache, remote: Remote, tmp_path: Path) -> None:
+    send(full, remote.url, corpora=["one"])
+    other = Cache(tmp_path / "other")
+    store_manifest(other, make_manifest("fg", corpus="one"))
+    plan = plan_push(other, open_place(remote.url))
+    third = Cache(tmp_path / "third")
+    store_manifest(third, make_manifest("fh", corpus="one"))
+    send(third, remote.url)
+    push(plan)
+    last = Cache(tmp_path / "last")
+    fetch(last, remote.url)
+    assert list(last.manifest("one").ids) == list("abcdefgh")
+
+
 WIDE = make_key("wide", dim=30_000)
 """Of which six utterances take some megabytes."""
 
@@ -196,7 +222,7 @@ def wide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cache:
     """A cache of one large shard, which travels in small pieces and is tried once."""
     monkeypatch.setattr(transfers, "TRIES", 1)
     monkeypatch.setattr(filesystem, "PIECE", 1 << 18)
-    monkeypatch.setattr(filesystem, "OBJECT_PIECE", 1 << 18)
+    monkeypatch.setattr(bucket, "PIECE", 1 << 18)
     cache = Cache(tmp_path / "wide")
     store_manifest(cache, make_manifest())
     fill(cache, WIDE, make_manifest())

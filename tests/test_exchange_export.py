@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ser.cache import Cache, export_features, import_features, store_manifest
-from ser.cache.exchange import FORMS
+from ser.cache import Cache, store_manifest
+from ser.cache.exchange import FORMS, export_features, import_features
 from ser.cache.exchange.new_folder import new_folder
 from ser.cli import main
 from ser.errors import InputError, MissingFeaturesError, SerError

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ser.cache import Cache, export_features, import_features, store_manifest, writer
+from ser.cache import Cache, store_manifest, writer
+from ser.cache.exchange import export_features, import_features
 from ser.cache.exchange.rates import USUAL, fits, frame_rate
 from ser.cli import main
 from ser.errors import InputError, MissingFeaturesError

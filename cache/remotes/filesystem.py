@@ -1,20 +1,20 @@
-"""A cache below a URL of fsspec: S3 and its kin, SFTP, the hub, whatever a package adds."""
+"""A cache below a URL of fsspec: SFTP, the hub, whatever a package adds."""
 
 from __future__ import annotations
 
 import hashlib
 import shlex
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from ...errors import InputError, MissingPackageError, SerError, install_command
+from ...errors import InputError, SerError
 from ...files import PARTIAL
 from ..access import read_error
 from .folder import append
-from .place import SMALL, BrokenOffError, Moved, Place, cut_short, without_credentials
+from .place import SMALL, Moved, Place, check_whole, missing_package, without_credentials
 
 PIECE = 4 << 20
 """Bytes of a file that are asked for, or sent, at once."""
@@ -24,17 +24,17 @@ CONNECT_SECONDS = 20
 QUIET_SECONDS = 60
 """Without a byte or a sign of life, after which a connection is given up."""
 
-OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss", "hf"}
+OBJECT_STORES = {"gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss", "hf"}
 """Protocols by which a file is seen when all of it has arrived, with its checksum compared by the
 server; by the others it is sent under a name that nobody looks at, compared, and renamed."""
-_OURS = {"s3": "remotes", "s3a": "remotes", "sftp": "remotes", "ssh": "remotes", "hf": "hf"}
+_OURS = {"sftp": "remotes", "ssh": "remotes", "hf": "hf"}
 
 
 class FilesystemPlace(Place):
     """The cache below an fsspec URL.
 
-    Credentials are those of the protocol: of S3 the environment and ~/.aws, of SFTP the agent, the
-    keys and ~/.ssh/config; hosts must be in ~/.ssh/known_hosts.
+    Credentials are those of the protocol: of SFTP the agent, the keys and ~/.ssh/config; hosts must
+    be in ~/.ssh/known_hosts.
     """
 
     def __init__(self, url: str) -> None:
@@ -80,12 +80,8 @@ class FilesystemPlace(Place):
         with self._telling(f"{name} cannot be read"):
             whole = self._files.size(self._path(name)) if size is None else size
         if whole is None or have < whole:
-            for piece in self._pieces(name, have, whole):
-                append(file, piece)
-                have += len(piece)
-                moved(len(piece))
-        if whole is not None and have < whole:
-            raise cut_short(self.shown, name, have, whole)
+            append(file, self._pieces(name, have, whole), moved)
+            check_whole(self.shown, name, file, whole)
 
     def write(self, name: str, data: bytes) -> None:
         path = self._path(name)
@@ -170,7 +166,9 @@ class FilesystemPlace(Place):
         """The SHA-256 of a file there: computed there where it can be, else of what comes back."""
         if hasattr(self._files, "execute"):
             with suppress(Exception):
-                said = str(self._files.execute(f"sha256sum < {shlex.quote(path)}").stdout)
+                source = shlex.quote(path)  # openssl knows what the processor has for it
+                command = f"openssl dgst -sha256 -r < {source} || sha256sum < {source}"
+                said = str(self._files.execute(command).stdout)
                 if len(digest := said[:64]) == 64 and not set(digest) - set("0123456789abcdef"):
                     return digest
         state = hashlib.sha256()
@@ -183,18 +181,9 @@ class FilesystemPlace(Place):
         if not self._whole:
             self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
 
-    @contextmanager
-    def _telling(self, what: str) -> Iterator[None]:
-        """One error, without credentials, of whatever a file system raises."""
-        try:
-            yield
-        except SerError:
-            raise
-        except Exception as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            if self._secret:
-                reason = reason.replace(self._secret, "...")
-            raise BrokenOffError(f"{self.shown}: {what} ({reason:.300})") from error
+    def _reason(self, error: Exception) -> str:
+        reason = super()._reason(error)
+        return reason.replace(self._secret, "...") if self._secret else reason
 
 
 def _open(url: str, scheme: str) -> tuple[Any, str]:
@@ -207,25 +196,12 @@ def _open(url: str, scheme: str) -> tuple[Any, str]:
             f"{scheme}://: no such protocol; expected a folder, s3://, sftp://, https://, hf:// or "
             "another of fsspec's"
         )
-    fresh: dict[str, Any] = {"skip_instance_cache": True, "use_listings_cache": False}
     try:
         if scheme in ("sftp", "ssh"):
             return _open_sftp(url)
-        if scheme in ("s3", "s3a"):
-            fresh["config_kwargs"] = {
-                "connect_timeout": CONNECT_SECONDS,
-                "read_timeout": QUIET_SECONDS,
-                "retries": {"max_attempts": 1},  # `carry_all` tries again
-            }
-        files, path = fsspec.core.url_to_fs(url, **fresh)
-        if scheme in ("s3", "s3a"):
-            files.retries = 1
+        files, path = fsspec.core.url_to_fs(url, skip_instance_cache=True, use_listings_cache=False)
     except ImportError as error:
-        extra = _OURS.get(scheme)
-        how = f"Run: {install_command(extra)}" if extra else str(error)
-        raise MissingPackageError(
-            f"{scheme}:// needs a package that is not installed. {how}"
-        ) from error
+        raise missing_package(scheme, _OURS.get(scheme), error) from error
     return files, path
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import IO
 
 from ...errors import SerError
 from ...files import atomic_path, open_regular, read_regular
 from ..access import GONE, check_own, read_error, write_error
 from ..folders import entries, feature_folders, may_be_file, remove_leftovers, size_of
-from .place import SMALL, Moved, Place, cut_short
+from .place import SMALL, Moved, Place, check_whole
 
 PIECE = 4 << 20
 """Bytes that are copied at once."""
@@ -62,19 +63,16 @@ class FolderPlace(Place):
             raise read_error(source, error) from error
         with reader:
             reader.seek(have)
-            for piece in _pieces(reader, source, size if size is None else size - have):
-                append(file, piece)
-                have += len(piece)
-                moved(len(piece))
-        if size is not None and have < size:
-            raise cut_short(self.shown, name, have, size)
+            most = size if size is None else max(0, size - have)
+            append(file, pieces_of(reader, source, most), moved)
+        check_whole(self.shown, name, file, size)
 
     def write(self, name: str, data: bytes) -> None:
         self._put(name, [data])
 
     def send(self, file: Path, name: str, moved: Moved) -> None:
         with file.open("rb") as reader:
-            self._put(name, _told(_pieces(reader, file), moved))
+            self._put(name, told(pieces_of(reader, file), moved))
 
     def tidy(self) -> None:
         remove_leftovers(self.folder)
@@ -108,24 +106,38 @@ class FolderPlace(Place):
             raise write_error(self.folder, error) from error
 
 
-def append(file: Path, piece: bytes) -> None:
-    """Put bytes behind those of a file, which is made where it is not there.
+def append(file: Path, pieces: Iterable[bytes], moved: Moved) -> None:
+    """Put bytes behind those of a file, which is made where it is not there, as they come.
 
     Raises:
         SerError: the disk is full, or the folder cannot be written.
     """
     try:
-        with file.open("ab") as writer:
-            writer.write(piece)
+        writer = file.open("ab")
     except OSError as error:
         raise write_error(file.parent, error) from error
+    with writer:
+        for piece in pieces:
+            try:
+                writer.write(piece)
+                writer.flush()
+            except OSError as error:
+                raise write_error(file.parent, error) from error
+            moved(len(piece))
 
 
-def _pieces(reader: object, path: Path, most: int | None = None) -> Iterator[bytes]:
+def pieces_of(
+    reader: IO[bytes], path: Path, most: int | None = None, size: int = PIECE
+) -> Iterator[bytes]:
+    """What a file has from where it is read, `most` bytes of it, in pieces of `size`.
+
+    Raises:
+        SerError: it cannot be read.
+    """
     left = most
     while left is None or left > 0:
         try:
-            piece = reader.read(PIECE if left is None else min(PIECE, left))  # type: ignore[attr-defined]
+            piece = reader.read(size if left is None else min(size, left))
         except OSError as error:
             raise read_error(path, error) from error
         if not piece:
@@ -135,7 +147,8 @@ def _pieces(reader: object, path: Path, most: int | None = None) -> Iterator[byt
         yield piece
 
 
-def _told(pieces: Iterator[bytes], moved: Moved) -> Iterator[bytes]:
+def told(pieces: Iterator[bytes], moved: Moved) -> Iterator[bytes]:
+    """Pieces, each told of when the next one is asked for."""
     for piece in pieces:
         yield piece
         moved(len(piece))

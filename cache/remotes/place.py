@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
-from ...errors import InputError, SerError
+from ...errors import InputError, MissingPackageError, SerError, install_command
 from .. import layout
 
 Moved = Callable[[int], None]
@@ -101,6 +102,21 @@ class Place(ABC):
         """
         raise InputError(f"{self.shown}: can only be pulled from")
 
+    def replace(self, name: str, old: bytes | None, new: bytes) -> bool:
+        """Put a small file in the place of another, unless that is no longer `old`.
+
+        Returns:
+            Whether it was put there. Where the protocol has conditions, nobody comes between the
+            look and the deed.
+
+        Raises:
+            SerError: it cannot be read or written.
+        """
+        if self.read(name) != old:
+            return False
+        self.write(name, new)
+        return True
+
     def tidy(self) -> None:  # noqa: B027 - most places need none
         """Remove what killed processes left there, as far as it is known."""
 
@@ -111,6 +127,20 @@ class Place(ABC):
             SerError: they cannot be read.
         """
         raise InputError(f"{self.shown}: gives no parts of files")
+
+    @contextmanager
+    def _telling(self, what: str) -> Iterator[None]:
+        """One error of whatever a library raises."""
+        try:
+            yield
+        except SerError:
+            raise
+        except Exception as error:
+            raise BrokenOffError(f"{self.shown}: {what} ({self._reason(error):.300})") from error
+
+    def _reason(self, error: Exception) -> str:
+        """What a library says of an error, in a line without credentials."""
+        return " ".join(str(error).split()) or type(error).__name__
 
 
 @dataclass(frozen=True)
@@ -179,6 +209,10 @@ def open_place(where: str | Path) -> Place:
         from .web import WebPlace
 
         return WebPlace(text)
+    if scheme in ("s3", "s3a"):
+        from .bucket import BucketPlace
+
+        return BucketPlace(text)
     from .filesystem import FilesystemPlace
 
     return FilesystemPlace(text)
@@ -203,10 +237,17 @@ class BrokenOffError(SerError):
     """A connection that ended too early, or a place that did not answer: worth another try."""
 
 
-def cut_short(shown: str, name: str, have: int, size: int | None) -> BrokenOffError:
-    """The error for a file that ended early."""
-    of = f" of {size}" if size is not None else ""
-    return BrokenOffError(
-        f"{shown}: {name} ended after {have}{of} bytes. Run the same command again: it goes on "
-        "there"
-    )
+def missing_package(scheme: str, extra: str | None, error: ImportError) -> MissingPackageError:
+    """The error for a protocol whose package is not installed, by the extra that brings it."""
+    how = f"Run: {install_command(extra)}" if extra else str(error)
+    return MissingPackageError(f"{scheme}:// needs a package that is not installed. {how}")
+
+
+def check_whole(shown: str, name: str, file: Path, size: int | None) -> None:
+    """Raise BrokenOffError for a file that has arrived with too few bytes."""
+    have = file.stat().st_size
+    if size is not None and have < size:
+        raise BrokenOffError(
+            f"{shown}: {name} ended after {have} of {size} bytes. Run the same command again: it "
+            "goes on there"
+        )

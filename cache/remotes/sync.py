@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 8
 """Shards that travel at the same time."""
+RACES = 10
+"""How often in a row another may have changed a manifest before one was sent."""
 
 
 @dataclass(frozen=True)
@@ -255,12 +257,14 @@ def _reconcile(
 
 def _push_manifest(plan: Plan, corpus: str, manifest: Manifest) -> None:
     """Put a manifest there; made anew where somebody was faster."""
-    place, name = plan.place, manifest_name(corpus)
-    there = place.read(name)
-    if there is not None and there != plan.seen[corpus]:
-        theirs = parse_manifest(there, corpus, place)
-        manifest = united(plan.cache.manifest(corpus), theirs, plan.labels)
-    place.write(name, manifest.to_bytes())
+    place, name, there = plan.place, manifest_name(corpus), plan.seen[corpus]
+    for _ in range(RACES):
+        if place.replace(name, there, manifest.to_bytes()):
+            return
+        if (there := place.read(name)) is not None:
+            theirs = parse_manifest(there, corpus, place)
+            manifest = united(plan.cache.manifest(corpus), theirs, plan.labels)
+    raise SerError(f"{place}: {name} changes all the time. Run the same command again")
 
 
 def _whose(merged: Manifest, ours: Manifest, theirs: Manifest) -> str:

@@ -54,7 +54,7 @@ def cache_export(
     Parquet is read by Hugging Face datasets, pandas and the like. The manifest lies beside it, and
     features.json, which says what each feature is and under which licence.
     """
-    from ...cache import export_features
+    from ...cache.exchange import export_features
 
     cache = open_cache(cache_folders)
     with progress:

@@ -76,7 +76,7 @@ def cache_import(
     (.csv, .parquet), and feature manifests of lhotse (.jsonl, .jsonl.gz). All of it is checked
     against the manifest before anything is written; nothing is unpickled.
     """
-    from ...cache import import_features
+    from ...cache.exchange import import_features
 
     cache = open_cache(cache_folders)
     corpora = split_names("--corpus", corpus)

@@ -51,7 +51,7 @@ class Liar(FolderPlace):
 
     def receive(self, name: str, size: int | None, file: Path, moved: Moved) -> None:
         if name not in super().names() or self._case.random() < 0.1:
-            append(file, self._case.randbytes(self._case.choice([0, 1, 100, 5000])))
+            append(file, [self._case.randbytes(self._case.choice([0, 1, 100, 5000]))], moved)
             return
         super().receive(name, size, file, moved)
 

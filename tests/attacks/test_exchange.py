@@ -16,7 +16,8 @@ import h5py
 import numpy as np
 import pytest
 
-from ser.cache import Cache, import_features, store_manifest
+from ser.cache import Cache, store_manifest
+from ser.cache.exchange import import_features
 from ser.cache.exchange.arrays import MOST_BYTES
 from ser.cache.exchange.sources import find_source
 from ser.errors import InputError
