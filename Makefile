@@ -15,7 +15,7 @@ docs: $(VENV)/docs-installed
 	$(BIN)/zensical build --strict --clean
 
 test: lint types
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist worksteal
 
 # What `make test` does with a tenth of the cases: kills, power cuts, hostile files.
 soak: $(VENV)/dev-installed

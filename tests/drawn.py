@@ -11,7 +11,9 @@ import secrets
 
 import pytest
 
-SEED = os.environ.get("SER_TEST_SEED") or secrets.token_hex(4)
+if not os.environ.get("SER_TEST_SEED"):
+    os.environ["SER_TEST_SEED"] = secrets.token_hex(4)  # for the processes that share the tests too
+SEED = os.environ["SER_TEST_SEED"]
 
 
 def cases(count: int) -> pytest.MarkDecorator:
