@@ -169,8 +169,9 @@ def damaged(index: ShardIndex, row: int) -> CorruptShardError:
 def corrupt(path: Path, reason: str) -> CorruptShardError:
     """The error for a damaged shard: which file, what is wrong, what to do."""
     return CorruptShardError(
-        f"{path}: {reason}. Delete this file and run `ser extract` again, which computes only "
-        "what is missing then; `ser cache verify` finds all damaged files."
+        f"{path}: {reason}. Delete this file and run again what brought it (`ser extract`, "
+        "`ser cache pull` or `import`): it brings only what is missing then. `ser cache verify` "
+        "finds all damaged files."
     )
 
 
