@@ -19,7 +19,7 @@ test: lint types
 
 # What `make test` does with a tenth of the cases: kills, power cuts, hostile files.
 soak: $(VENV)/dev-installed
-	$(BIN)/python -m pytest -m soak
+	$(BIN)/python -m pytest -m soak -n logical --dist worksteal
 
 lint: $(VENV)/dev-installed
 	$(BIN)/ruff check .
