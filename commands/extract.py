@@ -35,6 +35,13 @@ if TYPE_CHECKING:
 @features_option
 @device_option
 @click.option("--workers", type=click.IntRange(0), help="Processes that decode [default: cores].")
+@click.option(
+    "--fail-over",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="End once more than this share of the files is bad, e.g. .05  [default: never, unless all "
+    "of the first hundred are].",
+)
 @click.option("--replace", is_flag=True, help="Replace the manifest in the cache by this one.")
 @click.option("--licence", help="Of a corpus of your own; told whoever the cache is shared with.")
 @click.option(
@@ -50,6 +57,7 @@ def extract(
     features: tuple[str, ...],
     device: str,
     workers: int | None,
+    fail_over: float | None,
     replace: bool,
     licence: str | None,
     licensees_only: bool,
@@ -79,6 +87,7 @@ def extract(
         terms=Terms(licence or "", licensees_only=licensees_only) if told else None,
         device=device,
         workers=workers,
+        fail_over=fail_over,
         progress=progress,
         **source,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..cache import Cache, Terms, save_terms, store_manifest, with_known_ids
 from ..errors import InputError, listing
-from ..manifests import Build, Corpus, Manifest, audio_path, corpus_root, scan_corpus
+from ..manifests import BadFileLimit, Build, Corpus, Manifest, audio_path, corpus_root, scan_corpus
 from ..progress import Progress
 from .backbones.backbone import Backbone
 from .backbones.registry import make_backbones
@@ -30,6 +30,7 @@ def extract_corpus(
     terms: Terms | None = None,
     device: str = "auto",
     workers: int | None = None,
+    fail_over: float | None = None,
     progress: Progress | None = None,
 ) -> ExtractReport:
     """Find the utterances of a corpus, and compute what the cache lacks of their features.
@@ -54,15 +55,18 @@ def extract_corpus(
         terms: under which the corpus is, kept in the cache and told whoever it is shared with; of a
             corpus that is known by name they are known.
         device, workers: as for `extract`.
+        fail_over: the share of the files that may be bad, 0 to 1; None: any. It ends in any case
+            where all of the first hundred are.
         progress: where it is shown; None is one of its own.
 
     Raises:
-        InputError: an unknown corpus, feature, option or device, no such folder, or a manifest that
-            does not go with that in the cache.
+        InputError: an unknown corpus, feature, option or device, no such folder, a manifest that
+            does not go with that in the cache, or more bad files than `fail_over` allows.
         MissingPackageError, MissingWeightsError: a feature needs what is not installed.
         SerError: the cache cannot be written, or worker processes do not come to work.
     """
     progress = progress or Progress()
+    limit = BadFileLimit(fail_over)
     cache = Cache.of(cache)
     # What is wrong with one, missing weights included, comes out before any audio is read.
     backbones = make_backbones(features, device)
@@ -77,7 +81,13 @@ def extract_corpus(
             build = _given(name, manifest, progress)
             replace = True
         else:
-            build = scan_corpus(corpus, root, progress, csv=csv, language=language, options=options)
+            build = scan_corpus(
+                *(corpus, root, progress),
+                csv=csv,
+                language=language,
+                options=options,
+                limit=limit,
+            )
         notes = [f"warning: {warning}" for warning in build.warnings]
         folder = corpus_root(name, root, csv)
         paths = build.manifest.table["path"]
@@ -110,6 +120,7 @@ def extract_corpus(
             workers=workers,
             progress=show,
             waiting=wait,
+            limit=limit.after(build.bad),
         )
         for note in report.notes:
             progress.say(note)

@@ -14,7 +14,7 @@ import numpy as np
 from ..cache import Cache, FeatureKey, ShardWriter
 from ..errors import InputError
 from ..machine import cores
-from ..manifests import BadFile, Manifest
+from ..manifests import ANY_MAY_BE_BAD, BadFile, BadFileLimit, Manifest
 from .backbones.backbone import Backbone
 from .backbones.registry import make_backbones
 from .claims import Claims
@@ -71,6 +71,7 @@ def extract(
     workers: int | None = None,
     progress: Progress | None = None,
     waiting: Waiting | None = None,
+    limit: BadFileLimit = ANY_MAY_BE_BAD,
 ) -> ExtractReport:
     """Compute what the cache lacks of some features of a corpus, and write it there.
 
@@ -96,10 +97,11 @@ def extract(
         progress: called with utterances done, utterances to do, and seconds of audio done.
         waiting: called every few seconds with the number of utterances that only others are at
             work on, and the names of their hosts.
+        limit: to the files that may be bad.
 
     Raises:
         InputError: an unknown feature, parameter or device, a backbone of one's own that cannot be
-            used, or no such folder.
+            used, no such folder, or more bad files than `limit` allows.
         MissingPackageError: a package that a feature needs is not installed.
         SerError: the cache cannot be written, or worker processes do not come to work.
     """
@@ -111,7 +113,7 @@ def extract(
     keys = {spec: backbone.key() for spec, backbone in backbones.items()}
     claims = Claims()
     share = Share(manifest, cache, keys, claims)
-    results = _Results(backbones, share, progress)
+    results = _Results(backbones, share, progress, limit)
     if share.left:
         if not root.is_dir():
             raise InputError(f"{root}: no such folder; expected the root of {manifest.corpus}")
@@ -167,12 +169,19 @@ def _run(
     with closing(work(chain([first], tasks), root, backbones, results, workers, alone)) as steps:
         for _ in steps:
             results.show()
+            results.check()
 
 
 class _Results:
     """What has come out so far."""
 
-    def __init__(self, specs: Iterable[str], share: Share, progress: Progress | None) -> None:
+    def __init__(
+        self,
+        specs: Iterable[str],
+        share: Share,
+        progress: Progress | None,
+        limit: BadFileLimit,
+    ) -> None:
         self.last_chance = False
         """Whether what fails now is not tried once more."""
         self.writers: dict[str, ShardWriter] = {}
@@ -182,6 +191,9 @@ class _Results:
         """By utterance."""
         self._share = share
         self._progress = progress
+        self._limit = limit
+        self._first_bad: list[BadFile] = []
+        """Of every utterance one."""
         self._stored: dict[str, list[str]] = {spec: [] for spec in self.computed}
         """What is not published yet, by spec."""
         self._put_off: dict[Task, list[str]] = {}
@@ -192,6 +204,11 @@ class _Results:
         """Show how far it is."""
         if self._progress:
             self._progress(self._done - len(self._put_off), self._share.total, self.audio_seconds)
+
+    def check(self) -> None:
+        """Raise InputError where too many files are bad."""
+        done = self._share.present + self._done - len(self._put_off)
+        self._limit.check(self._share.corpus, self._first_bad, done, self._share.utterances)
 
     def second_chances(self) -> list[Task]:
         """What is to be tried once more, for the last time: all that was finished is published."""
@@ -246,6 +263,8 @@ class _Results:
             self._put_off.setdefault(task, []).extend(specs)
         else:
             bad, known = BadFile(task.id, task.path, reason), self.bad.setdefault(task.id, [])
+            if not known:
+                self._first_bad.append(bad)
             if bad not in known:  # as where its features came to this process one after the other
                 known.append(bad)
             for spec in specs:

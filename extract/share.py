@@ -33,6 +33,8 @@ class Share:
         claims: of this process.
 
     Attributes:
+        corpus: its name.
+        utterances: of the manifest.
         missing: utterances that the cache lacked at the beginning, by spec.
         given: how many of them this process was to compute, by spec.
         total: utterances that it has computed or that are left.
@@ -45,6 +47,7 @@ class Share:
         self, manifest: Manifest, cache: Cache, keys: Mapping[str, FeatureKey], claims: Claims
     ) -> None:
         self._manifest, self._cache, self._keys, self._claims = manifest, cache, keys, claims
+        self.corpus, self.utterances = manifest.corpus, len(manifest)
         self._shards = {spec: self._shards_of(spec) for spec in keys}
         self.missing = {spec: cache.missing(key, manifest) for spec, key in keys.items()}
         self._lacking = {spec: set(ids) for spec, ids in self.missing.items() if ids}
@@ -57,6 +60,11 @@ class Share:
         self._tasks_before = -1
         """How many had been given when `wait` last found something to do."""
         self._count()
+
+    @property
+    def present(self) -> int:
+        """Utterances of which nothing is lacking, and which were not given to this process."""
+        return self.utterances - self.total
 
     @property
     def left(self) -> int:

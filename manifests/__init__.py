@@ -8,6 +8,7 @@ from .findings import confounded_speakers, two_genders
 from .fingerprint import FINGERPRINT
 from .folds import FOLDS, columns_apart, two_groups
 from .leaks import check_leaks, check_leaks_between, namesakes, shared_speakers
+from .limit import ANY_MAY_BE_BAD, BadFileLimit
 from .manifest import COLUMNS, Manifest
 from .memory import BadFile, BadFileMemory, ProbeCache
 from .names import check_corpus_name, id_from_form, id_from_path, is_corpus_name, problem_with_id
@@ -30,6 +31,7 @@ from .splits import Split, make_splits, split_of_whole
 from .vocabulary import EMOTIONS
 
 __all__ = [
+    "ANY_MAY_BE_BAD",
     "COLUMNS",
     "CORPORA",
     "EMOTIONS",
@@ -39,6 +41,7 @@ __all__ = [
     "WHOLE",
     "Audio",
     "BadFile",
+    "BadFileLimit",
     "BadFileMemory",
     "Build",
     "Confounding",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +16,7 @@ from .corpora import CORPORA, Corpus, Entry, Scan
 from .csv_corpus import scan_csv
 from .findings import confounded_speakers, same_audio, two_genders, wrong_counts
 from .fingerprint import FINGERPRINT, fingerprint
+from .limit import BadFileLimit
 from .manifest import COLUMNS, Manifest
 from .memory import BadFile, Probe, ProbeCache, stamp
 from .names import check_corpus_name, language_tag, problem_with_language
@@ -42,6 +43,7 @@ def build_manifest(
     workers: int | None = None,
     known: ProbeCache | None = None,
     progress: Callable[[int, int], None] | None = None,
+    limit: BadFileLimit | None = None,
 ) -> Build:
     """Build the manifest of a corpus that has a scanner, or of one's own from a CSV.
 
@@ -55,9 +57,11 @@ def build_manifest(
         workers: threads that decode; None: one per processor.
         known: probes of earlier builds, read and written.
         progress: called with the files done and the files in all, from this thread.
+        limit: to the files that may be bad; None: all but one.
 
     Raises:
-        InputError: unknown corpus or option, wrong root, or not one usable file.
+        InputError: unknown corpus or option, wrong root, not one usable file, or more bad ones than
+            `limit` allows.
     """
     language = language_tag(language) if language else None
     if language and (problem := problem_with_language(language)):
@@ -65,7 +69,8 @@ def build_manifest(
     source = _source(corpus, csv, language)
     folder = corpus_root(source.name, root, csv)
     scan = _scan(source, folder, options or {})
-    probes, bad = _probe(folder, scan.entries, workers, known, progress)
+    check = partial(limit.check, source.name) if limit else None
+    probes, bad = _probe(folder, scan.entries, workers, known, progress, check)
     good = [entry for entry in scan.entries if entry.id in probes]
     if not good:
         why = listing((f"{file.path}: {file.reason}" for file in bad), 3)
@@ -87,6 +92,7 @@ def scan_corpus(
     csv: Path | None = None,
     language: str | None = None,
     options: Mapping[str, str] | None = None,
+    limit: BadFileLimit | None = None,
 ) -> Build:
     """`build_manifest` for a person: what files were found to be is remembered, it shows how far it
     is, and says what the warnings are."""
@@ -102,6 +108,7 @@ def scan_corpus(
         progress=lambda done, total: progress.show(
             f"{name}: {done} of {total} files read", done, total
         ),
+        limit=limit,
     )
     for warning in build.warnings:
         progress.warn(warning)
@@ -165,6 +172,7 @@ def _probe(
     workers: int | None,
     cache: ProbeCache | None,
     progress: Callable[[int, int], None] | None,
+    check: Callable[[Collection[BadFile], int, int], None] | None,
 ) -> tuple[dict[str, Probe], list[BadFile]]:
     """Decode all files that are not known; give the probes by utterance id, and the bad files."""
     from threadpoolctl import threadpool_limits
@@ -200,6 +208,8 @@ def _probe(
                     bad[entry.id] = BadFile(entry.id, entry.path, f"{error}{where}")
                 if progress:
                     progress(len(probes) + len(bad), len(entries))
+                if check:
+                    check(bad.values(), len(probes) + len(bad), len(entries))
         finally:
             pool.shutdown(cancel_futures=True)
             if cache and waiting:

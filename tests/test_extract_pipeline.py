@@ -16,7 +16,7 @@ from ser.extract import extract, make_backbone, make_backbones, pipeline
 from ser.extract.audio import load_utterance
 from ser.extract.prepare import Task
 from ser.extract.workers import IN_FLIGHT, preparing
-from ser.manifests import BadFile, Manifest, read_audio
+from ser.manifests import BadFile, BadFileLimit, Manifest, read_audio
 
 
 def write_corpus(root, count=6):
@@ -303,3 +303,23 @@ def test_few_utterances_need_few_workers(manifest, root, cache, monkeypatch, cor
 def test_the_corpus_root_may_be_text_or_path(manifest, root, cache):
     assert isinstance(root, Path)
     assert extract(manifest, str(root), ["mfcc"], cache, workers=0).computed == {"mfcc": 6}
+
+
+def test_it_ends_once_too_many_are_bad_and_keeps_what_is_finished(manifest, root, cache):
+    for name in ("u01.wav", "u04.wav"):
+        (root / name).write_bytes(b"no audio")
+    with pytest.raises(InputError, match=r"2 of \d files cannot be used, more than --fail-over"):
+        extract(manifest, root, ["mfcc"], cache, workers=0, limit=BadFileLimit(0.2))
+    missing = cache.missing(make_backbone("mfcc").key(), manifest)
+    assert missing == ["u01", "u04", "u05"]
+    # What is there counts as good; two of six are bad now as before.
+    report = extract(manifest, root, ["mfcc"], cache, workers=0, limit=BadFileLimit(0.4))
+    assert len(report.bad) == 2
+
+
+def test_it_ends_where_all_of_the_first_hundred_are_bad(manifest, root, cache):
+    many = pd.concat([manifest.table.assign(id=f"a{n}-" + manifest.table["id"]) for n in range(20)])
+    for path in root.iterdir():
+        path.write_bytes(b"no audio")
+    with pytest.raises(InputError, match="100 of 100 files cannot be used: "):
+        extract(Manifest(many), root, ["mfcc"], cache, workers=0)
