@@ -16,12 +16,14 @@ from .options import (
     features_option,
     open_cache,
     progress_option,
+    shard_option,
     split_names,
 )
 from .printing import complain, echo
 
 if TYPE_CHECKING:
     from ..manifests import BadFile
+    from ..portion import Portion
 
 
 @click.command()
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     help="End once more than this share of the files is bad, e.g. .05  [default: never, unless all "
     "of the first hundred are].",
 )
+@shard_option
 @click.option("--replace", is_flag=True, help="Replace the manifest in the cache by this one.")
 @click.option("--licence", help="Of a corpus of your own; told whoever the cache is shared with.")
 @click.option(
@@ -58,6 +61,7 @@ def extract(
     device: str,
     workers: int | None,
     fail_over: float | None,
+    portion: Portion,
     replace: bool,
     licence: str | None,
     licensees_only: bool,
@@ -69,7 +73,8 @@ def extract(
     """Run the backbones over a corpus and cache their features.
 
     What is cached already is not computed again; what an interrupted run had finished is kept.
-    Several may run at once, also on machines that share the cache: they share the work.
+    Several may run at once, also on machines that share the cache: they share the work. With
+    --shard each does its own portion of the utterances and waits for nobody.
     Files that cannot be used are listed and left out; the exit code is 3 where one of them was not
     known from an earlier run.
     """
@@ -88,14 +93,15 @@ def extract(
         device=device,
         workers=workers,
         fail_over=fail_over,
+        portion=portion,
         progress=progress,
         **source,
     )
-    total = len(report.manifest)
+    total, of = len(report.ids), f" {portion}" if portion.count > 1 else ""
     for name, computed in report.computed.items():
         cached = computed + report.present[name]
         missing = "nothing was missing" if not computed and cached == total else f"{computed} new"
-        echo(f"{corpus} {report.keys[name].feature}: {cached} of {total} cached, {missing}")
+        echo(f"{corpus}{of} {report.keys[name].feature}: {cached} of {total} cached, {missing}")
     if any(report.computed.values()):
         hours, speed = report.audio_seconds / 3600, report.audio_seconds / report.seconds
         complain(f"{hours:.2f} h of audio in {report.seconds:.1f} s, {speed:.0f}x real time")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import InputError
+from ..portion import Portion
 from ..progress import Progress
 
 if TYPE_CHECKING:
@@ -48,6 +49,19 @@ def fold_number(context: click.Context, option: click.Parameter, text: str | Non
     return int(text)
 
 
+def _portion(context: click.Context, option: click.Parameter, text: str) -> Portion:
+    """What `--shard` says."""
+    return Portion.of(text)
+
+
+shard_option = click.option(
+    "--shard",
+    "portion",
+    callback=_portion,
+    metavar="K/N|slurm",
+    default="1/1",
+    help="Do the K-th of N portions alone, 1/N to N/N; slurm: as this task of a job array.",
+)
 protocol_option = click.option(
     "--protocol",
     metavar="PROTOCOL",

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..cache import Cache, Terms, save_terms, store_manifest, with_known_ids
 from ..errors import InputError, listing
 from ..manifests import BadFileLimit, Build, Corpus, Manifest, audio_path, corpus_root, scan_corpus
+from ..portion import WHOLE, Portion
 from ..progress import Progress
 from .backbones.backbone import Backbone
 from .backbones.registry import make_backbones
@@ -31,6 +32,7 @@ def extract_corpus(
     device: str = "auto",
     workers: int | None = None,
     fail_over: float | None = None,
+    portion: Portion = WHOLE,
     progress: Progress | None = None,
 ) -> ExtractReport:
     """Find the utterances of a corpus, and compute what the cache lacks of their features.
@@ -57,6 +59,7 @@ def extract_corpus(
         device, workers: as for `extract`.
         fail_over: the share of the files that may be bad, 0 to 1; None: any. It ends in any case
             where all of the first hundred are.
+        portion: of the utterances, by their ids, to compute; the manifest is whole.
         progress: where it is shown; None is one of its own.
 
     Raises:
@@ -99,10 +102,12 @@ def extract_corpus(
             progress.say(notes[-1])
         if terms is not None:
             save_terms(cache.folder, name, terms)
+        bad = [file for file in build.bad if portion.has(file.id)]
+        asked = sum(map(portion.has, utterances.ids))
         progress.started = time.monotonic()  # of what the rates below are about
 
         def show(done: int, total: int, seconds: float) -> None:
-            cached = f"{len(utterances) - total} of {len(utterances)} were cached"
+            cached = f"{asked - total} of {asked} were cached"
             if not done:
                 starting = f"{name}: {total} utterances to do, starting {', '.join(backbones)}"
                 progress.show(starting, details=[cached])
@@ -120,11 +125,12 @@ def extract_corpus(
             workers=workers,
             progress=show,
             waiting=wait,
-            limit=limit.after(build.bad),
+            limit=limit.after(bad),
+            portion=portion,
         )
         for note in report.notes:
             progress.say(note)
-    return changed(report, bad=[*build.bad, *report.bad], notes=[*notes, *report.notes])
+    return changed(report, bad=[*bad, *report.bad], notes=[*notes, *report.notes])
 
 
 def _given(corpus: str, manifest: Manifest | Path | str, progress: Progress) -> Build:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -15,6 +15,7 @@ from ..cache import Cache, FeatureKey, ShardWriter
 from ..errors import InputError
 from ..machine import cores
 from ..manifests import ANY_MAY_BE_BAD, BadFile, BadFileLimit, Manifest
+from ..portion import WHOLE, Portion
 from .backbones.backbone import Backbone
 from .backbones.registry import make_backbones
 from .claims import Claims
@@ -38,7 +39,8 @@ class ExtractReport:
     """What a run of the extraction did. What is by feature is by canonical spec.
 
     Attributes:
-        manifest: the utterances that were asked for.
+        manifest: of the corpus.
+        ids: the utterances that were asked for, in the order of the manifest.
         root: the folder of their audio.
         computed: utterances that were computed and written, by feature.
         present: utterances that were in the cache before, or that another process has put there
@@ -51,6 +53,7 @@ class ExtractReport:
     """
 
     manifest: Manifest
+    ids: Sequence[str]
     root: Path
     keys: dict[str, FeatureKey]
     computed: dict[str, int]
@@ -72,6 +75,7 @@ def extract(
     progress: Progress | None = None,
     waiting: Waiting | None = None,
     limit: BadFileLimit = ANY_MAY_BE_BAD,
+    portion: Portion = WHOLE,
 ) -> ExtractReport:
     """Compute what the cache lacks of some features of a corpus, and write it there.
 
@@ -98,6 +102,7 @@ def extract(
         waiting: called every few seconds with the number of utterances that only others are at
             work on, and the names of their hosts.
         limit: to the files that may be bad.
+        portion: of the utterances, by their ids; the others are nothing to this process.
 
     Raises:
         InputError: an unknown feature, parameter or device, a backbone of one's own that cannot be
@@ -112,7 +117,7 @@ def extract(
     backbones = make_backbones(features, device)
     keys = {spec: backbone.key() for spec, backbone in backbones.items()}
     claims = Claims()
-    share = Share(manifest, cache, keys, claims)
+    share = Share(manifest, cache, keys, claims, portion)
     results = _Results(backbones, share, progress, limit)
     if share.left:
         if not root.is_dir():
@@ -137,11 +142,12 @@ def extract(
                     break
     return ExtractReport(
         manifest=manifest,
+        ids=share.ids,
         root=root,
         keys=keys,
         computed=results.computed,
-        present={spec: len(manifest) - share.given[spec] for spec in backbones},
-        bad=[bad for id in manifest.table["id"] for bad in results.bad.get(id, [])],
+        present={spec: len(share.ids) - share.given[spec] for spec in backbones},
+        bad=[bad for id in share.ids for bad in results.bad.get(id, [])],
         seconds=time.perf_counter() - started,
         audio_seconds=results.audio_seconds,
         notes=[_UNCLAIMED.format(claims.problem)] if claims.problem else [],
@@ -208,7 +214,7 @@ class _Results:
     def check(self) -> None:
         """Raise InputError where too many files are bad."""
         done = self._share.present + self._done - len(self._put_off)
-        self._limit.check(self._share.corpus, self._first_bad, done, self._share.utterances)
+        self._limit.check(self._share.corpus, self._first_bad, done, len(self._share.ids))
 
     def second_chances(self) -> list[Task]:
         """What is to be tried once more, for the last time: all that was finished is published."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..cache import Cache, FeatureKey
 from ..manifests import Manifest
+from ..portion import WHOLE, Portion
 from .claims import Claims, claim_file
 from .prepare import Task
 
@@ -31,10 +32,11 @@ class Share:
     Args:
         keys: by spec.
         claims: of this process.
+        portion: of the manifest; the rest is nothing to this process.
 
     Attributes:
         corpus: its name.
-        utterances: of the manifest.
+        ids: of the portion, in the order of the manifest.
         missing: utterances that the cache lacked at the beginning, by spec.
         given: how many of them this process was to compute, by spec.
         total: utterances that it has computed or that are left.
@@ -44,14 +46,23 @@ class Share:
     """
 
     def __init__(
-        self, manifest: Manifest, cache: Cache, keys: Mapping[str, FeatureKey], claims: Claims
+        self,
+        manifest: Manifest,
+        cache: Cache,
+        keys: Mapping[str, FeatureKey],
+        claims: Claims,
+        portion: Portion = WHOLE,
     ) -> None:
         self._manifest, self._cache, self._keys, self._claims = manifest, cache, keys, claims
-        self.corpus, self.utterances = manifest.corpus, len(manifest)
+        self.corpus = manifest.corpus
+        self.ids = [id for id in manifest.ids if portion.has(id)]
         self._shards = {spec: self._shards_of(spec) for spec in keys}
-        self.missing = {spec: cache.missing(key, manifest) for spec, key in keys.items()}
+        self.missing = {
+            spec: [id for id in cache.missing(key, manifest) if portion.has(id)]
+            for spec, key in keys.items()
+        }
         self._lacking = {spec: set(ids) for spec, ids in self.missing.items() if ids}
-        self._pieces = _cut(manifest, set().union(*self._lacking.values()))
+        self._pieces = _cut(manifest, set().union(*self._lacking.values()), portion)
         self._piece_of = {task.id: name for name, tasks in self._pieces.items() for task in tasks}
         self._open: dict[tuple[str, str], set[str]] = {}
         """Utterances that were given and are not settled, by feature and piece."""
@@ -64,7 +75,7 @@ class Share:
     @property
     def present(self) -> int:
         """Utterances of which nothing is lacking, and which were not given to this process."""
-        return self.utterances - self.total
+        return len(self.ids) - self.total
 
     @property
     def left(self) -> int:
@@ -164,17 +175,20 @@ class Share:
         self.total = self._tasks + len(set().union(*self._lacking.values()))
 
 
-def _cut(manifest: Manifest, lacking: Set[str]) -> dict[str, list[Task]]:
-    """Cut the utterances into pieces, by names of 32 hexadecimal digits, and keep what is lacking.
+def _cut(manifest: Manifest, lacking: Set[str], portion: Portion = WHOLE) -> dict[str, list[Task]]:
+    """Cut a portion of the utterances into pieces, by names of 32 hexadecimal digits, and keep what
+    is lacking.
 
     An utterance's own hash says whether a piece begins with it, and what it is called: so that
     manifests of one corpus that differ a little, as by a file that is damaged on one machine, are
-    cut alike.
+    cut alike. The first piece is called after the portion.
     """
     pieces: dict[str, list[Task]] = {}
-    piece = pieces["0" * 32] = []
+    piece = pieces[f"{portion.number - 1:016x}{portion.count - 1:016x}"] = []
     columns = (manifest.table[name] for name in ("id", "path", "audio_hash", "duration"))
     for id, path, sha, seconds in zip(*columns, strict=True):
+        if not portion.has(id):
+            continue
         digest = hashlib.sha256(f"{id} {sha}".encode()).hexdigest()[:32]
         if int(digest, 16) % PIECE == 0:
             piece = pieces[digest] = []

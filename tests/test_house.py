@@ -24,7 +24,16 @@ MADE = {"build", "dist", "site"}
 """What `make` and `pip` leave."""
 MOST_LINES = 400
 
-ROOT_MODULES = {"checkpoints", "errors", "files", "machine", "progress", "registry", "signals"}
+ROOT_MODULES = {
+    "checkpoints",
+    "errors",
+    "files",
+    "machine",
+    "portion",
+    "progress",
+    "registry",
+    "signals",
+}
 FOUNDATION = ROOT_MODULES | {"ge2e"}
 MAY_IMPORT = {
     "transfer": ROOT_MODULES,
