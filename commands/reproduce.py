@@ -5,15 +5,26 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..progress import Progress
 from ..train import REPRODUCE_PRESET
-from .options import GivenPath, cache_option, json_option, open_cache, progress_option, split_names
-from .printing import echo, echo_json
-from .training_options import training_options, training_request
+from .options import (
+    GivenPath,
+    cache_option,
+    json_option,
+    open_cache,
+    progress_option,
+    shard_option,
+    split_names,
+)
+from .printing import complain, echo, echo_json
+from .training_options import others_left, training_options, training_request, without_option
+
+if TYPE_CHECKING:
+    from ..portion import Portion
 
 
 @click.command()
@@ -21,6 +32,7 @@ from .training_options import training_options, training_request
 @click.option("--corpus", multiple=True, help="A,B,C  [default: the paper's that are cached]")
 @training_options(REPRODUCE_PRESET)
 @click.option("--out", type=GivenPath(path_type=Path), help="Folder [default: reproduced/...].")
+@shard_option
 @json_option
 @progress_option
 @cache_option
@@ -28,6 +40,7 @@ def reproduce(
     what: str,
     corpus: tuple[str, ...],
     out: Path | None,
+    portion: Portion,
     as_json: bool,
     progress: Progress,
     cache_folders: tuple[Path, ...],
@@ -41,17 +54,21 @@ def reproduce(
     fig3    t-SNE of their test representations
     fig4    every feature alone, beside the weights of the gates
 
-    Ended at any moment and given again, the command goes on with what is missing.
+    Ended at any moment and given again, the command goes on with what is missing. With --shard it
+    trains its own portion of the models, and the last one to end writes the table or figure.
     """
     from ..reproduce.run import PLANS, reproduce
 
     cache = open_cache(cache_folders)
     corpora = split_names("--corpus", corpus) if corpus else []
     common = training_request(cache, setting="single", corpora=corpora, **options)
-    command = shlex.join(["ser", *sys.argv[1:]]).encode(errors="replace").decode()
+    words = without_option("--shard", sys.argv[1:])
+    command = shlex.join(["ser", *words]).encode(errors="replace").decode()
     with progress:
-        made = reproduce(PLANS.find(what), common, cache, out, command, progress)
-    if as_json:
+        made = reproduce(PLANS.find(what), common, cache, out, command, progress, portion)
+    if made is None:
+        complain(others_left(portion))
+    elif as_json:
         echo_json(made.values)
     else:
         echo(made.markdown)

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from ..errors import InputError
 from ..progress import Progress
 from ..train import TRAIN_PRESET
-from .options import GivenPath, cache_option, json_option, open_cache, progress_option, split_names
-from .printing import echo, echo_json
-from .training_options import training_options, training_request
+from .options import (
+    GivenPath,
+    cache_option,
+    json_option,
+    open_cache,
+    progress_option,
+    shard_option,
+    split_names,
+)
+from .printing import complain, echo, echo_json
+from .training_options import others_left, training_options, training_request
+
+if TYPE_CHECKING:
+    from ..portion import Portion
+    from ..train.runs.run import Run
 
 
 @click.command()
@@ -37,6 +49,7 @@ from .training_options import training_options, training_request
     help="Use the splits of this file, or those in the folder of another run.",
 )
 @click.option("--out", type=GivenPath(path_type=Path), help="Run folder [default: runs/...].")
+@shard_option
 @click.option(
     "--log",
     type=click.Choice(["tensorboard"]),
@@ -54,18 +67,22 @@ def train(
     overrides: tuple[str, ...],
     splits: Path | None,
     out: Path | None,
+    portion: Portion,
     log: Literal["tensorboard"] | None,
     as_json: bool,
     progress: Progress,
     cache_folders: tuple[Path, ...],
     **options: Any,
 ) -> None:
-    """Train and test on cached features; write a run folder."""
-    from ..train.runs.choices import describe_choices
-    from ..train.runs.report import describe_run
+    """Train and test on cached features; write a run folder.
+
+    Ended at any moment and given again with the same --out, the command goes on with what is
+    missing. With --shard it trains its own portion of the models, and the last one to end writes
+    the run folder.
+    """
+    from ..portion import WHOLE
     from ..train.runs.request import check_read
-    from ..train.runs.structures import describe_structures
-    from ..train.runs.train import train_request
+    from ..train.runs.train import train_portion, train_request
 
     if splits and options["repeats"]:
         raise InputError("--repeats: the file of --split says how many there are")
@@ -89,15 +106,34 @@ def train(
     )
     if not request.network:
         check_read(request.model, overrides)
+    run: Run | None
     with progress:
-        run = train_request(request, cache, out, progress, log=log or "")
-    if as_json:
+        if portion == WHOLE:
+            run = train_request(request, cache, out, progress, log=log or "")
+        elif out is None:
+            raise InputError(f"--shard {portion}: needs --out RUN, the same for all portions")
+        elif log:
+            raise InputError(f"--shard {portion}: give --log to the command without it, at the end")
+        else:
+            run = train_portion(request, cache, out, portion, progress)
+    if run is None:
+        complain(others_left(portion))
+    elif as_json:
         echo_json(run.metrics)
     else:
-        chosen = describe_choices(run.choices)
-        said = f"Chosen by validation: {chosen}." if chosen else describe_structures(run)
-        echo("\n\n".join(filter(None, (describe_run(run.metrics), said))))
-        echo(f"\n{run.folder}: {', '.join(sorted(p.name for p in run.folder.iterdir()))}")
+        _tell(run)
+
+
+def _tell(run: Run) -> None:
+    """Print what came of a run."""
+    from ..train.runs.choices import describe_choices
+    from ..train.runs.report import describe_run
+    from ..train.runs.structures import describe_structures
+
+    chosen = describe_choices(run.choices)
+    said = f"Chosen by validation: {chosen}." if chosen else describe_structures(run)
+    echo("\n\n".join(filter(None, (describe_run(run.metrics), said))))
+    echo(f"\n{run.folder}: {', '.join(sorted(p.name for p in run.folder.iterdir()))}")
 
 
 def _corpora(

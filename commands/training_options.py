@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +20,7 @@ from .options import (
 
 if TYPE_CHECKING:
     from ..cache import Cache
+    from ..portion import Portion
     from ..train.runs.request import Request
 
 
@@ -81,3 +83,26 @@ def training_request(
         repeats=repeats or default_repeats(protocol),
         **others,
     )
+
+
+def others_left(portion: Portion) -> str:
+    """What is told where all of a portion is done, and not all of the others."""
+    return (
+        f"portion {portion} is done. Whoever finds all portions finished writes the result; should "
+        "none have, as where a drive shows new files late, the same command without --shard does"
+    )
+
+
+def without_option(name: str, words: Sequence[str]) -> list[str]:
+    """A command line without an option that takes a value.
+
+    >>> without_option("--shard", ["train", "--shard", "1/2", "-q", "--shard=slurm"])
+    ['train', '-q']
+    """
+    kept: list[str] = []
+    skip = False
+    for word in words:
+        if not skip and word != name and not word.startswith(f"{name}="):
+            kept.append(word)
+        skip = not skip and word == name
+    return kept

@@ -15,6 +15,7 @@ from typing import Any
 from ..cache import Cache
 from ..errors import InputError, MissingPackageError, install_command
 from ..files import atomic_text, read_json
+from ..portion import WHOLE, Portion
 from ..progress import Progress
 from ..registry import Registry
 from ..train.runs.experiment import Experiment, resolve_all
@@ -22,7 +23,7 @@ from ..train.runs.processes import prepare_workers
 from ..train.runs.request import Request, check_limits, check_request
 from ..train.runs.results import Metrics
 from ..train.runs.run import Run
-from ..train.runs.target import claimed
+from ..train.runs.target import FolderTakenError, claimed
 from .figures import Figure3, Figure4
 from .plan import Plan, Result, choose_corpora, default_out, describe
 from .tables import Table3, Table4
@@ -52,7 +53,8 @@ def reproduce(
     out: Path | None,
     command: str,
     progress: Progress,
-) -> Reproduced:
+    portion: Portion = WHOLE,
+) -> Reproduced | None:
     """Run all experiments of a table or figure that `out` does not hold yet, and write it there.
 
     Writes `<name>.json`, `<name>.md`, for a figure `<name>.png`, and a run folder for every
@@ -62,6 +64,10 @@ def reproduce(
         common: what the experiments have in common; without corpora, those of the paper.
         out: None: a folder in `reproduced`, the same for all tables and figures of a preset.
         command: what was typed, for the record.
+        portion: of all jobs, to do here; others, on any machine that sees `out`, do the rest.
+
+    Returns:
+        None where jobs of other portions are not finished, or another process is about to write.
 
     Raises:
         InputError: wrong usage, or a table of something else would be replaced.
@@ -87,13 +93,19 @@ def reproduce(
     progress.show("loading torch")
     from ..train.runs.engine import run_experiments
 
+    places = {out / RUNS / name: experiment for name, experiment in experiments.items()}
     with ExitStack() as stack:
-        stack.enter_context(claimed(out / RUNS, progress.say))
-        places = {
-            stack.enter_context(claimed(out / RUNS / name, progress.say)): experiment
-            for name, experiment in experiments.items()
-        }
-        runs = run_experiments(places, cache, progress, share=True)
+        if portion == WHOLE:
+            for folder in (out / RUNS, *places):
+                stack.enter_context(claimed(folder, progress.say))
+        runs = run_experiments(places, cache, progress, share=True, portion=portion)
+        if len(runs) < len(places):
+            return None
+        if portion != WHOLE:
+            try:
+                stack.enter_context(claimed(out / RUNS, progress.say))
+            except FolderTakenError:
+                return None
         results = {
             folder.name: Result(places[folder], run, measured(places[folder], run))
             for folder, run in runs.items()

@@ -569,3 +569,25 @@ def test_a_traceback_only_with_debug(tmp_path):
     )
     assert isinstance(result.exception, Exception)
     assert not isinstance(result.exception, SystemExit)
+
+
+def test_portions_of_a_corpus_and_of_a_run(corpora, cache, tmp_path, monkeypatch):
+    options = ["--corpus", "emodb", "--root", corpora["emodb"], "--cache", tmp_path / "parts"]
+    for number in (2, 1):
+        result = ser("extract", *options, "--features", "mfcc,ge2e", "--shard", f"{number}/2")
+        assert result.exit_code == 0, result.output
+        assert f"emodb {number}/2 mfcc: " in result.stdout
+    assert "nothing was missing" in ser("extract", *options, "--features", "mfcc,ge2e").stdout
+    train = ["train", "--setting", "baseline", "--method", "svm", "--corpus", "emodb"]
+    train += ["--cache", cache, "--repeats", "2"]
+    refused(ser(*train, "--shard", "1/2"), 2, "needs --out RUN")
+    refused(ser(*train, "--shard", "3/2"), 2, "--shard 3/2: expected a portion such as 3/20")
+    refused(ser(*train, "--shard", "slurm"), 2, "SLURM_ARRAY_TASK_ID is not set")
+    for name, value in (("COUNT", 2), ("MIN", 0), ("MAX", 1), ("STEP", 1)):
+        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", str(value))
+    for number, left in ((0, True), (1, False)):
+        monkeypatch.setenv("SLURM_ARRAY_TASK_ID", str(number))
+        result = ser(*train, "--shard", "slurm", "--out", tmp_path / "run")
+        assert result.exit_code == 0, result.output
+        assert ("Whoever finds all portions finished" in result.stderr) == left
+        assert ("emodb" in result.stdout) != left

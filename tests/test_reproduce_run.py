@@ -22,7 +22,7 @@ from ser.train.data import load_domain
 from ser.train.encoding import Encoding
 from ser.train.evaluate import representations
 from ser.train.methods import methods_of
-from ser.train.runs import engine, load, pool
+from ser.train.runs import load, pool, work
 from ser.train.runs.request import Request
 from ser.train.runs.run import Run, checksum
 from ser.train.runs.target import claimed
@@ -352,7 +352,7 @@ def interrupted(monkeypatch, cache, out, after=5):
 
 
 def unfinished(out):
-    return out / "runs" / engine.UNFINISHED
+    return out / "runs" / work.UNFINISHED
 
 
 @pytest.mark.parametrize("where", [0.02, 0.4, 0.6, 0.999])

@@ -16,7 +16,7 @@ from ser.train.config import load_config
 from ser.train.evaluate import probabilities
 from ser.train.metrics import calibration_error_by_chance, expected_calibration_error
 from ser.train.network.ensemble import Ensemble, tempered
-from ser.train.runs import engine, pool
+from ser.train.runs import pool, work
 from ser.train.runs.request import Request
 from ser.train.runs.run import Run
 from ser.train.runs.run_config import FORMAT
@@ -227,7 +227,7 @@ def test_a_training_that_was_interrupted_gives_the_same_bytes(toy_cache, tmp_pat
         patch.setattr(pool, "run_jobs", one)
         with pytest.raises(KeyboardInterrupt):
             train_request(request(), toy_cache, tmp_path / "run")
-    assert list((tmp_path / engine.UNFINISHED).iterdir())
+    assert list((tmp_path / work.UNFINISHED).iterdir())
     run = train_request(request(), toy_cache, tmp_path / "run")
     for name in ("calibration.json", "predictions.csv", "model.safetensors", "config.json"):
         assert (run.folder / name).read_bytes() == (whole.folder / name).read_bytes()

@@ -16,7 +16,7 @@ import pytest
 from ser.errors import InputError
 from ser.train.config import load_config
 from ser.train.methods import METHODS
-from ser.train.runs import engine, load, pool, software
+from ser.train.runs import engine, load, pool, software, work
 from ser.train.runs.request import Request
 from ser.train.runs.train import train_request
 
@@ -198,7 +198,7 @@ def test_a_training_that_was_killed_goes_on_where_it_was(toy_cache, tmp_path):
     arguments = ["train", "--setting", "single", "--corpus", "toy", "--workers", "1"]
     arguments += ["--repeats", "3", "--set", "train.epochs=8", "--cache", str(toy_cache.folder)]
     command = [sys.executable, "-c", COMMAND, *arguments]
-    kept = tmp_path / "runs" / engine.UNFINISHED
+    kept = tmp_path / "runs" / work.UNFINISHED
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=tmp_path)
     while process.poll() is None and not list(kept.glob("[!.]*")):
         time.sleep(0.005)
@@ -217,7 +217,7 @@ def test_a_training_that_was_killed_goes_on_where_it_was(toy_cache, tmp_path):
 
 def test_what_is_kept_and_damaged_is_done_again(toy_cache, tmp_path, monkeypatch, capsys):
     interrupted(monkeypatch, toy_cache, tmp_path / "run")
-    for path in (tmp_path / engine.UNFINISHED).iterdir():
+    for path in (tmp_path / work.UNFINISHED).iterdir():
         path.write_bytes(path.read_bytes()[:-9])
     capsys.readouterr()
     train_request(request(), toy_cache, tmp_path / "run")

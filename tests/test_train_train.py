@@ -24,13 +24,13 @@ from ser.signals import handled
 from ser.train.config import load_config
 from ser.train.data import load_domain, ordered_batches
 from ser.train.evaluate import probabilities
-from ser.train.runs.engine import UNFINISHED
 from ser.train.runs.networks import member_seed
 from ser.train.runs.report import describe_run
 from ser.train.runs.request import Request
 from ser.train.runs.run import Run
 from ser.train.runs.target import claimed
 from ser.train.runs.train import default_out, train_request
+from ser.train.runs.work import UNFINISHED
 
 QUICK = load_config("paper", ["train.epochs=2"])
 

@@ -7,35 +7,27 @@ experiment is done and the run folder is written.
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...cache import Cache
-from ...files import PARTIAL
+from ...portion import WHOLE, Portion
 from ...progress import Progress
 from ..encoding import Encoding
 from .baselines import load_vectors, run_baselines
-from .experiment import Experiment, digest
+from .experiment import Experiment
 from .jobs import Domains, Job, Outcome
-from .kept import load_outcome, save_outcome
-from .record import write_json, write_run
-from .run import VERSIONS, Run
-from .software import numbers_version, other_software
-from .target import check_target, check_writable, holds_run, new_folder
+from .run import Run
+from .target import check_target, check_writable
 from .ticker import Ticker
+from .work import Work
 
 if TYPE_CHECKING:
     from .pool import Executor
 
 Finished = Callable[[Outcome], None]
-
-UNFINISHED = ".ser-unfinished"
 
 
 def run_experiments(
@@ -45,6 +37,7 @@ def run_experiments(
     share: bool = False,
     executor: Executor | None = None,
     finished: Finished = lambda outcome: None,
+    portion: Portion = WHOLE,
 ) -> dict[Path, Run]:
     """Run all experiments: the networks, side by side as `run_jobs` has it, over features that are
     loaded once, then the baselines. Without networks torch is not imported.
@@ -52,14 +45,23 @@ def run_experiments(
     What was finished before, by a call that ended at any moment, is taken over.
 
     Args:
-        experiments: by their run folders, which the caller has claimed.
+        experiments: by their run folders, which the caller has claimed, unless it asks for a
+            portion.
         share: copy the same run from another folder beside its own, where there is one.
         executor: what trains the networks; None: `run_jobs`.
         finished: called with what every job left that was not finished before.
+        portion: of all jobs, to do here. Others do the rest, and whoever finds all jobs of an
+            experiment finished writes its run folder.
+
+    Returns:
+        The runs that are whole, by their folders: all of them, unless it was asked for a portion.
 
     Raises as `train`.
     """
-    work = [_Work(folder, experiment, progress.say) for folder, experiment in experiments.items()]
+    work = [
+        Work(folder, experiment, portion == WHOLE, progress.say)
+        for folder, experiment in experiments.items()
+    ]
     for unit in work:
         check_target(unit.folder, unit.experiment.record, unit.experiment.request.overwrite)
     for parent in {folder.parent for folder in experiments}:
@@ -67,25 +69,32 @@ def run_experiments(
     for unit in work:
         unit.take_up(share)
     # The longest first, so that none is left alone at the end.
-    waiting = [(unit, job) for unit in work for job in unit.pending]
-    waiting.sort(key=lambda pair: pair[1].size, reverse=True)
-    jobs = sum(len(unit.experiment.jobs) for unit in work)
-    if len(waiting) < jobs:
-        progress.say(f"{jobs - len(waiting)} of {jobs} runs were finished before")
+    jobs = [(unit, job) for unit in work for job in unit.experiment.jobs]
+    jobs.sort(key=lambda pair: pair[1].size, reverse=True)
+    asked = portion.deal(jobs)
+    waiting = [(unit, job) for unit, job in asked if job.place in unit.pending]
+    if len(waiting) < len(asked):
+        progress.say(f"{len(asked) - len(waiting)} of {len(asked)} runs were finished before")
     if waiting:
         ticker = Ticker(progress, [job for _, job in waiting])
         networks = [(unit, job) for unit, job in waiting if unit.experiment.request.network]
         if networks:
             _run_networks(networks, cache, ticker, executor, finished)
         for unit in work:
-            if unit.pending and not unit.experiment.request.network:
-                _run_baselines(unit, cache, ticker, finished)
-    return {folder: Run.open(folder) for folder in experiments}
+            of_unit = [job for other, job in waiting if other is unit]
+            if of_unit and not unit.experiment.request.network:
+                _run_baselines(unit, of_unit, cache, ticker, finished)
+    for unit in work:
+        if unit.pending:  # which others may have finished meanwhile
+            unit.take_up()
+    return {unit.folder: Run.open(unit.folder) for unit in work if unit.whole}
 
 
-def _run_baselines(unit: _Work, cache: Cache, ticker: Ticker, finished: Finished) -> None:
-    """Do the jobs of an experiment that is a baseline."""
-    experiment, jobs = unit.experiment, list(unit.pending)
+def _run_baselines(
+    unit: Work, jobs: Sequence[Job], cache: Cache, ticker: Ticker, finished: Finished
+) -> None:
+    """Do jobs of an experiment that is a baseline."""
+    experiment = unit.experiment
     vectors = load_vectors(
         cache, experiment.manifests, experiment.keys, experiment.request.encoding
     )
@@ -96,7 +105,7 @@ def _run_baselines(unit: _Work, cache: Cache, ticker: Ticker, finished: Finished
 
 
 def _run_networks(
-    waiting: Sequence[tuple[_Work, Job]],
+    waiting: Sequence[tuple[Work, Job]],
     cache: Cache,
     ticker: Ticker,
     executor: Executor | None,
@@ -106,7 +115,7 @@ def _run_networks(
     from .load import load_domains
     from .pool import run_jobs
 
-    alike: dict[Encoding, list[tuple[_Work, Job]]] = defaultdict(list)
+    alike: dict[Encoding, list[tuple[Work, Job]]] = defaultdict(list)
     for unit, job in waiting:
         alike[unit.experiment.request.encoding].append((unit, job))
     experiments = list({id(unit): unit.experiment for unit, _ in waiting}.values())
@@ -116,7 +125,7 @@ def _run_networks(
 
 
 def _run_alike(
-    group: Sequence[tuple[_Work, Job]],
+    group: Sequence[tuple[Work, Job]],
     loaded: Domains,
     ticker: Ticker,
     executor: Executor,
@@ -133,101 +142,3 @@ def _run_alike(
         unit_of[id(job)].keep(job, outcome)
         ticker.job_done(job, outcome)
         finished(outcome)
-
-
-@dataclass
-class _Work:
-    """An experiment on the way to its run folder.
-
-    Attributes:
-        pending: its jobs that are not finished.
-        files: where a finished job waits for the others, under a name for all that its numbers
-            depend on, by its place.
-    """
-
-    folder: Path
-    experiment: Experiment
-    say: Callable[[str], None]
-    pending: list[Job] = field(default_factory=list)
-    outcomes: list[Outcome] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.unfinished = self.folder.parent / UNFINISHED
-        made_by = numbers_version()
-        self.files = {
-            job.place: self.unfinished
-            / f"{digest([self.experiment.about(job), made_by])}.safetensors"
-            for job in self.experiment.jobs
-        }
-
-    def take_up(self, share: bool) -> None:
-        """Find what was finished, and write the run folder if that was all."""
-        if share:
-            self._copy()
-        if holds_run(self.folder, self.experiment.record):
-            if other := other_software(Run.open(self.folder).about):
-                self.say(
-                    f"note: {self.folder} was trained with {', '.join(other)}, unlike what is "
-                    "here; remove it to train it anew"
-                )
-            self._clear()
-            return
-        labels = {corpus: manifest.labels for corpus, manifest in self.experiment.manifests.items()}
-        damaged = 0
-        for job in self.experiment.jobs:
-            outcome = load_outcome(self.files[job.place], job, labels)
-            if outcome is None:
-                damaged += os.path.lexists(self.files[job.place])
-                self.pending.append(job)
-            else:
-                self.outcomes.append(outcome)
-        if damaged:
-            self.say(
-                f"note: {damaged} finished runs in {self.unfinished} are damaged and are done again"
-            )
-        if not self.pending:
-            self._finish()
-
-    def keep(self, job: Job, outcome: Outcome) -> None:
-        """Keep what a job left; with the last, write the run folder."""
-        self.pending.remove(job)
-        self.outcomes.append(outcome)
-        save_outcome(self.files[job.place], outcome)
-        if not self.pending:
-            self._finish()
-
-    def _finish(self) -> None:
-        experiment, record = self.experiment, self.experiment.record
-        outcomes = sorted(self.outcomes, key=lambda outcome: (outcome.seed, outcome.fold))
-        self.outcomes.clear()
-
-        def still_right() -> None:
-            check_target(self.folder, record, experiment.request.overwrite)
-
-        with new_folder(self.folder, self.say, still_right) as folder:
-            write_run(folder, experiment, outcomes)
-        self._clear()
-
-    def _copy(self) -> None:
-        """Copy the run of the same experiment from another folder, as of another table; one that
-        cannot be copied is trained anew."""
-        if holds_run(self.folder, self.experiment.record):
-            return
-        for other in sorted(self.folder.parent.glob("[!.]*")):
-            if holds_run(other, self.experiment.record):
-                run = Run.open(other)
-                with suppress(OSError, ValueError), new_folder(self.folder, self.say) as copy:
-                    for file in run.sums:
-                        with run.file(file) as source, (copy / file).open("wb") as target:
-                            shutil.copyfileobj(source, target)
-                    write_json(copy / VERSIONS, dict(run.about))
-                return
-
-    def _clear(self) -> None:
-        """Remove what was kept of the jobs, and what a killed command left of it half written."""
-        for file in self.files.values():
-            for path in (file, *self.unfinished.glob(f"{PARTIAL}*-{file.name}")):
-                with suppress(IsADirectoryError, PermissionError):
-                    path.unlink(missing_ok=True)
-        with suppress(OSError):  # not empty, or gone
-            self.unfinished.rmdir()

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from ...errors import SerError
-from ...files import atomic_path, parse_json, read_regular
+from ...files import atomic_write, parse_json, read_regular
 from ..network.settings import Temperature
 from .choices import Choice
 from .curves import Trained
@@ -68,9 +68,13 @@ def save_outcome(path: Path, outcome: Outcome) -> None:
         tensors |= {f"weights/{member}/{name}": value for name, value in state.items()}
     try:
         data = save(tensors)
-        with atomic_path(path) as partial, partial.open("wb") as file:
-            file.write(hashlib.sha256(data).digest())
-            file.write(data)
+
+        def write(partial: Path) -> None:
+            with partial.open("wb") as file:
+                file.write(hashlib.sha256(data).digest())
+                file.write(data)
+
+        atomic_write(path, write)
     except (OSError, SafetensorError) as error:
         raise SerError(f"{path}: the finished run cannot be kept: {error}") from error
 

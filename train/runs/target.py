@@ -23,6 +23,7 @@ from typing import Any
 from ...errors import InputError, SerError
 from ...files import (
     PARTIAL,
+    TRIES,
     make_folder,
     partial_beside,
     read_json,
@@ -41,6 +42,10 @@ ATTEMPTS = 5
 
 Say = Callable[[str], None]
 """Tells the user something that is to stay on the screen."""
+
+
+class FolderTakenError(InputError):
+    """Another command is at work on a run folder."""
 
 
 def check_folder(folder: Path) -> None:
@@ -101,7 +106,7 @@ def claimed(target: Path, say: Say, new: bool = False) -> Iterator[Path]:
             claimed; it is yielded.
 
     Raises:
-        InputError: another command has claimed it.
+        FolderTakenError: another command has claimed it.
         SerError: nothing can be written there.
     """
     wanted = target
@@ -122,7 +127,7 @@ def claimed(target: Path, say: Say, new: bool = False) -> Iterator[Path]:
             elif attempt < ATTEMPTS:
                 time.sleep(0.05)  # it may be one that looks for what killed commands left
             else:
-                raise InputError(
+                raise FolderTakenError(
                     f"--out {target}: another command is at work there; wait until it ends, or "
                     "choose another --out"
                 )
@@ -180,17 +185,21 @@ def _unwritable(target: Path, error: OSError) -> SerError:
 
 def _hidden(target: Path) -> tuple[Path, int]:
     """A new folder beside `target` that is hidden and can be written, and the mode of its files."""
-    partial = partial_beside(target)
-    try:
-        make_folder(partial)
-        probe = partial / "probe"
-        probe.write_bytes(bytes(4096))
-        share_with_group(probe)
-        mode = stat.S_IMODE(probe.stat().st_mode)
-        probe.unlink()
-    except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise _unwritable(target, error) from error
+    for left in reversed(range(TRIES)):
+        partial = partial_beside(target)
+        try:
+            make_folder(partial)
+            probe = partial / "probe"
+            probe.write_bytes(bytes(4096))
+            share_with_group(probe)
+            mode = stat.S_IMODE(probe.stat().st_mode)
+            probe.unlink()
+            break
+        except OSError as error:
+            shutil.rmtree(partial, ignore_errors=True)
+            # Where nobody has claimed `target`, another command may take it for a leftover.
+            if not (left and isinstance(error, FileNotFoundError)):
+                raise _unwritable(target, error) from error
     return partial, mode
 
 

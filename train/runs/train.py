@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Literal
 
 from ...cache import Cache
 from ...manifests import FOLDS, WHOLE, Folds
+from ...portion import Portion
 from ...progress import Progress
 from .. import TRAIN_PRESET
 from ..config import load_config
 from ..methods import METHODS, Method
-from .experiment import resolve
+from .experiment import Experiment, resolve
 from .processes import prepare_workers
 from .request import Request, check_request, default_repeats
 from .run import Run
@@ -126,20 +127,7 @@ def train_request(
         SerError: the run folder cannot be written, or a training process failed.
     """
     progress = progress or Progress()
-    if isinstance(request.method, Method):
-        METHODS.add(request.method.name, request.method)
-    check_request(request)
-    progress.show("starting")
-    if request.network:
-        prepare_workers()
-    progress.show(f"looking up {', '.join(request.corpora)} in the cache")
-    experiment = resolve(request, cache)
-    models, repeats = len(experiment.jobs), len(experiment.record.seeds)
-    if models > FOLDS * repeats:
-        progress.say(f"{models // repeats} folds: as many models a repeat, where {FOLDS} are usual")
-    if out is not None:
-        check_folder(out)
-    progress.show("loading torch" if request.network else "loading scikit-learn")
+    experiment = _resolved(request, cache, out, progress)
     from .engine import run_experiments
     from .events import EventFiles
 
@@ -155,6 +143,53 @@ def train_request(
             events.complete(run)
             progress.say(f"event files: tensorboard --logdir {events.folder}")
         return run
+
+
+def train_portion(
+    request: Request,
+    cache: Cache,
+    out: Path,
+    portion: Portion,
+    progress: Progress | None = None,
+    executor: Executor | None = None,
+) -> Run | None:
+    """Do a portion of the jobs of `train_request`, and write the run folder if those are the last.
+
+    Other processes, on any machine that sees `out`, do the others, in any order and at any time.
+
+    Returns:
+        The run; None where jobs of others are not finished, or another process is about to write.
+
+    Raises as `train_request`.
+    """
+    progress = progress or Progress()
+    experiment = _resolved(request, cache, out, progress)
+    from .engine import run_experiments
+
+    target = Path(os.path.realpath(out))
+    experiments = {target: experiment}
+    runs = run_experiments(experiments, cache, progress, executor=executor, portion=portion)
+    return runs.get(target)
+
+
+def _resolved(request: Request, cache: Cache, out: Path | None, progress: Progress) -> Experiment:
+    """What a request means, while all that training needs begins to be imported; raises as
+    `train_request`."""
+    if isinstance(request.method, Method):
+        METHODS.add(request.method.name, request.method)
+    check_request(request)
+    progress.show("starting")
+    if request.network:
+        prepare_workers()
+    progress.show(f"looking up {', '.join(request.corpora)} in the cache")
+    experiment = resolve(request, cache)
+    models, repeats = len(experiment.jobs), len(experiment.record.seeds)
+    if models > FOLDS * repeats:
+        progress.say(f"{models // repeats} folds: as many models a repeat, where {FOLDS} are usual")
+    if out is not None:
+        check_folder(out)
+    progress.show("loading torch" if request.network else "loading scikit-learn")
+    return experiment
 
 
 def default_out(request: Request) -> Path:
