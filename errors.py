@@ -14,6 +14,10 @@ BAD_FILES = 3
 from an earlier run. The others: 0, all is done, or what is left out was known; 1, a failure; 2,
 wrong usage or input."""
 
+TO_DO = 2
+"""Exit code of `--dry-run` where there is something to do; 0 where there is nothing. Wrong input,
+which is something to do as well, has the same."""
+
 
 class SerError(Exception):
     """A failure that the user can understand; the command line exits with `exit_code`."""

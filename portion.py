@@ -69,7 +69,7 @@ class Portion:
         return list(items[self.number - 1 :: self.count])
 
 
-WHOLE = Portion(1, 1)
+ALL = Portion(1, 1)
 
 
 def _of_slurm(environment: Mapping[str, str]) -> Portion:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import TO_DO, InputError
 from ..progress import Progress
 from .corpus_options import corpus_options, option_pairs, report_bad
 from .options import (
     GivenPath,
     cache_option,
     device_option,
+    dry_run_option,
     features_option,
+    json_option,
     open_cache,
     progress_option,
     shard_option,
     split_names,
 )
-from .printing import complain, echo
+from .printing import complain, echo, echo_json
 
 if TYPE_CHECKING:
+    from ..extract import ExtractPlan, FeaturePlan
     from ..manifests import BadFile
     from ..portion import Portion
 
@@ -45,6 +50,8 @@ if TYPE_CHECKING:
     "of the first hundred are].",
 )
 @shard_option
+@dry_run_option
+@json_option
 @click.option("--replace", is_flag=True, help="Replace the manifest in the cache by this one.")
 @click.option("--licence", help="Of a corpus of your own; told whoever the cache is shared with.")
 @click.option(
@@ -62,6 +69,8 @@ def extract(
     workers: int | None,
     fail_over: float | None,
     portion: Portion,
+    dry_run: bool,
+    as_json: bool,
     replace: bool,
     licence: str | None,
     licensees_only: bool,
@@ -79,23 +88,30 @@ def extract(
     known from an earlier run.
     """
     from ..cache import Terms
-    from ..extract import extract_corpus
+    from ..extract import extract_corpus, plan_corpus
 
+    wanted: dict[str, Any] = {
+        "corpus": corpus,
+        "features": split_names("--features", features),
+        "cache": open_cache(cache_folders),
+        "options": option_pairs(options),
+        "manifest": manifest_file,
+        "portion": portion,
+        "progress": progress,
+        **source,
+    }
+    if dry_run:
+        _tell_plan(plan_corpus(**wanted), as_json)
+    if as_json:
+        raise InputError("--json: is for --dry-run")
     told = licence is not None or licensees_only
     report = extract_corpus(
-        corpus,
-        features=split_names("--features", features),
-        cache=open_cache(cache_folders),
-        options=option_pairs(options),
-        manifest=manifest_file,
+        **wanted,
         replace=replace,
         terms=Terms(licence or "", licensees_only=licensees_only) if told else None,
         device=device,
         workers=workers,
         fail_over=fail_over,
-        portion=portion,
-        progress=progress,
-        **source,
     )
     total, of = len(report.ids), f" {portion}" if portion.count > 1 else ""
     for name, computed in report.computed.items():
@@ -112,3 +128,29 @@ def extract(
         return next((key.hash for spec, key in keys if bad.reason.startswith(f"{spec}: ")), "")
 
     report_bad(report.bad, report.root, scope)
+
+
+def _tell_plan(plan: ExtractPlan, as_json: bool) -> None:
+    """Print what there is to do, and end with the exit code that says whether."""
+    if as_json:
+        known = {"corpus": plan.corpus, "utterances": plan.utterances, "manifest": plan.known}
+        echo_json({**known, "features": [asdict(feature) for feature in plan.features]})
+    else:
+        if not plan.known:
+            echo(f"{plan.corpus}: its manifest would be put into the cache")
+        for feature in plan.features:
+            there = f"{plan.utterances - feature.missing} of {plan.utterances} cached"
+            echo(f"{plan.corpus} {feature.feature}: {there}, {_left(feature)}")
+            if feature.lacks:
+                complain(feature.lacks)
+        for file in plan.bad:
+            complain(f"{file.path}: {file.reason}: would be left out")
+    raise click.exceptions.Exit(TO_DO if plan.to_do else 0)
+
+
+def _left(feature: FeaturePlan) -> str:
+    if not feature.missing:
+        return "nothing is missing"
+    size = "size unknown" if feature.size is None else f"about {feature.size / 1e9:.3g} GB"
+    weights = ", its weights are missing" if feature.lacks else ""
+    return f"{feature.missing} to compute: {feature.hours:.2f} h of audio, {size}{weights}"

@@ -62,6 +62,11 @@ shard_option = click.option(
     default="1/1",
     help="Do the K-th of N portions alone, 1/N to N/N; slurm: as this task of a job array.",
 )
+dry_run_option = click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Only say what would be done. Exit code 0: nothing; 2: something, or wrong usage.",
+)
 protocol_option = click.option(
     "--protocol",
     metavar="PROTOCOL",

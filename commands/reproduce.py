@@ -14,6 +14,7 @@ from ..train import REPRODUCE_PRESET
 from .options import (
     GivenPath,
     cache_option,
+    dry_run_option,
     json_option,
     open_cache,
     progress_option,
@@ -21,7 +22,13 @@ from .options import (
     split_names,
 )
 from .printing import complain, echo, echo_json
-from .training_options import others_left, training_options, training_request, without_option
+from .training_options import (
+    others_left,
+    tell_plans,
+    training_options,
+    training_request,
+    without_option,
+)
 
 if TYPE_CHECKING:
     from ..portion import Portion
@@ -33,6 +40,7 @@ if TYPE_CHECKING:
 @training_options(REPRODUCE_PRESET)
 @click.option("--out", type=GivenPath(path_type=Path), help="Folder [default: reproduced/...].")
 @shard_option
+@dry_run_option
 @json_option
 @progress_option
 @cache_option
@@ -41,6 +49,7 @@ def reproduce(
     corpus: tuple[str, ...],
     out: Path | None,
     portion: Portion,
+    dry_run: bool,
     as_json: bool,
     progress: Progress,
     cache_folders: tuple[Path, ...],
@@ -57,11 +66,15 @@ def reproduce(
     Ended at any moment and given again, the command goes on with what is missing. With --shard it
     trains its own portion of the models, and the last one to end writes the table or figure.
     """
-    from ..reproduce.run import PLANS, reproduce
+    from ..reproduce.run import PLANS, foresee, reproduce
 
     cache = open_cache(cache_folders)
     corpora = split_names("--corpus", corpus) if corpus else []
     common = training_request(cache, setting="single", corpora=corpora, **options)
+    if dry_run:
+        with progress:
+            runs, written = foresee(PLANS.find(what), common, cache, out, progress, portion)
+        tell_plans(runs, as_json, {what: written})
     words = without_option("--shard", sys.argv[1:])
     command = shlex.join(["ser", *words]).encode(errors="replace").decode()
     with progress:

@@ -13,6 +13,7 @@ from ..train import TRAIN_PRESET
 from .options import (
     GivenPath,
     cache_option,
+    dry_run_option,
     json_option,
     open_cache,
     progress_option,
@@ -20,7 +21,7 @@ from .options import (
     split_names,
 )
 from .printing import complain, echo, echo_json
-from .training_options import others_left, training_options, training_request
+from .training_options import others_left, tell_plans, training_options, training_request
 
 if TYPE_CHECKING:
     from ..portion import Portion
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 )
 @click.option("--out", type=GivenPath(path_type=Path), help="Run folder [default: runs/...].")
 @shard_option
+@dry_run_option
 @click.option(
     "--log",
     type=click.Choice(["tensorboard"]),
@@ -68,6 +70,7 @@ def train(
     splits: Path | None,
     out: Path | None,
     portion: Portion,
+    dry_run: bool,
     log: Literal["tensorboard"] | None,
     as_json: bool,
     progress: Progress,
@@ -80,9 +83,9 @@ def train(
     missing. With --shard it trains its own portion of the models, and the last one to end writes
     the run folder.
     """
-    from ..portion import WHOLE
+    from ..portion import ALL
     from ..train.runs.request import check_read
-    from ..train.runs.train import train_portion, train_request
+    from ..train.runs.train import plan_request, train_portion, train_request
 
     if splits and options["repeats"]:
         raise InputError("--repeats: the file of --split says how many there are")
@@ -106,9 +109,13 @@ def train(
     )
     if not request.network:
         check_read(request.model, overrides)
+    if dry_run:
+        with progress:
+            plan = plan_request(request, cache, out, portion, progress)
+        tell_plans([plan], as_json)
     run: Run | None
     with progress:
-        if portion == WHOLE:
+        if portion == ALL:
             run = train_request(request, cache, out, progress, log=log or "")
         elif out is None:
             raise InputError(f"--shard {portion}: needs --out RUN, the same for all portions")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from ..errors import TO_DO
 from .options import (
     Option,
     device_option,
@@ -17,10 +19,12 @@ from .options import (
     split_names,
     together,
 )
+from .printing import echo, echo_json
 
 if TYPE_CHECKING:
     from ..cache import Cache
     from ..portion import Portion
+    from ..train.runs.plan import RunPlan
     from ..train.runs.request import Request
 
 
@@ -83,6 +87,39 @@ def training_request(
         repeats=repeats or default_repeats(protocol),
         **others,
     )
+
+
+def tell_plans(
+    plans: Sequence[RunPlan], as_json: bool, files: Mapping[str, bool] | None = None
+) -> NoReturn:
+    """Print what there is to do, and end with the exit code that says whether.
+
+    Args:
+        files: beside the runs, and whether they are there.
+    """
+    files = files or {}
+    if as_json:
+        runs = [asdict(plan) | {"folder": str(plan.folder)} for plan in plans]
+        echo_json({"runs": runs, "files": dict(files)})
+    else:
+        for plan in plans:
+            echo(f"{'+'.join(plan.corpora)} {plan.method}: {_left(plan)}")
+        for name, written in files.items():
+            echo(f"{name}: {'is there' if written else 'would be written'}")
+    to_do = any(plan.to_do for plan in plans) or not all(files.values())
+    raise click.exceptions.Exit(TO_DO if to_do else 0)
+
+
+def _left(plan: RunPlan) -> str:
+    finished = f"{plan.finished} of {plan.jobs} models finished"
+    if not plan.to_do:
+        return f"{finished}, {plan.folder} is there"
+    if plan.finished == plan.jobs:
+        return f"{finished}, {plan.folder} is not written"
+    what = f"{plan.jobs - plan.finished} to train"
+    if plan.networks:
+        what += f": {plan.networks} networks, {plan.epochs} epochs"
+    return f"{finished}, {what}, on features of {plan.size / 1e9:.3g} GB"
 
 
 def others_left(portion: Portion) -> str:

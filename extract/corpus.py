@@ -8,12 +8,13 @@ from dataclasses import replace as changed
 from pathlib import Path
 
 from ..cache import Cache, Terms, save_terms, store_manifest, with_known_ids
-from ..errors import InputError, listing
-from ..manifests import BadFileLimit, Build, Corpus, Manifest, audio_path, corpus_root, scan_corpus
-from ..portion import WHOLE, Portion
+from ..errors import listing
+from ..manifests import BadFileLimit, Corpus, Manifest
+from ..portion import ALL, Portion
 from ..progress import Progress
 from .backbones.backbone import Backbone
 from .backbones.registry import make_backbones
+from .found import find_corpus
 from .pipeline import ExtractReport, extract
 
 
@@ -32,7 +33,7 @@ def extract_corpus(
     device: str = "auto",
     workers: int | None = None,
     fail_over: float | None = None,
-    portion: Portion = WHOLE,
+    portion: Portion = ALL,
     progress: Progress | None = None,
 ) -> ExtractReport:
     """Find the utterances of a corpus, and compute what the cache lacks of their features.
@@ -73,31 +74,19 @@ def extract_corpus(
     cache = Cache.of(cache)
     # What is wrong with one, missing weights included, comes out before any audio is read.
     backbones = make_backbones(features, device)
-    if isinstance(corpus, Manifest):
-        corpus, manifest = corpus.corpus, corpus
-    name = corpus if isinstance(corpus, str) else corpus.name
-    root, csv = Path(root) if root else None, Path(csv) if csv else None
     with progress:
-        if manifest is not None:
-            if csv or language or options:
-                raise InputError("--manifest takes the place of --csv, --language and --option")
-            build = _given(name, manifest, progress)
-            replace = True
-        else:
-            build = scan_corpus(
-                *(corpus, root, progress),
-                csv=csv,
-                language=language,
-                options=options,
-                limit=limit,
-            )
+        found = find_corpus(
+            *(corpus, root, progress),
+            csv=csv,
+            language=language,
+            options=options,
+            manifest=manifest,
+            limit=limit,
+        )
+        name, build = found.name, found.build
         notes = [f"warning: {warning}" for warning in build.warnings]
-        folder = corpus_root(name, root, csv)
-        paths = build.manifest.table["path"]
-        if not any(audio_path(folder, path).is_file() for path in paths):
-            raise InputError(f"{folder}: has none of the files of {name}, such as {paths.iloc[0]}")
         utterances = with_known_ids(cache, build.manifest)
-        if told := store_manifest(cache, utterances, replace):
+        if told := store_manifest(cache, utterances, replace or found.given):
             notes.append(f"note: {told}")
             progress.say(notes[-1])
         if terms is not None:
@@ -120,7 +109,7 @@ def extract_corpus(
             progress.show(f"{name}: waiting for {left} utterances, computed on {listing(hosts)}")
 
         report = extract(
-            *(utterances, folder, backbones.values(), cache),
+            *(utterances, found.folder, backbones.values(), cache),
             device=device,
             workers=workers,
             progress=show,
@@ -131,14 +120,3 @@ def extract_corpus(
         for note in report.notes:
             progress.say(note)
     return changed(report, bad=[*bad, *report.bad], notes=[*notes, *report.notes])
-
-
-def _given(corpus: str, manifest: Manifest | Path | str, progress: Progress) -> Build:
-    """A manifest in place of a new one; InputError where it is none, or of another corpus."""
-    found = manifest if isinstance(manifest, Manifest) else Manifest.load(Path(manifest))
-    for note in found.notes:
-        progress.warn(note)
-    if found.corpus != corpus:
-        where = "the manifest" if manifest is found else manifest
-        raise InputError(f"{where} is of {found.corpus}, not of {corpus}")
-    return Build(found, [], list(found.notes))

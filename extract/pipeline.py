@@ -15,7 +15,7 @@ from ..cache import Cache, FeatureKey, ShardWriter
 from ..errors import InputError
 from ..machine import cores
 from ..manifests import ANY_MAY_BE_BAD, BadFile, BadFileLimit, Manifest
-from ..portion import WHOLE, Portion
+from ..portion import ALL, Portion
 from .backbones.backbone import Backbone
 from .backbones.registry import make_backbones
 from .claims import Claims
@@ -75,7 +75,7 @@ def extract(
     progress: Progress | None = None,
     waiting: Waiting | None = None,
     limit: BadFileLimit = ANY_MAY_BE_BAD,
-    portion: Portion = WHOLE,
+    portion: Portion = ALL,
 ) -> ExtractReport:
     """Compute what the cache lacks of some features of a corpus, and write it there.
 

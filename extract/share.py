@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..cache import Cache, FeatureKey
 from ..manifests import Manifest
-from ..portion import WHOLE, Portion
+from ..portion import ALL, Portion
 from .claims import Claims, claim_file
 from .prepare import Task
 
@@ -51,7 +51,7 @@ class Share:
         cache: Cache,
         keys: Mapping[str, FeatureKey],
         claims: Claims,
-        portion: Portion = WHOLE,
+        portion: Portion = ALL,
     ) -> None:
         self._manifest, self._cache, self._keys, self._claims = manifest, cache, keys, claims
         self.corpus = manifest.corpus
@@ -175,7 +175,7 @@ class Share:
         self.total = self._tasks + len(set().union(*self._lacking.values()))
 
 
-def _cut(manifest: Manifest, lacking: Set[str], portion: Portion = WHOLE) -> dict[str, list[Task]]:
+def _cut(manifest: Manifest, lacking: Set[str], portion: Portion = ALL) -> dict[str, list[Task]]:
     """Cut a portion of the utterances into pieces, by names of 32 hexadecimal digits, and keep what
     is lacking.
 

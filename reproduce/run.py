@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..cache import Cache
 from ..errors import InputError, MissingPackageError, install_command
 from ..files import atomic_text, read_json
-from ..portion import WHOLE, Portion
+from ..portion import ALL, Portion
 from ..progress import Progress
 from ..registry import Registry
 from ..train.runs.experiment import Experiment, resolve_all
@@ -27,6 +27,9 @@ from ..train.runs.target import FolderTakenError, claimed
 from .figures import Figure3, Figure4
 from .plan import Plan, Result, choose_corpora, default_out, describe
 from .tables import Table3, Table4
+
+if TYPE_CHECKING:
+    from ..train.runs.plan import RunPlan
 
 PLANS = Registry(
     "table or figure",
@@ -53,7 +56,7 @@ def reproduce(
     out: Path | None,
     command: str,
     progress: Progress,
-    portion: Portion = WHOLE,
+    portion: Portion = ALL,
 ) -> Reproduced | None:
     """Run all experiments of a table or figure that `out` does not hold yet, and write it there.
 
@@ -95,13 +98,13 @@ def reproduce(
 
     places = {out / RUNS / name: experiment for name, experiment in experiments.items()}
     with ExitStack() as stack:
-        if portion == WHOLE:
+        if portion == ALL:
             for folder in (out / RUNS, *places):
                 stack.enter_context(claimed(folder, progress.say))
         runs = run_experiments(places, cache, progress, share=True, portion=portion)
         if len(runs) < len(places):
             return None
-        if portion != WHOLE:
+        if portion != ALL:
             try:
                 stack.enter_context(claimed(out / RUNS, progress.say))
             except FolderTakenError:
@@ -118,6 +121,31 @@ def reproduce(
             files.append(out / f"{plan.name}.png")
             plan.draw(values, files[-1])
     return Reproduced(tuple(files), text, values)
+
+
+def foresee(
+    plan: Plan,
+    common: Request,
+    cache: Cache,
+    out: Path | None,
+    progress: Progress,
+    portion: Portion = ALL,
+) -> tuple[list[RunPlan], bool]:
+    """What `reproduce` would do, without doing it: its runs, and whether the files of the table or
+    figure are there. Raises as `reproduce`."""
+    check_plan(plan, common)
+    progress.show("looking up corpora in the cache")
+    common = choose_corpora(plan, common, cache)
+    out = Path(os.path.realpath(out or default_out(common)))
+    files = [out / f"{plan.name}.{suffix}" for suffix in ("json", "md")]
+    if not common.overwrite:
+        _check_files(files, describe(plan, common, ""))
+    experiments = resolve_all(plan.requests(common), cache)
+    _check_sizes(experiments)
+    from ..train.runs.plan import plan_experiments
+
+    places = {out / RUNS / name: experiment for name, experiment in experiments.items()}
+    return plan_experiments(places, cache, portion), all(file.exists() for file in files)
 
 
 def check_plan(plan: Plan, common: Request) -> None:

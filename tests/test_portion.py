@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ser.errors import InputError
-from ser.portion import WHOLE, Portion
+from ser.portion import ALL, Portion
 
 
 def array(task, first=0, last=19, step=1, count=20):
@@ -55,7 +55,7 @@ def test_portions_are_about_equal():
 def test_what_is_typed(text):
     assert Portion.of(text, {}) == Portion(3, 20)
     assert str(Portion.of(text, {})) == "3/20"
-    assert Portion.of("1/1", {}) == WHOLE
+    assert Portion.of("1/1", {}) == ALL
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...cache import Cache
-from ...portion import WHOLE, Portion
+from ...portion import ALL, Portion
 from ...progress import Progress
 from ..encoding import Encoding
 from .baselines import load_vectors, run_baselines
@@ -37,7 +37,7 @@ def run_experiments(
     share: bool = False,
     executor: Executor | None = None,
     finished: Finished = lambda outcome: None,
-    portion: Portion = WHOLE,
+    portion: Portion = ALL,
 ) -> dict[Path, Run]:
     """Run all experiments: the networks, side by side as `run_jobs` has it, over features that are
     loaded once, then the baselines. Without networks torch is not imported.
@@ -59,7 +59,7 @@ def run_experiments(
     Raises as `train`.
     """
     work = [
-        Work(folder, experiment, portion == WHOLE, progress.say)
+        Work(folder, experiment, portion == ALL, progress.say)
         for folder, experiment in experiments.items()
     ]
     for unit in work:
@@ -68,10 +68,7 @@ def run_experiments(
         check_writable(parent / "run")
     for unit in work:
         unit.take_up(share)
-    # The longest first, so that none is left alone at the end.
-    jobs = [(unit, job) for unit in work for job in unit.experiment.jobs]
-    jobs.sort(key=lambda pair: pair[1].size, reverse=True)
-    asked = portion.deal(jobs)
+    asked = dealt(work, portion)
     waiting = [(unit, job) for unit, job in asked if job.place in unit.pending]
     if len(waiting) < len(asked):
         progress.say(f"{len(asked) - len(waiting)} of {len(asked)} runs were finished before")
@@ -88,6 +85,14 @@ def run_experiments(
         if unit.pending:  # which others may have finished meanwhile
             unit.take_up()
     return {unit.folder: Run.open(unit.folder) for unit in work if unit.whole}
+
+
+def dealt(work: Sequence[Work], portion: Portion) -> list[tuple[Work, Job]]:
+    """A portion of the jobs of some experiments, the longest first, so that none is left alone at
+    the end; what is finished makes no difference to whose they are."""
+    jobs = [(unit, job) for unit in work for job in unit.experiment.jobs]
+    jobs.sort(key=lambda pair: pair[1].size, reverse=True)
+    return portion.deal(jobs)
 
 
 def _run_baselines(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ...cache import Cache
 from ...manifests import FOLDS, WHOLE, Folds
-from ...portion import Portion
+from ...portion import ALL, Portion
 from ...progress import Progress
 from .. import TRAIN_PRESET
 from ..config import load_config
@@ -23,6 +23,7 @@ from .run import Run
 from .target import check_folder, claimed
 
 if TYPE_CHECKING:
+    from .plan import RunPlan
     from .pool import Executor
 
 
@@ -170,6 +171,26 @@ def train_portion(
     experiments = {target: experiment}
     runs = run_experiments(experiments, cache, progress, executor=executor, portion=portion)
     return runs.get(target)
+
+
+def plan_request(
+    request: Request,
+    cache: Cache,
+    out: Path | None = None,
+    portion: Portion = ALL,
+    progress: Progress | None = None,
+) -> RunPlan:
+    """What `train_request` or `train_portion` would do; raises as these."""
+    check_request(request)
+    if progress:
+        progress.show(f"looking up {', '.join(request.corpora)} in the cache")
+    experiment = resolve(request, cache)
+    if out is not None:
+        check_folder(out)
+    from .plan import plan_experiments
+
+    target = Path(os.path.realpath(out or default_out(request)))
+    return plan_experiments({target: experiment}, cache, portion)[0]
 
 
 def _resolved(request: Request, cache: Cache, out: Path | None, progress: Progress) -> Experiment:

@@ -85,6 +85,10 @@ class Work:
         if not self.pending:
             self._finish()
 
+    def seems_finished(self, job: Job) -> bool:
+        """Whether a job need not be done, by what lies there; nothing is read of what it left."""
+        return self.whole or os.path.lexists(self.files[job.place])
+
     def keep(self, job: Job, outcome: Outcome) -> None:
         """Keep what a job left; with the last, write the run folder."""
         save_outcome(self.files[job.place], outcome)
