@@ -51,11 +51,19 @@ def is_running(pid: int) -> bool:
     return True
 
 
+_most_cores: int | None = None
+
+
 def cores() -> int:
     """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(here or 1, _most_cores or sys.maxsize)
+
+
+def limit_cores(count: int) -> None:
+    """Use no more cores from now on: the others are somebody else's."""
+    global _most_cores
+    _most_cores = count
 
 
 @contextmanager

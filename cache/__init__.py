@@ -14,7 +14,7 @@ from .merge import Merge
 from .removal import Removal
 from .terms import Terms, save_terms
 from .verify import FolderReport, VerifyReport
-from .writer import ShardWriter, as_stored
+from .writer import ShardWriter, Utterances, as_stored
 
 __all__ = [
     "Cache",
@@ -29,6 +29,7 @@ __all__ = [
     "ShardWriter",
     "StoredFeatures",
     "Terms",
+    "Utterances",
     "VerifyReport",
     "as_stored",
     "default_cache_folders",

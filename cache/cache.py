@@ -19,7 +19,7 @@ from .holdings import Holding, list_holdings
 from .keys import FeatureKey
 from .removal import Removal, find_corpus, find_removal, find_shared
 from .verify import VerifyReport, verify
-from .writer import ShardWriter
+from .writer import ShardWriter, Utterances
 
 if TYPE_CHECKING:
     from ..manifests import Manifest
@@ -262,16 +262,21 @@ class Cache:
         return self._contents.feature_folder(key)
 
     def write(
-        self, key: FeatureKey, manifest: Manifest, provenance: Mapping[str, str] | None = None
+        self,
+        key: FeatureKey,
+        manifest: Manifest | Utterances,
+        provenance: Mapping[str, str] | None = None,
     ) -> ShardWriter:
         """Start to add features of `key` for utterances of `manifest`; a context manager.
 
         Args:
+            manifest: or what a writer must know of it.
             provenance: versions of further software that computes the feature, and its `licence`;
                 kept in the shards beside the versions of ser, Python, numpy and HDF5, and not part
                 of the key.
         """
-        return ShardWriter(self._contents.feature_folder(key), key, manifest, provenance or {})
+        utterances = manifest if isinstance(manifest, Utterances) else Utterances.of(manifest)
+        return ShardWriter(self._contents.feature_folder(key), key, utterances, provenance or {})
 
     def removal(self, feature: str, corpus: str | None = None) -> Removal:
         """The shards of one feature, of one corpus or of all, that are here to be removed.

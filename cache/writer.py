@@ -6,6 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -29,6 +30,26 @@ LICENCE = "LICENCE.txt"
 """Name of the file beside the shards that says under which licence they are."""
 
 
+@dataclass(frozen=True)
+class Utterances:
+    """What features are written of.
+
+    Attributes:
+        manifest_id: of the manifest that they are extracted for.
+        hashes: of the audio of utterances, by their ids; more may come while features are written.
+    """
+
+    corpus: str
+    manifest_id: str
+    hashes: Mapping[str, str]
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Self:
+        """Those of a manifest."""
+        columns = (manifest.table[name].tolist() for name in ("id", "audio_hash"))
+        return cls(manifest.corpus, manifest.id, dict(zip(*columns, strict=True)))
+
+
 class ShardWriter:
     """Adds features of one key and one corpus to a cache; a context manager, for one thread.
 
@@ -42,14 +63,11 @@ class ShardWriter:
     """
 
     def __init__(
-        self, folder: Path, key: FeatureKey, manifest: Manifest, provenance: Mapping[str, str]
+        self, folder: Path, key: FeatureKey, utterances: Utterances, provenance: Mapping[str, str]
     ) -> None:
         self._folder = folder
         self._key = key
-        self._manifest = manifest
-        self._hashes: dict[str, str] = dict(
-            zip(manifest.table["id"].tolist(), manifest.table["audio_hash"].tolist(), strict=True)
-        )
+        self._utterances = utterances
         self._provenance = dict(provenance)
         self._pending: dict[str, npt.NDArray[np.floating[Any]]] = {}
         self._added: set[str] = set()
@@ -78,8 +96,8 @@ class ShardWriter:
             InputError: no such utterance, added before, or as `as_stored`. The writer can go on.
             SerError: a shard was due and could not be written.
         """
-        name = f"{self._key.feature} of {self._manifest.corpus}, utterance {id}"
-        if id not in self._hashes:
+        name = f"{self._key.feature} of {self._utterances.corpus}, utterance {id}"
+        if id not in self._utterances.hashes:
             raise InputError(f"{name}: not in the manifest")
         if id in self._added:
             raise InputError(f"{name}: added twice")
@@ -112,15 +130,16 @@ class ShardWriter:
         # Sorted as the manifest is: what is read in its order lies in one piece then.
         pending = dict(sorted(self._pending.items()))
         self._pending, self._bytes = {}, 0
-        with enough_memory(f"{self._key.feature} of {self._manifest.corpus}"):
+        of = self._utterances
+        with enough_memory(f"{self._key.feature} of {of.corpus}"):
             write_shard(
                 self._folder,
                 self._key,
-                self._manifest.corpus,
-                self._manifest.id,
+                of.corpus,
+                of.manifest_id,
                 self._provenance,
                 list(pending),
-                [self._hashes[id] for id in pending],
+                [of.hashes[id] for id in pending],
                 list(pending.values()),
             )
         describe(self._folder, self._key, self._provenance)

@@ -14,10 +14,12 @@ from .corpus_options import corpus_options, option_pairs, report_bad
 from .options import (
     GivenPath,
     cache_option,
+    cluster_options,
     device_option,
     dry_run_option,
     features_option,
     json_option,
+    named_cluster,
     open_cache,
     progress_option,
     shard_option,
@@ -41,7 +43,12 @@ if TYPE_CHECKING:
 )
 @features_option
 @device_option
-@click.option("--workers", type=click.IntRange(0), help="Processes that decode [default: cores].")
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    help="Processes that decode; on a cluster, that do all of it  [default: cores; what has room].",
+)
+@cluster_options
 @click.option(
     "--fail-over",
     type=click.FloatRange(0, 1),
@@ -67,6 +74,9 @@ def extract(
     features: tuple[str, ...],
     device: str,
     workers: int | None,
+    cluster: str,
+    cpus_per_worker: float | None,
+    gpus_per_worker: float | None,
     fail_over: float | None,
     portion: Portion,
     dry_run: bool,
@@ -104,13 +114,15 @@ def extract(
         _tell_plan(plan_corpus(**wanted), as_json)
     if as_json:
         raise InputError("--json: is for --dry-run")
+    crew = named_cluster(cluster, workers, cpus_per_worker, gpus_per_worker)
     told = licence is not None or licensees_only
     report = extract_corpus(
         **wanted,
         replace=replace,
         terms=Terms(licence or "", licensees_only=licensees_only) if told else None,
-        device=device,
+        device=crew.device if crew and device == "auto" else device,
         workers=workers,
+        crew=crew,
         fail_over=fail_over,
     )
     total, of = len(report.ids), f" {portion}" if portion.count > 1 else ""

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from ..cache import Cache
     from ..cache.remotes import Place
     from ..manifests import Folds
+    from ..workers.cluster import Cluster
+
+LOCAL = "local"
+"""What `--cluster` says of this machine."""
 
 Command = Callable[..., Any]
 Option = Callable[[Command], Command]
@@ -61,6 +65,25 @@ shard_option = click.option(
     metavar="K/N|slurm",
     default="1/1",
     help="Do the K-th of N portions alone, 1/N to N/N; slurm: as this task of a job array.",
+)
+cluster_options = together(
+    click.option(
+        "--cluster",
+        default=LOCAL,
+        show_default=True,
+        metavar="ADDRESS",
+        help="Of a Ray cluster that does the work: ray://HOST:10001, HOST:6379, or auto.",
+    ),
+    click.option(
+        "--cpus-per-worker",
+        type=click.FloatRange(0, min_open=True),
+        help="On the cluster [default: 1].",
+    ),
+    click.option(
+        "--gpus-per-worker",
+        type=click.FloatRange(0),
+        help="On the cluster, e.g. 1, or .25 for four workers a GPU  [default: 0].",
+    ),
 )
 dry_run_option = click.option(
     "--dry-run",
@@ -109,6 +132,24 @@ remote_option = click.option(
     help="Of another place: a folder or a URL; without one, the team's, as for ser cache pull.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def named_cluster(
+    address: str, workers: int | None, cpus: float | None, gpus: float | None
+) -> Cluster | None:
+    """The workers that `--cluster` and its kin name; None: those of this machine.
+
+    Raises:
+        InputError: what is said of a cluster is said of this machine.
+    """
+    if address != LOCAL:
+        from ..workers.cluster import Cluster
+
+        return Cluster(address, workers or None, cpus or 1.0, gpus or 0.0)
+    for name, value in (("--cpus-per-worker", cpus), ("--gpus-per-worker", gpus)):
+        if value is not None:
+            raise InputError(f"{name}: is for workers of a cluster; say which, --cluster ADDRESS")
+    return None
 
 
 def open_cache(folders: Sequence[Path]) -> Cache:

@@ -16,6 +16,7 @@ from .options import (
     cache_option,
     dry_run_option,
     json_option,
+    named_cluster,
     open_cache,
     progress_option,
     shard_option,
@@ -50,6 +51,9 @@ def reproduce(
     out: Path | None,
     portion: Portion,
     dry_run: bool,
+    cluster: str,
+    cpus_per_worker: float | None,
+    gpus_per_worker: float | None,
     as_json: bool,
     progress: Progress,
     cache_folders: tuple[Path, ...],
@@ -70,15 +74,18 @@ def reproduce(
 
     cache = open_cache(cache_folders)
     corpora = split_names("--corpus", corpus) if corpus else []
-    common = training_request(cache, setting="single", corpora=corpora, **options)
+    crew = named_cluster(cluster, options["workers"], cpus_per_worker, gpus_per_worker)
+    common = training_request(cache, crew, setting="single", corpora=corpora, **options)
     if dry_run:
         with progress:
             runs, written = foresee(PLANS.find(what), common, cache, out, progress, portion)
         tell_plans(runs, as_json, {what: written})
-    words = without_option("--shard", sys.argv[1:])
+    words = sys.argv[1:]
+    for option in ("--shard", "--cluster", "--cpus-per-worker", "--gpus-per-worker"):
+        words = without_option(option, words)  # what makes no difference to the numbers
     command = shlex.join(["ser", *words]).encode(errors="replace").decode()
     with progress:
-        made = reproduce(PLANS.find(what), common, cache, out, command, progress, portion)
+        made = reproduce(PLANS.find(what), common, cache, out, command, progress, portion, crew)
     if made is None:
         complain(others_left(portion))
     elif as_json:

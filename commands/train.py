@@ -15,6 +15,7 @@ from .options import (
     cache_option,
     dry_run_option,
     json_option,
+    named_cluster,
     open_cache,
     progress_option,
     shard_option,
@@ -71,6 +72,9 @@ def train(
     out: Path | None,
     portion: Portion,
     dry_run: bool,
+    cluster: str,
+    cpus_per_worker: float | None,
+    gpus_per_worker: float | None,
     log: Literal["tensorboard"] | None,
     as_json: bool,
     progress: Progress,
@@ -97,8 +101,9 @@ def train(
     if setting is None:
         raise InputError("--setting: expected single, baseline or multidomain")
     cache = open_cache(cache_folders)
+    crew = named_cluster(cluster, options["workers"], cpus_per_worker, gpus_per_worker)
     request = training_request(
-        cache,
+        *(cache, crew),
         setting=setting,
         corpora=corpora,
         tested=tested,
@@ -116,13 +121,13 @@ def train(
     run: Run | None
     with progress:
         if portion == ALL:
-            run = train_request(request, cache, out, progress, log=log or "")
+            run = train_request(request, cache, out, progress, log=log or "", crew=crew)
         elif out is None:
             raise InputError(f"--shard {portion}: needs --out RUN, the same for all portions")
         elif log:
             raise InputError(f"--shard {portion}: give --log to the command without it, at the end")
         else:
-            run = train_portion(request, cache, out, portion, progress)
+            run = train_portion(request, cache, out, portion, progress, crew)
     if run is None:
         complain(others_left(portion))
     elif as_json:

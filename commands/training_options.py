@@ -11,6 +11,7 @@ import click
 from ..errors import TO_DO
 from .options import (
     Option,
+    cluster_options,
     device_option,
     feature_names,
     features_option,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from ..portion import Portion
     from ..train.runs.plan import RunPlan
     from ..train.runs.request import Request
+    from ..workers.cluster import Cluster
 
 
 def training_options(preset: str) -> Option:
@@ -52,8 +54,11 @@ def training_options(preset: str) -> Option:
         click.option("--overwrite", is_flag=True, help="Replace different runs in the folder."),
         device_option,
         click.option(
-            "--workers", type=click.IntRange(1), help="Runs side by side [default: cores]."
+            "--workers",
+            type=click.IntRange(1),
+            help="Runs side by side  [default: cores; on a cluster what has room].",
         ),
+        cluster_options,
         click.option(
             "--memory",
             type=click.FloatRange(0),
@@ -65,11 +70,13 @@ def training_options(preset: str) -> Option:
 
 def training_request(
     cache: Cache,
+    crew: Cluster | None,
     features: tuple[str, ...],
     preset: str,
     overrides: tuple[str, ...],
     protocol: str | None,
     repeats: int | None,
+    device: str,
     **others: Any,
 ) -> Request:
     """What the options ask for; `others` are as `Request` has them."""
@@ -85,6 +92,8 @@ def training_request(
         config=load_config(preset, overrides),
         protocol=protocol,
         repeats=repeats or default_repeats(protocol),
+        device=crew.device if crew and device == "auto" else device,
+        elsewhere=crew is not None,
         **others,
     )
 

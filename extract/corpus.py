@@ -12,6 +12,7 @@ from ..errors import listing
 from ..manifests import BadFileLimit, Corpus, Manifest
 from ..portion import ALL, Portion
 from ..progress import Progress
+from ..workers import Workers
 from .backbones.backbone import Backbone
 from .backbones.registry import make_backbones
 from .found import find_corpus
@@ -34,6 +35,7 @@ def extract_corpus(
     workers: int | None = None,
     fail_over: float | None = None,
     portion: Portion = ALL,
+    crew: Workers | None = None,
     progress: Progress | None = None,
 ) -> ExtractReport:
     """Find the utterances of a corpus, and compute what the cache lacks of their features.
@@ -61,6 +63,7 @@ def extract_corpus(
         fail_over: the share of the files that may be bad, 0 to 1; None: any. It ends in any case
             where all of the first hundred are.
         portion: of the utterances, by their ids, to compute; the manifest is whole.
+        crew: workers that do it, as for `extract`.
         progress: where it is shown; None is one of its own.
 
     Raises:
@@ -116,6 +119,7 @@ def extract_corpus(
             waiting=wait,
             limit=limit.after(bad),
             portion=portion,
+            crew=crew,
         )
         for note in report.notes:
             progress.say(note)

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, field, replace
-from itertools import chain
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
-from ..cache import Cache, FeatureKey, ShardWriter
+from ..cache import Cache, FeatureKey
 from ..errors import InputError
 from ..machine import cores
 from ..manifests import ANY_MAY_BE_BAD, BadFile, BadFileLimit, Manifest
 from ..portion import ALL, Portion
+from ..workers import Workers
 from .backbones.backbone import Backbone
 from .backbones.registry import make_backbones
 from .claims import Claims
-from .faults import Fault, fault_of_file
-from .prepare import Prepared, Task
+from .pieces import extract_pieces
+from .results import Results
 from .share import Share, Waiting
-from .work import work
 
 Progress = Callable[[int, int, float], None]
 
@@ -76,6 +73,7 @@ def extract(
     waiting: Waiting | None = None,
     limit: BadFileLimit = ANY_MAY_BE_BAD,
     portion: Portion = ALL,
+    crew: Workers | None = None,
 ) -> ExtractReport:
     """Compute what the cache lacks of some features of a corpus, and write it there.
 
@@ -103,6 +101,8 @@ def extract(
             work on, and the names of their hosts.
         limit: to the files that may be bad.
         portion: of the utterances, by their ids; the others are nothing to this process.
+        crew: workers that do all of it where they are, and see `root` and the cache; None: this
+            process and `workers`.
 
     Raises:
         InputError: an unknown feature, parameter or device, a backbone of one's own that cannot be
@@ -118,7 +118,14 @@ def extract(
     keys = {spec: backbone.key() for spec, backbone in backbones.items()}
     claims = Claims()
     share = Share(manifest, cache, keys, claims, portion)
-    results = _Results(backbones, share, progress, limit)
+    results = Results(backbones, share.settle)
+
+    def step() -> None:
+        if progress:
+            progress(results.done, share.total, results.audio_seconds)
+        done = share.present + results.done
+        limit.check(manifest.corpus, results.first_bad, done, len(share.ids))
+
     if share.left:
         if not root.is_dir():
             raise InputError(f"{root}: no such folder; expected the root of {manifest.corpus}")
@@ -126,18 +133,21 @@ def extract(
             # Entered first, left last: what was finished is published whatever happens below, and
             # only then does another process hear that it may compute what was not.
             stack.enter_context(claims)
-            for spec, ids in share.missing.items():
-                if ids:
-                    terms = {"licence": backbones[spec].terms()}
-                    writer = cache.write(keys[spec], manifest, provenance=terms)
-                    results.writers[spec] = stack.enter_context(writer)
-            lacking = {spec: backbones[spec] for spec in results.writers}
+            asked = {spec: backbones[spec] for spec, ids in share.missing.items() if ids}
+            for spec in asked if crew is None else ():
+                terms = {"licence": backbones[spec].terms()}
+                writer = cache.write(keys[spec], manifest, provenance=terms)
+                results.writers[spec] = stack.enter_context(writer)
             while True:
-                processes = workers_for(share.left) if workers is None else workers
-                _run(share.tasks(), root, lacking, results, min(processes, share.left))
-                if second := results.second_chances():
-                    _run(iter(second), root, lacking, results, min(processes, 1), alone=True)
-                results.publish()
+                if crew is None:
+                    processes = workers_for(share.left) if workers is None else workers
+                    processes = min(processes, share.left)
+                    results.compute(share.tasks(), root, asked, processes, step)
+                else:
+                    extract_pieces(
+                        *(share.tasks(), share.seconds, manifest, root, asked),
+                        *(cache, results, crew, step),
+                    )
                 if not share.wait(waiting):
                     break
     return ExtractReport(
@@ -157,125 +167,3 @@ def extract(
 def workers_for(utterances: int) -> int:
     """Processes that pay for so many utterances: one per core, or fewer."""
     return min(cores(), utterances // _WORTH_A_WORKER)
-
-
-def _run(
-    tasks: Iterator[Task],
-    root: Path,
-    backbones: Mapping[str, Backbone],
-    results: _Results,
-    workers: int,
-    alone: bool = False,
-) -> None:
-    """Do all of it, and show how far it is."""
-    results.last_chance = alone
-    results.show()
-    if (first := next(tasks, None)) is None:
-        return  # before processes are started and models loaded for nothing
-    with closing(work(chain([first], tasks), root, backbones, results, workers, alone)) as steps:
-        for _ in steps:
-            results.show()
-            results.check()
-
-
-class _Results:
-    """What has come out so far."""
-
-    def __init__(
-        self,
-        specs: Iterable[str],
-        share: Share,
-        progress: Progress | None,
-        limit: BadFileLimit,
-    ) -> None:
-        self.last_chance = False
-        """Whether what fails now is not tried once more."""
-        self.writers: dict[str, ShardWriter] = {}
-        self.computed = dict.fromkeys(specs, 0)
-        self.audio_seconds = 0.0
-        self.bad: dict[str, list[BadFile]] = {}
-        """By utterance."""
-        self._share = share
-        self._progress = progress
-        self._limit = limit
-        self._first_bad: list[BadFile] = []
-        """Of every utterance one."""
-        self._stored: dict[str, list[str]] = {spec: [] for spec in self.computed}
-        """What is not published yet, by spec."""
-        self._put_off: dict[Task, list[str]] = {}
-        self._decoded: set[str] = set()
-        self._done = 0
-
-    def show(self) -> None:
-        """Show how far it is."""
-        if self._progress:
-            self._progress(self._done - len(self._put_off), self._share.total, self.audio_seconds)
-
-    def check(self) -> None:
-        """Raise InputError where too many files are bad."""
-        done = self._share.present + self._done - len(self._put_off)
-        self._limit.check(self._share.corpus, self._first_bad, done, len(self._share.ids))
-
-    def second_chances(self) -> list[Task]:
-        """What is to be tried once more, for the last time: all that was finished is published."""
-        put_off = [replace(task, specs=tuple(specs)) for task, specs in self._put_off.items()]
-        if put_off:
-            self.publish()
-        self._done -= len(put_off)
-        self._put_off = {}
-        return put_off
-
-    def publish(self) -> None:
-        """Publish all that was stored."""
-        for spec, writer in self.writers.items():
-            writer.publish()
-            self._settle(spec)
-
-    def note(self, prepared: Prepared) -> None:
-        """Remember what was wrong with an utterance, and count it."""
-        task = prepared.task
-        self._done += 1
-        if prepared.bad_file:
-            self._lacks(task, task.specs, *prepared.bad_file)
-        elif task.id not in self._decoded:
-            self._decoded.add(task.id)
-            self.audio_seconds += task.seconds
-        for spec, fault in prepared.bad.items():
-            self.refuse(spec, task, fault)
-
-    def store(self, spec: str, task: Task, feature: object) -> None:
-        """Write a feature; one that cannot be stored makes a bad file."""
-        try:
-            rows = np.asarray(feature)
-        except Exception as error:
-            self.refuse(spec, task, Fault(fault_of_file(error)))
-            return
-        try:
-            self.writers[spec].add(task.id, rows)
-        except InputError as error:
-            self.refuse(spec, task, Fault(str(error)))
-        else:
-            self.computed[spec] += 1
-            self._stored[spec].append(task.id)
-            if not self.writers[spec].pending:  # a shard was due
-                self._settle(spec)
-
-    def refuse(self, spec: str, task: Task, fault: Fault) -> None:
-        """Hear why there is no feature."""
-        self._lacks(task, [spec], f"{spec}: {fault.reason}", fault.again)
-
-    def _lacks(self, task: Task, specs: Iterable[str], reason: str, again: bool) -> None:
-        if again and not self.last_chance:
-            self._put_off.setdefault(task, []).extend(specs)
-        else:
-            bad, known = BadFile(task.id, task.path, reason), self.bad.setdefault(task.id, [])
-            if not known:
-                self._first_bad.append(bad)
-            if bad not in known:  # as where its features came to this process one after the other
-                known.append(bad)
-            for spec in specs:
-                self._share.settle(spec, [task.id])
-
-    def _settle(self, spec: str) -> None:
-        self._share.settle(spec, self._stored[spec])
-        self._stored[spec] = []

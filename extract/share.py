@@ -82,6 +82,11 @@ class Share:
         """Utterances that are still lacking, and not given to this process."""
         return self.total - self._tasks
 
+    @property
+    def seconds(self) -> float:
+        """Duration of the utterances of which something was lacking at the beginning."""
+        return sum(task.seconds for piece in self._pieces.values() for task in piece)
+
     def tasks(self) -> Iterator[Task]:
         """What nobody else computes, in the order of the manifest; claimed as it is asked for."""
         for name, piece in self._pieces.items():

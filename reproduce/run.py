@@ -24,6 +24,7 @@ from ..train.runs.request import Request, check_limits, check_request
 from ..train.runs.results import Metrics
 from ..train.runs.run import Run
 from ..train.runs.target import FolderTakenError, claimed
+from ..workers import Workers
 from .figures import Figure3, Figure4
 from .plan import Plan, Result, choose_corpora, default_out, describe
 from .tables import Table3, Table4
@@ -57,6 +58,7 @@ def reproduce(
     command: str,
     progress: Progress,
     portion: Portion = ALL,
+    crew: Workers | None = None,
 ) -> Reproduced | None:
     """Run all experiments of a table or figure that `out` does not hold yet, and write it there.
 
@@ -68,6 +70,7 @@ def reproduce(
         out: None: a folder in `reproduced`, the same for all tables and figures of a preset.
         command: what was typed, for the record.
         portion: of all jobs, to do here; others, on any machine that sees `out`, do the rest.
+        crew: workers that do them, such as those of a cluster.
 
     Returns:
         None where jobs of other portions are not finished, or another process is about to write.
@@ -101,7 +104,7 @@ def reproduce(
         if portion == ALL:
             for folder in (out / RUNS, *places):
                 stack.enter_context(claimed(folder, progress.say))
-        runs = run_experiments(places, cache, progress, share=True, portion=portion)
+        runs = run_experiments(places, cache, progress, share=True, portion=portion, crew=crew)
         if len(runs) < len(places):
             return None
         if portion != ALL:

@@ -210,12 +210,13 @@ def test_a_model_may_answer_anything(tmp_path, monkeypatch, odd):
 
 
 def test_a_result_that_cannot_be_pickled_goes_nowhere_but_to_its_file():
-    from ser.extract.workers import _send
+    from ser.extract.workers import _unprepared
+    from ser.workers.processes import _Done, _Raised, _send
 
     ours, theirs = Pipe()
     task = Task("a", "a.wav", "0" * 32, ("mfcc",), 1.0)
-    _send(theirs, task, Prepared(task, {"mfcc": lambda: 3}))
-    received = ours.recv()
+    _send(theirs, _Done(Prepared(task, {"mfcc": lambda: 3})))
+    received = _unprepared(task, ours.recv().result)
     assert received.task == task
     assert "pickle" in received.bad_file.reason.lower()
 
@@ -223,8 +224,8 @@ def test_a_result_that_cannot_be_pickled_goes_nowhere_but_to_its_file():
         def __reduce__(self):
             raise TypeError
 
-    _send(theirs, task, OwnError("weights are gone"))
-    assert str(ours.recv()) == "weights are gone"
+    _send(theirs, _Raised(OwnError("weights are gone")))
+    assert str(ours.recv().error) == "weights are gone"
 
 
 def test_front_ends_do_not_hear_each_other(tmp_path, monkeypatch):
@@ -247,7 +248,7 @@ def test_front_ends_do_not_hear_each_other(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_many_files_may_end_their_workers(tmp_path, detector, monkeypatch):
-    monkeypatch.setattr("ser.extract.workers._HOPELESS", 3)
+    monkeypatch.setattr("ser.workers.processes.HOPELESS", 3)
     manifest = write(tmp_path / "corpus", [0, 8, 9, 8, 9, 0])
     cache = Cache(tmp_path / "cache")
     report = extract(manifest, tmp_path / "corpus", ["ge2e_mel"], cache, workers=1)
@@ -257,7 +258,7 @@ def test_many_files_may_end_their_workers(tmp_path, detector, monkeypatch):
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_where_every_file_ends_its_worker_it_is_not_the_files(tmp_path, detector, monkeypatch):
-    monkeypatch.setattr("ser.extract.workers._HOPELESS", 6)
+    monkeypatch.setattr("ser.workers.processes.HOPELESS", 6)
     manifest = write(tmp_path / "corpus", [9] * 8)
     with pytest.raises(
         SerError, match=r"ended unexpectedly \(exit code -9\) .*; run again with --workers 0"

@@ -34,7 +34,7 @@ ROOT_MODULES = {
     "registry",
     "signals",
 }
-FOUNDATION = ROOT_MODULES | {"ge2e"}
+FOUNDATION = ROOT_MODULES | {"ge2e", "workers"}
 MAY_IMPORT = {
     "transfer": ROOT_MODULES,
     **dict.fromkeys(FOUNDATION, ROOT_MODULES),

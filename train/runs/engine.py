@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 from ...cache import Cache
 from ...portion import ALL, Portion
 from ...progress import Progress
+from ...workers import Workers
 from ..encoding import Encoding
 from .baselines import load_vectors, run_baselines
 from .experiment import Experiment
+from .handing import baselines_on, executor_of
 from .jobs import Domains, Job, Outcome
 from .run import Run
 from .target import check_target, check_writable
@@ -38,6 +40,7 @@ def run_experiments(
     executor: Executor | None = None,
     finished: Finished = lambda outcome: None,
     portion: Portion = ALL,
+    crew: Workers | None = None,
 ) -> dict[Path, Run]:
     """Run all experiments: the networks, side by side as `run_jobs` has it, over features that are
     loaded once, then the baselines. Without networks torch is not imported.
@@ -52,6 +55,7 @@ def run_experiments(
         finished: called with what every job left that was not finished before.
         portion: of all jobs, to do here. Others do the rest, and whoever finds all jobs of an
             experiment finished writes its run folder.
+        crew: workers that do the jobs; None: `executor`, and threads for baselines.
 
     Returns:
         The runs that are whole, by their folders: all of them, unless it was asked for a portion.
@@ -76,11 +80,11 @@ def run_experiments(
         ticker = Ticker(progress, [job for _, job in waiting])
         networks = [(unit, job) for unit, job in waiting if unit.experiment.request.network]
         if networks:
-            _run_networks(networks, cache, ticker, executor, finished)
+            _run_networks(networks, cache, ticker, executor_of(crew) or executor, finished)
         for unit in work:
             of_unit = [job for other, job in waiting if other is unit]
             if of_unit and not unit.experiment.request.network:
-                _run_baselines(unit, of_unit, cache, ticker, finished)
+                _run_baselines(unit, of_unit, cache, ticker, finished, crew)
     for unit in work:
         if unit.pending:  # which others may have finished meanwhile
             unit.take_up()
@@ -96,14 +100,24 @@ def dealt(work: Sequence[Work], portion: Portion) -> list[tuple[Work, Job]]:
 
 
 def _run_baselines(
-    unit: Work, jobs: Sequence[Job], cache: Cache, ticker: Ticker, finished: Finished
+    unit: Work,
+    jobs: Sequence[Job],
+    cache: Cache,
+    ticker: Ticker,
+    finished: Finished,
+    crew: Workers | None,
 ) -> None:
     """Do jobs of an experiment that is a baseline."""
     experiment = unit.experiment
     vectors = load_vectors(
         cache, experiment.manifests, experiment.keys, experiment.request.encoding
     )
-    for job, outcome in run_baselines(vectors, jobs, experiment.request.workers):
+    outcomes = (
+        baselines_on(crew, vectors, jobs)
+        if crew
+        else run_baselines(vectors, jobs, experiment.request.workers)
+    )
+    for job, outcome in outcomes:
         unit.keep(job, outcome)
         ticker.job_done(job, outcome)
         finished(outcome)

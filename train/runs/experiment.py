@@ -62,6 +62,10 @@ class Experiment:
     @cached_property
     def device(self) -> torch.device:
         """Where its networks are trained; raises InputError where there is no such device."""
+        if self.request.elsewhere:
+            import torch
+
+            return torch.device(self.request.device)
         return torch_device(self.request.device)
 
     @cached_property

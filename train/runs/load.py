@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
+
 from ...cache import Cache, FeatureKey
 from ...machine import free_memory
 from ...manifests import Manifest
@@ -40,7 +42,8 @@ def load_domains(
         for corpus, of_corpus in keys.items()
     }
     size = sum(feature.nbytes for of_corpus in stored.values() for feature in of_corpus.values())
-    memory, devices = experiments[0].request.memory, {e.device for e in experiments}
+    memory, here = experiments[0].request.memory, torch.device("cpu")
+    devices = {here if each.request.elsewhere else each.device for each in experiments}
     room = ROOM * min(map(free_memory, devices)) if memory is None else memory * 1e9
     mapped = size > room
     if mapped and progress:

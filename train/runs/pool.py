@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Protocol
 
-import cloudpickle
 import torch
 
-from ...errors import SerError
 from ...machine import cores, one_torch_thread
-from ...signals import quiet_start
+from ...workers import Processes
 from ..loop import EpochDone
+from .handing import Sent, hand_out
 from .jobs import Domains, Job, Outcome
 from .networks import run_network
 from .processes import worker_context
@@ -67,38 +61,9 @@ def run_jobs(
         with one_torch_thread():
             yield from ((job, run_network(moved, job, epoch_done)) for job in jobs)
         return
-    context = worker_context()
-    epochs = context.Queue()
-    executor = ProcessPoolExecutor(
-        workers,
-        mp_context=context,
-        initializer=_start_worker,
-        initargs=({name: domain.share() for name, domain in domains.items()}, device, epochs),
-    )
-    others = set(multiprocessing.active_children())
-    pickled = [(cloudpickle.dumps(job), job) for job in jobs]
-    try:
-        with quiet_start():  # a process begins when a job is submitted
-            submitted = {executor.submit(_run_in_worker, data): job for data, job in pickled}
-        waiting = set(submitted)
-        while waiting:
-            done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
-            while not epochs.empty():
-                epoch_done(epochs.get())
-            # What is finished is handed over before a failure ends everything.
-            for future in sorted(done, key=lambda future: future.exception() is not None):
-                yield submitted[future], future.result()
-    except BrokenProcessPool as error:
-        raise SerError(
-            "a training process ended without a word, most often for want of memory; try again "
-            "with --workers 1"
-        ) from error
-    except BaseException:  # Ctrl-C, or a job that failed: nobody waits for the others
-        for process in set(multiprocessing.active_children()) - others:
-            process.terminate()
-        raise
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+    shared = {name: domain.share() for name, domain in domains.items()}
+    crew = Processes(workers, worker_context())
+    yield from hand_out(crew, partial(trainer, shared, str(device)), jobs, epoch_done)
 
 
 SPARE = 1.5e9
@@ -114,31 +79,8 @@ def side_by_side(domains: Domains, device: torch.device) -> int:
     return max(1, min(cores(), int(free / (features + SPARE))))
 
 
-_work: tuple[Domains, EpochDone] | None = None
-
-
-def _start_worker(
-    domains: Domains, device: torch.device, epochs: multiprocessing.Queue[Mapping[str, float]]
-) -> None:
-    global _work
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    # Ctrl-C reaches every process of the terminal; the main one alone acts on it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def trainer(domains: Domains, device: str, epoch_done: EpochDone) -> Callable[[Sent], Outcome]:
+    """What a worker does: train networks on domains that it moves to its device once."""
     torch.set_num_threads(1)
-    moved = {name: domain.to(device) for name, domain in domains.items()}
-    _work = moved, epochs.put
-
-
-def _end_with_parent() -> None:
-    """End this process when the main one is gone, killed for instance."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
-
-
-def _run_in_worker(job: bytes) -> Outcome:
-    """Run a job, which may be of a method of the user's own: of a notebook, for instance."""
-    assert _work is not None
-    domains, epoch_done = _work
-    return run_network(domains, cloudpickle.loads(job), epoch_done)
+    moved = {name: domain.to(torch.device(device)) for name, domain in domains.items()}
+    return lambda sent: run_network(moved, sent.job, epoch_done)

@@ -39,6 +39,7 @@ class Request:
         tested: those of the corpora that are tested as a whole, and not trained on; none: all are
             trained on and tested in parts. With them the protocol is `corpus`.
         skip_missing: leave out utterances that lack a feature, instead of refusing.
+        elsewhere: the device is one of other machines, which this one need not have.
     """
 
     setting: str
@@ -56,6 +57,7 @@ class Request:
     overwrite: bool = False
     folds: Folds = None
     tested: Sequence[str] = ()
+    elsewhere: bool = False
 
     @property
     def trained(self) -> list[str]:

@@ -13,6 +13,7 @@ from ...cache import Cache
 from ...manifests import FOLDS, WHOLE, Folds
 from ...portion import ALL, Portion
 from ...progress import Progress
+from ...workers import Workers
 from .. import TRAIN_PRESET
 from ..config import load_config
 from ..methods import METHODS, Method
@@ -109,6 +110,7 @@ def train_request(
     progress: Progress | None = None,
     executor: Executor | None = None,
     log: Literal["", "tensorboard"] = "",
+    crew: Workers | None = None,
 ) -> Run:
     """Train and test every repeat, write the run folder `out`, and open it.
 
@@ -119,6 +121,7 @@ def train_request(
         out: None: a new folder in `runs`.
         executor: what trains networks; None: processes of this machine.
         log: `tensorboard` for event files beside the run folder, see `EventFiles`.
+        crew: workers that do the jobs, such as those of a cluster; None: `executor`.
 
     Raises:
         MissingFeaturesError: a feature is not cached; the message has the command to run.
@@ -137,9 +140,9 @@ def train_request(
         events = EventFiles(target) if log else None
         finished = events.add if events else lambda outcome: None
         experiments = {target: experiment}
-        run = run_experiments(experiments, cache, progress, executor=executor, finished=finished)[
-            target
-        ]
+        run = run_experiments(
+            *(experiments, cache, progress), executor=executor, finished=finished, crew=crew
+        )[target]
         if events:
             events.complete(run)
             progress.say(f"event files: tensorboard --logdir {events.folder}")
@@ -152,7 +155,7 @@ def train_portion(
     out: Path,
     portion: Portion,
     progress: Progress | None = None,
-    executor: Executor | None = None,
+    crew: Workers | None = None,
 ) -> Run | None:
     """Do a portion of the jobs of `train_request`, and write the run folder if those are the last.
 
@@ -169,7 +172,7 @@ def train_portion(
 
     target = Path(os.path.realpath(out))
     experiments = {target: experiment}
-    runs = run_experiments(experiments, cache, progress, executor=executor, portion=portion)
+    runs = run_experiments(experiments, cache, progress, portion=portion, crew=crew)
     return runs.get(target)
 
 
