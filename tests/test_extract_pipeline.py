@@ -233,7 +233,7 @@ def test_no_such_root(manifest, root, cache):
 
 
 def test_a_cache_that_cannot_be_written_is_found_at_once(manifest, root, cache, monkeypatch):
-    monkeypatch.setattr(pipeline, "work", None)
+    monkeypatch.setattr("ser.extract.results.work", None)
     cache.folder.mkdir()
     (cache.folder / "features").write_text("in the way, as a read-only folder would be")
     with pytest.raises(SerError, match="features"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 ROOT = Path(__file__).parents[1]
+CONNECT_SECONDS = 10.0
 LOOK_SECONDS = 1.0
 """How often to see whether there is still a machine that can hold a worker."""
 PATIENCE_SECONDS = 60.0
@@ -259,6 +261,7 @@ def connected(address: str) -> ModuleType:
     import ray
 
     if not ray.is_initialized():
+        _check_port(address)
         try:
             ray.init(
                 address=address,
@@ -269,6 +272,17 @@ def connected(address: str) -> ModuleType:
         except Exception as error:  # whatever Ray raises, of which there is a lot
             raise SerError(f"--cluster {address}: {_unreachable(error)}") from error
     return cast("ModuleType", ray)
+
+
+def _check_port(address: str) -> None:
+    """Raise SerError where nobody listens, of which Ray is sure after minutes only."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise SerError(f"--cluster {address}: {_unreachable(error)}") from error
 
 
 def _unreachable(error: Exception) -> str:
