@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 def _ports():
@@ -24,11 +25,11 @@ class Nodes:
 
     def __init__(self, cluster) -> None:
         self._cluster = cluster
-        self.nodes = []
+        self.nodes: list[Any] = []
 
     @property
     def address(self) -> str:
-        return self._cluster.address
+        return str(self._cluster.address)
 
     def add(self) -> None:
         """Another node."""

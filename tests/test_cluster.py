@@ -113,7 +113,7 @@ def test_jobs_are_done_on_all_nodes(crew):
 def test_extraction_gives_the_rows_of_this_machine(crew, corpus, tmp_path):
     root, manifest = corpus
     here, there = Cache(tmp_path / "here"), Cache(tmp_path / "there")
-    (features,) = ["mfcc,logmel"]
+    features = "mfcc,logmel"
     local = extract_corpus(manifest, root, features, here, workers=0)
     report = extract_corpus(manifest, root, features, there, crew=crew)
     assert report.computed == local.computed == {"mfcc": 24, "logmel": 24}
@@ -207,7 +207,7 @@ def test_a_model_of_a_cluster_is_gone_on_with_here(crew, toy_cache, tmp_path, mo
 
 @pytest.mark.parametrize("wanted", [{"gpus": 1.0}, {"gpus": 0.5}, {"cpus": 64.0}])
 def test_a_worker_that_has_no_room(crew, nodes, wanted):
-    with pytest.raises(SerError, match="no machine has room for a worker of .*-per-worker"):
+    with pytest.raises(SerError, match=r"no machine has room for a worker of .*-per-worker"):
         _ = Cluster(nodes.address, **wanted).count
 
 

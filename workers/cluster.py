@@ -271,7 +271,7 @@ def connected(address: str) -> ModuleType:
             )
         except Exception as error:  # whatever Ray raises, of which there is a lot
             raise SerError(f"--cluster {address}: {_unreachable(error)}") from error
-    return cast("ModuleType", ray)
+    return ray
 
 
 def _check_port(address: str) -> None:

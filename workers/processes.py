@@ -53,9 +53,9 @@ class Processes:
         heard: Callable[[Any], None] = lambda event: None,
     ) -> Iterator[Iterator[tuple[Job, Result | Lost]]]:
         """See `Workers.running`."""
-        crew: list[_Worker[Job, Result]] = []
+        crew: list[_Worker[Job]] = []
 
-        def hire() -> _Worker[Job, Result]:
+        def hire() -> _Worker[Job]:
             return _Worker(self._context, make)
 
         try:
@@ -71,11 +71,11 @@ class Processes:
     def _exchange(
         self,
         jobs: Todo[Job],
-        crew: list[_Worker[Job, Result]],
-        hire: Callable[[], _Worker[Job, Result]],
+        crew: list[_Worker[Job]],
+        hire: Callable[[], _Worker[Job]],
         ahead: int,
         heard: Callable[[Any], None],
-    ) -> Iterator[tuple[Job, Result | Lost]]:
+    ) -> Iterator[tuple[Job, Any]]:
         """Keep every worker supplied, and yield what comes back; one that has ended is replaced."""
         results = deaths = 0
         while True:
@@ -112,7 +112,7 @@ class Processes:
                     results += 1
                     job = worker.at_work.popleft()
                     worker.give(jobs, ahead)
-                    yield job, cast("Result | Lost", message.result)
+                    yield job, message.result
             yield from lost  # what is finished is handed over before a failure ends everything
             if failures:
                 raise failures[0]
@@ -136,10 +136,10 @@ class _Done(NamedTuple):
     result: object
 
 
-class _Worker(Generic[Job, Result]):
+class _Worker(Generic[Job]):
     """The main process's side of a worker."""
 
-    def __init__(self, context: BaseContext, make: Make[Job, Result]) -> None:
+    def __init__(self, context: BaseContext, make: Make[Job, Any]) -> None:
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(  # type: ignore[attr-defined]  # as every context has
             target=_serve, args=(theirs, Path.cwd(), make), daemon=True
