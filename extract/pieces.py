@@ -103,6 +103,9 @@ def extract_pieces(
     longest = min(max(seconds / crew.count / PIECES_OF_EACH, SHORTEST), LONGEST)
     pieces = _Pieces(tasks, longest)
     step()
+    if (first := next(pieces, None)) is None:
+        return  # before workers are started and models loaded for nothing
+    pieces.back(first)
     with _mark(cache) as mark:
         corpus = Corpus(
             *(manifest.corpus, manifest.id, root.absolute()),
@@ -161,6 +164,10 @@ class _Pieces(Iterator[Piece]):
             raise StopIteration
         return Piece(tuple(piece))
 
+    def back(self, piece: Piece) -> None:
+        """Take back a piece that is not done."""
+        self._again.append(piece)
+
     def again(self, piece: Piece, told: str) -> Made | None:
         """Hand out a piece once more, in halves; an utterance that ended enough workers is bad.
 
@@ -204,6 +211,12 @@ def extractor(corpus: Corpus, tell: Callable[[Any], None]) -> Callable[[Piece], 
     """What a worker does with pieces; it loads the models once."""
     corpus.check()
     cache, backbones = Cache(*corpus.cache), unpickled(corpus.backbones)
+    for spec, key in corpus.keys.items():
+        if backbones[spec].key() != key:
+            raise SerError(
+                f"{platform.node()} would compute {spec} otherwise, by other weights or another "
+                "package; have the same on all machines of the cluster. Nothing is lost"
+            )
     hashes: dict[str, str] = {}
     utterances = Utterances(corpus.name, corpus.manifest_id, hashes)
     writers = {}

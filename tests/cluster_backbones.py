@@ -34,3 +34,17 @@ class Deadly(Backbone):
         if abs(len(samples) - int(self.parameters["samples"])) < 20:
             os.kill(os.getpid(), signal.SIGKILL)
         return np.array([len(samples)], "f4")
+
+
+class Elsewhere(Backbone):
+    """Its weights are others in every process."""
+
+    name = "elsewhere"
+    kind = "vector"
+    dim = 1
+
+    def weights(self):
+        return f"{os.getpid():064x}"
+
+    def prepare(self, samples):
+        return np.array([len(samples)], "f4")

@@ -18,7 +18,7 @@ from ser.errors import InputError, MissingPackageError, SerError
 from ser.extract import extract_corpus, make_backbone, pieces
 from ser.progress import Progress
 from ser.reproduce.run import PLANS, reproduce
-from ser.tests.cluster_backbones import Deadly, Slow
+from ser.tests.cluster_backbones import Deadly, Elsewhere, Slow
 from ser.tests.conftest import make_toy_cache, toy_manifest
 from ser.tests.jobs import doubling, ending, refusing
 from ser.tests.ray_cluster import ray_cluster
@@ -216,6 +216,12 @@ def test_a_cache_that_a_node_does_not_see(crew, corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(pieces, "new_file", lambda path, data: None)
     with pytest.raises(SerError, match=r"does not see the cache .*must be a folder that all"):
         extract_corpus(manifest, root, "mfcc", Cache(tmp_path / "cache"), crew=crew)
+
+
+def test_weights_that_a_node_has_otherwise(crew, corpus, tmp_path):
+    root, manifest = corpus
+    with pytest.raises(SerError, match="would compute elsewhere otherwise, by other weights"):
+        extract_corpus(manifest, root, Elsewhere(), Cache(tmp_path / "cache"), crew=crew)
 
 
 def test_a_worker_of_other_versions(crew, monkeypatch):

@@ -35,9 +35,11 @@ LOOK_SECONDS = 1.0
 """How often to see whether there is still a machine that can hold a worker."""
 PATIENCE_SECONDS = 60.0
 """For how long there may be none: a cluster that grows by itself needs a while to replace one."""
-_NONE = object()
 STARTS = 3
 """Workers that end before they come to work, one after the other, before it is given up."""
+_LACKING = "No module named"
+_NONE = object()
+"""In place of a job."""
 
 
 @dataclass(frozen=True)
@@ -156,13 +158,15 @@ class _Crew:
                 except self._ray.exceptions.RayActorError as error:
                     gone = self._gone(actor)
                     if job is _NONE:
-                        self._deaths += not gone
+                        self._deaths += 1
+                        if _LACKING in str(error):
+                            failures.append(SerError(_of_worker(error)))
+                        elif self._deaths >= STARTS:
+                            failures.append(WorkerEndedError(_first_line(error), []))
                     elif gone:
                         jobs.give_back([cast("Job", job)])
                     else:
                         yield cast("Job", job), Lost(_first_line(error))
-                    if self._deaths >= STARTS:
-                        failures.append(WorkerEndedError(_first_line(error), []))
                     self._hire()
                     continue
                 except self._ray.exceptions.RayError as error:
@@ -324,8 +328,8 @@ def other_versions(host: str, here: tuple[str, str], there: tuple[str, str]) -> 
 def _of_worker(error: Exception) -> str:
     """What to say of a worker that does not know what it is sent."""
     text = " ".join(str(error).split())
-    if "No module named" in text:
-        module = text.partition("No module named")[2].split()[0].strip("'\".,)")
+    if _LACKING in text:
+        module = text.partition(_LACKING)[2].split()[0].strip("'\".,)")
         return (
             f"a machine of the cluster has no module {module}; install the same on all machines, "
             f"{install_command('ray')}"
