@@ -30,7 +30,8 @@ from ser.train.runs.request import Request
 from ser.train.runs.train import train_request
 from ser.workers import Lost
 from ser.workers import cluster as workers_cluster
-from ser.workers.cluster import Cluster, other_versions
+from ser.workers.cluster import Cluster
+from ser.workers.connection import other_versions
 
 if sys.platform == "win32":
     pytest.skip(
@@ -240,7 +241,7 @@ def test_only_what_differs_is_told():
 
 
 def test_without_ray_there_is_one_message(monkeypatch):
-    monkeypatch.setattr(workers_cluster, "find_spec", lambda name: None)
+    monkeypatch.setattr("ser.workers.connection.find_spec", lambda name: None)
     with pytest.raises(MissingPackageError, match=r"--cluster auto needs Ray.*\[ray\]"):
         _ = Cluster("auto").count
 
