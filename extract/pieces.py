@@ -44,7 +44,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Corpus:
+class Assignment:
     """What a worker must know to extract: of which corpus, from where and into what.
 
     Attributes:
@@ -107,12 +107,12 @@ def extract_pieces(
         return  # before workers are started and models loaded for nothing
     pieces.back(first)
     with _mark(cache) as mark:
-        corpus = Corpus(
+        assignment = Assignment(
             *(manifest.corpus, manifest.id, root.absolute()),
             tuple(folder.absolute() for folder in cache.folders),
             *(mark, keys, pickled(backbones)),
         )
-        with crew.running(partial(extractor, corpus), pieces) as made:
+        with crew.running(partial(extractor, assignment), pieces) as made:
             for piece, result in made:
                 if isinstance(result, Lost):
                     there, left = _published(cache, keys, manifest, piece)
@@ -207,20 +207,20 @@ def _published(
     return Made(done, seconds, computed, settled, {}), tuple(left)
 
 
-def extractor(corpus: Corpus, tell: Callable[[Any], None]) -> Callable[[Piece], Made]:
+def extractor(assignment: Assignment, tell: Callable[[Any], None]) -> Callable[[Piece], Made]:
     """What a worker does with pieces; it loads the models once."""
-    corpus.check()
-    cache, backbones = Cache(*corpus.cache), unpickled(corpus.backbones)
-    for spec, key in corpus.keys.items():
+    assignment.check()
+    cache, backbones = Cache(*assignment.cache), unpickled(assignment.backbones)
+    for spec, key in assignment.keys.items():
         if backbones[spec].key() != key:
             raise SerError(
                 f"{platform.node()} would compute {spec} otherwise, by other weights or another "
                 "package; have the same on all machines of the cluster. Nothing is lost"
             )
     hashes: dict[str, str] = {}
-    utterances = Utterances(corpus.name, corpus.manifest_id, hashes)
+    utterances = Utterances(assignment.name, assignment.manifest_id, hashes)
     writers = {}
-    for spec, key in corpus.keys.items():
+    for spec, key in assignment.keys.items():
         writer = cache.write(key, utterances, provenance={"licence": backbones[spec].terms()})
         writers[spec] = writer.__enter__()  # for good: every piece is published when it is done
 
@@ -231,7 +231,7 @@ def extractor(corpus: Corpus, tell: Callable[[Any], None]) -> Callable[[Piece], 
         hashes.update({task.id: task.audio_hash for task in piece.tasks})
         wanted = {spec for task in piece.tasks for spec in task.specs}
         asked = {spec: backbones[spec] for spec in backbones if spec in wanted}
-        results.compute(iter(piece.tasks), corpus.root, asked, 0)
+        results.compute(iter(piece.tasks), assignment.root, asked, 0)
         return Made(results.done, results.audio_seconds, results.computed, settled, results.bad)
 
     return extract

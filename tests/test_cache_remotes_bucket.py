@@ -113,8 +113,8 @@ def test_a_bucket_says_its_region(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     with answering({"x-amz-bucket-region": "ap-south-1"}, 403) as (url, _):
         monkeypatch.setattr(bucket, "AMAZON", url)
-        assert open_place("s3://team")._store.config["region"] == "ap-south-1"
-    assert open_place("s3://team")._store.config["region"] == "eu-west-1"
+        assert bucket.BucketPlace("s3://team")._store.config["region"] == "ap-south-1"
+    assert bucket.BucketPlace("s3://team")._store.config["region"] == "eu-west-1"
 
 
 def test_a_large_shard_goes_in_parts(
@@ -136,8 +136,10 @@ def test_a_large_shard_goes_in_parts(
     assert tree(other.folder) == tree(cache.folder)
 
 
-def test_what_another_writes_in_between_is_not_lost(keys: None) -> None:
-    place, name = open_place("s3://team/race"), "manifests/a.csv"
+def test_what_another_writes_in_between_is_not_lost(
+    keys: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, name = bucket.BucketPlace("s3://team/race"), "manifests/a.csv"
     assert place.replace(name, None, b"first")
     look = place._read
 
@@ -146,8 +148,8 @@ def test_what_another_writes_in_between_is_not_lost(keys: None) -> None:
         place.write(name, b"another's")
         return seen
 
-    for before in (None, b"first"):
-        place._read = (lambda _: (None, None)) if before is None else then_another
+    for before, seen in ((None, lambda _: (None, None)), (b"first", then_another)):
+        monkeypatch.setattr(place, "_read", seen)
         assert not place.replace(name, before, b"ours")
     assert look(name)[0] == b"another's"
 
