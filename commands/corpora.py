@@ -7,15 +7,82 @@ from typing import Any
 
 import click
 
-from .options import cache_option, json_option, open_cache
-from .printing import echo, echo_json
+from ..errors import BAD_FILES, InputError
+from ..progress import Progress
+from .options import GivenPath, cache_option, json_option, open_cache, progress_option
+from .printing import complain, echo, echo_json
+
+folder = GivenPath(path_type=Path, exists=True, file_okay=False)
 
 
 @click.command()
+@click.option("--check", type=folder, metavar="DIR", help="Say which known corpus a folder is.")
+@click.option(
+    "--convert",
+    type=folder,
+    metavar="DIR",
+    help="Write the sound of the videos in a folder beside them, as FLAC; needs ffmpeg.",
+)
 @json_option
+@progress_option
 @cache_option
-def corpora(as_json: bool, cache_folders: tuple[Path, ...]) -> None:
+def corpora(
+    check: Path | None,
+    convert: Path | None,
+    as_json: bool,
+    progress: Progress,
+    cache_folders: tuple[Path, ...],
+) -> None:
     """List the corpora that are known, and where they were found."""
+    if check and convert:
+        raise InputError("--check and --convert: expected one of them")
+    if check:
+        _check(check, progress, as_json)
+    elif convert:
+        _convert(convert, progress, as_json)
+    else:
+        _list(cache_folders, as_json)
+
+
+def _check(folder: Path, progress: Progress, as_json: bool) -> None:
+    from ..manifests import recognise
+
+    with progress:
+        found = recognise(folder, progress)
+    if as_json:
+        echo_json(
+            [
+                {
+                    "name": known.corpus.name,
+                    "utterances": known.utterances,
+                    "expected": known.expected or None,
+                    "problem": known.problem,
+                }
+                for known in found
+            ]
+        )
+        return
+    for known in found:
+        echo(str(known))
+        echo(f"  {known.problem or f'ser extract --corpus {known.corpus.name} --root {folder}'}")
+
+
+def _convert(folder: Path, progress: Progress, as_json: bool) -> None:
+    from ..manifests import convert_videos
+
+    with progress:
+        written, failed = convert_videos(folder, progress)
+    if as_json:
+        echo_json({"written": written, "failed": failed})
+    else:
+        echo(f"{folder}: {written} files written")
+    for path, problem in failed.items():
+        complain(f"  {path}: {problem}")
+    if failed:
+        raise click.exceptions.Exit(BAD_FILES)
+
+
+def _list(cache_folders: tuple[Path, ...], as_json: bool) -> None:
     from ..manifests import CORPORA, find_root, root_variable
 
     cached = set(open_cache(cache_folders).corpora())
@@ -27,9 +94,12 @@ def corpora(as_json: bool, cache_folders: tuple[Path, ...]) -> None:
                 "name": name,
                 "title": (corpus and corpus.title) or "a corpus of your own",
                 "language": corpus.language if corpus else None,
-                "utterances": sum(corpus.counts.values()) if corpus else None,
+                "utterances": (corpus.utterances or None) if corpus else None,
+                "speakers": corpus.speakers if corpus else None,
                 "licence": corpus.licence if corpus else None,
+                "licensees_only": corpus.licensees_only if corpus else None,
                 "url": corpus.url if corpus else None,
+                "layout": corpus.layout if corpus else None,
                 "root": str(root) if root else None,
                 "cached": name in cached,
             }
@@ -37,14 +107,17 @@ def corpora(as_json: bool, cache_folders: tuple[Path, ...]) -> None:
     if as_json:
         echo_json(rows)
         return
+    width = max(len(row["name"]) for row in rows)
     for row in rows:
         found = (
             f"audio in {row['root']}" if row["root"] else f"audio: set {root_variable(row['name'])}"
         )
-        echo(f"{row['name']:9} {row['title']}")
+        echo(f"{row['name']:{width}} {row['title']}")
         if row["url"]:
+            size = f"{row['utterances']} utterances" if row["utterances"] else "size by release"
+            speakers = "" if row["speakers"] else ", speakers not known"
             echo(
-                f"{'':9} {row['language']}, {row['utterances']} utterances; "
-                f"licence: {row['licence']}; {row['url']}"
+                f"{'':{width}} {row['language']}, {size}{speakers}; licence: {row['licence']}; "
+                f"{row['url']}"
             )
-        echo(f"{'':9} {found}; {'in the cache' if row['cached'] else 'not in the cache'}")
+        echo(f"{'':{width}} {found}; {'in the cache' if row['cached'] else 'not in the cache'}")

@@ -7,6 +7,7 @@ from .corpora import CORPORA, Corpus, Entry, Scan, by_file_names
 from .findings import confounded_speakers, two_genders
 from .fingerprint import FINGERPRINT
 from .folds import FOLDS, columns_apart, two_groups
+from .known import Recognised, recognise
 from .leaks import check_leaks, check_leaks_between, namesakes, shared_speakers
 from .limit import ANY_MAY_BE_BAD, BadFileLimit
 from .manifest import COLUMNS, Manifest
@@ -28,6 +29,7 @@ from .published import Published, read_published
 from .roots import corpus_root, find_root, root_variable
 from .split_files import read_splits, write_splits
 from .splits import Split, make_splits, split_of_whole
+from .videos import convert_videos
 from .vocabulary import EMOTIONS
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "Manifest",
     "ProbeCache",
     "Published",
+    "Recognised",
     "Scan",
     "Split",
     "audio_path",
@@ -63,6 +66,7 @@ __all__ = [
     "check_protocol",
     "columns_apart",
     "confounded_speakers",
+    "convert_videos",
     "corpus_root",
     "described",
     "find_root",
@@ -78,6 +82,7 @@ __all__ = [
     "read_audio",
     "read_published",
     "read_splits",
+    "recognise",
     "root_variable",
     "scan_corpus",
     "shared_speakers",

@@ -22,6 +22,7 @@ from .memory import BadFile, Probe, ProbeCache, stamp
 from .names import check_corpus_name, language_tag, problem_with_language
 from .paths import audio_path, content
 from .roots import corpus_root
+from .videos import problem_with_videos
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,8 @@ def _scan(corpus: Corpus, root: Path, options: Mapping[str, str]) -> Scan:
             f"{corpus.layout or 'its audio'} (or .flac, .aiff); saw {content(root)}."
             + (f" Where to get it: {corpus.url}" if corpus.url else "")
         )
+    if problem := problem_with_videos(scan.entries, root):
+        raise InputError(f"{corpus.name}: {problem}")
     first: dict[str, Entry] = {}
     for entry in scan.entries:
         twin = first.setdefault(entry.id, entry)

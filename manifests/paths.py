@@ -148,6 +148,11 @@ def audio_files(root: Path, depth: int, suffixes: Set[str] = AUDIO_SUFFIXES) -> 
     return sorted(files)
 
 
+def is_audio(path: str) -> bool:
+    """Whether a file has a suffix that the scanners take."""
+    return _suffix(path) in AUDIO_SUFFIXES
+
+
 def _suffix(name: str) -> str:
     return os.path.splitext(name)[1].lower()  # noqa: PTH122
 

@@ -1,7 +1,7 @@
 """The one emotion vocabulary, and how a user's corpus adds to it.
 
-The nine nouns are audformat's. A corpus of one's own may use further emotions, but only those that
-it declares, so that a slip of the pen never becomes a class of its own.
+The words are nouns, as audformat has them. A corpus of one's own may use further emotions, but only
+those that it declares, so that a slip of the pen never becomes a class of its own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,22 @@ EMOTIONS: tuple[str, ...] = (
     "disgust",
     "surprise",
     "calm",
+    "contempt",
+    "excitement",
+    "enthusiasm",
+    "amusement",
+    "pleasure",
+    "anxiety",
+    "concern",
+    "disappointment",
+    "pain",
+    "sleepiness",
+    "sarcasm",
+    "apology",
+    "assertiveness",
+    "encouragement",
 )
+"""Common ones first; the order is that of labels everywhere."""
 
 SYNONYMS: Mapping[str, str] = {
     "happy": "happiness",
@@ -40,6 +55,18 @@ SYNONYMS: Mapping[str, str] = {
     "disgusted": "disgust",
     "surprised": "surprise",
     "calmness": "calm",
+    "excited": "excitement",
+    "enthusiastic": "enthusiasm",
+    "amused": "amusement",
+    "pleased": "pleasure",
+    "anxious": "anxiety",
+    "concerned": "concern",
+    "disappointed": "disappointment",
+    "sleepy": "sleepiness",
+    "sarcastic": "sarcasm",
+    "apologetic": "apology",
+    "assertive": "assertiveness",
+    "encouraging": "encouragement",
 }
 """Words that can mean only one emotion of the vocabulary."""
 

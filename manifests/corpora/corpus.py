@@ -33,6 +33,9 @@ class Scan:
     notes: list[str] = field(default_factory=list)
 
 
+NOT_KNOWN = "not known: see the publisher"
+"""The licence where what is public is not certain."""
+
 Options = Mapping[str, str]
 Scanner = Callable[[Path, Options], Scan]
 
@@ -48,14 +51,15 @@ class Corpus:
     copy, with default options; `variants` those with another option, under `option=value`.
     `options` maps an option to its allowed values, the default first. `group` is the column whose
     values the protocol `speaker` keeps apart, in every process that knows the corpus by name.
-    `licensees_only` marks what only those may have who signed for it.
+    `licensees_only` marks what only those may have who signed for it. `size` is how many utterances
+    there are where their number by emotion is not known, and `speakers` whether their speakers are.
     """
 
     name: str
     language: str
     scan: Scanner
     title: str = ""
-    licence: str = ""
+    licence: str = NOT_KNOWN
     url: str = ""
     layout: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -63,6 +67,13 @@ class Corpus:
     variants: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     group: str = "speaker"
     licensees_only: bool = False
+    size: int = 0
+    speakers: bool = True
+
+    @property
+    def utterances(self) -> int:
+        """Utterances of a whole copy, with default options; 0 where that is not known."""
+        return sum(self.counts.values()) or self.size
 
     def expected(self, options: Options) -> Mapping[str, int]:
         """Utterances per emotion of a whole copy, under these options."""

@@ -27,7 +27,7 @@ def _entry(name: re.Match[str], path: str, options: Options) -> Entry:
 RAVDESS = Corpus(
     name="ravdess",
     language="en",
-    scan=by_file_names(_NAME, (2, 3), _entry),
+    scan=by_file_names(_NAME, (2, 3, 4), _entry),
     title="Ryerson Audio-Visual Database of Emotional Speech and Song (RAVDESS), speech",
     licence="CC BY-NC-SA 4.0",
     url="https://zenodo.org/records/1188976",

@@ -1,0 +1,37 @@
+"""eNTERFACE '05: `subject 10/anger/sentence 1/s10_an_1.avi` = speaker, emotion, sentence.
+
+The names count: the files of folder `subject 11` are called s12, and no folder is called so. Of
+subject 6 there is one recording with all sentences for every emotion; of another, three sentences
+of happiness are missing.
+"""
+
+from __future__ import annotations
+
+from ..paths import AUDIO_SUFFIXES
+from .corpus import Corpus
+from .file_names import by_named_groups
+
+_EMOTIONS = {
+    "ha": "happiness",
+    "an": "anger",
+    "sa": "sadness",
+    "fe": "fear",
+    "di": "disgust",
+    "su": "surprise",
+}
+
+ENTERFACE = Corpus(
+    name="enterface",
+    language="en",
+    scan=by_named_groups(
+        r"s_?(?P<speaker>\d+)_(?P<emotion>[a-z]{2})(?:_(?P<sentence>\d)(?:avi)?)?",
+        (4, 5),
+        _EMOTIONS,
+        id="s{speaker}-{emotion}-{sentence}",
+        suffixes=AUDIO_SUFFIXES | {".avi"},
+    ),
+    title="eNTERFACE '05 Audio-Visual Emotion Database",
+    url="https://enterface.net/enterface05/main.php?frame=emotion",
+    layout="subject 10/anger/sentence 1/s10_an_1.avi",
+    counts={**dict.fromkeys(_EMOTIONS.values(), 211), "happiness": 208},
+)

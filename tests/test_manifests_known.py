@@ -1,0 +1,107 @@
+"""Which corpus a folder is, and the sound of videos."""
+
+import json
+import os
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner
+
+from ser.cli import main
+from ser.errors import InputError
+from ser.manifests import CORPORA, build_manifest, convert_videos
+from ser.progress import Progress
+
+QUIET = Progress(quiet=True)
+NAME = "subject 1/anger/sentence 1/s1_an_1"
+
+
+def tree(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
+def ser(*arguments):
+    return CliRunner().invoke(main, ["corpora", "-q", *map(str, arguments)])
+
+
+def test_a_folder_is_known_by_its_names(tmp_path):
+    tree(tmp_path, "wav/03a01Fa.wav", "wav/08a02Na.wav", "readme.txt")
+    done = ser("--check", tmp_path)
+    assert done.exit_code == 0
+    assert done.stdout.splitlines() == [
+        "emodb: Berlin Database of Emotional Speech (EmoDB): 2 of 535 utterances",
+        f"  ser extract --corpus emodb --root {tmp_path}",
+    ]
+    (row,) = json.loads(ser("--check", tmp_path, "--json").stdout)
+    assert row == {"name": "emodb", "utterances": 2, "expected": 535, "problem": None}
+
+
+def test_a_folder_of_something_else(tmp_path):
+    tree(tmp_path, "a.wav", "b.wav", "wav/03a01Fa.wav")
+    done = ser("--check", tmp_path)
+    assert done.exit_code == 2
+    assert "is no corpus that is known here (3 audio files; saw a.wav, b.wav, wav)" in done.stderr
+    assert "ser manifest build --corpus NAME --csv FILE" in done.stderr
+
+
+def test_every_layout_that_names_a_file_is_recognised(tmp_path):
+    """The example of a record is of that corpus, and of no other."""
+    for name, corpus in CORPORA.items():
+        if " and " in corpus.layout:  # of several files, which say it together
+            continue
+        root = tree(tmp_path / name, corpus.layout.partition(" or ")[0])
+        fitting = [other for other, of in CORPORA.items() if of.scan(root, {}).entries]
+        assert fitting == [name]
+
+
+def test_videos_are_refused_with_what_to_do(tmp_path):
+    tree(tmp_path, f"{NAME}.avi")
+    assert f"ser corpora --convert {tmp_path}" in ser("--check", tmp_path).stdout
+    with pytest.raises(InputError) as error:
+        build_manifest("enterface", tmp_path)
+    assert str(error.value) == (
+        "enterface: 1 of 1 utterances are videos or coded sound, not to be read: "
+        f"{NAME}.avi. With ffmpeg, this writes a FLAC beside each: "
+        f"ser corpora --convert {tmp_path}"
+    )
+
+
+def test_the_sound_beside_a_video_is_read(tmp_path):
+    tree(tmp_path, f"{NAME}.avi", f"{NAME}.flac")
+    (entry,) = CORPORA["enterface"].scan(tmp_path, {}).entries
+    assert entry.path == f"{NAME}.flac"
+
+
+def test_without_ffmpeg(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", os.fspath(tmp_path))
+    done = ser("--convert", tmp_path)
+    assert done.exit_code == 1
+    assert "converting needs ffmpeg, which is not installed" in done.stderr
+
+
+def test_videos_become_flac(tmp_path):
+    program = shutil.which("ffmpeg")
+    if program is None:
+        pytest.skip("ffmpeg is not installed")
+    tree(tmp_path, f"{NAME}.avi")
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (4800, 2))
+    soundfile.write(tmp_path / "sound.wav", noise, 48000, "PCM_16")
+    picture = ("-f", "lavfi", "-i", "color=size=16x16:duration=0.1")
+    sound = ("-i", tmp_path / "sound.wav", "-c:a", "pcm_s16le", tmp_path / f"{NAME}.avi")
+    subprocess.run([program, "-v", "error", "-y", *picture, *sound], check=True)
+    tree(tmp_path, "broken.mp4")
+    written, failed = convert_videos(tmp_path, QUIET)
+    assert written == 1
+    assert list(failed) == ["broken.mp4"]
+    heard, rate = soundfile.read(tmp_path / f"{NAME}.flac")
+    assert rate == 48000
+    assert np.array_equal(heard, soundfile.read(tmp_path / "sound.wav")[0])
+    assert not [name for _, _, names in os.walk(tmp_path) for name in names if "part" in name]
+    assert convert_videos(tmp_path, QUIET)[0] == 0
+    assert build_manifest("enterface", tmp_path).manifest.ids == ("s1-an-1",)
