@@ -8,6 +8,7 @@ from .findings import confounded_speakers, two_genders
 from .fingerprint import FINGERPRINT
 from .folds import FOLDS, columns_apart, two_groups
 from .known import Recognised, recognise
+from .label_maps import LabelMap, ready_maps
 from .leaks import check_leaks, check_leaks_between, namesakes, shared_speakers
 from .limit import ANY_MAY_BE_BAD, BadFileLimit
 from .manifest import COLUMNS, Manifest
@@ -50,6 +51,7 @@ __all__ = [
     "Corpus",
     "Entry",
     "Folds",
+    "LabelMap",
     "Manifest",
     "ProbeCache",
     "Published",
@@ -82,6 +84,7 @@ __all__ = [
     "read_audio",
     "read_published",
     "read_splits",
+    "ready_maps",
     "recognise",
     "root_variable",
     "scan_corpus",

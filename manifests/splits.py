@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
 from ..errors import InputError
@@ -31,6 +31,11 @@ class Split:
     def parts(self) -> dict[str, tuple[str, ...]]:
         """The three parts by name."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    def restricted(self, ids: Set[str]) -> Split:
+        """The same of some of the utterances."""
+        parts = (tuple(id for id in part if id in ids) for part in self.parts().values())
+        return Split(self.protocol, self.seed, self.fold, *parts)
 
 
 def make_splits(manifest: Manifest, protocol: str, seed: int, folds: Folds = None) -> list[Split]:

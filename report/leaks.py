@@ -106,10 +106,7 @@ def manifest_of(subject: Subject, corpus: str, cache: Cache | None) -> Manifest 
         return None
     record = subject.run.config.records[corpus]
     try:
-        manifest = cache.manifest(corpus)
-        skipped = set(record.skipped)
-        if skipped:
-            manifest = manifest.select([id for id in manifest.ids if id not in skipped])
+        manifest = subject.run.config.used(cache.manifest(corpus))
     except SerError:
         return None
     same = manifest.id == record.manifest and labels_hash(manifest) == record.labels_hash

@@ -49,6 +49,7 @@ class Experiment:
         skipped: by corpus, ids that were left out, if that was asked for, and of corpora that are
             tested alone those with other emotions.
         others: by corpus that is tested alone, these emotions, and of how many utterances.
+        relabelled: by corpus, what the label map changed, as a sentence.
     """
 
     request: Request
@@ -58,6 +59,7 @@ class Experiment:
     splits: Mapping[str, Sequence[Split]]
     skipped: Mapping[str, Sequence[str]]
     others: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    relabelled: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def device(self) -> torch.device:
@@ -104,6 +106,7 @@ class Experiment:
                     len(self.skipped[corpus]),
                     request.encoding.heard,
                     self.others.get(corpus, {}),
+                    self.relabelled.get(corpus, ""),
                 )
                 for corpus, manifest in self.manifests.items()
                 if corpus in self.record.answered
@@ -146,6 +149,7 @@ class Experiment:
             baseline=request.baseline,
             svm={} if request.network or request.baseline else dict(SVM_SETTINGS),
             own_code=own_code(request.model),
+            label_map=request.label_map.plain if request.label_map else {},
         )
 
     def _record(self, corpus: str) -> CorpusRecord:
@@ -194,12 +198,14 @@ def resolve_all(requests: Mapping[str, Request], cache: Cache) -> dict[str, Expe
 
     Raises as `resolve`.
     """
+    cached: dict[str, dict[str, Manifest]] = {}
     manifests: dict[str, dict[str, Manifest]] = {}
     keys: dict[str, dict[str, FeatureKey]] = {}
     lacking: dict[str, set[str]] = defaultdict(set)
     for name, request in requests.items():
         check_request(request)
-        manifests[name] = {corpus: cache.manifest(corpus) for corpus in request.corpora}
+        cached[name] = {corpus: cache.manifest(corpus) for corpus in request.corpora}
+        manifests[name] = _relabelled(request, cached[name])
         check_labels(request, [manifests[name][corpus] for corpus in request.trained])
         keys[name] = feature_keys(request, cache, manifests[name])
         if request.skip_missing:
@@ -207,13 +213,22 @@ def resolve_all(requests: Mapping[str, Request], cache: Cache) -> dict[str, Expe
                 for key in keys[name].values():
                     lacking[corpus].update(cache.missing(key, manifest))
     return {
-        name: _experiment(request, manifests[name], keys[name], lacking)
+        name: _experiment(request, cached[name], manifests[name], keys[name], lacking)
         for name, request in requests.items()
     }
 
 
+def _relabelled(request: Request, cached: Mapping[str, Manifest]) -> dict[str, Manifest]:
+    """The manifests by the request's label map, if it has one."""
+    if request.label_map is None:
+        return dict(cached)
+    request.label_map.check([label for manifest in cached.values() for label in manifest.labels])
+    return {corpus: request.label_map.applied(manifest) for corpus, manifest in cached.items()}
+
+
 def _experiment(
     request: Request,
+    cached: Mapping[str, Manifest],
     manifests: Mapping[str, Manifest],
     named: Mapping[str, FeatureKey],
     lacking: Mapping[str, Collection[str]],
@@ -221,6 +236,8 @@ def _experiment(
     """A request with what the cache has for it.
 
     Args:
+        cached: the manifests as the cache has them.
+        manifests: those by the label map.
         named: the keys of all features by the names that they were asked for.
         lacking: by corpus, the utterances that are left out.
     """
@@ -239,7 +256,10 @@ def _experiment(
         used[corpus] = manifest.select(kept) if skipped[corpus] else manifest
     if request.encoding.heard:
         check_by_speaker(request.config.model, used.values())
-    splits = {corpus: resolve_splits(request, manifest) for corpus, manifest in used.items()}
+    splits = {
+        corpus: resolve_splits(request, manifest, cached[corpus])
+        for corpus, manifest in used.items()
+    }
     check_folds(splits, made=request.splits is None)
     if not request.protocol:
         request = replace(request, protocol=_one_protocol(splits))
@@ -249,7 +269,9 @@ def _experiment(
         request = request.changed(f"gate.selector={named[selector].feature}")
     features = tuple(named[name].feature for name in request.features)
     keys = {key.feature: key for key in named.values()}
-    return Experiment(request, used, features, keys, splits, skipped, others)
+    label_map = request.label_map
+    notes = {corpus: label_map.note(of) for corpus, of in cached.items()} if label_map else {}
+    return Experiment(request, used, features, keys, splits, skipped, others, notes)
 
 
 def _one_protocol(splits: Mapping[str, Sequence[Split]]) -> str:

@@ -135,11 +135,8 @@ def _units(run: Run, corpus: str, over: str, cache: Cache | None) -> dict[tuple[
     )
     if cache is None or corpus not in cache.corpora():
         raise InputError(unknown)
-    manifest, record = cache.manifest(corpus), run.config.records[corpus]
-    skipped = set(record.skipped)
-    if skipped:
-        manifest = manifest.select([id for id in manifest.ids if id not in skipped])
-    if labels_hash(manifest) != record.labels_hash:
+    manifest = run.config.used(cache.manifest(corpus))
+    if labels_hash(manifest) != run.config.records[corpus].labels_hash:
         raise InputError(unknown)
     return units_of(manifest, run.config.protocol, over)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...errors import InputError, did_you_mean, listing
-from ...manifests import WHOLE, Folds, check_folds_asked, check_protocol, is_folds
+from ...manifests import WHOLE, Folds, LabelMap, check_folds_asked, check_protocol, is_folds
 from ..baseline import READ, BaselineSettings
 from ..config import Config
 from ..encoding import Encoding
@@ -38,6 +38,7 @@ class Request:
         folds: how many, of a protocol that has them; None: five, and of IEMOCAP its sessions.
         tested: those of the corpora that are tested as a whole, and not trained on; none: all are
             trained on and tested in parts. With them the protocol is `corpus`.
+        label_map: what becomes of the emotions of all corpora; None: they stay.
         skip_missing: leave out utterances that lack a feature, instead of refusing.
         elsewhere: the device is one of other machines, which this one need not have.
     """
@@ -58,6 +59,7 @@ class Request:
     folds: Folds = None
     tested: Sequence[str] = ()
     elsewhere: bool = False
+    label_map: LabelMap | None = None
 
     @property
     def trained(self) -> list[str]:

@@ -219,7 +219,7 @@ class Run:
         from ..data import load_domain
 
         spec = self.spec
-        labels, manifest = spec.domain(corpus).labels, cache.manifest(corpus)
+        labels, manifest = spec.domain(corpus).labels, self.config.used(cache.manifest(corpus))
         if manifest.labels != labels:
             raise InputError(
                 f"{self.folder}: was trained for {corpus} with the emotions {', '.join(labels)}, "
@@ -232,9 +232,6 @@ class Run:
                     f"{name}: the cache {cache} does not have the version that "
                     f"{self.folder} was trained on, {key.hash}"
                 )
-        skipped = set(self.config.corpora[corpus].skipped)
-        if skipped:
-            manifest = manifest.select([id for id in manifest.ids if id not in skipped])
         return load_domain(cache, manifest, self.config.keys).encoded(self.config.encoding)
 
     def is_of(self, config: RunConfig) -> bool:

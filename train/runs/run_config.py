@@ -8,7 +8,7 @@ import msgspec
 
 from ...cache import FeatureKey
 from ...errors import InputError
-from ...manifests import Folds
+from ...manifests import Folds, LabelMap, Manifest
 from ..baseline import BaselineSettings
 from ..config import Config
 from ..encoding import Encoding
@@ -47,6 +47,7 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
         folds: how many were asked for; None: the usual number.
         tested: corpora that it was tested on and not trained on, with the labels that it can give
             them; none: it was tested on parts of those that it was trained on.
+        label_map: what became of emotions, see `LabelMap`; empty: they stayed.
         own_code: what stands for the code of a method of one's own.
     """
 
@@ -65,6 +66,7 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     folds: Folds = None
     tested: Annotated[dict[str, CorpusRecord], msgspec.Meta(max_length=200)] = {}
     own_code: str = ""
+    label_map: Annotated[dict[Name, str], msgspec.Meta(max_length=1000)] = {}
 
     @property
     def records(self) -> dict[str, CorpusRecord]:
@@ -86,6 +88,18 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
         """What becomes of sequence features before a network is trained."""
         assert self.settings is not None
         return Encoding.of(self.settings)
+
+    def used(self, manifest: Manifest) -> Manifest:
+        """The utterances of a corpus that the run used, with the labels that it gave them.
+
+        Raises:
+            InputError: the manifest is another than the run's.
+        """
+        if self.label_map:
+            manifest = LabelMap(self.label_map).applied(manifest)
+        skipped = {*self.records[manifest.corpus].skipped}
+        kept = [id for id in manifest.ids if id not in skipped]
+        return manifest.select(kept) if skipped else manifest
 
     def spec(self) -> ModelSpec | None:
         """What the models are built from; None of a baseline.

@@ -22,11 +22,16 @@ from .request import Request
 from .run import SPLIT, VERSIONS, Run, reason, split_name
 
 
-def resolve_splits(request: Request, manifest: Manifest) -> list[Split]:
-    """The splits of all repeats, from the file that was named or from the protocol; none leaks."""
+def resolve_splits(request: Request, manifest: Manifest, cached: Manifest) -> list[Split]:
+    """The splits of all repeats, from the file that was named or from the protocol; none leaks.
+
+    Args:
+        manifest: of the utterances that are used.
+        cached: of all that there are. What a label map leaves out, a file of splits may have.
+    """
     if request.splits is not None:
         path = split_file(request.splits, manifest.corpus, len(request.corpora))
-        splits = read_splits(path, manifest)
+        splits = _read(path, manifest, cached if request.label_map else manifest)
         protocol = request.protocol or splits[0].protocol
         if other := [split.protocol for split in splits if split.protocol != protocol]:
             raise InputError(f"--split {path}: made for --protocol {other[0]}, not {protocol}")
@@ -48,6 +53,17 @@ def resolve_splits(request: Request, manifest: Manifest) -> list[Split]:
                 "one emotion only; training needs at least two"
             )
     return splits
+
+
+def _read(path: Path, manifest: Manifest, whole: Manifest) -> list[Split]:
+    """Splits of the manifest, or of a whole one of which it is a part."""
+    try:
+        return read_splits(path, manifest)
+    except InputError:
+        if len(whole) == len(manifest):
+            raise
+    kept = {*manifest.ids}
+    return [split.restricted(kept) for split in read_splits(path, whole)]
 
 
 def split_file(path: Path, corpus: str, corpora: int) -> Path:

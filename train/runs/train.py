@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ...cache import Cache
-from ...manifests import FOLDS, WHOLE, Folds
+from ...manifests import FOLDS, WHOLE, Folds, LabelMap
 from ...portion import ALL, Portion
 from ...progress import Progress
 from ...workers import Workers
@@ -51,6 +51,7 @@ def train(
     progress: Progress | None = None,
     executor: Executor | None = None,
     log: Literal["", "tensorboard"] = "",
+    label_map: LabelMap | Mapping[str, str] | str | None = None,
 ) -> Run:
     """Train and test on cached features, as `ser train` does.
 
@@ -71,6 +72,7 @@ def train(
         out: the run folder; None: a new one in `runs`.
         executor: what trains networks; None: processes of this machine.
         log: `tensorboard` for event files beside the run folder, see `EventFiles`.
+        label_map: a ready map or a file by its name, or from emotions to labels.
         and as `Request`.
 
     Raises:
@@ -94,9 +96,16 @@ def train(
         overwrite=overwrite,
         folds=folds,
         tested=others,
+        label_map=_map(label_map),
     )
     folder = Path(out) if out is not None else None
     return train_request(request, Cache.of(cache), folder, progress, executor, log)
+
+
+def _map(given: LabelMap | Mapping[str, str] | str | None) -> LabelMap | None:
+    if given is None or isinstance(given, LabelMap):
+        return given
+    return LabelMap.load(given) if isinstance(given, str) else LabelMap(given)
 
 
 def _names(names: str | Sequence[str]) -> list[str]:
@@ -224,8 +233,9 @@ def default_out(request: Request) -> Path:
     what = request.setting if request.setting != "multidomain" else request.model.name
     preset = [_plain(Path(request.config.preset).stem)] if request.network else []
     when = time.strftime("%Y%m%d-%H%M%S")
-    how = _plain(request.protocol or "split")
-    return Path("runs") / "-".join([corpora, what, *preset, how, when])
+    how = [_plain(request.protocol or "split")]
+    how += [_plain(Path(request.label_map.name).stem)] if request.label_map else []
+    return Path("runs") / "-".join([corpora, what, *preset, *how, when])
 
 
 def _plain(text: str) -> str:

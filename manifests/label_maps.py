@@ -1,0 +1,138 @@
+"""Label maps: emotions of corpora merged, renamed or left out for one training.
+
+A map changes no manifest and no cache. It acts where a model is trained, on the labels that the
+cache has.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from ..errors import InputError, did_you_mean, listing
+from .csv_files import TableError, read_csv
+from .manifest import Manifest
+from .missing import is_missing
+from .vocabulary import EMOTIONS, LEFT_OUT, SYNONYMS, normalise, problem_with_emotion
+
+MAPS = Path(__file__).parent / "maps"
+
+OTHERS = "*"
+"""What stands for all emotions that a map does not name; without it they stay as they are."""
+
+
+@dataclass(frozen=True)
+class LabelMap:
+    """What becomes of emotions.
+
+    Attributes:
+        meanings: by emotion or `OTHERS`, the label that it gets, or `LEFT_OUT`.
+        name: of the ready map or the file, for messages.
+    """
+
+    meanings: Mapping[str, str]
+    name: str = "the map"
+
+    @classmethod
+    def load(cls, name: str) -> LabelMap:
+        """A ready map by its name, or a CSV file with the columns `from` and `to`; a blank `to`
+        leaves out.
+
+        Raises:
+            InputError: there is no such map, or with line numbers what is wrong in it.
+        """
+        path = MAPS / f"{name}.csv" if name in ready_maps() else Path(name)
+        if not path.is_file():
+            raise InputError(
+                f"no label map {name!r}{did_you_mean(name, ready_maps())}: expected one of "
+                f"{', '.join(ready_maps())}, or a CSV file with the columns from and to"
+            )
+        meanings: dict[str, str] = {}
+        problems: list[tuple[int, str]] = []
+        for line, row in read_csv(path, ("from", "to")).rows.items():
+            written, meant = _emotion(row["from"]), _emotion(row["to"])
+            problem = _problem(written, meant)
+            if meanings.setdefault(written, meant) != meant:
+                before = meanings[written] or "left out"
+                problem = f"{written!r} is given two labels, {before!r} and {meant or 'left out'!r}"
+            if problem:
+                problems.append((line, problem))
+        if problems:
+            raise TableError(path, problems)
+        if not any(meanings.values()) and OTHERS in meanings:
+            raise InputError(f"label map {path}: maps to no label, so that nothing would be left")
+        return cls(meanings, name)
+
+    def check(self, labels: Iterable[str]) -> None:
+        """Raise InputError for emotions that none of the corpora has, whose `labels` these are, nor
+        the vocabulary."""
+        known = dict.fromkeys((*labels, *EMOTIONS, OTHERS))
+        for word in self.meanings:
+            if word not in known:
+                raise InputError(
+                    f"label map {self.name}: no corpus has the emotion {word!r}"
+                    f"{did_you_mean(word, known)}; they have {', '.join(dict.fromkeys(labels))}"
+                )
+
+    def applied(self, manifest: Manifest) -> Manifest:
+        """The utterances that are left of a corpus, with their new labels.
+
+        Raises:
+            InputError: none are, or all have one label.
+        """
+        emotions = [self(emotion) for emotion in manifest.table["emotion"]]
+        left = dict.fromkeys(filter(None, emotions))
+        if len(left) < 2:
+            rest = f"only {next(iter(left))!r}" if left else "nothing"
+            raise InputError(
+                f"label map {self.name}: leaves {rest} of {manifest.corpus} "
+                f"({', '.join(manifest.labels)}), and training tells at least two labels apart"
+            )
+        table = manifest.table.assign(emotion=emotions)
+        return Manifest(table[table["emotion"] != LEFT_OUT])
+
+    def __call__(self, emotion: str) -> str:
+        """The label of an emotion, or `LEFT_OUT`."""
+        return self.meanings.get(emotion, self.meanings.get(OTHERS, emotion))
+
+    def note(self, manifest: Manifest) -> str:
+        """What it changes of a corpus, as a sentence; blank for nothing."""
+        counts = manifest.counts()
+        changed = {label: self(label) for label in counts if self(label) != label}
+        said = Counter({label: counts[label] for label in changed})
+        merged = [f"{label} as {new} ({said[label]})" for label, new in changed.items() if new]
+        gone = [f"{label} ({said[label]})" for label, new in changed.items() if not new]
+        parts = [listing(merged, 30), f"left out {listing(gone, 30)}" if gone else ""]
+        told = "; ".join(filter(None, parts))
+        return f"Labels by the map {self.name}: {told}." if told else ""
+
+    @cached_property
+    def plain(self) -> dict[str, str]:
+        """The meanings, for a record."""
+        return dict(self.meanings)
+
+
+def ready_maps() -> list[str]:
+    """Names of the maps that come with the package."""
+    return sorted(path.stem for path in MAPS.glob("*.csv"))
+
+
+def _emotion(text: str) -> str:
+    word = normalise(text)
+    return SYNONYMS.get(word, word)
+
+
+def _problem(written: str, meant: str) -> str | None:
+    """Why a row of a map cannot be, if so."""
+    if not written:
+        return "nothing stands in the column from"
+    if not meant:
+        return None
+    if meant == OTHERS:
+        return f"{OTHERS!r} can only stand in the column from"
+    if is_missing(meant):
+        return f"{meant!r} is no label; to leave out {written!r}, leave the column to blank"
+    return problem_with_emotion(meant)
