@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -257,7 +258,7 @@ def test_a_corpus_that_a_package_brings_is_known_to_the_commands(texts, tmp_path
         environment = {**os.environ, **found}
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
 
-    assert "theirs    What a package brings" in ser("corpora").stdout
+    assert re.search(r"^theirs +What a package brings$", ser("corpora").stdout, re.MULTILINE)
     file = tmp_path / "theirs.csv"
     ser("manifest", "build", "--corpus", "theirs", "--root", texts, "--out", file)
     assert Manifest.load(file).counts() == {"fear": 2}

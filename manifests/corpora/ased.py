@@ -5,7 +5,7 @@ Which of the two gender codes is which is not known here, so that genders are bl
 
 from __future__ import annotations
 
-from .corpus import Corpus
+from .corpus import NOT_KNOWN, Corpus
 from .file_names import by_named_groups
 
 _EMOTIONS = {"n": "neutral", "h": "happiness", "a": "anger", "s": "sadness", "f": "fear"}
@@ -20,6 +20,7 @@ ASED = Corpus(
         id="{emotion}-{sentence}-{take}-{code}-{speaker}",
     ),
     title="Amharic Speech Emotion Dataset (ASED)",
+    licence=NOT_KNOWN,
     url="https://github.com/wgwangang/ASED_V1",
     layout="05Angry/a5-01-01-01-01.wav",
     counts=dict(zip(_EMOTIONS.values(), (522, 486, 486, 470, 510), strict=True)),

@@ -8,7 +8,7 @@ and is left out; `breath` is no emotion, but one of the publisher's thirteen cla
 
 from __future__ import annotations
 
-from .corpus import Corpus
+from .corpus import NOT_KNOWN, Corpus
 from .file_names import by_named_groups
 
 _EMOTIONS = (
@@ -30,6 +30,7 @@ ASVPESD = Corpus(
         id="{name}",
     ),
     title="Audio, Speech and Vision Processing Lab Emotional Sound Database (ASVP-ESD)",
+    licence=NOT_KNOWN,
     url="https://www.kaggle.com/datasets/dejolilandry/asvpesdspeech-nonspeech-emotional-utterances",
     layout="Audio/actor_106/03-01-01-01-01-106-02-02-04-11.wav",
     counts=dict(zip(_EMOTIONS, _COUNTS, strict=True)),

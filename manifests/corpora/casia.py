@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .corpus import Corpus
+from .corpus import NOT_KNOWN, Corpus
 from .file_names import by_named_groups
 
 _EMOTIONS = {
@@ -24,6 +24,7 @@ CASIA = Corpus(
         id="{speaker}-{emotion}-{sentence}",
     ),
     title="CASIA Chinese emotional corpus, the 1 200 utterances that are passed on",
+    licence=NOT_KNOWN,
     url="https://aistudio.baidu.com/aistudio/datasetdetail/209512",
     layout="liuchanhg/angry/201.wav",
     counts=dict.fromkeys(_EMOTIONS.values(), 200),

@@ -34,7 +34,7 @@ class Scan:
 
 
 NOT_KNOWN = "not known: see the publisher"
-"""The licence where what is public is not certain."""
+"""The licence, where what is public is not certain."""
 
 Options = Mapping[str, str]
 Scanner = Callable[[Path, Options], Scan]
@@ -59,7 +59,7 @@ class Corpus:
     language: str
     scan: Scanner
     title: str = ""
-    licence: str = NOT_KNOWN
+    licence: str = ""
     url: str = ""
     layout: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)

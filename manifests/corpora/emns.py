@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from ..paths import AUDIO_SUFFIXES
-from .corpus import Corpus, Entry
+from .corpus import NOT_KNOWN, Corpus, Entry
 from .label_files import Row, by_label_files
 
 _EMOTIONS = {
@@ -41,6 +41,7 @@ EMNS = Corpus(
         separator="|",
     ),
     title="Emotive Narrative Storytelling corpus (EMNS)",
+    licence=NOT_KNOWN,
     url="https://www.openslr.org/136",
     layout="metadata.csv and cleaned_webm/recorded_audio_X.webm",
     counts={

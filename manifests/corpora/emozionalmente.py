@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from .corpus import Corpus, Entry
+from .corpus import NOT_KNOWN, Corpus, Entry
 from .label_files import Row, by_label_files
 
 _EMOTIONS = {
@@ -31,6 +31,7 @@ EMOZIONALMENTE = Corpus(
         ("samples.csv",), ("file_name", "actor", "emotion_expressed"), _entry, depth=3
     ),
     title="Emozionalmente, Italian emotional speech of many speakers",
+    licence=NOT_KNOWN,
     url="https://zenodo.org/records/6569824",
     layout="metadata/samples.csv and audio/1612871026347.wav",
     counts=dict.fromkeys(_EMOTIONS.values(), 986),

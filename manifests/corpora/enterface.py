@@ -8,7 +8,7 @@ of happiness are missing.
 from __future__ import annotations
 
 from ..paths import AUDIO_SUFFIXES
-from .corpus import Corpus
+from .corpus import NOT_KNOWN, Corpus
 from .file_names import by_named_groups
 
 _EMOTIONS = {
@@ -31,6 +31,7 @@ ENTERFACE = Corpus(
         suffixes=AUDIO_SUFFIXES | {".avi"},
     ),
     title="eNTERFACE '05 Audio-Visual Emotion Database",
+    licence=NOT_KNOWN,
     url="https://enterface.net/enterface05/main.php?frame=emotion",
     layout="subject 10/anger/sentence 1/s10_an_1.avi",
     counts={**dict.fromkeys(_EMOTIONS.values(), 211), "happiness": 208},

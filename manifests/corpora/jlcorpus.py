@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .corpus import Corpus
+from .corpus import NOT_KNOWN, Corpus
 from .file_names import by_named_groups
 
 _EMOTIONS = {
@@ -30,6 +30,7 @@ JLCORPUS = Corpus(
         genders={"female": "female", "male": "male"},
     ),
     title="JL corpus, emotional speech of New Zealand English",
+    licence=NOT_KNOWN,
     url="https://www.kaggle.com/datasets/tli725/jl-corpus",
     layout="Raw JL corpus (unchecked and unannotated)/JL(wav+txt)/female1_angry_10a_1.wav",
     counts=dict.fromkeys(_EMOTIONS.values(), 240),

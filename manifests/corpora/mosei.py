@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ...errors import InputError
 from ..paths import audio_files, stored_path
-from .corpus import Corpus, Entry, Options, Scan
+from .corpus import NOT_KNOWN, Corpus, Entry, Options, Scan
 from .label_files import read_rows
 
 _EMOTIONS = ("happiness", "anger", "sadness", "fear", "disgust", "surprise")
@@ -79,6 +79,7 @@ MOSEI = Corpus(
     language="en",
     scan=scan,
     title="CMU Multimodal Opinion Sentiment and Emotion Intensity (CMU-MOSEI)",
+    licence=NOT_KNOWN,
     url="http://multicomp.cs.cmu.edu/resources/cmu-mosei-dataset/",
     layout="Raw/Labels/*.csv and the clips, cut, as <video>_<clip>.wav",
     group="video",

@@ -5,7 +5,7 @@ The gender is in a folder alone, `m` or `f`. Names by themselves would be those 
 
 from __future__ import annotations
 
-from .corpus import Corpus
+from .corpus import NOT_KNOWN, Corpus
 from .file_names import by_named_groups
 
 _EMOTIONS = {
@@ -30,6 +30,7 @@ OREAU = Corpus(
         genders={"f": "female", "m": "male"},
     ),
     title="Oréau, French emotional speech",
+    licence=NOT_KNOWN,
     url="https://zenodo.org/records/4405783",
     layout="OréauFR_02/m/sessj/07a01Ja.wav",
     counts=dict(zip(_EMOTIONS.values(), (70, 62, 67, 55, 51, 67, 62), strict=True)),

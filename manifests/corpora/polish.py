@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from .corpus import Corpus
+from .corpus import NOT_KNOWN, Corpus
 from .file_names import by_named_groups
 
 _EMOTIONS = {"n": "neutral", "a": "anger", "s": "fear"}
@@ -20,6 +20,7 @@ POLISH = Corpus(
         id="{speaker}-{emotion}-{word}-{take}",
     ),
     title="Emotions in Polish speech recordings",
+    licence=NOT_KNOWN,
     url=(
         "https://mostwiedzy.pl/en/open-research-data/"
         "emotions-in-polish-speech-recordings,11190523461146169-0"

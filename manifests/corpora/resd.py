@@ -5,7 +5,7 @@ A dialogue has two actors, who are not named. `part` is the publisher's.
 
 from __future__ import annotations
 
-from .corpus import Corpus
+from .corpus import NOT_KNOWN, Corpus
 from .file_names import by_named_groups
 
 _EMOTIONS = {
@@ -29,6 +29,7 @@ RESD = Corpus(
         id="{dialog}-{emotion}-{number}",
     ),
     title="Russian Emotional Speech Dialogs (RESD)",
+    licence=NOT_KNOWN,
     url="https://huggingface.co/datasets/Aniemore/resd_annotated",
     layout="train/neutral_disgust_17/17_neutral_disgust_n_060.wav",
     counts=dict(zip(_EMOTIONS.values(), (191, 218, 219, 162, 223, 185, 198), strict=True)),

@@ -5,7 +5,7 @@ The counts are those of the files that EmoBox lists; the paper speaks of 3 000.
 
 from __future__ import annotations
 
-from .corpus import Corpus
+from .corpus import NOT_KNOWN, Corpus
 from .file_names import by_named_groups
 
 _EMOTIONS = {
@@ -28,6 +28,7 @@ SHEMO = Corpus(
         genders={"f": "female", "m": "male"},
     ),
     title="Sharif Emotional Speech Database (ShEMO)",
+    licence=NOT_KNOWN,
     url="https://github.com/mansourehk/ShEMO",
     layout="female/F01A01.wav",
     counts=dict(zip(_EMOTIONS.values(), (1018, 198, 1034, 360, 29, 199), strict=True)),

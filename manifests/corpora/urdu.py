@@ -5,7 +5,7 @@ The names tell 29 speakers apart, where the paper counts 38.
 
 from __future__ import annotations
 
-from .corpus import Corpus
+from .corpus import NOT_KNOWN, Corpus
 from .file_names import by_named_groups
 
 _EMOTIONS = {"n": "neutral", "h": "happiness", "a": "anger", "s": "sadness"}
@@ -21,6 +21,7 @@ URDU = Corpus(
         genders={"f": "female", "m": "male"},
     ),
     title="URDU, emotional speech of talk shows",
+    licence=NOT_KNOWN,
     url="https://github.com/siddiquelatif/urdu-dataset",
     layout="Sad/SF10_F1_S01.wav",
     counts=dict.fromkeys(_EMOTIONS.values(), 100),
