@@ -10,6 +10,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +49,9 @@ _ANEW = "save it as 'CSV UTF-8 (comma delimited)'"
 _LONGEST = 1 << 20
 """Characters of a header, or of a line that is streamed."""
 
+_LONGEST_CELL = 100_000
+"""Characters; a line that may have a longer one is read by Python's `csv`, which refuses it."""
+
 _MOST_BLANK = 100
 """Lines among which a header that is streamed is looked for."""
 
@@ -58,12 +62,25 @@ _Records = list[tuple[int, list[str]]]
 
 @dataclass(frozen=True)
 class CsvFile:
-    """A CSV file as it was read, blank lines left out: its cells by column, by the number of the
-    line where a row begins (the file's first is 1)."""
+    """A CSV file as it was read, blank lines left out.
 
-    columns: tuple[str, ...]
-    rows: dict[int, dict[str, str]]
+    Attributes:
+        columns: the cells of each, by its name.
+        lines: the number of the line where each row begins (the file's first is 1).
+    """
+
+    columns: dict[str, list[str]]
+    lines: Sequence[int]
     notes: list[str]
+
+    @cached_property
+    def rows(self) -> dict[int, dict[str, str]]:
+        """The cells of each row by column, by the number of its line."""
+        cells = zip(*self.columns.values(), strict=True)
+        return {
+            line: dict(zip(self.columns, row, strict=True))
+            for line, row in zip(self.lines, cells, strict=True)
+        }
 
 
 class TableError(InputError):
@@ -112,34 +129,23 @@ def read_csv(
     """
     data = _bytes(Path(path)) if data is None else data
     text, line, separator = _opened(path, _text(path, data), required)
-    records = _records(path, text, line, separator)
-    if not records:
-        raise InputError(f"{path} is empty; expected a header line and one row per utterance")
-    (line, header), *body = records
+    table = _even_table(text, line, separator) or _uneven_table(path, text, line, separator)
     forms = {alike(name): name for name in (*required, *known)}
-    columns = [forms.get(alike(name), plain(name)) for name in header]
-    while columns and not columns[-1]:
-        columns.pop()
-    where = f"{path}, line {line}"
-    _check_columns(where, columns, required, separator)
-    ragged = [
-        (at, f"{len(cells)} cells, but the header has {len(header)}")
-        for at, cells in body
-        if len(cells) < len(columns) or any(map(plain, cells[len(header) :]))
-    ]
-    if ragged:
+    columns = [forms.get(alike(name), plain(name)) for name in table.header]
+    where = f"{path}, line {table.line}"
+    _check_columns(where, columns[: _named(columns)], required, separator)
+    if table.ragged:
         what = _SEPARATORS.get(separator, "separators")
         quote = f"A cell that holds one of the {what} must stand in double quotes."
-        raise TableError(path, ragged, quote)
+        raise TableError(path, table.ragged, quote)
     notes: list[str] = []
-    names = enumerate(columns + [""] * (len(header) - len(columns)))
-    kept = {n: name for n, name in names if _is_kept(where, n, name, body, notes)}
-    exact = {n for n, name in kept.items() if name in verbatim}
-    rows = {
-        at: {name: cells[n] if n in exact else cells[n].strip() for n, name in kept.items()}
-        for at, cells in body
+    verbatim = {*verbatim}
+    kept = {
+        name: cells if name in verbatim else list(map(str.strip, cells))
+        for place, (name, cells) in enumerate(zip(columns, table.cells, strict=True), 1)
+        if _is_kept(where, place, name, cells, notes)
     }
-    return CsvFile(tuple(kept.values()), rows, notes)
+    return CsvFile(kept, table.lines, notes)
 
 
 def stream_csv(
@@ -290,6 +296,57 @@ def _header(path: Path | str, text: str, separator: str) -> list[str]:
     return header
 
 
+@dataclass(frozen=True)
+class _Table:
+    """A header and what is below it: the cells by column, and the numbers of all lines.
+
+    `ragged` are rows that have too few cells or too many.
+    """
+
+    line: int
+    header: list[str]
+    lines: Sequence[int]
+    cells: list[list[str]]
+    ragged: Problems = ()
+
+
+def _even_table(text: str, line: int, separator: str) -> _Table | None:
+    """A table without quotes, blank lines and ragged rows, as `write_csv` mostly writes one; None
+    for any other. Nothing is made for a row, of which there may be a million."""
+    if '"' in text or "\r" in text:
+        return None
+    lines = text.removesuffix("\n").split("\n")
+    width = lines[0].count(separator) + 1
+    if any(each.count(separator) != width - 1 or len(each) > _LONGEST_CELL for each in lines):
+        return None
+    cells = separator.join(lines).split(separator)
+    columns = [cells[place::width] for place in range(width)]
+    if not all(map(plain, columns[0])):
+        return None  # the line may be blank
+    below = range(line + 1, line + len(lines))
+    return _Table(line, [column.pop(0) for column in columns], below, columns)
+
+
+def _uneven_table(path: Path | str, text: str, line: int, separator: str) -> _Table:
+    """Any table."""
+    records = _records(path, text, line, separator)
+    if not records:
+        raise InputError(f"{path} is empty; expected a header line and one row per utterance")
+    (line, header), *body = records
+    ragged = [
+        (at, f"{len(cells)} cells, but the header has {len(header)}")
+        for at, cells in body
+        if len(cells) < _named(header) or any(map(plain, cells[len(header) :]))
+    ]
+    columns = [[cells[n] for _, cells in body if n < len(cells)] for n in range(len(header))]
+    return _Table(line, header, [at for at, _ in body], columns, ragged)
+
+
+def _named(header: Sequence[str]) -> int:
+    """Columns up to the last that has a name."""
+    return max((place for place, name in enumerate(header, 1) if plain(name)), default=0)
+
+
 def _records(path: Path | str, text: str, line: int, separator: str) -> _Records:
     """All records that are not blank."""
     records: _Records = []
@@ -321,17 +378,17 @@ def _check_columns(where: str, columns: list[str], required: Sequence[str], sepa
             raise InputError(f"{where}: two columns are named {name!r}")
 
 
-def _is_kept(where: str, place: int, name: str, body: _Records, notes: list[str]) -> bool:
+def _is_kept(where: str, place: int, name: str, cells: list[str], notes: list[str]) -> bool:
     """Whether a column is one: not where it is empty or numbers the rows, and has no own name."""
     if not _INDEX.fullmatch(name):
         return True
-    cells = [plain(cells[place]) for _, cells in body if place < len(cells)]
+    cells = list(map(plain, cells))
     if not any(cells):
         return False
     if len(set(cells)) == len(cells) and all(cell.isdecimal() for cell in cells):
         called = f" ({name!r})" if name else ""
-        notes.append(f"column {place + 1}{called} was left out: it numbers the rows")
+        notes.append(f"column {place}{called} was left out: it numbers the rows")
         return False
     if not name:
-        raise InputError(f"{where}: column {place + 1} has no name")
+        raise InputError(f"{where}: column {place} has no name")
     return True

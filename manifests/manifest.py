@@ -21,6 +21,7 @@ from .missing import is_missing
 from .paths import is_inside
 from .spellings import REMEDY, is_group, spelt_twice, tidy
 from .text import plain
+from .usual import unusual
 from .vocabulary import ordered, problem_with_emotion
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ class Manifest:
         table = pd.DataFrame(columns)
         # Four decimals are a tenth of a millisecond; rounding here makes saving lossless.
         table["duration"] = table["duration"].astype(float).round(4)
-        table = table.sort_values("id", kind="stable", ignore_index=True)
+        if not table["id"].is_monotonic_increasing:
+            table = table.sort_values("id", kind="stable", ignore_index=True)
         object.__setattr__(self, "table", table)
         object.__setattr__(self, "notes", tuple(notes))
 
@@ -174,9 +176,9 @@ class Manifest:
 
         file = read_csv(path, COLUMNS, verbatim=("path",), data=data)
         try:
-            return cls(pd.DataFrame(list(file.rows.values()), columns=list(file.columns)))
+            return cls(pd.DataFrame(file.columns, dtype=object))
         except TableError as invalid:
-            lines = list(file.rows) or [1]
+            lines = file.lines or [1]
             problems = [(lines[row - 1], reason) for row, reason in invalid.problems]
             raise TableError(path, problems, invalid.remedy) from None
 
@@ -200,7 +202,10 @@ def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
     for name, (_, column) in zip(titles, table.items(), strict=True):
         cells = column.astype(object).tolist()
         if name != "duration":
-            cells = ["" if no else str(cell) for cell, no in zip(cells, column.isna(), strict=True)]
+            absent = column.isna()
+            if absent.any():
+                cells = ["" if no else cell for cell, no in zip(cells, absent, strict=True)]
+            cells = list(map(str, cells))
         columns[name] = cells
     return columns
 
@@ -213,11 +218,13 @@ def _problems(columns: Mapping[str, list[Any]]) -> Iterator[tuple[int, str]]:
     for column, values in columns.items():
         # Most values of most columns repeat; each distinct one is judged once.
         texts = list(map(str, values))
-        reasons = {text: _problem_with_cell(column, text) for text in set(texts)}
-        yield from ((row, reason) for row, text in enumerate(texts) if (reason := reasons[text]))
-    for row, (name, path) in enumerate(zip(columns["id"], columns["path"], strict=True)):
-        if is_missing(name) and name != names.id_from_path(path):
-            yield row, f"the id is missing ({name!r})"
+        judged = {text: _problem_with_cell(column, text) for text in unusual(column, texts)}
+        if reasons := {text: reason for text, reason in judged.items() if reason}:
+            yield from ((row, reasons[text]) for row, text in enumerate(texts) if text in reasons)
+    if absent := {name for name in unusual("id", columns["id"]) if is_missing(name)}:
+        for row, (name, path) in enumerate(zip(columns["id"], columns["path"], strict=True)):
+            if name in absent and name != names.id_from_path(path):
+                yield row, f"the id is missing ({name!r})"
     for column in ("corpus", "language"):
         one, *others = dict.fromkeys(columns[column])
         for other in others[:1]:

@@ -94,8 +94,11 @@ def id_from_form(path: str) -> str:
 
 def duplicates(ids: Iterable[str]) -> Iterator[tuple[int, int]]:
     """Give the places of ids that stand before, and where: names of one file on some systems."""
+    lowered = [name.lower() for name in ids]
+    if len(set(lowered)) == len(lowered):
+        return
     first: dict[str, int] = {}
-    for place, name in enumerate(ids):
-        before = first.setdefault(name.lower(), place)
+    for place, name in enumerate(lowered):
+        before = first.setdefault(name, place)
         if before != place:
             yield place, before

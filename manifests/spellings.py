@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from ..errors import listing
 from .missing import is_missing
 from .text import alike, plain
+from .usual import unusual
 
 GROUPS = frozenset(("speaker", "session", "emotion"))
 """Columns whose values are kept apart, counted or told apart: what is one has one name there."""
@@ -50,12 +51,13 @@ def tidy(column: str, values: Sequence[str]) -> tuple[list[str], list[str]]:
     """
     if column == "path":
         return list(values), []
-    form = {value: plain(value) for value in set(values)}
+    form = {value: plain(value) for value in unusual(column, values)}
     notes: list[str] = []
     if column not in _KEPT:
         numbers = is_group(column) or column == "gender"
         absent = {text for text in set(form.values()) if text and is_missing(text, numbers)}
-        if counts := Counter(form[value] for value in values if form[value] in absent):
+        if absent:
+            counts = Counter(text for value in values if (text := form.get(value)) in absent)
             total = sum(counts.values())
             words = listing(f"{word!r} ({count})" for word, count in counts.most_common())
             notes.append(f"{column}: what means 'not known' was read so in {_rows(total)}: {words}")
@@ -65,7 +67,9 @@ def tidy(column: str, values: Sequence[str]) -> tuple[list[str], list[str]]:
             examples = listing((f"{old} is {new}" for old, new in sorted(whole.items())), 3)
             notes.append(f"{column}: whole numbers were read without '.0': {examples}")
         form = {value: whole.get(text, text) for value, text in form.items()}
-    return [form[value] for value in values], notes
+    if changed := {value: text for value, text in form.items() if text != value}:
+        values = [changed.get(value, value) for value in values]
+    return list(values), notes
 
 
 def spelling(name: str) -> str:
