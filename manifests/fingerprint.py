@@ -12,13 +12,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from .collisions import colliding
 from .unions import leaders
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ PATTERN = "[A-Za-z0-9_-]{63}"
 
 _BLOCK = 512
 _CANDIDATES = 1 << 16
+_LEAST = 1 - ALIKE**2 / 2
+"""Product of the sizes of two that are alike: the cosine of ALIKE."""
+
+MOST_COMPARED = 20_000
+"""Recordings of which each is compared with each, which takes a second."""
 
 
 def is_fingerprint(text: str) -> bool:
@@ -128,11 +134,18 @@ def _write(values: npt.NDArray[np.complex128], spread: float) -> str:
 
 def read(texts: Sequence[str]) -> tuple[npt.NDArray[np.complex64], npt.NDArray[np.float64]]:
     """Give the unit vectors, shape (texts, VALUES), and the logarithms of the spreads."""
-    data = b"".join(base64.urlsafe_b64decode(text + "=") for text in texts)
-    rows = np.frombuffer(data, np.uint8).reshape(len(texts), VALUES + 2).astype(np.float32)
-    real, imaginary = np.divmod(rows[:, 2:], 16)
-    values = (real - 7.5 + 1j * (imaginary - 7.5)).astype(np.complex64)
+    values, spreads = _read(texts)
     values /= np.linalg.norm(values, axis=1, keepdims=True)
+    return values, spreads
+
+
+def _read(texts: Sequence[str]) -> tuple[npt.NDArray[np.complex64], npt.NDArray[np.float64]]:
+    """The same as it is written: the vectors in whole numbers, odd ones up to 15."""
+    data = b"".join(base64.urlsafe_b64decode(text + "=") for text in texts)
+    rows = np.frombuffer(data, np.uint8).reshape(len(texts), VALUES + 2)
+    values = np.empty((len(texts), VALUES), np.complex64)
+    values.real = (rows[:, 2:] >> 4) * np.float32(2) - 15
+    values.imag = (rows[:, 2:] & 15) * np.float32(2) - 15
     slope, start = _SPREADS
     return values, (rows[:, :2] @ [256.0, 1.0] - start) / slope
 
@@ -151,6 +164,9 @@ def distances(
 def alike(texts: Sequence[str], durations: Sequence[float]) -> npt.NDArray[np.int64]:
     """Find the pairs of recordings that are copies of each other.
 
+    Up to MOST_COMPARED, each is compared with each; of more, those that `colliding` gives, which
+    passes by a few of the copies that are hardly alike.
+
     Args:
         texts: their fingerprints, none blank.
         durations: their lengths in seconds.
@@ -160,24 +176,49 @@ def alike(texts: Sequence[str], durations: Sequence[float]) -> npt.NDArray[np.in
     """
     if len(texts) < 2:
         return np.zeros((0, 2), np.int64)
-    values, spreads = read(texts)
-    lengths = np.asarray(durations, np.float64)
+    written, spreads = _read(texts)
+    values = written / np.linalg.norm(written, axis=1, keepdims=True)
     sizes = np.abs(values)  # which no shift changes: their distance is never the larger one
-    copies = [np.zeros((0, 2), np.int64)]
-    # What is far from each other in both measures need not be compared.
-    for measure, same in ((spreads, SAME_SPREAD), (lengths, SAME_LENGTH)):
+    measures = ((spreads, SAME_SPREAD), (np.asarray(durations, np.float64), SAME_LENGTH))
+    if len(texts) <= MOST_COMPARED:
+        near = _near(sizes, measures)
+    else:
+        near = _near_of(colliding(written), sizes, measures)
+    pairs = np.unique(np.concatenate([np.zeros((0, 2), np.int64), *near]), axis=0)
+    close = [
+        distances(values[some[:, 0]], values[some[:, 1]]) <= ALIKE
+        for some in np.array_split(pairs, len(pairs) // _CANDIDATES + 1)
+    ]
+    return pairs[np.concatenate(close)]
+
+
+Measures = Sequence[tuple[npt.NDArray[np.float64], float]]
+"""What copies agree in, in one at least: of every recording, and by how much two may differ."""
+
+
+def _near(sizes: npt.NDArray[np.float32], measures: Measures) -> Iterator[npt.NDArray[np.int64]]:
+    """Pairs that may be alike, by comparing all; some twice."""
+    # What is far from each other in all measures need not be compared.
+    for measure, same in measures:
         order = np.argsort(measure, kind="stable")
         ends = np.searchsorted(measure[order], measure[order] + same, "right")
-        for first in range(0, len(texts), _BLOCK):
-            rows = np.arange(first, min(first + _BLOCK, len(texts)))
+        for first in range(0, len(sizes), _BLOCK):
+            rows = np.arange(first, min(first + _BLOCK, len(sizes)))
             columns = np.arange(first, ends[rows[-1]])
-            near = sizes[order[rows]] @ sizes[order[columns]].T > 1 - ALIKE**2 / 2
+            near = sizes[order[rows]] @ sizes[order[columns]].T > _LEAST
             near &= (columns > rows[:, None]) & (columns < ends[rows, None])
-            for places in np.array_split(np.argwhere(near), near.sum() // _CANDIDATES + 1):
-                pairs = order[first + places]
-                close = distances(values[pairs[:, 0]], values[pairs[:, 1]]) <= ALIKE
-                copies.append(np.sort(pairs[close], axis=1))
-    return np.unique(np.concatenate(copies), axis=0)
+            yield np.sort(order[first + np.argwhere(near)], axis=1)
+
+
+def _near_of(
+    some: Iterable[npt.NDArray[np.int64]], sizes: npt.NDArray[np.float32], measures: Measures
+) -> Iterator[npt.NDArray[np.int64]]:
+    """Of some pairs those that may be alike; some twice."""
+    for pairs in some:
+        one, other = pairs.T
+        same = [np.abs(measure[one] - measure[other]) <= most for measure, most in measures]
+        pairs = pairs[np.logical_or.reduce(same)]
+        yield pairs[(sizes[pairs[:, 0]] * sizes[pairs[:, 1]]).sum(axis=1) > _LEAST]
 
 
 def recordings(tables: Sequence[pd.DataFrame]) -> list[tuple[str, ...]]:
