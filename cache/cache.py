@@ -12,7 +12,7 @@ from ..errors import InputError
 from . import remedy
 from .access import check_own, check_writable, enough_memory
 from .collection import Collection, collect
-from .contents import Contents, read_manifest, utterances_of
+from .contents import Contents, utterances_of
 from .features import Features, StoredFeatures
 from .folders import Problem, default_cache_folders
 from .holdings import Holding, list_holdings
@@ -95,7 +95,7 @@ class Cache:
         check_corpus_name(corpus)
         if corpus not in self.corpora():  # also keeps "../x" from ever becoming a path
             raise remedy.no_manifest(self._contents, corpus)
-        return read_manifest(self._contents.manifest_file(corpus))
+        return self._contents.manifest(corpus)
 
     def owns_manifest(self, corpus: str) -> bool:
         """Whether the manifest of `corpus` lies in the folder that is written, not in a shared one.

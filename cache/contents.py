@@ -31,8 +31,8 @@ LOOKS = 3
 
 
 class Contents:
-    """Looks at the folders of a cache anew each time; but shards never change, and their indices
-    are read once for as long as the files look the same.
+    """Looks at the folders of a cache anew each time; but the indices of shards, which never
+    change, and manifests are read once for as long as the files look the same.
 
     Args:
         folders: the first is written, and need not exist; the others are shared, and only read.
@@ -46,6 +46,7 @@ class Contents:
         if len(self.folders) > 1:
             check_apart(self.folders)
         self._indices: dict[Path, tuple[int, int, ShardIndex | None]] = {}
+        self._manifests: dict[Path, tuple[tuple[int, int, int], Manifest]] = {}
 
     def __str__(self) -> str:
         """The folders as `SER_CACHE` takes them."""
@@ -187,6 +188,19 @@ class Contents:
         """Where the manifest of a corpus lies, in the first folder that has one, or would."""
         files = [layer / "manifests" / f"{corpus}.csv" for layer in self.layers()]
         return next(filter(may_be_file, files), files[0])
+
+    def manifest(self, corpus: str) -> Manifest:
+        """That of a corpus; errors as of `read_manifest`."""
+        path = self.manifest_file(corpus)
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise read_error(path, error) from error
+        # One that was saved anew is another file, though its size and time may be the same.
+        look = (status.st_ino, status.st_size, status.st_mtime_ns)
+        if self._manifests.get(path, (None,))[0] != look:
+            self._manifests[path] = (look, read_manifest(path))
+        return self._manifests[path][1]
 
 
 def read_key(folder: Path) -> FeatureKey | None:

@@ -154,8 +154,10 @@ def _with_ids_of(old: Manifest, new: Manifest) -> Manifest:
     known = {
         (id_from_path(path), audio): id
         for id, path, audio in _rows(old)
-        if _is_made_of(id, path) and not path.isascii()
+        if not path.isascii() and _is_made_of(id, path)
     }
+    if not known:
+        return new
     taken = set(new.ids)
     ids = [
         other
@@ -177,7 +179,8 @@ def _is_made_of(id: str, path: str) -> bool:
 
 def _rows(manifest: Manifest) -> Iterator[tuple[str, str, str]]:
     """Id, path and audio hash of each utterance."""
-    return manifest.table[["id", "path", "audio_hash"]].itertuples(index=False, name=None)
+    columns = (manifest.table[name].tolist() for name in ("id", "path", "audio_hash"))
+    return zip(*columns, strict=True)
 
 
 def _extended(cache: Cache, old: Manifest, new: Manifest) -> Manifest:
@@ -203,7 +206,7 @@ def _same(old: Manifest, new: Manifest) -> bool:
     from ..manifests import FINGERPRINT
 
     def said(manifest: Manifest) -> pd.DataFrame:
-        paths = [unicodedata.normalize("NFC", path) for path in manifest.table["path"]]
+        paths = [unicodedata.normalize("NFC", path) for path in manifest.table["path"].tolist()]
         return manifest.table.drop(columns=FINGERPRINT, errors="ignore").assign(path=paths)
 
     return said(old).equals(said(new))
@@ -215,11 +218,13 @@ def _with_fingerprints(old: Manifest, new: Manifest) -> Manifest:
 
     if FINGERPRINT not in new.table:
         return old
-    known = old.table.get(FINGERPRINT, [""] * len(old))
-    heard = dict(zip(utterances_of(new), new.table[FINGERPRINT], strict=True))
+    known = old.table[FINGERPRINT].tolist() if FINGERPRINT in old.table else [""] * len(old)
+    if all(known):
+        return old
+    heard = dict(zip(utterances_of(new), new.table[FINGERPRINT].tolist(), strict=True))
     both = zip(utterances_of(old), known, strict=True)
     texts = [text or heard.get(utterance, "") for utterance, text in both]
-    return old if texts == list(known) else Manifest(old.table.assign(**{FINGERPRINT: texts}))
+    return old if texts == known else Manifest(old.table.assign(**{FINGERPRINT: texts}))
 
 
 def _keep(cache: Cache, known: Manifest, old: Manifest) -> None:

@@ -188,9 +188,11 @@ def _cut(manifest: Manifest, lacking: Set[str], portion: Portion = ALL) -> dict[
     manifests of one corpus that differ a little, as by a file that is damaged on one machine, are
     cut alike. The first piece is called after the portion.
     """
+    if not lacking:
+        return {}
     pieces: dict[str, list[Task]] = {}
     piece = pieces[f"{portion.number - 1:016x}{portion.count - 1:016x}"] = []
-    columns = (manifest.table[name] for name in ("id", "path", "audio_hash", "duration"))
+    columns = (manifest.table[name].tolist() for name in ("id", "path", "audio_hash", "duration"))
     for id, path, sha, seconds in zip(*columns, strict=True):
         if not portion.has(id):
             continue

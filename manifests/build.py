@@ -20,7 +20,7 @@ from .limit import BadFileLimit
 from .manifest import COLUMNS, Manifest
 from .memory import BadFile, Probe, ProbeCache, stamp
 from .names import check_corpus_name, language_tag, problem_with_language
-from .paths import audio_path, content
+from .paths import audio_path, content, restored_path
 from .roots import corpus_root
 from .videos import problem_with_videos
 
@@ -185,7 +185,12 @@ def _probe(
     bad: dict[str, BadFile] = {}
     waiting: list[tuple[Entry, Path]] = []
     for entry in entries:
-        probe, path = known.get(entry.path), audio_path(root, entry.path)
+        probe = known.get(entry.path)
+        # Its first form is where a file nearly always is.
+        if probe and probe.stamp == stamp(f"{root}/{restored_path(entry.path)}"):
+            probes[entry.id] = probe
+            continue
+        path = audio_path(root, entry.path)
         if probe and probe.stamp == stamp(path):
             probes[entry.id] = probe
         else:

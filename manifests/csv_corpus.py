@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 
 from ..errors import InputError, listing
@@ -17,6 +18,7 @@ from .missing import is_missing
 from .names import duplicates, id_from_path, language_tag, problem_with_id, problem_with_language
 from .spellings import REMEDY, is_group, spelt_twice, tidy
 from .text import plain
+from .usual import unusual
 from .vocabulary import EMOTIONS, LEFT_OUT, normalise, parse_declarations, read_emotion, remedy
 
 _Rows = Mapping[int, Mapping[str, str]]  # cells by column, by line
@@ -99,10 +101,12 @@ def _emotions(rows: _Rows, given: str, findings: _Findings) -> dict[int, str]:
     emotions: dict[int, str] = {}
     refused: dict[str, None] = {}
     read: Counter[tuple[str, str]] = Counter()
+    # Of a word that stands in many rows it is found out once.
+    normal, meant_by = cache(normalise), cache(partial(read_emotion, declared=declared))
     for line, row in rows.items():
-        word = normalise(row["emotion"])
+        word = normal(row["emotion"])
         try:
-            emotions[line] = read_emotion(word, declared)
+            emotions[line] = meant_by(word)
             read[word, emotions[line]] += 1
         except ValueError as error:
             emotions[line] = word or "missing"
@@ -146,7 +150,11 @@ def _tidied(columns: Iterable[str], rows: _Rows, findings: _Findings) -> dict[in
 def _paths(file: Path, rows: _Rows, root: Path, findings: _Findings) -> dict[int, str]:
     paths: dict[int, str] = {}
     outside: dict[int, str] = {}
+    strange = unusual("path", [row["path"] for row in rows.values()])
     for line, row in rows.items():
+        if row["path"] not in strange:
+            paths[line] = row["path"]  # whether its file is there or not
+            continue
         try:
             paths[line] = path_in_root(row["path"], root)
         except OutsideError:
@@ -167,7 +175,8 @@ def _paths(file: Path, rows: _Rows, root: Path, findings: _Findings) -> dict[int
 def _ids(rows: _Rows, paths: Mapping[int, str], findings: _Findings) -> dict[int, str]:
     """The id of each line: that of the table, else made of the path."""
     given = {line: plain(rows[line].get("id", "")) for line in paths}
-    absent = {line: id for line, id in given.items() if is_missing(id)}
+    missing = {id for id in unusual("id", list(given.values())) if is_missing(id)}
+    absent = {line: id for line, id in given.items() if id in missing}
     ids: dict[int, str] = {}
     for line, path in paths.items():
         name = id_from_path(path) if line in absent else given[line]

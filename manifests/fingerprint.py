@@ -228,12 +228,17 @@ def recordings(tables: Sequence[pd.DataFrame]) -> list[tuple[str, ...]]:
     Of manifests whose tables have no fingerprints, the hashes alone are compared. The names are
     those of each table, in the order of its rows.
     """
-    heard: dict[str, tuple[str, float]] = {}
+    texts: dict[str, str] = {}
+    seconds: dict[str, float] = {}
     for table in tables:
         if FINGERPRINT in table.columns:
-            sounds = table[["audio_hash", FINGERPRINT, "duration"]].itertuples(index=False)
-            heard.update((audio, (text, seconds)) for audio, text, seconds in sounds if text)
-    audios = sorted(heard)
-    pairs = alike([heard[audio][0] for audio in audios], [heard[audio][1] for audio in audios])
+            heard = table[table[FINGERPRINT] != ""]
+            audios = heard["audio_hash"].tolist()
+            texts.update(zip(audios, heard[FINGERPRINT].tolist(), strict=True))
+            seconds.update(zip(audios, heard["duration"].tolist(), strict=True))
+    audios = sorted(texts)
+    pairs = alike([texts[audio] for audio in audios], [seconds[audio] for audio in audios])
     name = leaders((audios[one], audios[other]) for one, other in pairs.tolist())
-    return [tuple(name.get(audio, audio) for audio in table["audio_hash"]) for table in tables]
+    return [
+        tuple(name.get(audio, audio) for audio in table["audio_hash"].tolist()) for table in tables
+    ]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import product
+
+import numpy as np
 
 from ..errors import InputError, did_you_mean
 from .corpora import CORPORA
@@ -12,7 +15,7 @@ from .drawing import rank, shuffled_recordings, take
 from .manifest import Manifest
 from .protocols import FEWEST_FOLDS, Folds, group_columns
 from .spellings import REMEDY, spelt_twice
-from .unions import leaders
+from .unions import first_connected
 
 FOLDS = 5
 """The usual number."""
@@ -73,12 +76,12 @@ def connected_groups(manifest: Manifest, column: str, protocol: str) -> dict[str
     """
     table = manifest.table.assign(recording=manifest.recordings)
     joined = ("speaker", "recording") if protocol == "speaker" else ("recording",)
-    kinds = [table[kind] for kind in (column, *joined)]
-    nodes = [list(enumerate(map(str, row))) for row in zip(*kinds, strict=True)]
-    leader = leaders((group, other) for group, *others in nodes for other in others)
+    values, group = np.unique(table[column].to_numpy(object), return_inverse=True)
+    others = [np.unique(table[kind].to_numpy(object), return_inverse=True)[1] for kind in joined]
+    first = first_connected(group, others)
     members: dict[str, list[str]] = defaultdict(list)
-    for name, (group, *_) in zip(manifest.ids, nodes, strict=True):
-        members[leader[group][1]].append(name)  # the smallest of all is a group, since they are 0
+    for name, number in zip(manifest.ids, first[group].tolist(), strict=True):
+        members[str(values[number])].append(name)
     return members
 
 
@@ -153,21 +156,26 @@ def _placed(
 def _parts(ids: Sequence[str], placed: Sequence[Mapping[str, int]], tested: Sequence[int]) -> Parts:
     """Where one fold of each column is tested."""
     sizes = [max(places.values()) + 1 for places in placed]
-    parts: Parts = ([], [], [])
-    for name in ids:
-        # How many folds behind the tested one it is, by every column.
-        behind = [
-            (places[name] - fold) % size
-            for places, fold, size in zip(placed, tested, sizes, strict=True)
-        ]
+
+    @cache
+    def part(folds: Sequence[int]) -> int:
+        """The number of the part of what is in some folds, by every column; 3 for none."""
+        # How many folds behind the tested one they are.
+        behind = [(own - fold) % size for own, fold, size in zip(folds, tested, sizes, strict=True)]
         validates = {
             steps == 1 for steps, size in zip(behind, sizes, strict=True) if size >= FEWEST_FOLDS
         }
         if not any(behind):
-            parts[2].append(name)
-        elif all(behind) and validates in ({True}, {False}, set()):
-            parts[1 if validates == {True} else 0].append(name)
-    return parts
+            return 2
+        if all(behind) and validates in ({True}, {False}, set()):
+            return 1 if validates == {True} else 0
+        return 3
+
+    parts: tuple[list[str], ...] = ([], [], [], [])
+    folds = zip(*(map(places.__getitem__, ids) for places in placed), strict=True)
+    for name, own in zip(ids, folds, strict=True):
+        parts[part(own)].append(name)
+    return parts[0], parts[1], parts[2]
 
 
 def _require_groups(manifest: Manifest, column: str, protocol: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
 
 from ..errors import InputError, LeakError, listing
 from .fingerprint import recordings
@@ -33,10 +34,11 @@ def check_leaks(manifest: Manifest, split: Split) -> None:
         f"the split of {manifest.corpus} (protocol {split.protocol}, seed {split.seed}, "
         f"fold {split.fold})"
     )
+    known = set(manifest.ids)
     for part, ids in split.parts().items():
         if not ids and split.protocol != WHOLE:
             raise InputError(f"{name}: the {part} part is empty")
-        if unknown := set(ids).difference(manifest.ids):
+        if unknown := set(ids) - known:
             raise InputError(
                 f"{name}: the {part} part has {len(unknown)} utterances that are "
                 f"not in the manifest: {listing(sorted(unknown), 3)}"
@@ -44,7 +46,8 @@ def check_leaks(manifest: Manifest, split: Split) -> None:
     leaks = [
         f"  utterance twice in {part}: {listing(twice, 3)}"
         for part, ids in split.parts().items()
-        if (twice := [id for id, count in Counter(ids).items() if count > 1])
+        if len(set(ids)) < len(ids)
+        and (twice := [id for id, count in Counter(ids).items() if count > 1])
     ]
     leaks += _shared(UTTERANCE, split.parts(), _values(manifest, "id"))
     leaks += _shared(AUDIO, split.parts(), _values(manifest, "audio_hash"))
@@ -69,6 +72,8 @@ def check_leaks_between(
     Raises:
         LeakError: with examples of what two corpora share.
     """
+    if len(manifests) < 2:
+        return
     names = recordings([manifest.table for manifest in manifests.values()])
     recording = {
         f"{id} of {corpus}": name
@@ -111,14 +116,15 @@ def namesakes(manifests: Iterable[Manifest]) -> list[str]:
 
 def _shared(word: str, parts: Mapping[str, Iterable[str]], value: dict[str, str]) -> list[str]:
     """Describe values that occur in several parts."""
-    places: dict[str, dict[str, str]] = defaultdict(dict)
+    values = [set(map(value.get, ids)) - {None} for ids in parts.values()]
+    several = set().union(*(one & other for one, other in combinations(values, 2)))
+    if not several:
+        return []
+    shared: dict[str, dict[str, str]] = defaultdict(dict)
     for part, ids in parts.items():
         for id in ids:
-            if id in value:
-                places[value[id]].setdefault(part, id)
-    shared = {key: where for key, where in places.items() if len(where) > 1}
-    if not shared:
-        return []
+            if value.get(id) in several:
+                shared[value[id]].setdefault(part, id)
     examples = listing((_example(word, key, where) for key, where in shared.items()), 3)
     return [f"  {word} in more than one part ({len(shared)}): {examples}"]
 
@@ -133,15 +139,16 @@ def _example(word: str, key: str, where: dict[str, str]) -> str:
 
 
 def _values(manifest: Manifest, column: str) -> dict[str, str]:
-    return dict(zip(manifest.ids, map(str, manifest.table[column]), strict=True))
+    return dict(zip(manifest.ids, map(str, manifest.table[column].tolist()), strict=True))
 
 
 def _sounding_alike(manifest: Manifest) -> dict[str, str]:
     """Name the recording of each utterance that has a copy with another audio hash."""
-    pairs = set(zip(manifest.recordings, manifest.table["audio_hash"], strict=True))
-    hashes = Counter(recording for recording, _ in pairs)
-    named = zip(manifest.ids, manifest.recordings, strict=True)
-    return {id: recording for id, recording in named if hashes[recording] > 1}
+    # It is named after one of its hashes: the others tell that there are several.
+    named = zip(manifest.recordings, manifest.table["audio_hash"].tolist(), strict=True)
+    several = {recording for recording, audio in named if recording != audio}
+    both = zip(manifest.ids, manifest.recordings, strict=True)
+    return {id: recording for id, recording in both if recording in several}
 
 
 def check_tested_once(manifest: Manifest, splits: Sequence[Split]) -> None:

@@ -116,7 +116,7 @@ class Manifest:
     @cached_property
     def ids(self) -> tuple[str, ...]:
         """The utterance ids, sorted."""
-        return tuple(map(str, self.table["id"]))
+        return tuple(map(str, self.table["id"].tolist()))
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -127,7 +127,7 @@ class Manifest:
     def id(self) -> str:
         """16 hex digits that depend on the ids and audio hashes alone, not on labels or paths."""
         digest = hashlib.sha256()
-        for name, audio in zip(self.table["id"], self.table["audio_hash"], strict=True):
+        for name, audio in zip(self.ids, self.table["audio_hash"].tolist(), strict=True):
             digest.update(f"{name}\t{audio}\n".encode())
         return digest.hexdigest()[:16]
 

@@ -14,10 +14,12 @@ from itertools import filterfalse
 from .fingerprint import FINGERPRINT, PATTERN
 
 _USUAL = {
-    # Two digits one after the other are in no word that means "not known", and without a dot there
-    # is no name of a device.
+    # Two digits one after the other are in no word that means "not known" but for numbers below
+    # zero, and without a dot there is no name of a device.
     "id": re.compile(r"(?=.*[0-9]{2})[A-Za-z0-9][A-Za-z0-9_-]{0,127}"),
-    "path": re.compile(r"(?!.{1000})(?:[A-Za-z0-9_-]+[/.])*[A-Za-z0-9_-]+"),
+    "path": re.compile(
+        r"(?=[A-Za-z0-9])(?=.*[0-9]{2})(?!.{1000})(?:[A-Za-z0-9_-]+[/.])*[A-Za-z0-9_-]+"
+    ),
     "audio_hash": re.compile(r"[0-9a-f]{16,64}"),
     FINGERPRINT: re.compile(PATTERN),
 }

@@ -2,12 +2,14 @@
 
 import csv
 import io
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ser.manifests.csv_files import read_csv
+from ser.manifests.csv_paths import path_in_root
 from ser.manifests.fingerprint import FINGERPRINT
 from ser.manifests.manifest import _problem_with_cell
 from ser.manifests.missing import WORDS, is_missing
@@ -33,6 +35,11 @@ def test_a_usual_cell_has_no_problem_and_is_as_it_would_be_tidied(column, data):
 def test_an_id_that_says_it_is_not_known_is_looked_at(text):
     if is_missing(text) or _problem_with_cell("id", text):
         assert unusual("id", [text]) == {text}
+
+
+@given(st.from_regex(_USUAL["path"], fullmatch=True))
+def test_a_usual_path_of_a_table_is_that_of_the_manifest(text):
+    assert path_in_root(text, Path("nowhere")) == text
 
 
 def test_each_unusual_value_comes_once_and_columns_without_a_look_are_all_unusual():

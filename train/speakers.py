@@ -47,7 +47,9 @@ def of_all(moments: NDArray[np.float64], speakers: Sequence[str]) -> Heard:
     """
     names, rows = np.unique(np.asarray(speakers, dtype=object), return_inverse=True)
     counts = np.bincount(rows, minlength=len(names))
-    sums = np.stack([moments[rows == row].sum(0) for row in range(len(names))])
+    order = np.argsort(rows, kind="stable")
+    own = np.split(order, np.cumsum(counts)[:-1])
+    sums = np.stack([moments[chosen].sum(0) for chosen in own])
     counts[names == ""] = 0
     return Heard(rows, counts, mean_and_std(sums, counts))
 
