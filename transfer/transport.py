@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from email.message import Message
-from functools import partial
+from functools import cache, partial
 from typing import IO, Any
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -145,11 +145,17 @@ class _PacedResponse(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_PacedFile(buffered.detach(), pace))
 
 
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Whom this machine trusts; reading them takes longer than many a request."""
+    return ssl.create_default_context()
+
+
 class _Paced(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
     """Opens http and https addresses, and counts what arrives."""
 
     def __init__(self, pace: _Pace) -> None:
-        super().__init__(context=ssl.create_default_context())
+        super().__init__(context=_certificates())
         self._response = partial(_PacedResponse, pace=pace)
 
     def do_open(self, http_class: Any, req: urllib.request.Request, **settings: Any) -> Any:
