@@ -120,7 +120,7 @@ class Pages:
 
         class Answered(WebPlace):
             def _ask(
-                self, name: str, headers: dict[str, str], most: int
+                self, name: str, address: str, most: int, span: str | None = None
             ) -> tuple[bytes, int | None] | None:
                 return data[: most + 1], len(data)
 
