@@ -1,4 +1,4 @@
-"""Push and pull against real servers: a folder, the web, SFTP, S3."""
+"""Push and pull against real servers: a folder, the web, SFTP, S3, a hub."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -30,6 +31,7 @@ from ser.manifests import Manifest
 from ser.transfer import download, transport
 
 from .conftest import KEY, VECTOR, fill, make_key, make_manifest, same, shards, tree
+from .hub_server import REPO, hub_meant  # noqa: F401
 from .remote_servers import SSHD, Line, line_to, s3_server, sftp_server, web_of
 
 
@@ -72,7 +74,7 @@ class Remote:
         self.url, self.line = url, line
 
 
-@pytest.fixture(params=["folder", "s3", "sftp"])
+@pytest.fixture(params=["folder", "s3", "sftp", "hub"])
 def remote(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Remote]:
@@ -88,6 +90,12 @@ def remote(
             bucket = f"bucket-{abs(hash(tmp_path)) % 10**9}"
             boto3.client("s3", endpoint_url=endpoint).create_bucket(Bucket=bucket)
             yield Remote(f"s3://{bucket}/team", line)
+        return
+    if request.param == "hub":
+        hub = request.getfixturevalue("hub")
+        with line_to(urlsplit(hub.storage.url).port) as line:
+            hub.storage_url = f"http://127.0.0.1:{line.port}"
+            yield Remote(f"hf://datasets/{REPO}/team", line)
         return
     home, port, reach = request.getfixturevalue("ssh_home")
     monkeypatch.setenv("HOME", str(home))

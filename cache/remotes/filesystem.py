@@ -1,4 +1,4 @@
-"""A cache below a URL of fsspec: SFTP, the hub, whatever a package adds."""
+"""A cache below a URL of fsspec: SFTP, whatever a package adds."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ CONNECT_SECONDS = 20
 QUIET_SECONDS = 60
 """Without a byte or a sign of life, after which a connection is given up."""
 
-OBJECT_STORES = {"gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss", "hf"}
+OBJECT_STORES = {"gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss"}
 """Protocols by which a file is seen when all of it has arrived, with its checksum compared by the
 server; by the others it is sent under a name that nobody looks at, compared, and renamed."""
-_OURS = {"sftp": "remotes", "ssh": "remotes", "hf": "hf"}
+_OURS = {"sftp": "remotes", "ssh": "remotes"}
 
 
 class FilesystemPlace(Place):

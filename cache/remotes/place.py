@@ -86,7 +86,8 @@ class Place(ABC):
         """
 
     def write(self, name: str, data: bytes) -> None:
-        """Put a small file in the place of another, whole or not at all.
+        """Put a small file in the place of another, whole or not at all; seen at the latest after
+        `publish`.
 
         Raises:
             SerError: it cannot be written.
@@ -95,12 +96,19 @@ class Place(ABC):
 
     def send(self, file: Path, name: str, moved: Moved) -> None:
         """Put a shard there that is not there yet; seen when it is whole and its bytes are those
-        that its name tells.
+        that its name tells, at the latest after `publish`.
 
         Raises:
             SerError: it breaks off, or other bytes arrived than were sent; nothing is seen there.
         """
         raise InputError(f"{self.shown}: can only be pulled from")
+
+    def publish(self) -> None:  # noqa: B027 - at most places all is seen as it arrives
+        """Make seen whatever has been sent and written.
+
+        Raises:
+            SerError: it cannot be; what was sent is kept there as far as the protocol allows.
+        """
 
     def replace(self, name: str, old: bytes | None, new: bytes) -> bool:
         """Put a small file in the place of another, unless that is no longer `old`.
@@ -136,7 +144,11 @@ class Place(ABC):
         except SerError:
             raise
         except Exception as error:
-            raise BrokenOffError(f"{self.shown}: {what} ({self._reason(error):.300})") from error
+            raise self._failure(what, error) from error
+
+    def _failure(self, what: str, error: Exception) -> SerError:
+        """The error for what a library raises while something is done."""
+        return BrokenOffError(f"{self.shown}: {what} ({self._reason(error):.300})")
 
     def _reason(self, error: Exception) -> str:
         """What a library says of an error, in a line without credentials."""
@@ -213,6 +225,10 @@ def open_place(where: str | Path) -> Place:
         from .bucket import BucketPlace
 
         return BucketPlace(text)
+    if scheme == "hf":
+        from .hub import HubPlace
+
+        return HubPlace(text)
     from .filesystem import FilesystemPlace
 
     return FilesystemPlace(text)

@@ -199,10 +199,13 @@ def push(plan: Plan, at_once: int = AT_ONCE, progress: Progress | None = None) -
         check_shard(path)
         place.send(path, name, moved)
 
-    carry_all(plan.shards, carry, at_once, progress)
-    for name in plan.texts:
-        if (data := mine.read(name)) is not None:
-            place.write(name, data)
+    try:
+        carry_all(plan.shards, carry, at_once, progress)
+        for name in plan.texts:
+            if (data := mine.read(name)) is not None:
+                place.write(name, data)
+    finally:  # of what broke off, what has arrived
+        place.publish()
     for corpus, manifest in plan.manifests.items():
         _push_manifest(plan, corpus, manifest)
     place.tidy()
