@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 pytest.importorskip("espeakng_loader", reason="the demo extra is not installed")
-pytest.importorskip("s3fs", reason="the extra remotes is not installed")
+pytest.importorskip("obstore", reason="the extra remotes is not installed")
 pytest.importorskip("moto", reason="the S3 server moto is not installed")
 
 from ser.cli import main

@@ -560,6 +560,7 @@ LINK, HARD = {"type": tarfile.SYMTYPE}, {"type": tarfile.LNKTYPE}
         archive({}),
         archive({".hidden": b"1"}),
     ],
+    ids=lambda content: f"{len(content)} bytes",  # which tell when they were packed
 )
 def test_bad_archives(server, folder, content):
     server.files["/m.tar.gz"] = content
