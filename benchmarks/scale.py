@@ -181,11 +181,11 @@ def _splits(protocol: str) -> Callable[[Made], Taken]:
     def measure(made: Made) -> Taken:
         manifest = made.cache.manifest(CORPUS)
 
-        def check() -> None:
-            for split in make_splits(manifest, protocol, 0):
-                check_leaks(manifest, split)
+        def split() -> None:
+            for each in make_splits(manifest, protocol, 0):
+                check_leaks(manifest, each)
 
-        return _taken(check)
+        return _taken(split)
 
     return measure
 

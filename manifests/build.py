@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ..errors import AudioError, InputError, SerError, did_you_mean, listing
 from ..progress import Progress
@@ -240,17 +241,13 @@ def _manifest(
 ) -> Manifest:
     import pandas as pd
 
-    rows = [
-        {
-            **vars(entry),
-            "corpus": corpus,
-            "language": language,
-            "duration": probes[entry.id].duration,
-            "audio_hash": probes[entry.id].audio_hash,
-            FINGERPRINT: probes[entry.id].fingerprint,
-            **entry.extra,
-        }
-        for entry in entries
-    ]
-    columns = dict.fromkeys((*COLUMNS, FINGERPRINT, *(n for entry in entries for n in entry.extra)))
-    return Manifest(pd.DataFrame(rows, columns=list(columns)))
+    heard = [probes[entry.id] for entry in entries]
+    columns: dict[str, list[Any]] = {name: [] for name in (*COLUMNS, FINGERPRINT)}
+    for name in ("id", "speaker", "gender", "emotion", "path"):
+        columns[name] = [getattr(entry, name) for entry in entries]
+    columns["corpus"], columns["language"] = [corpus] * len(entries), [language] * len(entries)
+    for name in ("duration", "audio_hash", FINGERPRINT):
+        columns[name] = [getattr(probe, name) for probe in heard]
+    for name in dict.fromkeys(name for entry in entries for name in entry.extra):
+        columns[name] = [entry.extra.get(name, "") for entry in entries]
+    return Manifest(pd.DataFrame(columns, dtype=object))

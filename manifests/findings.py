@@ -105,7 +105,8 @@ def confounded_speakers(manifest: Manifest) -> list[str]:
 def _counts(manifest: Manifest, of: str, column: str) -> dict[str, Counter[str]]:
     """How often each value of one column has which of another, where both are known; sorted."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for one, other in sorted(manifest.table[[of, column]].itertuples(index=False)):
-        if one and other:
-            counts[one][other] += 1
+    known = manifest.table[(manifest.table[of] != "") & (manifest.table[column] != "")]
+    both = Counter(zip(known[of].tolist(), known[column].tolist(), strict=True))
+    for (one, other), count in sorted(both.items()):
+        counts[one][other] = count
     return counts
