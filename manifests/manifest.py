@@ -78,11 +78,12 @@ class Manifest:
 
         columns = _columns(self.table)
         notes: list[str] = []
-        for name in columns:
+        looked_at = [name for name in columns if name == "duration" or unusual(name, columns[name])]
+        for name in looked_at:
             if name != "duration":
                 columns[name], told = tidy(name, columns[name])
                 notes += told
-        problems, remedy = list(_problems(columns)), ""
+        problems, remedy = list(_problems(columns, looked_at)), ""
         if not problems:
             groups = (spelt_twice(name, columns[name]) for name in columns if is_group(name))
             problems, remedy = list(chain.from_iterable(groups)), REMEDY
@@ -210,18 +211,24 @@ def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
     return columns
 
 
-def _problems(columns: Mapping[str, list[Any]]) -> Iterator[tuple[int, str]]:
-    """Yield what is wrong with a manifest's rows, as (row number from 0, text)."""
+def _problems(
+    columns: Mapping[str, list[Any]], looked_at: Iterable[str]
+) -> Iterator[tuple[int, str]]:
+    """Yield what is wrong with a manifest's rows, as (row number from 0, text).
+
+    Args:
+        looked_at: the columns with cells that are not as usual.
+    """
     if not columns["id"]:
         yield 0, "there are no utterances"
         return
-    for column, values in columns.items():
+    for column in looked_at:
         # Most values of most columns repeat; each distinct one is judged once.
-        texts = list(map(str, values))
+        texts = list(map(str, columns[column]))
         judged = {text: _problem_with_cell(column, text) for text in unusual(column, texts)}
         if reasons := {text: reason for text, reason in judged.items() if reason}:
             yield from ((row, reasons[text]) for row, text in enumerate(texts) if text in reasons)
-    if absent := {name for name in unusual("id", columns["id"]) if is_missing(name)}:
+    if "id" in looked_at and (absent := {name for name in columns["id"] if is_missing(name)}):
         for row, (name, path) in enumerate(zip(columns["id"], columns["path"], strict=True)):
             if name in absent and name != names.id_from_path(path):
                 yield row, f"the id is missing ({name!r})"
