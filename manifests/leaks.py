@@ -109,7 +109,7 @@ def namesakes(manifests: Iterable[Manifest]) -> list[str]:
     names: dict[tuple[str, str], list[str]] = defaultdict(list)
     for manifest in manifests:
         language = manifest.language.partition("-")[0]
-        for name in sorted(set(map(str, manifest.table["speaker"])) - {""}):
+        for name in sorted(set(map(str, manifest.table["speaker"].unique())) - {""}):
             names[language, spelling(name)].append(name)
     return sorted({same[0] for same in names.values() if len(same) > 1})
 

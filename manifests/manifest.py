@@ -74,9 +74,12 @@ class Manifest:
     notes: tuple[str, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
+        self._fill(_columns(self.table))
+
+    def _fill(self, columns: dict[str, list[Any]]) -> None:
+        """Check and tidy the cells of all columns, as `_columns` gives them, and take them."""
         import pandas as pd
 
-        columns = _columns(self.table)
         notes: list[str] = []
         looked_at = [name for name in columns if name == "duration" or unusual(name, columns[name])]
         for name in looked_at:
@@ -122,7 +125,7 @@ class Manifest:
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """The emotions that occur: the vocabulary's in its order, then others by alphabet."""
-        return ordered(self.table["emotion"])
+        return ordered(self.table["emotion"].unique())
 
     @cached_property
     def id(self) -> str:
@@ -173,11 +176,11 @@ class Manifest:
         Raises:
             InputError: with the line numbers of what is wrong.
         """
-        import pandas as pd
-
         file = read_csv(path, COLUMNS, verbatim=("path",), data=data)
+        manifest = cls.__new__(cls)  # without a table of the cells as they are, which takes memory
         try:
-            return cls(pd.DataFrame(file.columns, dtype=object))
+            manifest._fill(_in_order(file.columns))
+            return manifest
         except TableError as invalid:
             lines = file.lines or [1]
             problems = [(lines[row - 1], reason) for row, reason in invalid.problems]
@@ -199,7 +202,7 @@ def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
         raise InputError(f"a manifest needs the columns {', '.join(missing)}")
     if twice := [name for name, count in Counter(titles).items() if count > 1 or not name]:
         raise InputError(f"the columns of a manifest need a name each, which {twice[0]!r} is not")
-    columns: dict[str, list[Any]] = {n: [] for n in (*COLUMNS, *({FINGERPRINT} & {*titles}))}
+    columns: dict[str, list[Any]] = {}
     for name, (_, column) in zip(titles, table.items(), strict=True):
         cells = column.astype(object).tolist()
         if name != "duration":
@@ -208,7 +211,12 @@ def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
                 cells = ["" if no else cell for cell, no in zip(cells, absent, strict=True)]
             cells = list(map(str, cells))
         columns[name] = cells
-    return columns
+    return _in_order(columns)
+
+
+def _in_order(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """The columns of every manifest first."""
+    return {name: columns[name] for name in (*COLUMNS, *({FINGERPRINT} & {*columns}))} | columns
 
 
 def _problems(

@@ -291,10 +291,10 @@ def read_domain(
         corpus=manifest.corpus,
         language=manifest.language,
         labels=manifest.labels,
-        ids=tuple(table["id"]),
-        speakers=tuple(table["speaker"]),
+        ids=manifest.ids,
+        speakers=tuple(table["speaker"].tolist()),
         features={name: Packed.read(feature, mapped) for name, feature in stored.items()},
-        targets=torch.tensor([position[emotion] for emotion in table["emotion"]]),
+        targets=torch.tensor([position[emotion] for emotion in table["emotion"].tolist()]),
     )
 
 

@@ -90,8 +90,10 @@ def read_vectors(
     return Vectors(
         corpus=manifest.corpus,
         labels=manifest.labels,
-        ids=tuple(table["id"]),
-        speakers=tuple(table["speaker"]),
-        targets=np.array([position[emotion] for emotion in table["emotion"]], dtype=np.int64),
+        ids=manifest.ids,
+        speakers=tuple(table["speaker"].tolist()),
+        targets=np.array(
+            [position[emotion] for emotion in table["emotion"].tolist()], dtype=np.int64
+        ),
         features=features,
     )

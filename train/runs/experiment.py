@@ -362,8 +362,8 @@ def digest(value: Any) -> str:
 
 def labels_hash(manifest: Manifest) -> str:
     """Of who says every utterance, and with which emotion."""
-    rows = manifest.table[["id", "speaker", "emotion"]].itertuples(index=False, name=None)
-    return digest(sorted((str(id), str(speaker), str(emotion)) for id, speaker, emotion in rows))
+    columns = (manifest.table[name].tolist() for name in ("id", "speaker", "emotion"))
+    return digest(sorted(zip(*columns, strict=True)))
 
 
 def _plain(split: Split) -> list[Any]:

@@ -84,5 +84,5 @@ def _testing(manifest: Manifest, splits: Sequence[Split]) -> list[str]:
 
 
 def _classes(manifest: Manifest, ids: Sequence[str]) -> Counter[str]:
-    emotion = dict(zip(manifest.ids, manifest.table["emotion"], strict=True))
+    emotion = dict(zip(manifest.ids, manifest.table["emotion"].tolist(), strict=True))
     return Counter(str(emotion[id]) for id in ids)

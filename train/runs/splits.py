@@ -44,7 +44,7 @@ def resolve_splits(request: Request, manifest: Manifest, cached: Manifest) -> li
             for seed in range(request.repeats)
             for split in make_splits(manifest, request.protocol, seed, request.folds)
         ]
-    emotion = dict(zip(manifest.ids, manifest.table["emotion"], strict=True))
+    emotion = dict(zip(manifest.ids, manifest.table["emotion"].tolist(), strict=True))
     for split in splits:
         check_leaks(manifest, split)
         if split.train and len({emotion[id] for id in split.train}) < 2:

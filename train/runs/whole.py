@@ -44,7 +44,7 @@ def emotions_of_others(
 
 def ids_with(manifest: Manifest, emotions: Collection[str]) -> set[str]:
     """The utterances that have one of some emotions."""
-    named = zip(manifest.ids, manifest.table["emotion"], strict=True)
+    named = zip(manifest.ids, manifest.table["emotion"].tolist(), strict=True)
     return {id for id, emotion in named if emotion in emotions}
 
 
