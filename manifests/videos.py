@@ -10,12 +10,12 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from ..errors import SerError, listing
 from ..progress import Progress
 from .corpora.corpus import Entry
-from .paths import audio_files, is_audio
+from .paths import audio_files
 
 SUFFIXES = frozenset((".avi", ".mp4", ".m4a", ".webm", ".mkv", ".mov"))
 """In lower case, of the files that ffmpeg is asked for."""
@@ -24,8 +24,8 @@ _DEPTH = 8
 
 
 def problem_with_videos(entries: Sequence[Entry], root: Path) -> str | None:
-    """Say what to do about utterances that are no audio files; None if there are none."""
-    videos = [entry.path for entry in entries if not is_audio(entry.path)]
+    """Say what to do about utterances that are videos; None if there are none."""
+    videos = [each.path for each in entries if PurePath(each.path).suffix.lower() in SUFFIXES]
     if not videos:
         return None
     return (
