@@ -308,15 +308,33 @@ def test_one_emotion_is_not_enough(cache_maker, tmp_path):
         train_request(request(setting="baseline"), cache, tmp_path / "run")
 
 
+def test_workers_start_where_the_temporary_folder_has_a_long_path(toy_cache, tmp_path):
+    temporary = tmp_path / ("t" * 108)  # more than a Unix socket takes
+    temporary.mkdir()
+    arguments = ["train", "--setting", "single", "--corpus", "toy", "--workers", "2"]
+    arguments += ["--set", "train.epochs=2", "--out", str(tmp_path / "run")]
+    command = [sys.executable, "-c", "from ser.cli import main; main()", *arguments]
+    done = subprocess.run(
+        [*command, "--cache", str(toy_cache.folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "metrics.json").exists()
+
+
 @pytest.mark.skipif(shutil.which("ps") is None, reason="needs the program ps")
 @pytest.mark.parametrize("killer", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_nothing_goes_on_after_an_interrupted_training(toy_cache, tmp_path, killer):
+def test_nothing_goes_on_after_an_interrupted_training(
+    toy_cache, tmp_path, tmp_path_factory, killer
+):
     arguments = ["train", "--setting", "single", "--corpus", "toy", "--workers", "2"]
     arguments += ["--set", "train.epochs=100000", "--out", str(tmp_path / "run")]
     arguments += ["--cache", str(toy_cache.folder)]
     command = [sys.executable, "-c", "from ser.cli import main; main()", *arguments]
-    temporary = tmp_path / "cache" / "tmp"
-    temporary.mkdir()
+    temporary = tmp_path_factory.mktemp("t")  # short enough for a socket
     # Where this is run in the background, the signal may be ignored here, and would be there.
     with handled({signal.SIGINT: signal.default_int_handler}):
         process = subprocess.Popen(
