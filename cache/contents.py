@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from .folders import (
     shard_files,
 )
 from .keys import MAX_KEY_BYTES, FeatureKey
+from .known_indices import Read, known_indices
 from .shard import ShardIndex, read_index
 
 if TYPE_CHECKING:
@@ -134,31 +136,42 @@ class Contents:
         """
         for _ in range(LOOKS):
             indices, gone = [], False
-            for path in self._shard_files(key, corpus):
-                try:
-                    index = self.index(path, key)
-                except GoneError:
-                    gone = True
-                    continue
-                if index is not None:
-                    indices.append(index)
+            with self._reading(key, corpus) as read:
+                for path in self._shard_files(key, corpus):
+                    try:
+                        index = read(path)
+                    except GoneError:
+                        gone = True
+                        continue
+                    if index is not None:
+                        indices.append(index)
             if not gone:
                 break  # else what is gone may be in another shard that came meanwhile
         return indices
 
-    def index(self, path: Path, key: FeatureKey) -> ShardIndex | None:
-        """That of one shard, None where it was never finished; errors as of `read_index`."""
-        try:
-            status = path.stat()
-        except OSError as error:
-            raise read_error(path, error) from error
-        known = self._indices.get(path)
-        if known is None or known[:2] != (status.st_size, status.st_mtime_ns):
-            known = (status.st_size, status.st_mtime_ns, read_index(path, key))
-            self._indices[path] = known
-        return known[2]
+    @contextmanager
+    def _reading(
+        self, key: FeatureKey, corpus: str
+    ) -> Iterator[Callable[[Path], ShardIndex | None]]:
+        """What reads the indices of shards that are not in memory."""
+        with known_indices(self.folders, key, corpus) as read_anew:
 
-    def look_at(self, paths: Iterable[Path], key: FeatureKey) -> dict[Path, ShardIndex | None]:
+            def read(path: Path) -> ShardIndex | None:
+                try:
+                    status = path.stat()
+                except OSError as error:
+                    raise read_error(path, error) from error
+                known = self._indices.get(path)
+                if known is None or known[:2] != (status.st_size, status.st_mtime_ns):
+                    known = (status.st_size, status.st_mtime_ns, read_anew(path, key))
+                    self._indices[path] = known
+                return known[2]
+
+            yield read
+
+    def look_at(
+        self, paths: Iterable[Path], key: FeatureKey, read: Read = read_index
+    ) -> dict[Path, ShardIndex | None]:
         """Shards with their indices, None where damaged or never finished; less what is gone.
 
         The indices are not kept: those of all features may be more than there is memory for.
@@ -166,7 +179,7 @@ class Contents:
         indices: dict[Path, ShardIndex | None] = {}
         for path in paths:
             try:
-                indices[path] = read_index(path, key)
+                indices[path] = read(path, key)
             except GoneError:
                 continue
             except SerError:
@@ -285,14 +298,19 @@ def read_durations(path: Path) -> dict[str, float]:
         SerError: as `read_manifest`, but for what is wrong with a row.
         ValueError: a duration is no finite number.
     """
-    from ..manifests.csv_files import read_csv
+    from ..manifests import checked
+    from ..manifests.csv_files import read_bytes, read_csv
 
     check_own(path.parent, path.parents[1])
     try:
         open_regular(path, path.parents[1]).close()
     except OSError as error:
         raise read_error(path, error) from error
-    columns = read_csv(path, ("id", "audio_hash", "duration")).columns
+    data = read_bytes(path)
+    if (known := checked.recall(data)) is not None:
+        columns = {name: known[0][name].tolist() for name in ("id", "audio_hash", "duration")}
+    else:
+        columns = read_csv(path, ("id", "audio_hash", "duration"), data=data).columns
     utterances = layout.utterances(columns["id"], columns["audio_hash"])
     seconds = list(map(float, columns["duration"]))
     if not all(map(isfinite, seconds)):

@@ -14,6 +14,7 @@ from ..errors import SerError
 from .contents import Contents, read_durations
 from .holders import superfluous
 from .keys import FeatureKey, Scalar
+from .known_indices import known_indices
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def list_holdings(contents: Contents) -> list[Holding]:
     seconds = lru_cache(None)(partial(_seconds, contents))  # loading a manifest takes longest
     list(contents.layers())  # each must be there
     holdings = [
-        _look_at(contents, key, corpus, where, paths, seconds(corpus))
+        _look_at(contents, key, corpus, where, folder, paths, seconds(corpus))
         for key in contents.feature_keys()
         for where, folder in places(contents.folders).items()
         for corpus, paths in contents.shards(key, folder).items()
@@ -112,11 +113,13 @@ def _look_at(
     key: FeatureKey,
     corpus: str,
     where: str,
+    folder: Path,
     paths: Sequence[Path],
     seconds: Mapping[str, float] | None,
 ) -> Holding | None:
     """What some shards of one feature and corpus hold; None where all are gone by now."""
-    looked_at = contents.look_at(paths, key)
+    with known_indices([folder], key, corpus) as read:
+        looked_at = contents.look_at(paths, key, read)
     files = [file for file in map(_status, looked_at) if file is not None]
     if not files:
         return None

@@ -127,7 +127,7 @@ def read_csv(
         InputError: not readable, not UTF-8, a column missing, without name or named twice, a row
             with too few or too many cells; with the line number.
     """
-    data = _bytes(Path(path)) if data is None else data
+    data = read_bytes(Path(path)) if data is None else data
     text, line, separator = _opened(path, _text(path, data), required)
     table = _even_table(text, line, separator) or _uneven_table(path, text, line, separator)
     forms = {alike(name): name for name in (*required, *known)}
@@ -228,7 +228,8 @@ def csv_text(table: pd.DataFrame) -> str:
     return text
 
 
-def _bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """Those of a CSV file; raises InputError where it cannot be read."""
     try:
         return read_regular(path, MOST_BYTES)
     except FileNotFoundError:

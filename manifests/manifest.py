@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from . import names
-from .csv_files import TableError, csv_text, read_csv, write_csv
+from . import checked, names
+from .csv_files import TableError, csv_text, read_bytes, read_csv, write_csv
 from .fingerprint import FINGERPRINT, is_fingerprint, recordings
 from .missing import is_missing
 from .paths import is_inside
@@ -98,8 +98,11 @@ class Manifest:
         table["duration"] = table["duration"].astype(float).round(4)
         if not table["id"].is_monotonic_increasing:
             table = table.sort_values("id", kind="stable", ignore_index=True)
+        self._take(table, tuple(notes))
+
+    def _take(self, table: pd.DataFrame, notes: tuple[str, ...]) -> None:
         object.__setattr__(self, "table", table)
-        object.__setattr__(self, "notes", tuple(notes))
+        object.__setattr__(self, "notes", notes)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -176,15 +179,20 @@ class Manifest:
         Raises:
             InputError: with the line numbers of what is wrong.
         """
-        file = read_csv(path, COLUMNS, verbatim=("path",), data=data)
+        data = read_bytes(Path(path)) if data is None else data
         manifest = cls.__new__(cls)  # without a table of the cells as they are, which takes memory
+        if (known := checked.recall(data)) is not None:
+            manifest._take(*known)
+            return manifest
+        file = read_csv(path, COLUMNS, verbatim=("path",), data=data)
         try:
             manifest._fill(_in_order(file.columns))
-            return manifest
         except TableError as invalid:
             lines = file.lines or [1]
             problems = [(lines[row - 1], reason) for row, reason in invalid.problems]
             raise TableError(path, problems, invalid.remedy) from None
+        checked.remember(data, manifest.table, manifest.notes)
+        return manifest
 
     def save(self, path: Path) -> None:
         """Write the manifest as CSV: UTF-8, LF, sorted by id, so that versions can be compared."""

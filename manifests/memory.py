@@ -18,12 +18,12 @@ from typing import Annotated, Literal, Self, TypeVar
 import msgspec
 
 from ..files import atomic_text, read_json
+from ..remembered import Remembered
 from .audio import HASH_DIGITS
 from .fingerprint import PATTERN
 from .paths import restored_path
 
 _MOST_BYTES = 1 << 30
-_UNUSED = 180 * 86_400.0  # seconds
 
 _SETTLED = 3_000_000_000
 """Nanoseconds. A file changed this recently could change again within the clock's resolution."""
@@ -113,11 +113,7 @@ class _Memory:
         """Does nothing where it cannot write."""
         with suppress(OSError, ValueError):  # the latter: a name that is no valid text
             atomic_text(self._file(root), msgspec.json.encode(content).decode() + "\n")
-            # What was not used for half a year is forgotten.
-            oldest = time.time() - _UNUSED
-            for path in self.folder.iterdir():
-                if path.name.endswith(".json") and path.lstat().st_mtime < oldest:
-                    path.unlink(missing_ok=True)
+            Remembered(self.folder, ".json").forget()
 
     def _file(self, root: Path) -> Path:
         name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:16]

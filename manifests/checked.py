@@ -1,0 +1,79 @@
+"""Manifests of many utterances that were read and checked before, on this machine.
+
+A million rows take some 15 seconds to check, and what was checked takes one to read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from ..remembered import Remembered
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LARGE = 4 << 20
+"""Bytes of a file from which on it is worth it: those of about 25 000 utterances."""
+
+_FORMAT = 1
+"""To be raised whenever a manifest is checked or tidied in another way."""
+
+_MOST_FILES = 20
+
+_NOTES = b"ser notes"
+
+
+def recall(data: bytes) -> tuple[pd.DataFrame, tuple[str, ...]] | None:
+    """The table that the bytes of a manifest file were found to hold, and the notes of
+    `Manifest`; None where they were not checked before, or are few."""
+    if not _is_worth_it(data):
+        return None
+    import pyarrow as pa
+
+    content = _files().read(_name(data))
+    if content is None:
+        return None
+    try:
+        table = pa.ipc.open_stream(io.BytesIO(content)).read_all()
+        notes = json.loads(table.schema.metadata[_NOTES])
+        return table.to_pandas(), tuple(notes)
+    except (pa.ArrowException, KeyError, ValueError):
+        return None
+
+
+def remember(data: bytes, table: pd.DataFrame, notes: tuple[str, ...]) -> None:
+    """Remember what the bytes of a manifest file were found to hold, where it is worth it."""
+    if not _is_worth_it(data):
+        return
+    import pyarrow as pa
+
+    try:
+        content = pa.Table.from_pandas(table, preserve_index=False)
+    except pa.ArrowException:
+        return
+    about = {**(content.schema.metadata or {}), _NOTES: json.dumps(notes).encode()}
+    content, file = content.replace_schema_metadata(about), io.BytesIO()
+    options = pa.ipc.IpcWriteOptions(compression="zstd" if pa.Codec.is_available("zstd") else None)
+    with pa.ipc.new_stream(file, content.schema, options=options) as stream:
+        stream.write_table(content)
+    _files().write(_name(data), file.getvalue())
+
+
+def _is_worth_it(data: bytes) -> bool:
+    return len(data) >= LARGE and find_spec("pyarrow") is not None
+
+
+def _files() -> Remembered:
+    return Remembered.of_user("ser-manifests", ".arrow", _MOST_FILES)
+
+
+def _name(data: bytes) -> str:
+    """Of the file of what these bytes hold."""
+    from .. import __version__
+
+    checked_by = f"{_FORMAT} {__version__}".encode()
+    return hashlib.sha256(checked_by + hashlib.sha256(data).digest()).hexdigest()[:32]
