@@ -6,6 +6,8 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from .manifest import Manifest
 
 
@@ -27,14 +29,19 @@ def shuffled_recordings(
     for name, recording in zip(manifest.ids, manifest.recordings, strict=True):
         if wanted is None or name in wanted:
             units[recording].append(name)
-    return [units[audio] for audio in sorted(units, key=lambda audio: rank(seed, audio))]
+    ranks = b"".join(rank(seed, recording) for recording in units)
+    words = np.frombuffer(ranks, ">u8").reshape(len(units), -1)
+    drawn, order = list(units.values()), np.lexsort(words.T[::-1])  # by the first word first
+    return [drawn[place] for place in order.tolist()]
 
 
 def take(queue: Sequence[list[str]], count: int) -> tuple[list[str], list[list[str]]]:
     """Take units in order until they hold `count` utterances; pass by what is too large."""
     taken: list[str] = []
     left: list[list[str]] = []
-    for unit in queue:
+    for place, unit in enumerate(queue):
+        if len(taken) == count:
+            return taken, [*left, *queue[place:]]
         if len(taken) + len(unit) <= count:
             taken += unit
         else:

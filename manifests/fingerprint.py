@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ..remembered import Remembered
 from .collisions import colliding
 from .unions import leaders
 
@@ -193,6 +194,26 @@ def alike(texts: Sequence[str], durations: Sequence[float]) -> npt.NDArray[np.in
     return pairs[np.concatenate(close)]
 
 
+def _known_alike(texts: Sequence[str], durations: Sequence[float]) -> npt.NDArray[np.int64]:
+    """The same as `alike`; of many recordings it is remembered, for a million take half a
+    minute."""
+    if len(texts) <= MOST_COMPARED:
+        return alike(texts, durations)
+    files = Remembered.of_user("ser-copies", ".bin")
+    asked = hashlib.sha256(f"{_SEARCH} {len(texts)}\n".encode())
+    asked.update("\n".join(texts).encode())
+    asked.update(np.asarray(durations, "<f8").tobytes())
+    name = asked.hexdigest()[:32]
+    if (data := files.read(name)) is not None:
+        return np.frombuffer(data, "<i8").astype(np.int64).reshape(-1, 2)
+    pairs = alike(texts, durations)
+    files.write(name, pairs.astype("<i8").tobytes())
+    return pairs
+
+
+_SEARCH = 1
+"""To be raised whenever `alike` finds other pairs."""
+
 Measures = Sequence[tuple[npt.NDArray[np.float64], float]]
 """What copies agree in, in one at least: of every recording, and by how much two may differ."""
 
@@ -238,7 +259,7 @@ def recordings(tables: Sequence[pd.DataFrame]) -> list[tuple[str, ...]]:
             texts.update(zip(audios, heard[FINGERPRINT].tolist(), strict=True))
             seconds.update(zip(audios, heard["duration"].tolist(), strict=True))
     audios = sorted(texts)
-    pairs = alike([texts[audio] for audio in audios], [seconds[audio] for audio in audios])
+    pairs = _known_alike([texts[audio] for audio in audios], [seconds[audio] for audio in audios])
     name = leaders((audios[one], audios[other]) for one, other in pairs.tolist())
     return [
         tuple(name.get(audio, audio) for audio in table["audio_hash"].tolist()) for table in tables

@@ -74,10 +74,13 @@ def connected_groups(manifest: Manifest, column: str, protocol: str) -> dict[str
 
     With the protocol `speaker`, whatever its column, they share no speaker either.
     """
-    table = manifest.table.assign(recording=manifest.recordings)
-    joined = ("speaker", "recording") if protocol == "speaker" else ("recording",)
-    values, group = np.unique(table[column].to_numpy(object), return_inverse=True)
-    others = [np.unique(table[kind].to_numpy(object), return_inverse=True)[1] for kind in joined]
+    import pandas as pd
+
+    table = manifest.table
+    group, values = pd.factorize(table[column], sort=True)
+    others = [pd.factorize(np.array(manifest.recordings, object))[0]]
+    if protocol == "speaker":
+        others.append(pd.factorize(table["speaker"])[0])
     first = first_connected(group, others)
     members: dict[str, list[str]] = defaultdict(list)
     for name, number in zip(manifest.ids, first[group].tolist(), strict=True):

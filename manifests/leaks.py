@@ -6,6 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..errors import InputError, LeakError, listing
 from .fingerprint import recordings
 from .folds import columns_apart, two_groups
@@ -13,6 +16,9 @@ from .manifest import Manifest
 from .protocols import PUBLISHED, WHOLE
 from .spellings import spelling
 from .splits import Split
+
+Rows = NDArray[np.int64]
+"""Positions of utterances in a manifest."""
 
 UTTERANCE, AUDIO, COPIES = "utterance", "audio", "copies that sound alike"
 """What parts may share: the last is one recording with two audio hashes."""
@@ -34,29 +40,33 @@ def check_leaks(manifest: Manifest, split: Split) -> None:
         f"the split of {manifest.corpus} (protocol {split.protocol}, seed {split.seed}, "
         f"fold {split.fold})"
     )
-    known = set(manifest.ids)
+    position = {id: row for row, id in enumerate(manifest.ids)}
+    rows: dict[str, Rows] = {}
     for part, ids in split.parts().items():
         if not ids and split.protocol != WHOLE:
             raise InputError(f"{name}: the {part} part is empty")
-        if unknown := set(ids) - known:
+        if unknown := set(ids) - position.keys():
             raise InputError(
                 f"{name}: the {part} part has {len(unknown)} utterances that are "
                 f"not in the manifest: {listing(sorted(unknown), 3)}"
             )
+        rows[part] = np.fromiter(map(position.__getitem__, ids), np.int64, len(ids))
     leaks = [
         f"  utterance twice in {part}: {listing(twice, 3)}"
         for part, ids in split.parts().items()
-        if len(set(ids)) < len(ids)
+        if len(np.unique(rows[part])) < len(ids)
         and (twice := [id for id, count in Counter(ids).items() if count > 1])
     ]
-    leaks += _shared(UTTERANCE, split.parts(), _values(manifest, "id"))
-    leaks += _shared(AUDIO, split.parts(), _values(manifest, "audio_hash"))
+    leaks += _shared_column(UTTERANCE, manifest, "id", rows)
+    leaks += _shared_column(AUDIO, manifest, "audio_hash", rows)
     for column in columns_apart(manifest, split.protocol):
-        parts: Mapping[str, tuple[str, ...]] = split.parts()
+        parts: Mapping[str, Rows] = rows
         if split.protocol != "speaker" and two_groups(manifest, column, split.protocol):
-            parts = {"training or validation": split.train + split.validation, "test": split.test}
-        leaks += _shared(column, parts, _values(manifest, column))
-    leaks += _shared(COPIES, split.parts(), _sounding_alike(manifest))
+            both = np.concatenate([rows["train"], rows["validation"]])
+            parts = {"training or validation": both, "test": rows["test"]}
+        leaks += _shared_column(column, manifest, column, parts)
+    if alike := _sounding_alike(manifest):
+        leaks += _shared(COPIES, split.parts(), alike)
     if leaks:
         raise LeakError(f"{name} leaks:\n" + "\n".join(leaks))
 
@@ -112,6 +122,22 @@ def namesakes(manifests: Iterable[Manifest]) -> list[str]:
         for name in sorted(set(map(str, manifest.table["speaker"].unique())) - {""}):
             names[language, spelling(name)].append(name)
     return sorted({same[0] for same in names.values() if len(same) > 1})
+
+
+def _shared_column(
+    word: str, manifest: Manifest, column: str, parts: Mapping[str, Rows]
+) -> list[str]:
+    """Describe values of a column that occur in several parts."""
+    import pandas as pd
+
+    codes, values = pd.factorize(manifest.table[column])
+    present = np.zeros((len(parts), len(values)), bool)
+    for place, rows in enumerate(parts.values()):
+        present[place, codes[rows]] = True
+    if not (present.sum(0) > 1).any():
+        return []
+    ids = {part: [manifest.ids[row] for row in rows] for part, rows in parts.items()}
+    return _shared(word, ids, _values(manifest, column))
 
 
 def _shared(word: str, parts: Mapping[str, Iterable[str]], value: dict[str, str]) -> list[str]:

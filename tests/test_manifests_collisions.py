@@ -8,6 +8,7 @@ from ser.manifests import FINGERPRINT
 from ser.manifests import fingerprint as module
 from ser.manifests.collisions import BYTES, CHOICES, CHOSEN, _drawn, colliding
 from ser.manifests.fingerprint import VALUES, alike, distances, read
+from ser.remembered import Remembered
 
 RECORDINGS = 400
 
@@ -34,8 +35,11 @@ def copies(distance, shift, seed=0):
 
 
 @pytest.fixture
-def by_hashing(monkeypatch):
+def by_hashing(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "MOST_COMPARED", 0)
+    known = Remembered(tmp_path / "known", ".bin")
+    monkeypatch.setattr(module.Remembered, "of_user", lambda *_: known)
+    return known
 
 
 @pytest.mark.parametrize("shift", [0, 0.14])
@@ -76,6 +80,26 @@ def test_what_is_there_a_thousand_times_is_one_recording():
     hashes = [f"{number:032x}" for number in range(1000)]
     table = pd.DataFrame({"audio_hash": hashes, FINGERPRINT: text * 1000, "duration": 1.0})
     assert set(module.recordings([table])[0]) == {hashes[0]}
+
+
+def test_copies_among_very_many_are_looked_for_once(by_hashing, monkeypatch):
+    texts = copies(0.1, 0)
+    hashes = [f"{number:032x}" for number in range(2 * RECORDINGS)]
+    table = pd.DataFrame({"audio_hash": hashes, FINGERPRINT: texts, "duration": 1.0})
+    found = module.recordings([table])
+    assert found == [tuple(hashes[:RECORDINGS] * 2)]
+    searches = []
+    search = module.alike
+    monkeypatch.setattr(module, "alike", lambda *of: (searches.append(1), search(*of))[1])
+    assert module.recordings([table]) == found
+    assert not searches
+    module.recordings([table.assign(duration=2.0)])
+    module.recordings([table[1:]])
+    assert len(searches) == 2
+    for file in by_hashing.folder.iterdir():
+        file.write_bytes(b"damaged")
+    assert module.recordings([table]) == found
+    assert len(searches) == 3
 
 
 def test_pairs_are_of_places_the_smaller_first_and_no_sum_is_rounded():
