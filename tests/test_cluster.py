@@ -271,3 +271,24 @@ def test_emodb_is_byte_for_byte_that_of_this_machine(crew, nodes, tmp_path, monk
         assert one.frames.tobytes() == other.frames.tobytes()
         np.testing.assert_array_equal(one.offsets, other.offsets)
         once(there, key, manifest)
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(not corpora, reason="SER_TEST_CORPORA names no folder")
+def test_a_table_of_real_corpora_is_that_of_this_machine(crew, nodes, tmp_path):
+    cache, names = Cache(tmp_path / "cache"), ["emodb", "ravdess", "emovo"]
+    for corpus in names:
+        extract_corpus(corpus, Path(corpora) / corpus, ["mfcc", "ge2e"], cache)
+    common = Request("single", names, ["mfcc", "ge2e"], load_config("paper"), repeats=1)
+    common = replace(common, device="cpu", workers=2)
+
+    def table(out, crew):
+        made = reproduce(PLANS["table3"], common, cache, out, "ser", Progress(True), crew=crew)
+        return {path.name: numbers(path) for path in (out / "runs").iterdir()}, made.markdown
+
+    local = table(tmp_path / "here", None)
+    assert table(tmp_path / "there", crew) == local
+    kept = tmp_path / "killed" / "runs" / ".ser-unfinished"
+    killer = when(lambda: len(list(kept.glob("[!.]*"))) > 2, nodes.kill)
+    assert table(tmp_path / "killed", crew) == local
+    killer.join()
