@@ -306,11 +306,8 @@ def read_durations(path: Path) -> dict[str, float]:
         open_regular(path, path.parents[1]).close()
     except OSError as error:
         raise read_error(path, error) from error
-    data = read_bytes(path)
-    if (known := checked.recall(data)) is not None:
-        columns = {name: known[0][name].tolist() for name in ("id", "audio_hash", "duration")}
-    else:
-        columns = read_csv(path, ("id", "audio_hash", "duration"), data=data).columns
+    data, needed = read_bytes(path), ("id", "audio_hash", "duration")
+    columns = checked.recall_columns(data, needed) or read_csv(path, needed, data=data).columns
     utterances = layout.utterances(columns["id"], columns["audio_hash"])
     seconds = list(map(float, columns["duration"]))
     if not all(map(isfinite, seconds)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -131,7 +131,7 @@ def _look_at(
         corpus=corpus,
         where=where,
         utterances=len(held),
-        hours=None if seconds is None else fsum(seconds.get(name, 0) for name in held) / 3600,
+        hours=None if seconds is None else _hours(held, seconds),
         bytes=sum(file.st_size for file in files),
         shards=len(looked_at),
         newest=datetime.fromtimestamp(max(file.st_mtime for file in files), UTC),
@@ -139,6 +139,12 @@ def _look_at(
         superfluous=len(superfluous(shards)),
         licence="; ".join(sorted(licences)) or None,
     )
+
+
+def _hours(held: Set[str], seconds: Mapping[str, float]) -> float:
+    """Of the utterances that are held, as far as it is known."""
+    whole = held == seconds.keys()  # as mostly, and found out in a tenth of the time
+    return fsum(seconds.values() if whole else (seconds.get(name, 0) for name in held)) / 3600
 
 
 def _status(path: Path) -> os.stat_result | None:

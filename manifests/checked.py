@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..remembered import Remembered
 
@@ -30,6 +31,20 @@ _NOTES = b"ser notes"
 def recall(data: bytes) -> tuple[pd.DataFrame, tuple[str, ...]] | None:
     """The table that the bytes of a manifest file were found to hold, and the notes of
     `Manifest`; None where they were not checked before, or are few."""
+    if (found := _recalled(data, None)) is None:
+        return None
+    return found.to_pandas(), tuple(json.loads(found.schema.metadata[_NOTES]))
+
+
+def recall_columns(data: bytes, names: Sequence[str]) -> dict[str, list[Any]] | None:
+    """The same of some columns alone, which takes less time."""
+    if (found := _recalled(data, names)) is None:
+        return None
+    return {name: found[name].to_numpy().tolist() for name in names}
+
+
+def _recalled(data: bytes, names: Sequence[str] | None) -> Any:
+    """A pyarrow.Table of all columns, or of some; or None."""
     if not _is_worth_it(data):
         return None
     import pyarrow as pa
@@ -38,10 +53,12 @@ def recall(data: bytes) -> tuple[pd.DataFrame, tuple[str, ...]] | None:
     if content is None:
         return None
     try:
-        table = pa.ipc.open_stream(io.BytesIO(content)).read_all()
-        notes = json.loads(table.schema.metadata[_NOTES])
-        return table.to_pandas(), tuple(notes)
-    except (pa.ArrowException, KeyError, ValueError):
+        with pa.ipc.open_stream(content) as stream:
+            places = names and [stream.schema.get_field_index(name) for name in names]
+        options = pa.ipc.IpcReadOptions(included_fields=places)
+        with pa.ipc.open_stream(content, options=options) as stream:
+            return stream.read_all()
+    except (pa.ArrowException, ValueError):
         return None
 
 

@@ -46,6 +46,8 @@ def test_a_manifest_is_checked_once(files, counted, tmp_path):
     assert Manifest.load(tmp_path / "other.csv", path.read_bytes()).id == first.id
     assert len(counted) == checks
     assert second.to_bytes() == first.to_bytes()
+    columns = checked.recall_columns(path.read_bytes(), ("duration", "id"))
+    assert columns == {name: first.table[name].tolist() for name in ("duration", "id")}
 
 
 def test_other_bytes_are_another_manifest(files, counted, tmp_path):
