@@ -20,6 +20,9 @@ pytest.importorskip("opensmile")
 SPECS = {
     "mfcc": ["hop_length=160", "n_fft=1024"],
     "logmel": ["hop_length=320", "n_fft=1024"],
+    "logmel128": ["hop_length=256", "n_fft=1024"],
+    "logmel3d": [],
+    "hpss": ["hop_length=512", "margin=2.0", "n_fft=1024"],
     "spectral": ["hop_length=256", "n_fft=1024"],
     "pitch": ["fmax=500.0", "fmin=80.0", "hop_length=256"],
     "egemaps": [],
@@ -39,6 +42,9 @@ HALF = {"wav2vec"}
 SHAPES = {
     "mfcc": (24, 31.25),
     "logmel": (64, 100.0),
+    "logmel128": (128, 31.25),
+    "logmel3d": (120, 100.0),
+    "hpss": (256, 16000 / 372),
     "spectral": (31, 31.25),
     "pitch": (3, 31.25),
     "egemaps": (88, None),

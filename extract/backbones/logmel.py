@@ -37,3 +37,17 @@ class LogMel(Backbone):
         return decibels(
             mel_power(samples, n_fft=self.n_fft, hop_length=self.hop_length, n_mels=bands)
         )
+
+
+class LogMel128(LogMel):
+    """T x 128: power in 128 mel bands, 128 ms every 32 ms, in decibels with 80 dB of range.
+
+    Equal to librosa as `logmel` is, at librosa's own defaults but for the rate: `n_fft=2048`,
+    `hop_length=512`, `n_mels=128`. The input of the 2-D network of J. Zhao et al. (2019).
+    """
+
+    name = "logmel128"
+    summary = "128 log-mel bands (librosa)"
+    dim = 128
+    defaults = {"hop_length": 512, "n_fft": 2048}  # noqa: RUF012 - declared as ClassVar in Backbone
+    constants = {"n_mels": 128, "top_db": 80.0}  # noqa: RUF012

@@ -17,7 +17,9 @@ from .backbone import Backbone, Value, format_value
 from .byol import Byol
 from .ge2e import Ge2e, Ge2eMel
 from .hf import HuggingFace
-from .logmel import LogMel
+from .hpss import Hpss
+from .logmel import LogMel, LogMel128
+from .logmel3d import LogMel3d
 from .mfcc import Mfcc
 from .opensmile import Compare, CompareLld, Egemaps, EgemapsLld, Emobase
 from .pitch import Pitch
@@ -27,6 +29,9 @@ from .wav2vec import Wav2Vec
 BUILT_IN: tuple[type[Backbone], ...] = (
     Mfcc,
     LogMel,
+    LogMel128,
+    LogMel3d,
+    Hpss,
     Spectral,
     Pitch,
     Egemaps,

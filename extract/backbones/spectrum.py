@@ -1,4 +1,4 @@
-"""Mel power spectrograms as librosa computes them, without importing it.
+"""Power and mel spectrograms as librosa computes them, without importing it.
 
 librosa brings numba, scipy.signal and more: seconds for every process that starts, to use a
 Fourier transform and two formulas of it. The numbers are the same.
@@ -6,6 +6,7 @@ Fourier transform and two formulas of it. The numbers are the same.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Literal
 
@@ -49,18 +50,30 @@ def mel_power(
     Returns:
         Shape (1 + samples // hop_length, n_mels), not logarithmic.
     """
+    filters = mel_filters(n_fft, n_mels, fmin, fmax, mel_scale)
+    spectra = power_spectra(
+        samples, n_fft=n_fft, hop_length=hop_length, win_length=win_length, mode=mode
+    )
+    return np.concatenate([power @ filters.T for power in spectra])
+
+
+def power_spectra(
+    samples: Array,
+    *,
+    n_fft: int,
+    hop_length: int,
+    win_length: int | None = None,
+    mode: Literal["constant", "reflect"] = "constant",
+) -> Iterator[Array]:
+    """Power per bin, arguments as `mel_power`, some frames at a time: (frames, 1 + n_fft // 2)."""
     padded = np.pad(samples, n_fft // 2, mode)
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length]
     hann = _hann(win_length or n_fft, n_fft)
-    filters = mel_filters(n_fft, n_mels, fmin, fmax, mel_scale)
-    mel = np.empty((len(frames), n_mels), dtype=np.float32)
     step = max(1, _BLOCK // n_fft)
     for start in range(0, len(frames), step):
         # The transform of doubles is rounded afterwards, or quiet bands would lose their digits.
         spectrum = np.fft.rfft(frames[start : start + step] * hann).astype(np.complex64)
-        power = spectrum.real**2 + spectrum.imag**2
-        np.matmul(power, filters.T, out=mel[start : start + step])
-    return mel
+        yield spectrum.real**2 + spectrum.imag**2
 
 
 def decibels(power: Array) -> Array:
