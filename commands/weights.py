@@ -65,8 +65,8 @@ def weights_ls(as_json: bool) -> None:
 def weights_fetch(names: tuple[str, ...], revision: str | None, progress: Progress) -> None:
     """Fetch weights, by feature (wav2vec) or model (hf:microsoft/wavlm-base-plus).
 
-    Without a name: those of the features that have one model, allosaurus, wav2vec, byol and
-    wav2vec2. What is here is verified and not fetched again.
+    Without a name: those of the features that have one model, allosaurus, wav2vec, byol,
+    vgg16 and wav2vec2. What is here is verified and not fetched again.
     """
     from ..extract.weights.fetch import fetch
     from ..extract.weights.holdings import find_holding

@@ -12,12 +12,15 @@ from pathlib import Path
 
 import torch
 
-from ser.extract.weights.known import BYOL, WAV2VEC
+from ser.extract.weights.known import BYOL, VGG16, WAV2VEC
 
 ENCODER = (
     "[(512, 10, 5), (512, 8, 4), (512, 4, 2), (512, 4, 2), (512, 4, 2), (512, 1, 1), (512, 1, 1)]"
 )
 AGGREGATOR = "[" + ", ".join(f"(512, {kernel}, 1)" for kernel in range(2, 14)) + "]"
+
+VGG16_LAYERS = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
+VGG16_CHANNELS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
 
 
 def wav2vec_checkpoint(seed: int = 0) -> dict[str, object]:
@@ -72,6 +75,21 @@ def byol_state(seed: int = 0) -> dict[str, torch.Tensor]:
     return state
 
 
+def vgg16_state(seed: int = 0) -> dict[str, torch.Tensor]:
+    """What torchvision's file of VGG16 holds; its dense layers are one number each on the disk."""
+    random = torch.Generator().manual_seed(seed)
+    state: dict[str, torch.Tensor] = {}
+    channels = 3
+    for number, out in zip(VGG16_LAYERS, VGG16_CHANNELS, strict=True):
+        state[f"features.{number}.weight"] = _normal(random, (out, channels, 3, 3))
+        state[f"features.{number}.bias"] = 0.1 * torch.randn(out, generator=random)
+        channels = out
+    for number, (out, size) in {0: (4096, 25088), 3: (4096, 4096), 6: (1000, 4096)}.items():
+        state[f"classifier.{number}.weight"] = torch.zeros(1).expand(out, size)
+        state[f"classifier.{number}.bias"] = torch.zeros(out)
+    return state
+
+
 def write_wav2vec(folder: Path, seed: int = 0) -> Path:
     """Save it as it was saved in 2019, in the older of torch's formats."""
     path = folder / WAV2VEC.name
@@ -83,6 +101,13 @@ def write_byol(folder: Path, seed: int = 0) -> Path:
     """Save it in today's format."""
     path = folder / BYOL.name
     torch.save(byol_state(seed), path)
+    return path
+
+
+def write_vgg16(folder: Path, seed: int = 0) -> Path:
+    """Save it as it was saved in 2017, in the older of torch's formats."""
+    path = folder / VGG16.name
+    torch.save(vgg16_state(seed), path, _use_new_zipfile_serialization=False)
     return path
 
 

@@ -13,7 +13,7 @@ from ser.extract import BACKBONES, extract, make_backbone
 from ser.extract.backbones.logmel import LogMel
 from ser.manifests import build_manifest
 from ser.tests.speech_models import write_allosaurus, write_speech_model
-from ser.tests.stand_ins import write_byol, write_wav2vec
+from ser.tests.stand_ins import write_byol, write_vgg16, write_wav2vec
 
 pytest.importorskip("opensmile")
 
@@ -23,6 +23,8 @@ SPECS = {
     "logmel128": ["hop_length=256", "n_fft=1024"],
     "logmel3d": [],
     "hpss": ["hop_length=512", "margin=2.0", "n_fft=1024"],
+    "rudd129": [],
+    "wave": [],
     "spectral": ["hop_length=256", "n_fft=1024"],
     "pitch": ["fmax=500.0", "fmin=80.0", "hop_length=256"],
     "egemaps": [],
@@ -34,17 +36,20 @@ SPECS = {
     "ge2e_mel": [],
     "wav2vec": ["layer=z"],
     "byol": ["mean=-2.6927", "deviation=4.1031"],
+    "vgg16": ["hop_length=512", "margin=2.0", "n_fft=1024"],
 }
 """Every parameter of every backbone (but `dtype`, which all have) with another value."""
-WEIGHTS = {"wav2vec": write_wav2vec, "byol": write_byol}
-HALF = {"wav2vec"}
-"""What is stored as float16 unless asked otherwise: many wide frames."""
+WEIGHTS = {"wav2vec": write_wav2vec, "byol": write_byol, "vgg16": write_vgg16}
+HALF = {"wav2vec", "wave", "vgg16"}
+"""What is stored as float16 unless asked otherwise: many rows, or wide ones."""
 SHAPES = {
     "mfcc": (24, 31.25),
     "logmel": (64, 100.0),
     "logmel128": (128, 31.25),
     "logmel3d": (120, 100.0),
     "hpss": (256, 16000 / 372),
+    "rudd129": (129, None),
+    "wave": (1, 16000.0),
     "spectral": (31, 31.25),
     "pitch": (3, 31.25),
     "egemaps": (88, None),
@@ -56,6 +61,7 @@ SHAPES = {
     "ge2e_mel": (40, 100.0),
     "wav2vec": (512, 100.0),
     "byol": (2048, None),
+    "vgg16": (8192, 16000 / 372 / 64),
 }
 
 

@@ -18,7 +18,7 @@ from ser.cache import Cache
 from ser.extract import extract, make_backbone
 from ser.manifests import build_manifest
 from ser.tests.speech_models import FAMILIES, write_allosaurus, write_speech_model
-from ser.tests.stand_ins import write_byol, write_wav2vec
+from ser.tests.stand_ins import write_byol, write_vgg16, write_wav2vec
 from ser.tests.test_extract_pipeline import write_corpus
 
 FILES = int(os.environ.get("SER_TEST_FILES", "30"))
@@ -46,6 +46,7 @@ def weights(tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights")
     write_byol(folder)
     write_wav2vec(folder)
+    write_vgg16(folder)
     for family in FAMILIES:
         write_speech_model(folder / family, family)
     return folder
@@ -126,7 +127,7 @@ def test_models_give_the_same_bytes(speech, here, tmp_path, monkeypatch, layer):
     manifest = whole.select(whole.ids[:FEW])
     features = [f"hf:{here / family}:layer={layer}" for family in FAMILIES]
     if layer == "last":
-        features += ["byol", "wav2vec"]
+        features += ["byol", "wav2vec", "vgg16"]
     one = extracted(tmp_path / "one", speech, features, 2, manifest)
     monkeypatch.setattr("ser.extract.models.cores", lambda: 1)
     for count in (1, FEW // 2, FEW):

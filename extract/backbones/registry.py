@@ -23,8 +23,11 @@ from .logmel3d import LogMel3d
 from .mfcc import Mfcc
 from .opensmile import Compare, CompareLld, Egemaps, EgemapsLld, Emobase
 from .pitch import Pitch
+from .rudd129 import Rudd129
 from .spectral import Spectral
+from .vgg16 import Vgg16
 from .wav2vec import Wav2Vec
+from .wave import Wave
 
 BUILT_IN: tuple[type[Backbone], ...] = (
     Mfcc,
@@ -32,6 +35,8 @@ BUILT_IN: tuple[type[Backbone], ...] = (
     LogMel128,
     LogMel3d,
     Hpss,
+    Rudd129,
+    Wave,
     Spectral,
     Pitch,
     Egemaps,
@@ -44,6 +49,7 @@ BUILT_IN: tuple[type[Backbone], ...] = (
     Allosaurus,
     Wav2Vec,
     Byol,
+    Vgg16,
     HuggingFace,
 )
 BACKBONES: Registry[type[Backbone]] = Registry(

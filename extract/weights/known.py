@@ -110,10 +110,20 @@ ALLOSAURUS = Weights(
         "inventory/*",
     ),
 )
+VGG16 = Weights(
+    name="vgg16-397923af.pth",
+    url="https://download.pytorch.org/models/vgg16-397923af.pth",
+    licence="BSD-3-Clause (torchvision)",
+    size=553_433_881,
+    # The name has the first eight digits; the whole is what projects that pin this file agree on.
+    sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+    feature="vgg16",
+)
 KNOWN: tuple[Weights, ...] = (
     ALLOSAURUS,
     WAV2VEC,
     BYOL,
+    VGG16,
     hub_weights("facebook/wav2vec2-base", "Apache-2.0", 380_000_000, "wav2vec2"),
     hub_weights("facebook/wav2vec2-large-xlsr-53", "Apache-2.0", 1_270_000_000),
     hub_weights("facebook/hubert-base-ls960", "Apache-2.0", 378_000_000),
