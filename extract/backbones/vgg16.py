@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from .vgg16_model import Vgg16Model
 
-FRAMES = 128
+_FRAMES = 128
 """Of an image."""
-STEP = 64
+_STEP = 64
 """Frames from one image to the next."""
 _RANGE = 80.0
 """Decibels from black to white."""
@@ -46,20 +46,20 @@ class Vgg16(Hpss):
     name = "vgg16"
     summary = "VGG16 (ImageNet) on images of harmonic and percussive sound"
     licence = "BSD-3-Clause (torchvision)"
-    dim = 512 * (BANDS // 32) * (FRAMES // 32)
+    dim = 512 * (BANDS // 32) * (_FRAMES // 32)
     defaults = {**Hpss.defaults, "dtype": "float16"}  # noqa: RUF012
     constants = {  # noqa: RUF012
         **Hpss.constants,
         "channels": "harmonic, percussive, whole",
-        "frames": FRAMES,
-        "step": STEP,
+        "frames": _FRAMES,
+        "step": _STEP,
         "range": _RANGE,
     }
     batch_rows = 1_000  # frames
 
     def configure(self) -> None:
         super().configure()
-        self.frame_rate = RATE / (self.hop_length * STEP)
+        self.frame_rate = RATE / (self.hop_length * _STEP)
 
     def weights(self) -> str:
         return digest(locate(VGG16))
@@ -106,7 +106,7 @@ class Vgg16(Hpss):
 def cut(image: Array, most: int) -> Iterator[Array]:
     """Cut a long image, (frames, 3, bands), into 1 + ceil((frames - 128) / 64) images, at least
     one, the last filled up with black: (n, 3, bands, 128), `most` at a time."""
-    more = max(0, -(-(len(image) - FRAMES) // STEP))
-    padded = np.pad(image, ((0, FRAMES + more * STEP - len(image)), (0, 0), (0, 0)))
-    images = np.lib.stride_tricks.sliding_window_view(padded, FRAMES, axis=0)[::STEP]
+    more = max(0, -(-(len(image) - _FRAMES) // _STEP))
+    padded = np.pad(image, ((0, _FRAMES + more * _STEP - len(image)), (0, 0), (0, 0)))
+    images = np.lib.stride_tricks.sliding_window_view(padded, _FRAMES, axis=0)[::_STEP]
     return (images[start : start + most] for start in range(0, len(images), most))
