@@ -113,7 +113,16 @@ def test_what_was_missing_changes_no_byte(speech, undisturbed, tmp_path):
 
 def test_what_libraries_compute_as_a_whole_gives_the_same_bytes(speech, tmp_path):
     pytest.importorskip("opensmile")
-    features = ["egemaps_lld", "compare", "compare_lld", "emobase", "spectral", "pitch", "hpss"]
+    features = [
+        "egemaps_lld",
+        "compare",
+        "compare_lld",
+        "emobase",
+        "spectral",
+        "pitch",
+        "hpss",
+        "rudd129",
+    ]
     manifest = speech[1].select(speech[1].ids[:3])
     one = extracted(tmp_path / "one", speech, features, 2, manifest)
     extracted(tmp_path / "other", speech, features, 0, manifest.select(manifest.ids[-1:]))

@@ -20,8 +20,8 @@ class Hpss(LogMel):
     31 bins, soft masks with power 2); each part is decibels with 80 dB of range, equal to librosa's
     `power_to_db` of its mel power. With `margin` above 1, sound that is neither is left out.
 
-    The parts of the feature map of Rudd et al. (2022), 128 bands x 128 frames x 2: by default 128
-    frames are 2.98 s, which is their stretch at 22.05 kHz with librosa's hop of 512.
+    For the feature maps of Rudd et al. (2022), 128 bands x 128 frames x 2. They write of 2.9 s, as
+    128 frames have with librosa's hop of 512 at 22.05 kHz: by default they have 2.98 s here.
     """
 
     name = "hpss"
