@@ -81,10 +81,10 @@ def connected_groups(manifest: Manifest, column: str, protocol: str) -> dict[str
     others = [pd.factorize(np.array(manifest.recordings, object))[0]]
     if protocol == "speaker":
         others.append(pd.factorize(table["speaker"])[0])
-    first = first_connected(group, others)
+    first, named = first_connected(group, others), list(map(str, values.tolist()))
     members: dict[str, list[str]] = defaultdict(list)
     for name, number in zip(manifest.ids, first[group].tolist(), strict=True):
-        members[str(values[number])].append(name)
+        members[named[number]].append(name)
     return members
 
 
