@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import InputError, did_you_mean
 from .corpora import CORPORA
@@ -116,11 +116,16 @@ def fold_parts(manifest: Manifest, protocol: str, seed: int, folds: Folds) -> li
         columns = (grouping(manifest),)
     placed = [_placed(manifest, column, protocol, seed, folds) for column in columns]
     made: list[Parts] = []
-    for tested in product(*(range(max(places.values()) + 1) for places in placed)):
-        train, validation, test = _parts(manifest.ids, placed, tested)
+    ids = np.array(manifest.ids, object)
+    rows = np.array([[places[id] for id in manifest.ids] for places in placed])
+    sizes = (rows.max(axis=1) + 1).tolist()
+    kinds, kind = np.unique(rows, axis=1, return_inverse=True)
+    for tested in product(*map(range, sizes)):
+        part = _part_of(kinds.T.tolist(), sizes, tested)[kind]
+        train, validation, test = (ids[part == number].tolist() for number in range(3))
         if not test:
             continue
-        if all(max(places.values()) + 1 < FEWEST_FOLDS for places in placed):
+        if all(size < FEWEST_FOLDS for size in sizes):
             queue = shuffled_recordings(manifest, seed, train)
             validation, rest = take(queue, round(VALIDATION * len(train)))
             train = [name for unit in rest for name in unit]
@@ -156,29 +161,30 @@ def _placed(
     return {name: place for place, names in enumerate(filled) for name in names}
 
 
-def _parts(ids: Sequence[str], placed: Sequence[Mapping[str, int]], tested: Sequence[int]) -> Parts:
-    """Where one fold of each column is tested."""
-    sizes = [max(places.values()) + 1 for places in placed]
+def _part_of(
+    kinds: Sequence[Sequence[int]], sizes: Sequence[int], tested: Sequence[int]
+) -> NDArray[np.int64]:
+    """The number of the part of what is in some folds, by every column, where one fold of each is
+    tested; 3 for none.
 
-    @cache
-    def part(folds: Sequence[int]) -> int:
-        """The number of the part of what is in some folds, by every column; 3 for none."""
+    Args:
+        kinds: the folds, by every column, that occur together.
+        sizes: how many folds each column has.
+    """
+    parts = []
+    for folds in kinds:
         # How many folds behind the tested one they are.
         behind = [(own - fold) % size for own, fold, size in zip(folds, tested, sizes, strict=True)]
         validates = {
             steps == 1 for steps, size in zip(behind, sizes, strict=True) if size >= FEWEST_FOLDS
         }
         if not any(behind):
-            return 2
-        if all(behind) and validates in ({True}, {False}, set()):
-            return 1 if validates == {True} else 0
-        return 3
-
-    parts: tuple[list[str], ...] = ([], [], [], [])
-    folds = zip(*(map(places.__getitem__, ids) for places in placed), strict=True)
-    for name, own in zip(ids, folds, strict=True):
-        parts[part(own)].append(name)
-    return parts[0], parts[1], parts[2]
+            parts.append(2)
+        elif all(behind) and validates in ({True}, {False}, set()):
+            parts.append(1 if validates == {True} else 0)
+        else:
+            parts.append(3)
+    return np.array(parts)
 
 
 def _require_groups(manifest: Manifest, column: str, protocol: str) -> None:

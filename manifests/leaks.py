@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,21 +40,21 @@ def check_leaks(manifest: Manifest, split: Split) -> None:
         f"the split of {manifest.corpus} (protocol {split.protocol}, seed {split.seed}, "
         f"fold {split.fold})"
     )
-    position = {id: row for row, id in enumerate(manifest.ids)}
     rows: dict[str, Rows] = {}
     for part, ids in split.parts().items():
         if not ids and split.protocol != WHOLE:
             raise InputError(f"{name}: the {part} part is empty")
-        if unknown := set(ids) - position.keys():
+        rows[part] = np.fromiter(map(manifest.rows.get, ids, repeat(-1)), np.int64, len(ids))
+        if (rows[part] < 0).any():
+            unknown = set(ids) - manifest.rows.keys()
             raise InputError(
                 f"{name}: the {part} part has {len(unknown)} utterances that are "
                 f"not in the manifest: {listing(sorted(unknown), 3)}"
             )
-        rows[part] = np.fromiter(map(position.__getitem__, ids), np.int64, len(ids))
     leaks = [
         f"  utterance twice in {part}: {listing(twice, 3)}"
         for part, ids in split.parts().items()
-        if len(np.unique(rows[part])) < len(ids)
+        if (np.bincount(rows[part]) > 1).any()
         and (twice := [id for id, count in Counter(ids).items() if count > 1])
     ]
     leaks += _shared_column(UTTERANCE, manifest, "id", rows)
@@ -128,10 +128,8 @@ def _shared_column(
     word: str, manifest: Manifest, column: str, parts: Mapping[str, Rows]
 ) -> list[str]:
     """Describe values of a column that occur in several parts."""
-    import pandas as pd
-
-    codes, values = pd.factorize(manifest.table[column])
-    present = np.zeros((len(parts), len(values)), bool)
+    codes = manifest.codes(column)
+    present = np.zeros((len(parts), codes.max() + 1), bool)
     for place, rows in enumerate(parts.values()):
         present[place, codes[rows]] = True
     if not (present.sum(0) > 1).any():

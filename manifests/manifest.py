@@ -25,7 +25,9 @@ from .usual import unusual
 from .vocabulary import ordered, problem_with_emotion
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
 COLUMNS: tuple[str, ...] = (
     "id",
@@ -124,6 +126,23 @@ class Manifest:
     def ids(self) -> tuple[str, ...]:
         """The utterance ids, sorted."""
         return tuple(map(str, self.table["id"].tolist()))
+
+    @cached_property
+    def rows(self) -> dict[str, int]:
+        """The row of every utterance id."""
+        return {id: row for row, id in enumerate(self.ids)}
+
+    def codes(self, column: str) -> NDArray[np.int64]:
+        """A number for every row, from 0: the same where the column holds the same."""
+        if column not in self._codes:
+            import pandas as pd
+
+            self._codes[column] = pd.factorize(self.table[column])[0]
+        return self._codes[column]
+
+    @cached_property
+    def _codes(self) -> dict[str, NDArray[np.int64]]:
+        return {}
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
