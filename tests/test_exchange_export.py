@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from ser.cache import Cache, store_manifest
 from ser.cache.exchange import FORMS, export_features, import_features
-from ser.cache.exchange.new_folder import new_folder
 from ser.cli import main
 from ser.errors import InputError, MissingFeaturesError, SerError
 from ser.manifests import Manifest
+from ser.new_folder import new_folder
 
 from .conftest import KEY, VECTOR, fill, make_key, make_manifest, same, tree
 

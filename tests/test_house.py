@@ -29,6 +29,7 @@ ROOT_MODULES = {
     "errors",
     "files",
     "machine",
+    "new_folder",
     "portion",
     "progress",
     "registry",

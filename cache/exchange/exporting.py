@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from ...errors import InputError, MissingFeaturesError
+from ...new_folder import new_folder
 from ..cache import Cache
 from ..keys import FeatureKey, slug
-from .new_folder import new_folder
 from .parquet_files import pyarrow
 from .survey import Progress
 from .writing import COLUMNS, described, write_npy, write_npz, write_parquet

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ...errors import InputError, SerError
-from ...files import PARTIAL, STALE_SECONDS, make_folder, partial_beside, sync, sync_folder
+from .errors import InputError, SerError
+from .files import PARTIAL, STALE_SECONDS, make_folder, partial_beside, sync, sync_folder
 
 
 @contextmanager
