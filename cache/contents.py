@@ -299,7 +299,8 @@ def read_durations(path: Path) -> dict[str, float]:
         ValueError: a duration is no finite number.
     """
     from ..manifests import checked
-    from ..manifests.csv_files import read_bytes, read_csv
+    from ..manifests.csv_files import read_csv
+    from ..manifests.text_files import read_bytes
 
     check_own(path.parent, path.parents[1])
     try:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,33 +14,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError, did_you_mean, listing
-from ..files import atomic_text, open_regular, read_regular
+from ..files import atomic_text, open_regular
 from .text import alike, plain
+from .text_files import check_kind, read_text, text_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_BYTES = 256 << 20
-"""A manifest of a million utterances has less."""
 MOST_COLUMNS = 1000
-MOST_PACKED = 50
-"""Bytes of text that one of a compressed file may stand for; tables take to a tenth or so."""
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _HINT = re.compile(r'"?sep=(.)"?\r?\n?')  # a first line that tells Excel how columns are separated
 
 _INDEX = re.compile(r"(unnamed: ?\d+(_level_\d+)?(\.\d+)?)?", re.IGNORECASE)
 """Names of a column that pandas or a spreadsheet added; the empty one is among them."""
-
-_GZIP = b"\x1f\x8b"
-_BINARY = {
-    b"PK\x03\x04": "a spreadsheet or an archive",
-    b"\xd0\xcf\x11\xe0": "a spreadsheet",
-    b"PAR1": "a Parquet file",
-    _GZIP: "a compressed file",
-    b"\xff\xfe": "UTF-16",
-    b"\xfe\xff": "UTF-16",
-}
 
 _ANEW = "save it as 'CSV UTF-8 (comma delimited)'"
 
@@ -127,8 +112,8 @@ def read_csv(
         InputError: not readable, not UTF-8, a column missing, without name or named twice, a row
             with too few or too many cells; with the line number.
     """
-    data = read_bytes(Path(path)) if data is None else data
-    text, line, separator = _opened(path, _text(path, data), required)
+    whole = read_text(Path(path), _ANEW) if data is None else text_of(path, data, _ANEW)
+    text, line, separator = _opened(path, whole, required)
     table = _even_table(text, line, separator) or _uneven_table(path, text, line, separator)
     forms = {alike(name): name for name in (*required, *known)}
     columns = [forms.get(alike(name), plain(name)) for name in table.header]
@@ -197,7 +182,7 @@ def _lines(path: Path) -> Iterator[str]:
         with open_regular(path) as file:
             start = file.read(4)
             file.seek(0)
-            _check_kind(path, start)
+            check_kind(path, start, _ANEW)
             text = io.TextIOWrapper(file, "utf-8-sig", newline="")
             number = 0
             while line := text.readline(_LONGEST):
@@ -226,50 +211,6 @@ def csv_text(table: pd.DataFrame) -> str:
     """What `write_csv` writes."""
     text: str = table.to_csv(index=False, lineterminator="\n", float_format="%.4f")
     return text
-
-
-def read_bytes(path: Path) -> bytes:
-    """Those of a CSV file; raises InputError where it cannot be read."""
-    try:
-        return read_regular(path, MOST_BYTES)
-    except FileNotFoundError:
-        raise InputError(f"no such file: {path}") from None
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
-
-
-def _text(path: Path | str, data: bytes) -> str:
-    if data.startswith(_GZIP):
-        data = _unpacked(path, data)
-    _check_kind(path, data[:4])
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path}, line {line}: not UTF-8; {_ANEW}") from None
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise InputError(f"{path}, line {line}: not a text file (it holds a zero byte)")
-    return text
-
-
-def _unpacked(path: Path | str, data: bytes) -> bytes:
-    """What a file of gzip holds, up to what may be read."""
-    most = min(MOST_BYTES, MOST_PACKED * len(data))
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            unpacked = file.read(most + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: a compressed file that is damaged: {error}") from None
-    if len(unpacked) > most:
-        raise InputError(f"{path}: unpacks to more than {most} bytes; unpack it first")
-    return unpacked
-
-
-def _check_kind(path: Path | str, begins: bytes) -> None:
-    for start, kind in _BINARY.items():
-        if begins.startswith(start):
-            raise InputError(f"{path} is {kind}; {_ANEW}")
 
 
 def _opened(path: Path | str, text: str, required: Sequence[str]) -> tuple[str, int, str]:

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from . import checked, names
-from .csv_files import TableError, csv_text, read_bytes, read_csv, write_csv
+from .csv_files import TableError, csv_text, read_csv, write_csv
 from .fingerprint import FINGERPRINT, is_fingerprint, recordings
 from .missing import is_missing
 from .paths import is_inside
 from .spellings import REMEDY, is_group, spelt_twice, tidy
 from .text import plain
+from .text_files import read_bytes
 from .usual import unusual
 from .vocabulary import ordered, problem_with_emotion
 
