@@ -12,7 +12,7 @@ from .keys import FeatureKey
 from .manifests import remove_manifest, store_manifest, with_known_ids
 from .merge import Merge
 from .removal import Removal
-from .terms import Terms, save_terms
+from .terms import Terms, read_terms, save_terms
 from .verify import FolderReport, VerifyReport
 from .writer import ShardWriter, Utterances, as_stored
 
@@ -35,6 +35,7 @@ __all__ = [
     "default_cache_folders",
     "in_words",
     "places",
+    "read_terms",
     "remove_manifest",
     "save_terms",
     "store_manifest",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,7 +22,7 @@ corpus_options = together(
     click.option(
         "--root",
         type=GivenPath(path_type=Path),
-        help="Folder of the corpus [default: $SER_<CORPUS>_ROOT, or the CSV's folder].",
+        help="Folder of the corpus [default: $SER_<CORPUS>_ROOT, or that of --csv or --from].",
     ),
     click.option(
         "--csv",
@@ -30,15 +30,48 @@ corpus_options = together(
         help="For a corpus of your own: a CSV with the columns path and emotion, and where known "
         "speaker, gender, id.",
     ),
+    click.option(
+        "--from",
+        "source",
+        metavar="FORMAT:PATH",
+        help="For a corpus of your own in a form of others: hf:, audformat:, lhotse:, kaldi: or "
+        "emobox:, and its folder or, of Hugging Face, repository.",
+    ),
     click.option("--language", help="Language of a corpus of your own, e.g. pt."),
     click.option(
         "--option",
         "options",
         multiple=True,
         metavar="NAME=VALUE",
-        help="An option of the corpus, e.g. intensity=all for cafe.",
+        help="An option of the corpus, e.g. intensity=all for cafe, or of its format, e.g. "
+        "label=COLUMN.",
     ),
 )
+
+
+def given_corpus(
+    corpus: str, csv: Path | None, source: str | None, language: str | None
+) -> dict[str, Any]:
+    """What names a corpus to `scan_corpus` and `extract_corpus`, of what was typed.
+
+    Raises:
+        InputError: there is no such format, or there are two sources.
+    """
+    from ..manifests import CORPORA, FORMATS, check_corpus_name, corpus_from
+
+    form, colon, _ = corpus.partition(":")
+    if colon and form in FORMATS:
+        raise InputError(f"--corpus {corpus}: a corpus needs a name: --corpus NAME --from {corpus}")
+    if source is None:
+        return {"corpus": corpus, "csv": csv, "language": language}
+    if csv:
+        raise InputError("--csv and --from: expected one of them")
+    check_corpus_name(corpus)
+    if corpus in CORPORA:
+        raise InputError(
+            f"{corpus!r} has a scanner of its own; give the corpus of {source} another name"
+        )
+    return {"corpus": corpus_from(corpus, source, language)}
 
 
 def option_pairs(options: tuple[str, ...]) -> dict[str, str]:

@@ -10,7 +10,7 @@ import click
 
 from ..errors import TO_DO, InputError
 from ..progress import Progress
-from .corpus_options import corpus_options, option_pairs, report_bad
+from .corpus_options import corpus_options, given_corpus, option_pairs, report_bad
 from .options import (
     GivenPath,
     cache_option,
@@ -86,8 +86,9 @@ def extract(
     licensees_only: bool,
     progress: Progress,
     cache_folders: tuple[Path, ...],
+    root: Path | None,
     options: tuple[str, ...],
-    **source: Any,
+    **given: Any,
 ) -> None:
     """Run the backbones over a corpus and cache their features.
 
@@ -100,15 +101,17 @@ def extract(
     from ..cache import Terms
     from ..extract import extract_corpus, plan_corpus
 
+    if manifest_file and given["source"]:
+        raise InputError("--manifest takes the place of --from")
     wanted: dict[str, Any] = {
-        "corpus": corpus,
+        "root": root,
         "features": split_names("--features", features),
         "cache": open_cache(cache_folders),
         "options": option_pairs(options),
         "manifest": manifest_file,
         "portion": portion,
         "progress": progress,
-        **source,
+        **given_corpus(corpus, **given),
     }
     if dry_run:
         _tell_plan(plan_corpus(**wanted), as_json)

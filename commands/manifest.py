@@ -9,12 +9,12 @@ import click
 
 from ..errors import InputError
 from ..progress import Progress
-from .corpus_options import corpus_options, option_pairs, report_bad
+from .corpus_options import corpus_options, given_corpus, option_pairs, report_bad
 from .options import GivenPath, json_option, progress_option
 from .printing import complain, echo, echo_json
 
 if TYPE_CHECKING:
-    from ..manifests import Manifest
+    from ..manifests import Manifest, ManifestForm
 
 
 @click.group()
@@ -35,18 +35,17 @@ def manifest_build(
     root: Path | None,
     csv: Path | None,
     options: tuple[str, ...],
-    **source: Any,
+    **given: Any,
 ) -> None:
     """Scan a corpus and write its manifest, a CSV."""
-    from ..manifests import corpus_root, scan_corpus
+    from ..manifests import scan_corpus
 
     target = out or Path(f"{corpus}.csv")
     if csv and target.exists() and target.samefile(csv):
         raise InputError(f"{target}: would replace the file of --csv; choose another with --out")
     with progress:
-        build = scan_corpus(
-            corpus, root, progress, csv=csv, options=option_pairs(options), **source
-        )
+        named = given_corpus(corpus, csv, **given)
+        build = scan_corpus(root=root, progress=progress, options=option_pairs(options), **named)
     if target.exists() and not overwrite and not _holds(target, build.manifest):
         raise InputError(
             f"{target}: is there and would be replaced; choose another with --out, or say "
@@ -58,7 +57,9 @@ def manifest_build(
         f"manifest {build.manifest.id}"
     )
     echo("  " + ", ".join(f"{k} {v}" for k, v in build.manifest.counts().items()))
-    report_bad(build.bad, corpus_root(corpus, root, csv))
+    if build.licence:
+        echo(f"  licence: {build.licence}")
+    report_bad(build.bad, build.root)
 
 
 def _holds(file: Path, made: Manifest) -> bool:
@@ -71,6 +72,36 @@ def _holds(file: Path, made: Manifest) -> bool:
         return False
     one, other = (m.table.drop(columns=FINGERPRINT, errors="ignore") for m in (held, made))
     return one.equals(other)
+
+
+@manifest.command("export")
+@click.argument("file", type=GivenPath(path_type=Path, exists=True, dir_okay=False))
+@click.argument("folder", metavar="DEST", type=GivenPath(path_type=Path))
+@click.option(
+    "--format", "form", type=click.Choice(["audformat", "kaldi"]), required=True, help="Whose form."
+)
+@click.option(
+    "--root",
+    type=GivenPath(path_type=Path),
+    help="Folder of the corpus, with which paths are to begin  [default: they are relative to it].",
+)
+@click.option("--licence", default="", help="Of a corpus of your own, where the form has a place.")
+@click.option("--overwrite", is_flag=True, help="Replace an earlier export.")
+def manifest_export(
+    file: Path, folder: Path, form: ManifestForm, root: Path | None, licence: str, overwrite: bool
+) -> None:
+    """Write a manifest file as the new folder DEST, for those who do not use this tool.
+
+    audformat: a database, read by audformat and audb. kaldi: a data folder. No audio is copied;
+    `--from FORMAT:DEST` reads both.
+    """
+    from ..manifests import Manifest, export_manifest
+
+    loaded = Manifest.load(file)
+    notes = export_manifest(loaded, folder, form, root=root, licence=licence, overwrite=overwrite)
+    echo(f"{folder}: {len(loaded)} utterances of {loaded.corpus}")
+    for note in (*loaded.notes, *notes):
+        complain(f"note: {note}")
 
 
 @manifest.command("check")

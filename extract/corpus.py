@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace as changed
 from pathlib import Path
 
-from ..cache import Cache, Terms, save_terms, store_manifest, with_known_ids
+from ..cache import Cache, Terms, read_terms, save_terms, store_manifest, with_known_ids
 from ..errors import listing
 from ..manifests import BadFileLimit, Corpus, Manifest
 from ..portion import ALL, Portion
@@ -58,7 +58,7 @@ def extract_corpus(
         manifest: to use instead of looking for the files; its labels replace those in the cache.
         replace: whether a manifest that was found replaces one in the cache that is another.
         terms: under which the corpus is, kept in the cache and told whoever it is shared with; of a
-            corpus that is known by name they are known.
+            corpus that is known by name, or was read from files that say so, they are known.
         device, workers: as for `extract`.
         fail_over: the share of the files that may be bad, 0 to 1; None: any. It ends in any case
             where all of the first hundred are.
@@ -92,6 +92,8 @@ def extract_corpus(
         if told := store_manifest(cache, utterances, replace or found.given):
             notes.append(f"note: {told}")
             progress.say(notes[-1])
+        if terms is None and build.licence and read_terms(cache.folders, name) is None:
+            terms = Terms(build.licence)
         if terms is not None:
             save_terms(cache.folder, name, terms)
         bad = [file for file in build.bad if portion.has(file.id)]

@@ -59,19 +59,19 @@ def find_corpus(
     if manifest is not None:
         if csv or language or options:
             raise InputError("--manifest takes the place of --csv, --language and --option")
-        build = _given(name, manifest, progress)
+        home = corpus.root if isinstance(corpus, Corpus) else None
+        build = _given(name, manifest, corpus_root(name, root, home), progress)
     else:
         build = scan_corpus(
             *(corpus, root, progress), csv=csv, language=language, options=options, limit=limit
         )
-    folder = corpus_root(name, root, csv)
     paths = build.manifest.table["path"]
-    if not any(audio_path(folder, path).is_file() for path in paths):
-        raise InputError(f"{folder}: has none of the files of {name}, such as {paths.iloc[0]}")
-    return Found(name, folder, build, manifest is not None)
+    if not any(audio_path(build.root, path).is_file() for path in paths):
+        raise InputError(f"{build.root}: has none of the files of {name}, such as {paths.iloc[0]}")
+    return Found(name, build.root, build, manifest is not None)
 
 
-def _given(corpus: str, manifest: Manifest | Path | str, progress: Progress) -> Build:
+def _given(corpus: str, manifest: Manifest | Path | str, root: Path, progress: Progress) -> Build:
     """A manifest in place of a new one; InputError where it is none, or of another corpus."""
     found = manifest if isinstance(manifest, Manifest) else Manifest.load(Path(manifest))
     for note in found.notes:
@@ -79,4 +79,4 @@ def _given(corpus: str, manifest: Manifest | Path | str, progress: Progress) -> 
     if found.corpus != corpus:
         where = "the manifest" if manifest is found else manifest
         raise InputError(f"{where} is of {found.corpus}, not of {corpus}")
-    return Build(found, [], list(found.notes))
+    return Build(found, [], list(found.notes), root)

@@ -4,9 +4,12 @@ from .audio import Audio, read_audio
 from .build import Build, build_manifest, scan_corpus
 from .confounding import Confounding, speaker_emotion_confounding
 from .corpora import CORPORA, Corpus, Entry, Scan, by_file_names
+from .exporting import MANIFEST_FORMS, ManifestForm, export_manifest
 from .findings import confounded_speakers, two_genders
 from .fingerprint import FINGERPRINT
 from .folds import FOLDS, columns_apart, two_groups
+from .foreign import corpus_from
+from .formats import FORMATS, Format
 from .known import Recognised, recognise
 from .label_maps import LabelMap, ready_maps
 from .leaks import check_leaks, check_leaks_between, namesakes, shared_speakers
@@ -40,6 +43,8 @@ __all__ = [
     "EMOTIONS",
     "FINGERPRINT",
     "FOLDS",
+    "FORMATS",
+    "MANIFEST_FORMS",
     "PROTOCOLS",
     "WHOLE",
     "Audio",
@@ -51,8 +56,10 @@ __all__ = [
     "Corpus",
     "Entry",
     "Folds",
+    "Format",
     "LabelMap",
     "Manifest",
+    "ManifestForm",
     "ProbeCache",
     "Published",
     "Recognised",
@@ -69,8 +76,10 @@ __all__ = [
     "columns_apart",
     "confounded_speakers",
     "convert_videos",
+    "corpus_from",
     "corpus_root",
     "described",
+    "export_manifest",
     "find_root",
     "group_columns",
     "id_from_form",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import AudioError, InputError, SerError, did_you_mean, listing
+from ..files import make_folder
 from ..progress import Progress
 from .audio import blamed_on_the_file, read_audio
 from .corpora import CORPORA, Corpus, Entry, Scan
@@ -28,11 +29,18 @@ from .videos import problem_with_videos
 
 @dataclass(frozen=True)
 class Build:
-    """A new manifest, the files that are not in it, and what the user should know."""
+    """A manifest, the files that are not in it, and what the user should know.
+
+    Attributes:
+        root: that the paths of all of them begin from.
+        licence: that what was read names.
+    """
 
     manifest: Manifest
     bad: list[BadFile]
     warnings: list[str]
+    root: Path
+    licence: str = ""
 
 
 def build_manifest(
@@ -69,7 +77,9 @@ def build_manifest(
     if language and (problem := problem_with_language(language)):
         raise InputError(problem)
     source = _source(corpus, csv, language)
-    folder = corpus_root(source.name, root, csv)
+    if source.unpacks and root:
+        make_folder(root)
+    folder = corpus_root(source.name, root, source.root)
     scan = _scan(source, folder, options or {})
     check = partial(limit.check, source.name) if limit else None
     probes, bad = _probe(folder, scan.entries, workers, known, progress, check)
@@ -83,7 +93,7 @@ def build_manifest(
         warnings += wrong_counts(manifest, source.expected(options or {}))
     else:
         warnings += confounded_speakers(manifest)
-    return Build(manifest, bad, warnings)
+    return Build(manifest, bad, warnings, folder, scan.licence)
 
 
 def scan_corpus(
@@ -127,12 +137,13 @@ def _source(corpus: str | Corpus, csv: Path | None, language: str | None) -> Cor
                 f"{name!r} has a scanner of its own; give the corpus of {csv} another name"
             )
         scan = partial(scan_csv, csv, language)
-        return Corpus(name, language or "", scan, options={"emotions": ()})
+        return Corpus(name, language or "", scan, options={"emotions": ()}, root=csv.parent)
     if isinstance(corpus, str):
         try:
             corpus = CORPORA.find(name)
         except InputError as unknown:
-            raise InputError(f"{unknown}; a corpus of your own needs --csv FILE") from None
+            own = "a corpus of your own needs --csv FILE, or --from FORMAT:PATH"
+            raise InputError(f"{unknown}; {own}") from None
         if not isinstance(corpus, Corpus) or corpus.name != name:
             raise SerError(f"the entry point {name!r} of ser.corpora is no Corpus of that name")
     if language not in (None, corpus.language):

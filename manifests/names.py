@@ -85,10 +85,23 @@ def id_from_path(path: str) -> str:
 def id_from_form(path: str) -> str:
     """The id that a path gave when its Unicode form made a difference; see `id_from_path`."""
     stem = path.rsplit(".", 1)[0] if "." in path.rsplit("/", 1)[-1][1:] else path
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", stem.replace("/", "-")).strip("-.")
-    if plain == stem.replace("/", "-") and problem_with_id(plain) is None:
+    return _id_of(stem.replace("/", "-"), path)
+
+
+def id_from_name(name: str) -> str:
+    """The id that a name of somebody's is, or gives if it can be none: `a b` gives `a-b-<hash>`."""
+    if problem_with_id(name) is None:
+        return name
+    composed = unicodedata.normalize("NFC", name)
+    return _id_of(composed, composed)
+
+
+def _id_of(name: str, whole: str) -> str:
+    """A name if it is an id, else what is left of it, and digits that stand for `whole`."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")
+    if plain == name and problem_with_id(plain) is None:
         return plain
-    digits = hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    digits = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{plain[-100:].strip('-.') or 'utterance'}-{digits}"
 
 

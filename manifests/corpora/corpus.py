@@ -26,11 +26,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Scan:
-    """The entries of a corpus, its language, and what the user should be told about the scan."""
+    """The entries of a corpus, its language, what the user should be told about the scan, and the
+    licence that what was read names."""
 
     entries: list[Entry]
     language: str = ""
     notes: list[str] = field(default_factory=list)
+    licence: str = ""
 
 
 NOT_KNOWN = "not known: see the publisher"
@@ -53,6 +55,7 @@ class Corpus:
     values the protocol `speaker` keeps apart, in every process that knows the corpus by name.
     `licensees_only` marks what only those may have who signed for it. `size` is how many utterances
     there are where their number by emotion is not known, and `speakers` whether their speakers are.
+    `root` is where its audio is unless told; `unpacks`, that the scan writes it there.
     """
 
     name: str
@@ -69,6 +72,8 @@ class Corpus:
     licensees_only: bool = False
     size: int = 0
     speakers: bool = True
+    root: Path | None = None
+    unpacks: bool = False
 
     @property
     def utterances(self) -> int:

@@ -1,0 +1,120 @@
+"""A corpus in a form that others made: a database, a data set, lists of files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from itertools import takewhile
+from pathlib import Path, PurePosixPath
+
+from ..errors import InputError, listing
+from .corpora.corpus import Corpus, Scan
+from .formats import FORMATS, Format
+from .missing import is_missing
+from .names import id_from_name, language_tag, problem_with_id, problem_with_language
+from .paths import exists, is_inside
+from .tables import Table, scan_table
+from .text import plain
+
+SOURCE_ID = "source_id"
+"""The column of ids as they were, where they could be none here."""
+
+_LOOKED_AT = 100
+"""Paths of a table that are looked for below a root."""
+
+
+def corpus_from(name: str, source: str, language: str | None = None) -> Corpus:
+    """A corpus of one's own, read by `build_manifest` and `extract_corpus` from what others made.
+
+    Args:
+        name: of the corpus.
+        source: the format and the place, such as `kaldi:data/train`.
+        language: such as `pt`, where the source does not say.
+
+    Raises:
+        InputError: there is no such format.
+    """
+    known = ", ".join(f"{form}:PATH" for form in FORMATS)
+    form, colon, place = source.partition(":")
+    if not colon or not place:
+        raise InputError(f"{source!r} says not what format it is: expected one of {known}")
+    if form not in FORMATS:
+        raise InputError(f"{source!r}: expected one of {known}")
+    found = FORMATS[form]
+    return Corpus(
+        name,
+        language or "",
+        partial(_scan, found, place, language),
+        options=dict.fromkeys((*found.options, "emotions"), ()),
+        root=found.home(place),
+        unpacks=found.unpacks,
+    )
+
+
+def _scan(
+    form: Format, place: str, language: str | None, root: Path, options: Mapping[str, str]
+) -> Scan:
+    table = form.read(place, root, options)
+    if not table.numbers:
+        raise InputError(f"{table.where}: has no utterances")
+    for adapted in (_with_ids, partial(_with_paths, root=root), _with_language):
+        table = adapted(table)
+    return scan_table(table, language, root, options)
+
+
+def _with_ids(table: Table) -> Table:
+    """Ids that can name files, of which the others are kept as `SOURCE_ID`."""
+    given = table.columns.get("id", [])
+    ids = [
+        id if is_missing(id) or problem_with_id(plain(id)) is None else id_from_name(id)
+        for id in given
+    ]
+    if ids == given:
+        return table
+    changed = [(old, new) for old, new in zip(given, ids, strict=True) if old != new]
+    note = (
+        f"{len(changed)} ids could not name files, and are kept as {SOURCE_ID}: "
+        f"{changed[0][0]!r:.100} is {changed[0][1]}"
+    )
+    columns = {**table.columns, "id": ids}
+    columns.setdefault(SOURCE_ID, given)
+    return replace(table, columns=columns, notes=[*table.notes, note])
+
+
+def _with_paths(table: Table, root: Path) -> Table:
+    """Paths without the folders that all begin with, where only so their files are below the root:
+    lists are often made elsewhere."""
+    paths = table.columns["path"]
+    if any(exists(root / path) for path in paths[:_LOOKED_AT]):
+        return table
+    parts = [PurePosixPath(path.replace("\\", "/")).parts for path in paths]
+    both = zip(min(parts)[:-1], max(parts)[:-1], strict=False)
+    common = [one for one, other in takewhile(lambda pair: pair[0] == pair[1], both)]
+    for depth in range(1, len(common) + 1):
+        shorter = ["/".join(each[depth:]) for each in parts]
+        if any(is_inside(path) and exists(root / path) for path in shorter[:_LOOKED_AT]):
+            begins = PurePosixPath(*common[:depth])
+            note = f"all paths begin with {str(begins)!r}, and were read without it"
+            columns = {**table.columns, "path": shorter}
+            return replace(table, columns=columns, notes=[*table.notes, note])
+    return table
+
+
+def _with_language(table: Table) -> Table:
+    """Languages that are codes: a column with anything else is left out."""
+    given = table.columns.get("language")
+    if given is None:
+        return table
+    wrong = Counter(
+        word
+        for word in given
+        if word and not is_missing(word) and problem_with_language(language_tag(word))
+    )
+    if not wrong:
+        return table
+    words = listing(f"{word!r:.50} ({count})" for word, count in wrong.most_common())
+    note = f"language: what is no code, such as en, was left out: {words}"
+    columns = {name: cells for name, cells in table.columns.items() if name != "language"}
+    return replace(table, columns=columns, notes=[*table.notes, note])

@@ -1,0 +1,58 @@
+"""A manifest as a database of audformat, as `audformat_database` reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..manifest import GENDERS, Manifest
+from .audformat_database import import_libraries, short_language
+
+EMOTION, FILES = "emotion", "files"
+"""Tables: of the emotions, and of what else is known of the files."""
+
+_ELSEWHERE = {"path", "corpus", "language", "emotion", "duration"}
+
+
+def write_database(
+    folder: Path, manifest: Manifest, paths: Sequence[str], licence: str
+) -> list[str]:
+    """Write the header and the tables of a database; returns what is to be told of them.
+
+    Args:
+        paths: of the audio, as they are to be written.
+        licence: of the corpus.
+
+    Raises:
+        MissingPackageError: audformat is not installed.
+    """
+    import pandas as pd
+
+    audformat, _ = import_libraries()
+    table, notes = manifest.table, []
+    database = audformat.Database(
+        name=manifest.corpus,
+        source="",
+        usage=audformat.define.Usage.OTHER,
+        license=licence or None,
+    )
+    try:
+        database.languages = [audformat.utils.map_language(manifest.language.partition("-")[0])]
+    except ValueError:
+        notes.append(f"audformat knows no language {manifest.language!r}; it is a column")
+    labels = {EMOTION: list(manifest.labels), "gender": [name for name in GENDERS if name]}
+    index = audformat.filewise_index(list(paths))
+    database[EMOTION], database[FILES] = audformat.Table(index), audformat.Table(index)
+    columns = [name for name in table.columns if name not in _ELSEWHERE and any(table[name])]
+    if short_language(database) != manifest.language:
+        columns.append("language")
+    for name in (EMOTION, *columns):
+        database.schemes[name] = audformat.Scheme("str", labels=labels.get(name))
+        column = audformat.Column(scheme_id=name)
+        (database[EMOTION] if name == EMOTION else database[FILES])[name] = column
+        column.set([cell or None for cell in table[name]])
+    database.schemes["duration"] = audformat.Scheme("time")
+    database[FILES]["duration"] = audformat.Column(scheme_id="duration")
+    database[FILES]["duration"].set(pd.to_timedelta(table["duration"].tolist(), unit="s"))
+    database.save(str(folder), storage_format="csv")
+    return notes

@@ -1,0 +1,80 @@
+"""Which column of somebody's table is what, and its cells as text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from ...errors import InputError, did_you_mean, listing
+from ..tables import COMPUTED
+from ..text import alike
+from .form import Options
+
+ROLES: Mapping[str, tuple[str, ...]] = {
+    "label": ("emotion", "label", "emo", "emotion_label", "emotions", "labels", "category"),
+    "id": ("id", "utterance_id", "utt_id", "key"),
+    "speaker": ("speaker", "speaker_id", "spk", "actor", "actor_id"),
+    "gender": ("gender", "sex"),
+    "language": ("language", "lang", "locale"),
+}
+"""What a column can be, which an option of that name says, to names that it has in the world."""
+
+_OURS = {"path", "emotion", "id", "speaker", "gender", "language", *COMPUTED}
+
+
+def find_roles(names: Collection[str], options: Options, where: str) -> dict[str, str]:
+    """The column of each role that there is one for: as an option says, else by its name.
+
+    Raises:
+        InputError: an option names no column, or none has the emotions.
+    """
+    by_name = {alike(name): name for name in reversed([*names])}
+    found: dict[str, str] = {}
+    for role, usual in ROLES.items():
+        if role in options:
+            if column := options[role]:
+                found[role] = known_column(column, names, f"{role}=", where)
+        elif column := next((by_name[name] for name in usual if name in by_name), ""):
+            found[role] = column
+    if "label" not in found:
+        raise InputError(
+            f"{where}: which column has the emotions? There are {listing(names, 20) or 'none'}: "
+            "--option label=COLUMN"
+        )
+    return found
+
+
+def known_column(column: str, names: Collection[str], option: str, where: str) -> str:
+    """A column that an option names; InputError where there is none."""
+    if column not in names:
+        raise InputError(
+            f"{where}: has no column {column!r}, which --option {option}{column} names"
+            f"{did_you_mean(column, names)}; there are {listing(names, 20) or 'none'}"
+        )
+    return column
+
+
+def as_table(columns: Mapping[str, list[str]], roles: Mapping[str, str]) -> dict[str, list[str]]:
+    """The columns under our names: those of roles, then the others, less what is made anew."""
+    named = {"emotion" if role == "label" else role: columns[roles[role]] for role in roles}
+    taken = {*roles.values(), *_OURS}
+    return named | {name: cells for name, cells in columns.items() if name not in taken}
+
+
+def as_text(value: Any) -> str:
+    """A value as a cell; blank for what is missing.
+
+    >>> [as_text(value) for value in (None, float("nan"), 3, 2.5, True, "a")]
+    ['', '', '3', '2.5', 'true', 'a']
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+def is_plain(values: Iterable[Any]) -> bool:
+    """Whether all values can be cells: text, numbers, or nothing."""
+    return all(value is None or isinstance(value, str | int | float) for value in values)

@@ -1,0 +1,138 @@
+"""EmoBox's lists: `<corpus>.jsonl`, `label_map.json`, and folds in `fold_<n>`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError, listing
+from ...files import read_json
+from ..tables import Table
+from .columns import as_text, is_plain
+from .form import Options, folder_of
+from .json_lines import read_json_lines
+from .pieces import is_whole, length_of, refuse_pieces
+
+LABEL_MAP = "label_map.json"
+"""The corpus's words to EmoBox's."""
+
+_WHAT = "a list of EmoBox, with key, wav and emo in every line"
+_NEEDED = ("key", "wav", "emo")
+_FOLD = re.compile(r"fold_?(\d{1,4})")
+_PART = re.compile(r".*_(train|valid|test)_fold_?\d+\.jsonl")
+_LEFT_OUT = {*_NEEDED, "dataset", "type", "task", "channel", "sample_rate", "num_frame", "length"}
+"""What is in the manifest under another name, or is found out of the sound."""
+
+_Line = tuple[int, dict[str, Any]]
+_Parts = dict[tuple[str, int], list[_Line]]
+"""The lines of each part of each fold."""
+
+
+def read_lists(place: str, root: Path, options: Options) -> Table:
+    """The utterances of one corpus, with the folds that test and that validate them.
+
+    Raises:
+        InputError: there are no such lists, or utterances are pieces of recordings.
+    """
+    folder, file = _found(place)
+    parts = _parts(folder)
+    lines = read_json_lines(file, folder, _WHAT) if file else _distinct(parts)
+    where = str(file or folder)
+    for number, line in lines:
+        if absent := [name for name in _NEEDED if not isinstance(line.get(name), str)]:
+            raise InputError(f"{where}, line {number}: no {listing(absent)}; expected {_WHAT}")
+    _refuse_pieces(where, root, lines)
+    keys = [line["key"] for _, line in lines]
+    words = _label_map(folder)
+    columns = {
+        "id": keys,
+        "path": [line["wav"] for _, line in lines],
+        "emotion": [words.get(line["emo"], line["emo"]) for _, line in lines],
+    }
+    for name in dict.fromkeys(name for _, line in lines for name in line):
+        values = [line.get(name) for _, line in lines]
+        if name not in _LEFT_OUT and name not in columns and is_plain(values):
+            columns[name] = list(map(as_text, values))
+    notes: list[str] = []
+    for part in ("test", "valid"):
+        if folds := _folds(parts, part, notes):
+            columns[f"{part}_fold"] = [folds.get(key, "") for key in keys]
+    return Table(where, columns, [number for number, _ in lines], notes=notes)
+
+
+def _found(place: str) -> tuple[Path, Path | None]:
+    """The folder, and the list of all utterances, where there is one."""
+    folder = folder_of(place)
+    path = Path(place).expanduser()
+    if path != folder:
+        return folder, path
+    lists = sorted(folder.glob("*.jsonl"))
+    if len(lists) > 1:
+        names = listing(list_.name for list_ in lists)
+        raise InputError(f"{place}: several lists, {names}: name one of them")
+    if not lists and not _parts(folder):
+        raise InputError(f"{place}: holds no .jsonl; expected {_WHAT}")
+    return folder, lists[0] if lists else None
+
+
+def _parts(folder: Path) -> _Parts:
+    parts: _Parts = {}
+    for file in sorted(folder.glob("fold*/*.jsonl")):
+        fold, part = _FOLD.fullmatch(file.parent.name), _PART.fullmatch(file.name)
+        if fold and part:
+            lines = read_json_lines(file, folder, _WHAT)
+            parts.setdefault((part[1], int(fold[1])), []).extend(lines)
+    return parts
+
+
+def _distinct(parts: _Parts) -> list[_Line]:
+    """The lines of all parts, each utterance once, numbered anew."""
+    lines = {str(line.get("key")): line for part in parts.values() for _, line in part}
+    return list(enumerate(lines.values(), 1))
+
+
+def _folds(parts: _Parts, part: str, notes: list[str]) -> dict[str, str]:
+    """The fold of each utterance that is in this part of one; the first of several."""
+    folds: dict[str, str] = {}
+    again: set[str] = set()
+    for (name, fold), lines in sorted(parts.items()):
+        if name == part:
+            for key in (str(line.get("key")) for _, line in lines):
+                if folds.setdefault(key, str(fold)) != str(fold):
+                    again.add(key)
+    if again:
+        notes.append(
+            f"{len(again)} utterances are in the {part} part of several folds, of which the first "
+            f"is kept: {listing(sorted(again), 3)}"
+        )
+    return folds
+
+
+def _label_map(folder: Path) -> dict[str, str]:
+    try:
+        return read_json(folder / LABEL_MAP, dict[str, str], below=folder)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise InputError(f"cannot read {folder / LABEL_MAP}: {error.strerror}") from None
+    except ValueError as error:
+        raise InputError(f"{folder}: {error}; expected a word for each word") from None
+
+
+def _refuse_pieces(where: str, root: Path, lines: list[_Line]) -> None:
+    pieces = 0
+    for number, line in lines:
+        start, end = line.get("start_time"), line.get("end_time")
+        if start is None and end is None:
+            continue
+        try:
+            begins, ends = float(start or 0), None if end is None else float(end)
+        except (TypeError, ValueError):
+            raise InputError(
+                f"{where}, line {number}: start_time {start!r:.100}, end_time {end!r:.100}: "
+                "expected seconds"
+            ) from None
+        pieces += not is_whole(begins, ends, length_of(root / line["wav"]))
+    how = "ffmpeg -i LONG -ss START -to END PIECE.flac for each, named as wav there"
+    refuse_pieces(where, pieces, len(lines), how)

@@ -1,0 +1,190 @@
+"""A data folder of Kaldi: `wav.scp`, a file of labels, and what else is said of utterances there.
+
+Each file has a line for an utterance: its name, a blank, and a value to the end of the line.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ...errors import InputError, listing
+from ..tables import Table
+from ..text_files import read_text
+from .form import Options, folder_of
+from .pieces import is_whole, length_of, refuse_pieces
+
+RECORDINGS, SEGMENTS = "wav.scp", "segments"
+LABELS = ("utt2emo", "utt2emotion", "utt2label")
+"""Files of emotions; the first that is there counts."""
+
+COLUMNS = {"utt2spk": "speaker", "utt2lang": "language", "utt2gender": "gender", "text": "text"}
+"""Files by what is said there of utterances, besides `utt2<column>` for any other column."""
+
+SPEAKERS_GENDER = "spk2gender"
+
+COMPUTED = {"utt2dur", "utt2num_frames", "utt2uniq", "utt2max_frames"}
+"""What Kaldi's scripts find out of sound, or keep of what they made of it."""
+
+_REMEDY = "expected a text file of Kaldi, in UTF-8"
+_OFFSET = re.compile(r".*:\d+(\[.*\])?")
+
+
+def read_folder(place: str, root: Path, options: Options) -> Table:
+    """The utterances of a data folder; commands in `wav.scp` are never run.
+
+    Raises:
+        InputError: it is none, or has commands, archives or segments in place of files.
+    """
+    folder = folder_of(place)
+    if not (folder / RECORDINGS).is_file():
+        raise InputError(f"{place}: no data folder of Kaldi; expected {RECORDINGS} in it")
+    files = sorted(path.name for path in folder.iterdir() if path.is_file())
+    recordings = _lines(folder, RECORDINGS)
+    _check_files(folder, recordings)
+    sources, left_out = _sources(folder, recordings, root)
+    label = _label_file(folder, files, options)
+    columns: dict[str, list[str]] = {
+        "id": [id for _, id, _ in sources],
+        "path": [path for _, _, path in sources],
+        "emotion": _cells(folder, label, sources),
+    }
+    for name in files:
+        if name in COLUMNS or (name.startswith("utt2") and name not in COMPUTED):
+            column = COLUMNS.get(name) or name.removeprefix("utt2")
+            if name != label and column not in columns:
+                columns[column] = _cells(folder, name, sources)
+    _complete_speakers(folder, files, columns)
+    notes = [f"{left_out} recordings of {RECORDINGS} have no segment, and were left out"]
+    numbers = [number for number, _, _ in sources]
+    where = str(folder / (SEGMENTS if SEGMENTS in files else RECORDINGS))
+    return Table(where, columns, numbers, notes=notes if left_out else [])
+
+
+def _lines(folder: Path, name: str) -> list[tuple[int, str, str]]:
+    """The lines of a file, by number: the name that each begins with, and its value."""
+    text = read_text(folder / name, _REMEDY, folder)
+    lines: list[tuple[int, str, str]] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            key, _, value = line.strip().replace("\t", " ", 1).partition(" ")
+            lines.append((number, key, value.strip()))
+    return lines
+
+
+def _check_files(folder: Path, recordings: list[tuple[int, str, str]]) -> None:
+    """Refuse what is no file: commands, which end in '|', and places in archives."""
+    commands = [value for _, _, value in recordings if "|" in (value[:1], value[-1:])]
+    if commands:
+        raise InputError(
+            f"{folder / RECORDINGS}: {len(commands)} of {len(recordings)} recordings are commands, "
+            f"which are not run here, such as {commands[0]!r:.100}. Have Kaldi write the files "
+            "(wav-copy scp:wav.scp scp:files.scp, where files.scp names a file for each), and let "
+            f"{RECORDINGS} name these"
+        )
+    archived = [value for _, _, value in recordings if _OFFSET.fullmatch(value)]
+    if archived:
+        raise InputError(
+            f"{folder / RECORDINGS}: {len(archived)} of {len(recordings)} recordings are in "
+            f"archives, such as {archived[0]!r:.100}; have Kaldi write a file for each (wav-copy)"
+        )
+
+
+def _sources(
+    folder: Path, recordings: list[tuple[int, str, str]], root: Path
+) -> tuple[list[tuple[int, str, str]], int]:
+    """The utterances with the files that they are, and how many recordings have none."""
+    if not (folder / SEGMENTS).is_file():
+        return recordings, 0
+    files = {name: path for _, name, path in recordings}
+    lengths = _by_name(folder, "reco2dur")
+    sources: list[tuple[int, str, str]] = []
+    pieces = 0
+    segments = _lines(folder, SEGMENTS)
+    for number, id, value in segments:
+        where = f"{folder / SEGMENTS}, line {number}"
+        try:
+            recording, begins, ends = value.split()[:3]
+            start, end = float(begins), float(ends)
+            length = float(lengths[recording]) if recording in lengths else None
+        except ValueError:
+            raise InputError(
+                f"{where}: {value!r:.100}: expected a recording, and where the utterance begins "
+                "and ends there, in seconds"
+            ) from None
+        if recording not in files:
+            raise InputError(f"{where}: {RECORDINGS} has no recording {recording!r:.100}")
+        if length is None and start <= 0 <= end:
+            length = length_of(root / files[recording])
+        pieces += not is_whole(start, None if end < 0 else end, length or 0)
+        sources.append((number, id, files[recording]))
+    refuse_pieces(
+        str(folder / SEGMENTS),
+        pieces,
+        len(segments),
+        "extract-segments scp:wav.scp segments scp:cut.scp, where cut.scp names a file for each "
+        "utterance; then cut.scp is wav.scp, and there is no file segments",
+    )
+    return sources, len(files.keys() - {value.split()[0] for _, _, value in segments})
+
+
+def _label_file(folder: Path, files: list[str], options: Options) -> str:
+    if name := options.get("label"):
+        if name not in files:
+            raise InputError(
+                f"{folder}: has no file {name!r}, which --option label={name} names; there are "
+                f"{listing(files, 20)}"
+            )
+        return name
+    for name in LABELS:
+        if name in files:
+            return name
+    raise InputError(
+        f"{folder}: which file has the emotions? There is no {' or '.join(LABELS)}, but "
+        f"{listing(files, 20)}: --option label=FILE"
+    )
+
+
+def _by_name(folder: Path, file: str) -> dict[str, str]:
+    """What a file says by name; nothing where it is not there. The same twice is refused."""
+    values: dict[str, str] = {}
+    if not (folder / file).is_file():
+        return values
+    for number, name, value in _lines(folder, file):
+        if values.setdefault(name, value) != value:
+            raise InputError(f"{folder / file}, line {number}: a second value for {name!r:.100}")
+    return values
+
+
+def _cells(folder: Path, file: str, sources: list[tuple[int, str, str]]) -> list[str]:
+    """What a file says of each utterance; blank where nothing."""
+    values = _by_name(folder, file)
+    return [values.get(id, "") for _, id, _ in sources]
+
+
+def _complete_speakers(folder: Path, files: list[str], columns: dict[str, list[str]]) -> None:
+    """Read speakers as they were before they had to be one word, and their genders.
+
+    Kaldi wants a speaker of every utterance: one by the name of the utterance stands for none.
+    """
+    if "speaker" not in columns:
+        return
+    pairs = list(zip(columns["speaker"], columns["id"], strict=True))
+    columns["speaker"] = ["" if name == id else as_said(name) for name, id in pairs]
+    if SPEAKERS_GENDER in files and "gender" not in columns:
+        genders = _by_name(folder, SPEAKERS_GENDER)
+        columns["gender"] = [genders.get(name, "") for name, _ in pairs]
+
+
+def as_word(name: str) -> str:
+    """A name as the one word that Kaldi wants: a blank is `%20`, and what looks so `%2520`."""
+    return name.replace("%2", "%252").replace(" ", "%20")
+
+
+def as_said(word: str) -> str:
+    """What `as_word` was given.
+
+    >>> as_said(as_word("Anna B. %20")), as_word("Anna B.")
+    ('Anna B. %20', 'Anna%20B.')
+    """
+    return word.replace("%20", " ").replace("%252", "%2")

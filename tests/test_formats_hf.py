@@ -1,0 +1,276 @@
+"""Data sets of Hugging Face, made by the library itself, saved and as folders."""
+
+import io
+import json
+import sys
+import tarfile
+
+import numpy as np
+import pytest
+import soundfile
+
+from ser.errors import InputError, MissingPackageError
+
+from .conftest import tree
+from .test_manifests_build import speak
+from .voices import build_voices, read_back, same, voices  # noqa: F401
+
+datasets = pytest.importorskip("datasets", reason="the extra `datasets` is not installed")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    """What the library prepares is not the user's."""
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hf-cache")
+
+
+def read(place, root=None, language="de", **options):
+    return read_back(f"hf:{place}", root, language, **options)
+
+
+def message(*args, **kwargs):
+    with pytest.raises(InputError) as caught:
+        read(*args, **kwargs)
+    return str(caught.value)
+
+
+def dataset(tmp_path, kinds=None, **columns):
+    """Two rows with sound, in a data set that has the bytes of it once it is saved."""
+    files = [str(speak(tmp_path / f"made/{name}.wav", seed)) for seed, name in enumerate("ab")]
+    made = datasets.Dataset.from_dict({"audio": files} | columns)
+    return made.cast(datasets.Features(made.features | {"audio": datasets.Audio()} | (kinds or {})))
+
+
+def kept():
+    """The type of sound that is not decoded."""
+    return datasets.Audio(decode=False)
+
+
+def saved(tmp_path, *args, **kwargs):
+    dataset(tmp_path, *args, **kwargs).save_to_disk(tmp_path / "ds")
+    return tmp_path / "ds"
+
+
+@pytest.mark.parametrize("bits", ["inside", "beside"])
+def test_there_and_back(voices, tmp_path, bits):  # noqa: F811
+    manifest = build_voices(voices)
+    table = manifest.table.drop(columns=["duration", "audio_hash", "fingerprint"])
+    rows = {name: table[name].tolist() for name in table if name != "path"}
+    if bits == "beside":
+        made = datasets.Dataset.from_dict(rows | {"path": table["path"].tolist()})
+        made.save_to_disk(tmp_path / "ds")
+        same(read(tmp_path / "ds", voices, None).manifest, manifest)
+        return
+    audio = [{"path": path, "bytes": (voices / path).read_bytes()} for path in table["path"]]
+    kinds = {name: datasets.Value("string") for name in rows}
+    kinds["emotion"] = datasets.ClassLabel(names=[*manifest.labels, "joy"])
+    kinds["audio"] = datasets.Audio(decode=False)
+    made = datasets.Dataset.from_dict(rows | {"audio": audio}).cast(datasets.Features(kinds))
+    made.info.license = "CC0-1.0"
+    made.save_to_disk(tmp_path / "ds")
+    build = read(tmp_path / "ds", tmp_path / "new", None)
+    assert build.licence == "CC0-1.0"
+    # save_to_disk keeps the names of files, not their folders.
+    names = [path.rpartition("/")[2] for path in manifest.table["path"]]
+    assert build.manifest.table["path"].tolist() == names
+    same(type(manifest)(build.manifest.table.assign(path=manifest.table["path"])), manifest)
+
+
+def test_classes_and_columns(tmp_path):
+    kinds = {
+        "label": datasets.ClassLabel(names=["sad", "angry"]),
+        "actor": datasets.Value("int64"),
+        "sex": datasets.ClassLabel(names=["F", "M"]),
+        "score": datasets.Value("float64"),
+        "scores": datasets.List(datasets.Value("float64")),
+    }
+    columns = {"label": [1, 0], "actor": [3, 4], "sex": [0, -1], "score": [0.5, float("nan")]}
+    folder = saved(tmp_path, kinds, **columns, scores=[[1.0], [2.0]])
+    build = read(folder, tmp_path / "wavs")
+    table = build.manifest.table
+    assert table["path"].tolist() == ["a.wav", "b.wav"]
+    assert table["emotion"].tolist() == ["anger", "sadness"]
+    assert table["speaker"].tolist() == ["3", "4"]
+    assert table["gender"].tolist() == ["female", ""]
+    assert table["score"].tolist() == ["0.5", ""]
+    assert "scores" not in table
+    assert "columns of other types were left out: scores" in build.warnings
+
+
+def test_audio_inside_is_written_once(tmp_path):
+    folder = saved(tmp_path, emotion=["fear", "anger"])
+    told = message(folder)
+    assert "its audio is inside; say in which folder the files are to be written: --root" in told
+    root = tmp_path / "wavs" / "deep"
+    first = read(folder, root)
+    before = {path: path.stat().st_mtime_ns for path in root.iterdir()}
+    assert {path.name for path in before} == {"a.wav", "b.wav"}
+    (root / "other.txt").write_text("stays")
+    same(read(folder, root).manifest, first.manifest)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    speak(root / "a.wav", 7)
+    told = message(folder, root)
+    assert "a.wav: is there and is other audio" in told
+    assert (root / "b.wav").stat().st_mtime_ns == before[root / "b.wav"]
+
+
+def test_audio_without_names_or_with_one_name(tmp_path):
+    data = {}
+    for name, form in (("x", "WAV"), ("y", "FLAC"), ("z", "WAV")):
+        sound = np.random.default_rng(len(data)).normal(scale=0.1, size=4000)
+        soundfile.write(tmp_path / name, sound, 16000, format=form)
+        data[name] = (tmp_path / name).read_bytes()
+    rows = [("x", None), ("y", None), ("z", "/abs/one.wav"), ("x", "one.wav"), ("z", "../../e.wav")]
+    audio = [{"bytes": data[name], "path": path} for name, path in rows]
+    columns = {"audio": audio, "emotion": ["fear", "anger", "fear", "anger", "fear"]}
+    made = datasets.Dataset.from_dict(columns).cast_column("audio", kept())
+    datasets.DatasetDict({"train": made}).save_to_disk(tmp_path / "ds")
+    read(tmp_path / "ds", tmp_path / "wavs")
+    names = {path.name for path in (tmp_path / "wavs").iterdir()}
+    assert names == {
+        *("train-000000.wav", "train-000001.flac", "one.wav", "train-000003.wav", "e.wav")
+    }
+    assert not list(tmp_path.parent.glob("e.wav"))
+
+
+def test_parts(tmp_path):
+    whole = dataset(tmp_path, emotion=["fear", "anger"])
+    parts = {"train": whole.select([0]), "test": whole.select([1])}
+    datasets.DatasetDict(parts).save_to_disk(tmp_path / "ds")
+    table = read(tmp_path / "ds", tmp_path / "wavs").manifest.table
+    assert table["split"].tolist() == ["train", "test"]
+    table = read(tmp_path / "ds", tmp_path / "wavs", split="test").manifest.table
+    assert table["path"].tolist() == ["b.wav"]
+    told = message(tmp_path / "ds", tmp_path / "wavs", split="tset")
+    assert "has no split 'tset' (did you mean 'test'?); there are train, test" in told
+
+
+def folder_of_audio(tmp_path):
+    """As the library's own `audiofolder` wants it, with a card."""
+    folder = tmp_path / "repo"
+    for seed, name in enumerate(("a", "b")):
+        speak(folder / "data" / f"{name}.wav", seed)
+    (folder / "data" / "metadata.csv").write_text("file_name,emotion\na.wav,fear\nb.wav,anger\n")
+    (folder / "README.md").write_text("---\nlicense: mit\n---\nA card.\n")
+    return folder
+
+
+def test_a_folder_as_a_repository_has_it(tmp_path):
+    folder = folder_of_audio(tmp_path)
+    table = read(folder).manifest.table
+    assert table["path"].tolist() == ["data/a.wav", "data/b.wav"]
+    assert table["emotion"].tolist() == ["fear", "anger"]
+
+
+def test_a_folder_of_parquet_with_sound_inside(tmp_path):
+    files = [speak(tmp_path / f"made/{name}.wav", seed) for seed, name in enumerate("ab")]
+    audio = [{"path": file.name, "bytes": file.read_bytes()} for file in files]
+    made = datasets.Dataset.from_dict({"audio": audio, "emotion": ["fear", "anger"]})
+    made = made.cast_column("audio", kept())
+    (tmp_path / "repo").mkdir()
+    made.to_parquet(tmp_path / "repo" / "train.parquet")
+    table = read(tmp_path / "repo", tmp_path / "wavs").manifest.table
+    assert table["path"].tolist() == ["a.wav", "b.wav"]
+
+
+def test_shards_of_tar(tmp_path):
+    (tmp_path / "repo").mkdir()
+    with tarfile.open(tmp_path / "repo" / "train-000.tar", "w") as tar:
+        for seed, (name, emotion) in enumerate((("a", "fear"), ("b", "anger"))):
+            sound = speak(tmp_path / f"{name}.wav", seed).read_bytes()
+            facts = json.dumps({"emotion": emotion, "actor": {"age": 3}, "wav": "x"}).encode()
+            for suffix, data in ((".wav", sound), (".json", facts)):
+                info = tarfile.TarInfo(name + suffix)
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+    table = read(tmp_path / "repo", tmp_path / "wavs").manifest.table
+    assert table["emotion"].tolist() == ["fear", "anger"]
+    assert table["path"].tolist() == ["a.wav", "b.wav"]
+    assert table["json.wav"].tolist() == ["x", "x"]
+
+
+def test_a_card_that_names_files_of_elsewhere(tmp_path):
+    folder = folder_of_audio(tmp_path)
+    (tmp_path / "secret.csv").write_text("audio,emotion\nx,fear\n")
+    card = "---\nconfigs:\n- config_name: default\n  data_files: ../secret.csv\n---\n"
+    (folder / "README.md").write_text(card)
+    told = message(folder)
+    assert "has a file read that is none of its own" in told or "cannot read it" in told
+
+
+@pytest.mark.parametrize("file", ["../../made/a.wav", "/etc/passwd"])
+def test_metadata_that_leave(tmp_path, file):
+    folder = folder_of_audio(tmp_path)
+    speak(tmp_path / "made" / "a.wav", 3)
+    (folder / "data" / "metadata.csv").write_text(f"file_name,emotion\n{file},fear\nb.wav,anger\n")
+    assert str(folder) in message(folder)
+
+
+@pytest.mark.parametrize("name", ["../secret.arrow", "/secret.arrow"])
+def test_saved_data_that_lie_elsewhere(tmp_path, name):
+    folder = saved(tmp_path, emotion=["fear", "anger"])
+    (arrow,) = folder.glob("*.arrow")
+    arrow.rename(tmp_path / "secret.arrow")
+    state = json.loads((folder / "state.json").read_text())
+    state["_data_files"] = [{"filename": name}]
+    (folder / "state.json").write_text(json.dumps(state))
+    assert "is no file in" in message(folder, tmp_path / "wavs")
+    arrow.symlink_to(tmp_path / "secret.arrow")
+    state["_data_files"] = [{"filename": arrow.name}]
+    (folder / "state.json").write_text(json.dumps(state))
+    assert "is no file in" in message(folder, tmp_path / "wavs")
+
+
+def test_what_is_damaged(tmp_path):
+    folder = saved(tmp_path, emotion=["fear", "anger"])
+    whole = tree(folder)
+    for name, data in (
+        ("state.json", b"{"),
+        ("state.json", b"[]"),
+        ("state.json", b'{"_data_files": [3]}'),
+        ("dataset_info.json", b"\xff\x00"),
+        ("dataset_info.json", b'{"features": {"a": {"_type": "Evil"}}}'),
+        (next(name for name in whole if name.endswith(".arrow")), b"\xff" * 100),
+    ):
+        for path, was in whole.items():
+            (folder / path).write_bytes(was)
+        (folder / name).write_bytes(data)
+        told = message(folder, tmp_path / "wavs")
+        assert str(folder) in told, name
+        assert len(told) < 900
+
+
+def test_columns_that_are_not_there(tmp_path):
+    folder = saved(tmp_path, mood=["fear", "anger"], other=["x", "y"])
+    told = message(folder, tmp_path / "wavs")
+    assert "which column has the emotions? There are mood, other: --option label=COLUMN" in told
+    table = read(folder, tmp_path / "wavs", label="mood").manifest.table
+    assert table["emotion"].tolist() == ["fear", "anger"]
+    assert "has no column 'mod'" in message(folder, tmp_path / "wavs", label="mod")
+    none = datasets.Dataset.from_dict({"mood": ["fear"], "sound": ["a.wav"]})
+    none.save_to_disk(tmp_path / "none")
+    assert "no column has audio, or paths of it; there are mood, sound" in message(
+        tmp_path / "none", tmp_path
+    )
+
+
+def test_labels_that_are_missing_or_unknown(tmp_path):
+    kinds = {"label": datasets.ClassLabel(names=["fear", "bliss"])}
+    told = message(saved(tmp_path, kinds, label=[-1, 1]), tmp_path / "wavs")
+    assert "row 1: the emotion is missing" in told
+    assert "row 2: unknown emotion 'bliss'" in told
+    told = message(tmp_path / "ds", tmp_path / "wavs", emotions="bliss,missing=")
+    assert "leaves out all rows but those of 'bliss'" in told
+
+
+def test_a_place_that_is_none(tmp_path):
+    assert "no such folder" in message(tmp_path / "nothing", tmp_path)
+    assert "where is voices? Give --root DIR" in message("somebody/dataset")
+    (tmp_path / "empty").mkdir()
+    assert "datasets cannot read it" in message(tmp_path / "empty")
+
+
+def test_without_the_library(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(MissingPackageError, match=r"\[datasets\]"):
+        read(tmp_path, tmp_path)

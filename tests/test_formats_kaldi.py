@@ -1,0 +1,201 @@
+"""Data folders of Kaldi: there and back, what they may hold, and what is never run."""
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ser.errors import InputError
+from ser.manifests import Manifest, build_manifest, export_manifest
+from ser.manifests.formats.kaldi_folder import as_said, as_word
+
+from .test_manifests_build import speak
+from .voices import build_voices, read_back, same, voices  # noqa: F401
+
+
+def folder(tmp_path, **files):
+    """A data folder: the text of each file."""
+    data = tmp_path / "data"
+    data.mkdir(exist_ok=True)
+    for name, text in files.items():
+        (data / name.replace("_", ".")).write_text(text, encoding="utf-8")
+    return data
+
+
+def two(tmp_path, **files):
+    """A data folder of two utterances, with the sound of both."""
+    speak(tmp_path / "data" / "u1.wav", 1)
+    speak(tmp_path / "data" / "u2.wav", 2)
+    lines = {"wav_scp": "u1 u1.wav\nu2 u2.wav\n", "utt2emo": "u1 anger\nu2 sad\n"}
+    return folder(tmp_path, **lines | files)
+
+
+def read(data, language="de", root=None, **options):
+    return read_back(f"kaldi:{data}", root, language, **options)
+
+
+def message(*args, **kwargs):
+    with pytest.raises(InputError) as caught:
+        read(*args, **kwargs)
+    return str(caught.value)
+
+
+def test_there_and_back(voices, tmp_path):  # noqa: F811
+    manifest = build_voices(voices)
+    assert export_manifest(manifest, tmp_path / "data", "kaldi") == []
+    same(read(tmp_path / "data", None, voices).manifest, manifest)
+
+
+def test_what_is_written(voices, tmp_path):  # noqa: F811
+    manifest = build_voices(voices)
+    export_manifest(manifest, tmp_path / "data", "kaldi", root=voices)
+    files = {path.name: path.read_text("utf-8") for path in (tmp_path / "data").iterdir()}
+    ids = list(manifest.ids)
+    first, second = ids[:2]
+    assert set(files) == {
+        *("wav.scp", "utt2spk", "spk2utt", "utt2emo", "utt2lang", "utt2dur", "utt2gender"),
+        *("utt2session", "utt2sentence"),
+    }
+    assert files["wav.scp"].splitlines()[0] == f"{first} {voices.absolute().as_posix()}/05.wav"
+    assert files["utt2spk"].splitlines()[:2] == [f"{first} {first}", f"{second} s6"]
+    assert "Anna%20B." in files["spk2utt"]
+    assert all(text.endswith("\n") and "\r" not in text for text in files.values())
+    for name, text in files.items():
+        keys = [line.split(" ")[0] for line in text.splitlines()]
+        assert keys == sorted({*keys}, key=str.encode), name
+    same(read(tmp_path / "data", None, voices).manifest, manifest)
+
+
+def test_genders_by_speaker_where_that_says_all(tmp_path):
+    data = two(tmp_path, utt2spk="u1 a\nu2 b\n", spk2gender="a f\nb m\n")
+    manifest = read(data).manifest
+    assert manifest.table["gender"].tolist() == ["female", "male"]
+    export_manifest(manifest, tmp_path / "out", "kaldi")
+    assert (tmp_path / "out" / "spk2gender").read_text() == "a f\nb m\n"
+    same(read(tmp_path / "out", root=data).manifest, manifest)
+
+
+@given(st.text())
+def test_a_name_as_one_word_and_back(name):
+    assert as_said(as_word(name)) == name
+    assert " " not in as_word(name)
+
+
+def test_what_kaldi_cannot_hold(tmp_path):
+    speak(tmp_path / "x |.wav", 1)
+    speak(tmp_path / "b.wav", 2)
+    table = pd.DataFrame({"path": ["x |.wav", "b.wav"], "emotion": ["fear", "anger"]})
+    table["speaker"], table["spk"], table["a b"] = ["x", "b"], ["1", "2"], ["3", "4"]
+    table.to_csv(tmp_path / "mine.csv", index=False)
+    manifest = build_manifest("v", tmp_path, csv=tmp_path / "mine.csv", language="de").manifest
+    notes = export_manifest(manifest, tmp_path / "data", "kaldi")
+    assert notes == [
+        "Kaldi has no file for spk, a b",
+        "1 speakers have the name of their utterance, which tells Kaldi that they are not known: b",
+    ]
+    for path in ("x|", "|x", "a.ark:12", "-", "a ", "a%0Ab.wav"):
+        wrong = Manifest(manifest.table.assign(path=[path, "b.wav"]))
+        with pytest.raises(InputError, match="would take 1 paths for commands"):
+            export_manifest(wrong, tmp_path / "never", "kaldi")
+        assert not (tmp_path / "never").exists()
+
+
+def test_names_and_labels(tmp_path):
+    data = two(tmp_path, utt2spk="u1 u1\nu2 Anna%20B.\n", text="u1 guten Tag\n", utt2lang="u1 de\n")
+    build = read(data, None)
+    table = build.manifest.table
+    assert table["emotion"].tolist() == ["anger", "sadness"]
+    assert table["speaker"].tolist() == ["", "Anna B."]
+    assert table["text"].tolist() == ["guten Tag", ""]
+    assert build.manifest.language == "de"
+    assert build.root == data
+
+
+def test_labels_in_another_file(tmp_path):
+    data = two(tmp_path, text="u1 fear\nu2 anger\n")
+    (data / "utt2emo").unlink()
+    told = message(data)
+    assert "which file has the emotions?" in told
+    assert "text, u1.wav" in told
+    assert "--option label=FILE" in told
+    assert read(data, label="text").manifest.table["emotion"].tolist() == ["fear", "anger"]
+    assert "has no file 'mood'" in message(data, label="mood")
+
+
+def test_commands_are_never_run(tmp_path):
+    mark = tmp_path / "was-run"
+    data = two(tmp_path, wav_scp=f"u1 touch {mark} |\nu2 u2.wav\n")
+    told = message(data)
+    assert "1 of 2 recordings are commands, which are not run here" in told
+    assert "wav-copy" in told
+    assert not mark.exists()
+
+
+def test_archives(tmp_path):
+    data = two(tmp_path, wav_scp="u1 wav.ark:1234\nu2 wav.ark:99999[0:3]\n")
+    assert "2 of 2 recordings are in archives, such as 'wav.ark:1234'" in message(data)
+
+
+def test_segments_of_whole_recordings(tmp_path):
+    data = two(tmp_path, segments="s1 u1 0 0.12\ns2 u2 0.0 -1\n", utt2emo="s1 fear\ns2 anger\n")
+    manifest = read(data).manifest
+    assert manifest.ids == ("s1", "s2")
+    assert manifest.table["path"].tolist() == ["u1.wav", "u2.wav"]
+    (data / "segments").write_text("s2 u2 0.0 -1\n")
+    assert "1 recordings of wav.scp have no segment, and were left out" in read(data).warnings
+
+
+@pytest.mark.parametrize("times", ["0 0.08", "0.04 0.12", "0.04 -1", "nan 1", "0 nan"])
+def test_pieces_are_told(tmp_path, times):
+    lines = f"s1 u1 {times}\ns2 u2 0 0.12\n"
+    told = message(two(tmp_path, segments=lines, utt2emo="s1 fear\ns2 anger\n"))
+    assert "1 of 2 utterances are pieces of longer recordings" in told
+    assert "extract-segments scp:wav.scp segments scp:cut.scp" in told
+
+
+def test_wrong_segments(tmp_path):
+    assert "no recording 'u9'" in message(two(tmp_path, segments="s1 u9 0 1\n"))
+    assert "line 1: 'u1 0 x': expected a recording" in message(two(tmp_path, segments="s u1 0 x\n"))
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({"utt2emo": "u1 anger\n"}, "line 2: the emotion is missing"),
+        ({"utt2emo": "u1 anger\nu2 bliss\n"}, "unknown emotion 'bliss'"),
+        ({"wav_scp": "u1 u1.wav\nu1 u2.wav\n"}, "duplicate id 'u1', which line 1 has already"),
+        ({"utt2emo": "u1 anger\nu1 fear\nu2 fear\n"}, "utt2emo, line 2: a second value for 'u1'"),
+        ({"utt2spk": "u1 Anna\nu2 anna\n"}, "speaker 'anna'"),
+        ({"wav_scp": "u1 ../x.wav\nu2 u2.wav\n"}, "leaves the corpus root"),
+        ({"wav_scp": "u1 /etc/passwd\nu2 u2.wav\n"}, "absolute path does not lie in"),
+        ({"wav_scp": "u1 a/../../x.wav\nu2 u2.wav\n"}, "leaves the corpus root"),
+        ({"wav_scp": "\x00\x01"}, "not a text file"),
+        ({"wav_scp": ""}, "has no utterances"),
+        ({"wav_scp": "u1\nu2 u2.wav\n"}, "the path is missing"),
+    ],
+)
+def test_what_is_wrong_is_told(tmp_path, files, told):
+    assert told in message(two(tmp_path, **files))
+
+
+def test_absent_audio_is_a_bad_file(tmp_path):
+    data = two(tmp_path)
+    (data / "u2.wav").unlink()
+    build = read(data)
+    assert build.manifest.ids == ("u1",)
+    assert [file.id for file in build.bad] == ["u2"]
+
+
+def test_lists_are_read_where_they_lie(tmp_path):
+    data = two(tmp_path)
+    (tmp_path / "secret").write_text("u1 u1.wav\n")
+    (data / "wav.scp").unlink()
+    (data / "wav.scp").symlink_to(tmp_path / "secret")
+    assert "it is a link that leads out of" in message(data)
+
+
+def test_paths_that_were_written_elsewhere(tmp_path):
+    data = two(tmp_path, wav_scp="u1 /mnt/kaldi/data/u1.wav\nu2 /mnt/kaldi/data/u2.wav\n")
+    build = read(data)
+    assert build.manifest.table["path"].tolist() == ["u1.wav", "u2.wav"]
+    assert "all paths begin with '/mnt/kaldi/data', and were read without it" in build.warnings

@@ -1,0 +1,206 @@
+"""Manifests that lhotse itself makes: recordings and supervisions, cuts, and what is no file."""
+
+import gzip
+import json
+
+import pytest
+
+from ser.errors import InputError
+
+from .test_manifests_build import speak
+from .voices import build_voices, read_back, same, voices  # noqa: F401
+
+lhotse = pytest.importorskip("lhotse", reason="the extra `lhotse` is not installed")
+
+LENGTH = 0.12
+
+
+def read(place, root=None, language=None, **options):
+    return read_back(f"lhotse:{place}", root, language, **options)
+
+
+def message(*args, **kwargs):
+    with pytest.raises(InputError) as caught:
+        read(*args, **kwargs)
+    return str(caught.value)
+
+
+def recording(root, name="a.wav", seed=1):
+    return lhotse.Recording.from_file(speak(root / name, seed), recording_id=name[:-4])
+
+
+def supervision(record, start=0.0, duration=LENGTH, **facts):
+    facts = {"custom": {"emotion": "fear"}, "language": "de"} | facts
+    id = facts.pop("id", f"{record.id}-said")
+    return lhotse.SupervisionSegment(id, record.id, start, duration, **facts)
+
+
+def store(folder, recordings, supervisions, part="", end=".jsonl.gz"):
+    folder.mkdir(parents=True, exist_ok=True)
+    lhotse.RecordingSet.from_recordings(recordings).to_file(folder / f"recordings{part}{end}")
+    said = lhotse.SupervisionSet.from_segments(supervisions)
+    said.to_file(folder / f"v_supervisions{part}{end}")
+    return folder
+
+
+def lines(folder, name):
+    with gzip.open(folder / name, "rt") as file:
+        return [json.loads(line) for line in file]
+
+
+def store_line(folder, name, value):
+    with gzip.open(folder / name, "wt") as file:
+        file.write(json.dumps(value) + "\n")
+
+
+@pytest.fixture
+def one(tmp_path):
+    """A folder with the manifests of one recording and what is said in it."""
+    record = recording(tmp_path / "m")
+    return store(tmp_path / "m", [record], [supervision(record)])
+
+
+@pytest.mark.parametrize("form", ["manifests", "cuts"])
+def test_there_and_back(voices, tmp_path, form):  # noqa: F811
+    manifest = build_voices(voices)
+    recordings, supervisions = [], []
+    for row in manifest.table.to_dict("records"):
+        record = lhotse.Recording.from_file(voices / row["path"], recording_id=row["id"])
+        custom = {name: row[name] for name in ("emotion", "session", "sentence")}
+        said = {name: row[name] or None for name in ("speaker", "gender", "language")}
+        recordings.append(record)
+        supervisions.append(supervision(record, id=row["id"], custom=custom, **said))
+    folder = store(tmp_path / "m", recordings, supervisions)
+    if form == "cuts":
+        cuts = lhotse.CutSet.from_manifests(
+            recordings=lhotse.RecordingSet.from_recordings(recordings),
+            supervisions=lhotse.SupervisionSet.from_segments(supervisions),
+        )
+        folder = tmp_path / "my-cuts.jsonl.gz"
+        cuts.to_file(folder)
+    same(read(folder, voices).manifest, manifest)
+    shorter = read(folder, voices.parent).manifest  # absolute paths, another root
+    assert shorter.table["path"].tolist() == [f"voices/{p}" for p in manifest.table["path"]]
+
+
+def test_parts_are_a_column_and_jsonl_does(tmp_path):
+    first, second = recording(tmp_path / "m"), recording(tmp_path / "m", "b.wav", 2)
+    folder = store(tmp_path / "m", [first, second], [supervision(first)], "_train", ".jsonl")
+    store(folder, [second], [supervision(second, text="ja")], "_test", ".jsonl")
+    table = read(folder).manifest.table
+    assert table["split"].tolist() == ["train", "test"]
+    assert table["text"].tolist() == ["", "ja"]
+
+
+def test_labels_in_another_field(one):
+    (line,) = lines(one, "v_supervisions.jsonl.gz")
+    line["custom"] = {"mood": "angry", "arousal": 0.5}
+    store_line(one, "v_supervisions.jsonl.gz", line)
+    assert "which column has the emotions? There are id, language, mood, arousal" in message(one)
+    table = read(one, label="mood").manifest.table
+    assert (table["emotion"][0], table["arousal"][0]) == ("anger", "0.5")
+    assert "has no column 'moood'" in message(one, label="moood")
+
+
+def test_a_language_that_is_no_code(one):
+    (line,) = lines(one, "v_supervisions.jsonl.gz")
+    store_line(one, "v_supervisions.jsonl.gz", line | {"language": "German"})
+    assert "which language is" in message(one)
+    build = read(one, language="de")
+    assert build.manifest.language == "de"
+    assert "language: what is no code, such as en, was left out: 'German' (1)" in build.warnings
+
+
+@pytest.mark.parametrize("times", [(0.0, 0.06), (0.06, 0.06)])
+def test_pieces(tmp_path, times):
+    record = recording(tmp_path / "m")
+    folder = store(tmp_path / "m", [record], [supervision(record, *times)])
+    told = message(folder)
+    assert "1 of 1 utterances are pieces of longer recordings" in told
+    assert "trim_to_supervisions" in told
+
+
+def test_cuts_of_pieces_and_of_several_speakers(tmp_path):
+    record = recording(tmp_path / "m")
+    whole = record.to_cut()
+    whole.supervisions = [supervision(record), supervision(record, id="b")]
+    lhotse.CutSet.from_cuts([whole, whole.truncate(duration=0.06)]).to_file(
+        tmp_path / "cuts.jsonl.gz"
+    )
+    assert "4 of 4 utterances are pieces" in message(tmp_path / "cuts.jsonl.gz")
+    mixed = record.to_cut().append(record.to_cut())
+    lhotse.CutSet.from_cuts([mixed]).to_file(tmp_path / "cuts.jsonl.gz")
+    assert "line 1: is a MixedCut" in message(tmp_path / "cuts.jsonl.gz")
+
+
+def test_nothing_is_run_or_fetched(one, tmp_path):
+    (line,) = lines(one, "recordings.jsonl.gz")
+    mark = tmp_path / "was-run"
+    for kind, source in (("command", f"touch {mark}"), ("url", "http://localhost:9/x.wav")):
+        line["sources"][0] |= {"type": kind, "source": source}
+        store_line(one, "recordings.jsonl.gz", line)
+        told = message(one)
+        assert f"1 of the type {kind}, such as a; expected recordings that are a file each" in told
+        assert not mark.exists()
+
+
+def test_recordings_that_are_changed_or_several_files(one):
+    (line,) = lines(one, "recordings.jsonl.gz")
+    fast = lhotse.Recording.from_dict(json.loads(json.dumps(line))).perturb_speed(1.1)
+    store_line(one, "recordings.jsonl.gz", fast.to_dict() | {"id": "a"})
+    assert "1 changed by transforms" in message(one)
+    line["sources"] = line["sources"] * 2
+    store_line(one, "recordings.jsonl.gz", line)
+    assert "1 2 files, such as a" in message(one)
+
+
+def test_recordings_without_words_and_words_without_recordings(one, tmp_path):
+    first, second = recording(one), recording(one, "b.wav", 2)
+    store(one, [first, second], [supervision(first)])
+    assert "1 recordings have no supervision, and were left out: b" in read(one).warnings
+    store(one, [second], [supervision(first)])
+    assert "there is no recording 'a', of which the supervision 'a-said' is" in message(one)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{", "line 1: Input data was truncated"),
+        ("[1]", "Expected `object`"),
+        ('{"duration": NaN}', "JSON is malformed"),
+        ('{"id": "a"}', "lhotse cannot read it"),
+        ('{"id": "a", "type": "Cat"}', "lhotse cannot read it: ValueError"),
+        ('{"shape": [99999999999, 9999999999]}', "lhotse cannot read it"),
+        ('{"a":' * 100_000, "nested too deep"),
+        ("", "has no utterances"),
+    ],
+)
+def test_lines_that_are_none_of_lhotse(tmp_path, text, told):
+    (tmp_path / "cuts.jsonl").write_text(text)
+    assert told in message(tmp_path)
+
+
+def test_files_that_are_none_of_lhotse(tmp_path, one):
+    assert "no recordings*.jsonl" in message(tmp_path)
+    assert "no such file or folder" in message(tmp_path / "nothing")
+    for data, told in (
+        (b"PK\x03\x04", "a spreadsheet or an archive"),
+        (b"\x1f\x8b\x08\x00", "a compressed file that is damaged"),
+        (gzip.compress(b" " * 10_000_000), "unpacks to more than"),
+        (b"\xff\x00", "not UTF-8"),
+    ):
+        (one / "recordings.jsonl.gz").write_bytes(data)
+        assert told in message(one)
+    (tmp_path / "secret").write_text("{}")
+    (one / "recordings.jsonl.gz").unlink()
+    (one / "recordings.jsonl.gz").symlink_to(tmp_path / "secret")
+    assert "it is a link that leads out of" in message(one)
+
+
+@pytest.mark.parametrize("path", ["../secret.wav", "/etc/passwd", "a/../../x.wav"])
+def test_paths_that_leave(one, path):
+    (line,) = lines(one, "recordings.jsonl.gz")
+    line["sources"][0]["source"] = path
+    store_line(one, "recordings.jsonl.gz", line)
+    told = message(one)
+    assert "leaves the corpus root" in told or "does not lie in the corpus root" in told
