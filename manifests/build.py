@@ -60,7 +60,7 @@ def build_manifest(
     Args:
         corpus: a name of `CORPORA`, a corpus of one's own, or with `csv` any other name.
         root: the folder that the paths are relative to; None: what `SER_<CORPUS>_ROOT` names, or
-            the CSV's folder.
+            the folder of the CSV, or of what the corpus is read from.
         csv: the CSV of a corpus of one's own; see `scan_csv`.
         language: its language, such as `pt`, unless the CSV has a column for it.
         options: the corpus's options; for a CSV, `emotions`.

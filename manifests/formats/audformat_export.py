@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..fingerprint import FINGERPRINT
 from ..manifest import GENDERS, Manifest
 from .audformat_database import import_libraries, short_language
 
 EMOTION, FILES = "emotion", "files"
 """Tables: of the emotions, and of what else is known of the files."""
 
-_ELSEWHERE = {"path", "corpus", "language", "emotion", "duration"}
+_ELSEWHERE = {"path", "corpus", "language", "emotion", "duration", "audio_hash", FINGERPRINT}
+"""Columns that are written apart, or that a scan makes anew."""
 
 
 def write_database(

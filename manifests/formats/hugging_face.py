@@ -102,7 +102,12 @@ def _told(place: str) -> Iterator[Any]:
         while cause.__cause__:
             cause = cause.__cause__
         why = f"{type(cause).__name__}: {cause!s:.300}".splitlines()[0]
-        raise InputError(f"{place}: datasets cannot read it: {why}") from error
+        kind = (
+            "it"
+            if Path(place).expanduser().exists()
+            else "the repository (there is no such folder)"
+        )
+        raise InputError(f"{place}: datasets cannot read {kind}: {why}") from error
     finally:
         if shown:
             datasets.enable_progress_bars()

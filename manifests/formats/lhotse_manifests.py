@@ -77,7 +77,6 @@ def read_manifests(place: str, root: Path, options: Options) -> Table:
 
 def _read(path: Path) -> _Read:
     """What the manifests of a file or folder hold."""
-    _lhotse()
     below = folder_of(str(path))
     files = [path]
     if path == below:
@@ -87,6 +86,7 @@ def _read(path: Path) -> _Read:
             f"{path}: no recordings*.jsonl, supervisions*.jsonl or cuts*.jsonl, nor .jsonl.gz; "
             f"expected {_WHAT}"
         )
+    _check_installed()
     read = _Read()
     for file in files:
         name = _NAME.fullmatch(file.name)
@@ -195,7 +195,7 @@ def _columns(utterances: list[_Utterance]) -> dict[str, list[str]]:
     return columns
 
 
-def _lhotse() -> None:
+def _check_installed() -> None:
     try:
         import lhotse  # noqa: F401
     except ImportError as error:
