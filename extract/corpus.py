@@ -47,8 +47,8 @@ def extract_corpus(
     >>> extract_corpus("emodb", "/data/emodb", ["mfcc", Mine(gain=2.0)])  # doctest: +SKIP
 
     Args:
-        corpus: a known one, a name of one's own with `csv` or `manifest`, a manifest, or a corpus of
-            one's own, such as `corpus_from` makes of what others made.
+        corpus: a known one, a name of one's own with `csv` or `manifest`, a manifest, or a corpus
+            of one's own, such as `corpus_from` makes of what others made.
         root: its folder; None: what `SER_<CORPUS>_ROOT` names, or that of the CSV or the like.
         features: specs, such as "mfcc:hop_length=160", and backbones of one's own: instances of
             subclasses of `Backbone`, which a notebook may define.

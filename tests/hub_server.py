@@ -150,7 +150,7 @@ class _HubHandler(Handler):
             return self._no(404, "RevisionNotFound", "Invalid rev id")
         if verb == "revision":
             return self._json({"id": REPO, "sha": self.hub.branches.get(revision, revision)})
-        return self._list(rest[0], files)
+        return self._list("/".join(rest), files)
 
     def do_POST(self) -> None:  # noqa: N802 - as http.server calls it
         path = urlsplit(self.path).path
@@ -198,7 +198,9 @@ class _HubHandler(Handler):
         return self._send(302, b"", {"Location": address, "X-Linked-ETag": sha(content)}, body)
 
     def _list(self, folder: str, files: dict[str, bytes]) -> None:
-        inside = sorted(name for name in files if name.startswith(f"{folder}/"))
+        inside = sorted(
+            name for name in files if f"/{name}".startswith(f"/{folder}".rstrip("/") + "/")
+        )
         if not inside:
             return self._no(404, "EntryNotFound", f"{folder} does not exist")
         folders = {name.rpartition("/")[0] for name in inside} - {folder}

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import subprocess
 import sys
 import tarfile
 
@@ -10,10 +12,13 @@ import pytest
 import soundfile
 
 from ser.errors import InputError, MissingPackageError
+from ser.manifests import build_manifest, corpus_from
 
 from .conftest import tree
+from .hub_server import REPO, hub_meant  # noqa: F401
 from .test_manifests_build import speak
 from .voices import build_voices, read_back, same, voices  # noqa: F401
+from .weights_server import COMMIT
 
 datasets = pytest.importorskip("datasets", reason="the extra `datasets` is not installed")
 
@@ -85,7 +90,8 @@ def test_classes_and_columns(tmp_path):
         "scores": datasets.List(datasets.Value("float64")),
     }
     columns = {"label": [1, 0], "actor": [3, 4], "sex": [0, -1], "score": [0.5, float("nan")]}
-    folder = saved(tmp_path, kinds, **columns, scores=[[1.0], [2.0]])
+    columns |= {"scores": [[1.0], [2.0]], "path": ["of", "old"], "duration": [3.0, 4.0]}
+    folder = saved(tmp_path, kinds, **columns)
     build = read(folder, tmp_path / "wavs")
     table = build.manifest.table
     assert table["path"].tolist() == ["a.wav", "b.wav"]
@@ -151,15 +157,20 @@ def folder_of_audio(tmp_path):
     for seed, name in enumerate(("a", "b")):
         speak(folder / "data" / f"{name}.wav", seed)
     (folder / "data" / "metadata.csv").write_text("file_name,emotion\na.wav,fear\nb.wav,anger\n")
-    (folder / "README.md").write_text("---\nlicense: mit\n---\nA card.\n")
+    (folder / "README.md").write_text("---\nlicense: mit\nlanguage: [pt]\n---\nA card.\n")
     return folder
 
 
 def test_a_folder_as_a_repository_has_it(tmp_path):
     folder = folder_of_audio(tmp_path)
-    table = read(folder).manifest.table
+    build = read(folder, language=None)
+    table = build.manifest.table
     assert table["path"].tolist() == ["data/a.wav", "data/b.wav"]
     assert table["emotion"].tolist() == ["fear", "anger"]
+    assert (build.manifest.language, build.licence) == ("pt", "mit")
+    assert "says language 'pt', but 'de' was asked for" in message(folder)
+    corpus = corpus_from("voices", f"hf:{folder}", "de")
+    assert build_manifest(corpus, None, options={"language": ""}).manifest.language == "de"
 
 
 def test_a_folder_of_parquet_with_sound_inside(tmp_path):
@@ -171,6 +182,48 @@ def test_a_folder_of_parquet_with_sound_inside(tmp_path):
     made.to_parquet(tmp_path / "repo" / "train.parquet")
     table = read(tmp_path / "repo", tmp_path / "wavs").manifest.table
     assert table["path"].tolist() == ["a.wav", "b.wav"]
+
+
+def in_a_process_of_its_own(hub, tmp_path):
+    """Build the manifest of the hub's repository: its address is read when the library loads."""
+    command = ["manifest", "build", "--corpus", "mine", "--from", f"hf:{REPO}", "-q"]
+    command += ["--root", "wavs", "--language", "de"]
+    run = "from ser.cli import main; main()"
+    hub.branches[COMMIT] = hub.branches["main"]
+    environment = os.environ | {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf")}
+    return subprocess.run(
+        [sys.executable, "-c", run, *command],
+        cwd=tmp_path,
+        env=environment | {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_a_repository(hub, tmp_path):
+    files = [speak(tmp_path / f"{name}.wav", seed) for seed, name in enumerate("ab")]
+    audio = [{"path": file.name, "bytes": file.read_bytes()} for file in files]
+    made = datasets.Dataset.from_dict({"audio": audio, "emotion": ["fear", "anger"]})
+    made.cast_column("audio", kept()).to_parquet(tmp_path / "x.parquet")
+    card = b"---\nlicense: mit\n---\n"
+    parquet = {"data/train-0.parquet": (tmp_path / "x.parquet").read_bytes()}
+    hub.commit("main", {"README.md": card, **parquet}, "first")
+    done = in_a_process_of_its_own(hub, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "2 utterances" in done.stdout
+    assert "licence: mit" in done.stdout
+    assert {path.name for path in (tmp_path / "wavs").iterdir()} == {"a.wav", "b.wav"}
+
+
+def test_a_repository_that_has_files_of_another_read(hub, tmp_path):
+    (tmp_path / "secret.csv").write_text("audio,emotion\na.wav,fear\n")
+    card = f"---\nconfigs:\n- config_name: default\n  data_files: {tmp_path}/secret.csv\n---\n"
+    hub.commit("main", {"README.md": card.encode(), "data/a.csv": b"audio\n"}, "first")
+    done = in_a_process_of_its_own(hub, tmp_path)
+    assert done.returncode == 2
+    assert "none of its own" in done.stderr or "cannot read the repository" in done.stderr
+    assert "wavs" not in done.stdout
 
 
 def test_shards_of_tar(tmp_path):
@@ -201,6 +254,7 @@ def test_a_card_that_names_files_of_elsewhere(tmp_path):
 @pytest.mark.parametrize("file", ["../../made/a.wav", "/etc/passwd"])
 def test_metadata_that_leave(tmp_path, file):
     folder = folder_of_audio(tmp_path)
+    (folder / "README.md").unlink()
     speak(tmp_path / "made" / "a.wav", 3)
     (folder / "data" / "metadata.csv").write_text(f"file_name,emotion\n{file},fear\nb.wav,anger\n")
     assert str(folder) in message(folder)
