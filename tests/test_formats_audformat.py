@@ -121,6 +121,16 @@ def test_an_export_is_the_same_bytes_again_and_replaces_an_export_alone(voices, 
         export_manifest(manifest, voices, "audformat", overwrite=True)
 
 
+def test_what_audformat_cannot_hold(voices, tmp_path):  # noqa: F811
+    manifest = build_voices(voices)
+    odd = type(manifest)(manifest.table.assign(start="3"))
+    assert export_manifest(odd, tmp_path / "db", "audformat") == ["audformat has no column start"]
+    same(read(tmp_path / "db", root=voices).manifest, manifest)
+    paths = ["05.wav", "05.wav", *manifest.table["path"][2:]]
+    with pytest.raises(InputError, match=r"05\.wav is of several"):
+        export_manifest(type(odd)(odd.table.assign(path=paths)), tmp_path / "x", "audformat")
+
+
 def test_a_header_that_would_run_code_is_refused(database, tmp_path):
     folder, mark = saved(database, tmp_path), tmp_path / "was-run"
     header = (folder / "db.yaml").read_text()
@@ -207,7 +217,7 @@ def test_no_database(database, tmp_path):
     folder = saved(database, tmp_path)
     for text in ("", "[]", "name: x", "a: [", "\x00\xff", "tables: {a: 3}", "a: &a [*a]"):
         (folder / "db.yaml").write_bytes(text.encode("latin-1"))
-        assert f"{folder / 'db.yaml'}: audformat cannot read it" in message(folder), text
+        assert f"{folder}: audformat cannot read it" in message(folder), text
 
 
 def test_tables_that_lead_elsewhere(database, tmp_path):

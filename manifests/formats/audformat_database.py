@@ -39,39 +39,29 @@ def read_database(place: str, root: Path, options: Options) -> Table:
     folder = folder_of(place)
     if not (folder / HEADER).is_file():
         raise InputError(f"{place}: no database of audformat; expected {HEADER} in it")
-    database = load_database(folder)
     try:
-        return _table(database, folder, root, options)
+        return _table(_loaded(folder), folder, root, options)
     except SerError:
         raise
-    except Exception as error:  # audformat and pandas raise nearly anything for a wrong table
-        raise _unreadable(folder, error) from error
+    except Exception as error:  # audformat, yaml and pandas raise nearly anything for what is wrong
+        why = f"{type(error).__name__}: {error!s:.300}".splitlines()[0]
+        raise InputError(f"{folder}: audformat cannot read it: {why}") from error
 
 
-def load_database(folder: Path) -> Any:
-    """A database with all its tables in memory; none of its files can run anything.
-
-    Raises:
-        InputError: it is none, or a table is there as a pickle alone.
-        MissingPackageError: audformat is not installed.
-    """
+def _loaded(folder: Path) -> Any:
+    """A database with all its tables in memory; none of its files can run anything."""
     audformat, yaml = import_libraries()
     try:
         text = read_regular(folder / HEADER, _MOST_HEADER, folder)
-        header = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        database = audformat.Database.load_header_from_yaml(header)
     except OSError as error:
         raise InputError(f"cannot read {folder / HEADER}: {error.strerror}") from error
-    except Exception as error:
-        raise _unreadable(folder / HEADER, error) from error
+    header = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    database = audformat.Database.load_header_from_yaml(header)
     with tempfile.TemporaryDirectory(prefix="ser-audformat-") as scratch:
         # Labels of schemes can stand in tables, and are known before they are looked up.
         for name in (*database.misc_tables, *database.tables):
             copy = _copied(folder, name, Path(scratch))
-            try:
-                database[name].load(str(copy.with_suffix("")))
-            except Exception as error:
-                raise _unreadable(folder / copy.name, error) from error
+            database[name].load(str(copy.with_suffix("")))
     return database
 
 
@@ -170,11 +160,10 @@ def _refuse_pieces(frame: Any, files: list[str], root: Path, where: str) -> None
     if "start" not in frame.index.names:
         return
     pieces = 0
-    for file, start, end in zip(
-        files, *map(frame.index.get_level_values, ("start", "end")), strict=True
-    ):
+    starts, stops = (frame.index.get_level_values(level) for level in ("start", "end"))
+    for file, start, stop in zip(files, starts, stops, strict=True):
         begins = start.total_seconds()
-        ends = None if end is None or end != end else end.total_seconds()  # NaT: to the end
+        ends = stop.total_seconds() if stop == stop else None  # NaT: at the end
         length = length_of(root / file) if ends is not None and begins <= 0 else 0.0
         pieces += not is_whole(begins, ends, length)
     refuse_pieces(where, pieces, len(files), _HOW)
@@ -219,12 +208,8 @@ def short_language(database: Any) -> str:
     return Lang(code).pt1 or code
 
 
-def _unreadable(path: Path, error: Exception) -> InputError:
-    why = f"{type(error).__name__}: {error!s:.300}".splitlines()[0]
-    return InputError(f"{path}: audformat cannot read it: {why}")
-
-
 def import_libraries() -> tuple[Any, Any]:
+    """audformat and yaml, which it needs; MissingPackageError where they are not installed."""
     try:
         import audformat
         import yaml

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...errors import InputError, listing
 from ..fingerprint import FINGERPRINT
 from ..manifest import GENDERS, Manifest
 from .audformat_database import import_libraries, short_language
 
 EMOTION, FILES = "emotion", "files"
 """Tables: of the emotions, and of what else is known of the files."""
+
+_INDEX = {"file", "start", "end"}
+"""Columns that tables of audformat have of their own."""
 
 _ELSEWHERE = {"path", "corpus", "language", "emotion", "duration", "audio_hash", FINGERPRINT}
 """Columns that are written apart, or that a scan makes anew."""
@@ -26,12 +31,17 @@ def write_database(
         licence: of the corpus.
 
     Raises:
+        InputError: two utterances are one file.
         MissingPackageError: audformat is not installed.
     """
     import pandas as pd
 
     audformat, _ = import_libraries()
-    table, notes = manifest.table, []
+    if twice := [path for path, count in Counter(paths).items() if count > 1]:
+        raise InputError(f"audformat has one row for a file; {listing(twice)} is of several")
+    table = manifest.table
+    left_out = [name for name in table.columns if name in _INDEX]
+    notes = [f"audformat has no column {listing(left_out)}"] if left_out else []
     database = audformat.Database(
         name=manifest.corpus,
         source="",
@@ -45,7 +55,8 @@ def write_database(
     labels = {EMOTION: list(manifest.labels), "gender": [name for name in GENDERS if name]}
     index = audformat.filewise_index(list(paths))
     database[EMOTION], database[FILES] = audformat.Table(index), audformat.Table(index)
-    columns = [name for name in table.columns if name not in _ELSEWHERE and any(table[name])]
+    apart = _ELSEWHERE | _INDEX
+    columns = [name for name in table.columns if name not in apart and any(table[name])]
     if short_language(database) != manifest.language:
         columns.append("language")
     for name in (EMOTION, *columns):

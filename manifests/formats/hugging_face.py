@@ -62,7 +62,7 @@ def read_dataset(place: str, root: Path, options: Options) -> Table:
                 splits.append(split)
     if len(parts) > 1:
         columns.setdefault("split", splits)
-    if card.language and not {"language"} & {*roles, *options}:
+    if card.language and "language" not in roles and "language" not in options:
         columns["language"] = [card.language] * len(paths)
         roles["language"] = "language"
     others = sorted(features.keys() - wanted.keys())
