@@ -17,6 +17,7 @@ from .names import id_from_name, language_tag, problem_with_id, problem_with_lan
 from .paths import exists, is_inside
 from .tables import Table, scan_table
 from .text import plain
+from .usual import unusual
 
 SOURCE_ID = "source_id"
 """The column of ids as they were, where they could be none here."""
@@ -67,18 +68,19 @@ def _scan(
 def _with_ids(table: Table) -> Table:
     """Ids that can name files, of which the others are kept as `SOURCE_ID`."""
     given = table.columns.get("id", [])
-    ids = [
-        id if is_missing(id) or problem_with_id(plain(id)) is None else id_from_name(id)
-        for id in given
-    ]
-    if ids == given:
+    changes = {
+        id: id_from_name(id)
+        for id in unusual("id", given)
+        if not is_missing(id) and problem_with_id(plain(id))
+    }
+    if not changes:
         return table
-    changed = [(old, new) for old, new in zip(given, ids, strict=True) if old != new]
+    first = next(id for id in given if id in changes)
     note = (
-        f"{len(changed)} ids could not name files, and are kept as {SOURCE_ID}: "
-        f"{changed[0][0]!r:.100} is {changed[0][1]}"
+        f"{len(changes)} ids could not name files, and are kept as {SOURCE_ID}: {first!r:.100} is "
+        f"{changes[first]}"
     )
-    columns = {**table.columns, "id": ids}
+    columns = {**table.columns, "id": [changes.get(id, id) for id in given]}
     columns.setdefault(SOURCE_ID, given)
     return replace(table, columns=columns, notes=[*table.notes, note])
 
@@ -107,14 +109,14 @@ def _with_language(table: Table) -> Table:
     given = table.columns.get("language")
     if given is None:
         return table
-    wrong = Counter(
-        word
-        for word in given
-        if word and not is_missing(word) and problem_with_language(language_tag(word))
-    )
+    wrong = {
+        word: count
+        for word, count in Counter(given).most_common()
+        if not is_missing(word) and problem_with_language(language_tag(word))
+    }
     if not wrong:
         return table
-    words = listing(f"{word!r:.50} ({count})" for word, count in wrong.most_common())
+    words = listing(f"{word!r:.50} ({count})" for word, count in wrong.items())
     note = f"language: what is no code, such as en, was left out: {words}"
     columns = {name: cells for name, cells in table.columns.items() if name != "language"}
     return replace(table, columns=columns, notes=[*table.notes, note])

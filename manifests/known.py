@@ -61,6 +61,7 @@ def recognise(folder: Path, progress: Progress) -> list[Recognised]:
         raise InputError(
             f"{folder} is no corpus that is known here ({files} audio files; saw "
             f"{content(folder)}); ser corpora lists those that are. Any other corpus needs a "
-            "table of its files and labels: ser manifest build --corpus NAME --csv FILE"
+            "table of its files and labels: ser manifest build --corpus NAME --csv FILE, or --from "
+            "FORMAT:PATH for what others made"
         )
     return sorted(found, key=lambda known: abs(known.utterances - known.expected))

@@ -11,6 +11,8 @@ from ser.manifests import (
     ProbeCache,
     build_manifest,
     check_leaks,
+    corpus_from,
+    export_manifest,
     make_splits,
     read_published,
     read_splits,
@@ -33,6 +35,23 @@ def real(request, tmp_path_factory):
     known = ProbeCache(tmp_path_factory.mktemp("probes"))
     builds = [build_manifest(request.param, root, known=known) for _ in range(2)]
     return request.param, *builds
+
+
+@pytest.mark.parametrize("form", ["audformat", "kaldi"])
+def test_it_goes_out_to_others_and_comes_back(real, form, tmp_path):
+    if form == "audformat":
+        pytest.importorskip("audformat", reason="the extra `audformat` is not installed")
+    name, made, _ = real
+    assert export_manifest(made.manifest, tmp_path / "out", form) == []
+    scan = corpus_from(name, f"{form}:{tmp_path / 'out'}").scan(Path(FOLDER) / name, {})
+    assert scan.language == made.manifest.language
+    back = {entry.id: entry for entry in scan.entries}
+    assert sorted(back) == list(made.manifest.ids)
+    made_anew = ("corpus", "language", "duration", "audio_hash", "fingerprint")
+    for row in made.manifest.table.drop(columns=[*made_anew]).to_dict("records"):
+        entry = back[row["id"]]
+        known = {field: getattr(entry, field) for field in ("id", "path", "emotion", "speaker")}
+        assert {**known, "gender": entry.gender, **entry.extra} == row
 
 
 def test_every_utterance_is_there_and_good(real):

@@ -19,7 +19,8 @@ class Unpacked:
     """The audio of a data set as files below a root."""
 
     def __init__(self, place: str, root: Path) -> None:
-        self.place, self.root = place, root
+        self.place, self.root = place, root.resolve()
+        self._home = Path(place).expanduser().resolve()
         self._taken: set[str] = set()
 
     def path(self, audio: Any, fallback: str) -> str:
@@ -29,8 +30,7 @@ class Unpacked:
         data, path = audio.get("bytes"), as_text(audio.get("path"))
         if data is None:
             return path
-        home = Path(self.place).expanduser()
-        if home.is_dir() and home.resolve() == self.root.resolve():
+        if self._home == self.root:
             raise InputError(
                 f"{self.place}: its audio is inside; say in which folder the files are to be "
                 "written: --root DIR"
@@ -57,7 +57,7 @@ class Unpacked:
         try:
             if target.is_file() and target.read_bytes() == data:
                 return
-            if target.exists() or not target.resolve().is_relative_to(self.root.resolve()):
+            if target.exists() or not target.resolve().is_relative_to(self.root):
                 raise InputError(
                     f"{target}: is there and is other audio than that of {self.place}; choose "
                     "another --root"
