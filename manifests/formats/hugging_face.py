@@ -51,6 +51,7 @@ def read_dataset(place: str, root: Path, options: Options) -> Table:
         splits: list[str] = []
         unpacked = Unpacked(place, root)
         for split, part in parts.items():
+            part.data.validate(full=True)  # what is damaged could end the whole process
             if isinstance(features[audio], datasets.Audio):
                 part = part.cast_column(audio, datasets.Audio(decode=False))
             rows = part.with_format(None).select_columns(list(wanted))
