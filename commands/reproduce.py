@@ -75,7 +75,9 @@ def reproduce(
     cache = open_cache(cache_folders)
     corpora = split_names("--corpus", corpus) if corpus else []
     crew = named_cluster(cluster, options["workers"], cpus_per_worker, gpus_per_worker)
-    common = training_request(cache, crew, setting="single", corpora=corpora, **options)
+    common = training_request(
+        *(cache, crew, REPRODUCE_PRESET), setting="single", corpora=corpora, **options
+    )
     if dry_run:
         with progress:
             runs, written = foresee(PLANS.find(what), common, cache, out, progress, portion)

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 @click.option(
     "--method",
     help="Of multidomain: base, sb, omoe, mmoe or ours  [default: ours; base with --train-on]; of "
-    "baseline: baseline or svm  [default: baseline].",
+    "baseline: baseline, svm, or a published one, keesing or scheidwasser  [default: baseline]; of "
+    "single a published system: adrnn, capsules, rudd, rudd-code, zhao-1d, zhao-2d, zhao-2d-time.",
 )
 @training_options(TRAIN_PRESET)
 @click.option(
@@ -111,7 +112,7 @@ def train(
     cache = open_cache(cache_folders)
     crew = named_cluster(cluster, options["workers"], cpus_per_worker, gpus_per_worker)
     request = training_request(
-        *(cache, crew),
+        *(cache, crew, TRAIN_PRESET),
         setting=setting,
         corpora=corpora,
         tested=tested,
@@ -147,12 +148,12 @@ def train(
 
 def _tell(run: Run) -> None:
     """Print what came of a run."""
-    from ..train.runs.choices import describe_choices
+    from ..train.runs.choices import chosen_by, describe_choices
     from ..train.runs.report import describe_run
     from ..train.runs.structures import describe_structures
 
     chosen = describe_choices(run.choices)
-    said = f"Chosen by validation: {chosen}." if chosen else describe_structures(run)
+    said = f"Chosen by {chosen_by(run.choices)}: {chosen}." if chosen else describe_structures(run)
     echo("\n\n".join(filter(None, (describe_run(run.metrics), said))))
     echo(f"\n{run.folder}: {', '.join(sorted(p.name for p in run.folder.iterdir()))}")
 

@@ -14,7 +14,6 @@ from .options import (
     cluster_options,
     device_option,
     feature_names,
-    features_option,
     folds_option,
     protocol_option,
     split_names,
@@ -33,7 +32,11 @@ if TYPE_CHECKING:
 def training_options(preset: str) -> Option:
     """The options, with this preset as the default."""
     return together(
-        features_option,
+        click.option(
+            "--features",
+            multiple=True,
+            help="Comma-separated  [default: mfcc,ge2e; of a published system what it reads].",
+        ),
         click.option(
             "--repeats", type=click.IntRange(1), help="[default: 5; 1 where a repeat is folds]"
         ),
@@ -41,9 +44,8 @@ def training_options(preset: str) -> Option:
         folds_option,
         click.option(
             "--preset",
-            default=preset,
-            show_default=True,
-            help="paper (to the letter), strong (what was measured to help), a .toml file.",
+            help="paper (to the letter), strong (what was measured to help), a .toml file  "
+            f"[default: {preset}; of a published system its own].",
         ),
         click.option(
             "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="e.g. train.lr=5e-4"
@@ -71,25 +73,33 @@ def training_options(preset: str) -> Option:
 def training_request(
     cache: Cache,
     crew: Cluster | None,
+    usual_preset: str,
     features: tuple[str, ...],
-    preset: str,
+    preset: str | None,
     overrides: tuple[str, ...],
     protocol: str | None,
     repeats: int | None,
     device: str,
     **others: Any,
 ) -> Request:
-    """What the options ask for; `others` are as `Request` has them."""
+    """What the options ask for; `others` are as `Request` has them.
+
+    Args:
+        usual_preset: where neither a user nor the method has one.
+    """
     from ..manifests import WHOLE
     from ..train.config import load_config
+    from ..train.methods import usual
     from ..train.runs.request import Request, default_repeats
 
     # A file of splits says itself which protocol it is of, and for whole corpora there is one.
-    usual = WHOLE if others.get("tested") else "" if others.get("splits") else "paper"
-    protocol = protocol or usual
+    usual_protocol = WHOLE if others.get("tested") else "" if others.get("splits") else "paper"
+    protocol = protocol or usual_protocol
+    usual_features, usual_preset = usual(others["setting"], others.get("method", ""), usual_preset)
+    names = split_names("--features", features) if features else list(usual_features)
     return Request(
-        features=feature_names(cache, split_names("--features", features)),
-        config=load_config(preset, overrides),
+        features=feature_names(cache, names),
+        config=load_config(preset or usual_preset, overrides),
         protocol=protocol,
         repeats=repeats or default_repeats(protocol),
         device=crew.device if crew and device == "auto" else device,

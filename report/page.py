@@ -12,7 +12,7 @@ import msgspec
 from .. import __version__
 from ..cache import Cache
 from ..errors import SerError
-from ..train.runs.choices import describe_choices
+from ..train.runs.choices import chosen_by, describe_choices
 from ..train.runs.pairs import Pair, cells, compare_runs, heads, tests_note
 from ..train.runs.report import bounds, decimal, model_name, notes_of
 from ..train.runs.run import Run
@@ -345,7 +345,7 @@ def settings(run: Run) -> list[tuple[str, str]]:
         }
     elif config.baseline is not None:
         values = msgspec.to_builtins(config.baseline) | {
-            "chosen by validation": describe_choices(run.choices)
+            f"chosen by {chosen_by(run.choices)}": describe_choices(run.choices)
         }
     else:
         values = config.svm

@@ -12,22 +12,31 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+import ser
 from ser.errors import InputError
 from ser.manifests import make_splits
 from ser.train import baseline as module
 from ser.train.baseline import (
-    CANDIDATES,
-    LINEAR,
-    LOGISTIC,
-    RBF,
+    GRID,
+    KEESING,
     BaselineSettings,
-    Candidate,
-    Space,
-    candidates_for,
-    predictions,
+    Classifiers,
+    Parts,
+    scored,
     side_by_side,
     standardised,
     train_baseline,
+    trained,
+)
+from ser.train.classifiers import (
+    LINEAR,
+    LOGISTIC,
+    RBF,
+    TOLERANCE,
+    Candidate,
+    Space,
+    candidates_of,
+    predictions,
 )
 from ser.train.config import load_config
 from ser.train.metrics import confusion_matrix, unweighted_accuracy
@@ -42,7 +51,8 @@ from ser.train.vectors import Vectors, read_vectors
 
 from .conftest import toy_manifest
 
-SHARED = BaselineSettings.of(load_config("strong-1"))
+SHARED = BaselineSettings.of(load_config("strong-1"), Classifiers(GRID))
+CANDIDATES = SHARED.tried(1)
 LABELS = ("neutral", "happiness", "anger")
 
 
@@ -121,7 +131,7 @@ def test_the_rotation_changes_no_probability(strength):
         space.coordinates[train] @ space.coordinates[train].T, space.products[train], atol=1e-8
     )
     one = {"solver": "lbfgs", "max_iter": 10_000, "tol": 1e-10}
-    other = {"solver": "newton-cg", "tol": module.TOLERANCE}
+    other = {"solver": "newton-cg", "tol": TOLERANCE}
     said = [
         LogisticRegression(C=strength, class_weight="balanced", **settings)
         .fit(x[train], vectors.targets[train])
@@ -133,8 +143,8 @@ def test_the_rotation_changes_no_probability(strength):
 
 def test_the_best_by_validation_is_chosen_the_most_regularised_of_equals(monkeypatch):
     vectors, train, validation, test = made()
-    predicted, best, uas = train_baseline(vectors, SHARED, train, validation, test)
-    assert tuple(uas) == candidates_for(2)
+    predicted, best, uas = train_baseline(vectors, SHARED, Parts(train, validation, test))
+    assert tuple(uas) == SHARED.tried(2)
     assert uas[best] == max(uas.values())
     features = standardised(vectors, train, SHARED)
     spaces = [
@@ -147,14 +157,14 @@ def test_the_best_by_validation_is_chosen_the_most_regularised_of_equals(monkeyp
     np.testing.assert_array_equal(predicted, predictions(spaces[best.alike], [best], test)[0])
     # All say the same of emotions that lie far apart: all but the weakest are right.
     vectors, train, validation, test = made(noise=0.01)
-    _, best, uas = train_baseline(vectors, SHARED, train, validation, test)
+    _, best, uas = train_baseline(vectors, SHARED, Parts(train, validation, test))
     assert list(uas.values()).count(1.0) > 10
     assert best == next(candidate for candidate, ua in uas.items() if ua == 1.0)
     assert best.family == LINEAR
     # What differs in the last bit of the mean alone is no better.
     rates = iter(0.7 + 1e-15 * np.arange(2 * len(CANDIDATES)))
     monkeypatch.setattr(module, "unweighted_accuracy", lambda _: next(rates))
-    assert train_baseline(vectors, SHARED, train, validation, test)[1] == CANDIDATES[0]
+    assert train_baseline(vectors, SHARED, Parts(train, validation, test))[1] == CANDIDATES[0]
 
 
 def test_the_most_regularised_come_first():
@@ -167,21 +177,76 @@ def test_the_most_regularised_come_first():
     assert len({str(candidate) for candidate in CANDIDATES}) == len(CANDIDATES) == 22
 
 
+def test_the_grid_of_keesing():
+    """C 2^-6 to 2^6 and gamma 2^-12 to 2^-2, in steps of 4x; gamma as it is."""
+    found = list(candidates_of(KEESING))
+    assert len(found) == 7 * 6
+    assert found[0] == Candidate(RBF, 1 / 64, 1 / 4096, scaled=False)
+    assert found[-1] == Candidate(RBF, 64.0, 0.25, scaled=False)
+    assert [c.gamma for c in found[:3]] == [2**-12, 2**-10, 2**-8]
+    assert str(found[0]) == "RBF SVM, C 0.015625, gamma 0.000244141"
+    vectors, train, _, test = made()
+    inputs = side_by_side(standardised(vectors, train, SHARED), False)
+    space = Space(inputs, vectors.targets, train)
+    some = [Candidate(RBF, 4.0, gamma, scaled=False) for gamma in (0.25, 2**-6)]
+    for candidate, said in zip(some, predictions(space, some, test), strict=True):
+        plain = SVC(C=4.0, gamma=candidate.gamma, class_weight="balanced")
+        plain.fit(inputs[train], vectors.targets[train])
+        np.testing.assert_array_equal(said, plain.predict(inputs[test]))
+
+
+def test_chosen_by_the_test_parts_of_all_folds_it_is_one_for_all():
+    """As Keesing's printed number: the highest UA of what all folds predict together."""
+    vectors, train, validation, test = made(noise=4.0)
+    settings = replaced(choose="test", refit=True, alike=False)
+    folds = [Parts(train, validation, test), Parts(test, validation, train)]
+    results = [train_baseline(vectors, settings, fold, folds) for fold in folds]
+    assert results[0][1:] == results[1][1:]
+    _, chosen, uas = results[0]
+    assert uas[chosen] == max(uas.values())
+    assert list(uas) == list(CANDIDATES)
+    predicted = np.concatenate([result[0] for result in results])
+    truth = vectors.targets[np.concatenate([test, train])]
+    assert uas[chosen] == unweighted_accuracy(confusion_matrix(truth, predicted, 3))
+    alone = train_baseline(vectors, settings, folds[0])
+    assert alone[2] == train_baseline(vectors, settings, folds[0], folds[:1])[2]
+    assert max(alone[2].values()) >= unweighted_accuracy(
+        confusion_matrix(vectors.targets[test], results[0][0], 3)
+    )
+
+
+def test_a_family_by_the_test_part_its_settings_by_validation():
+    """As SERAB's printed numbers; both kinds of support vector machine are one family."""
+    vectors, train, validation, test = made(noise=4.0)
+    parts = Parts(train, validation, test)
+    settings = replaced(choose="family by test", refit=True, alike=False)
+    predicted, chosen, uas = train_baseline(vectors, settings, parts)
+    by_validation = scored(vectors, settings, CANDIDATES, [(train, validation)])
+    machines = [c for c in CANDIDATES if c.family in (LINEAR, RBF)]
+    logistic = [c for c in CANDIDATES if c.family == LOGISTIC]
+    best = [max(of, key=by_validation.__getitem__) for of in (machines, logistic)]
+    assert list(uas) == best
+    both = np.concatenate([train, validation])
+    assert uas == scored(vectors, settings, best, [(both, test)])
+    assert uas[chosen] == max(uas.values())
+    np.testing.assert_array_equal(predicted, trained(vectors, settings, [chosen], both, test)[0])
+
+
 def test_features_that_count_alike_add_as_much_to_inner_products():
     narrow, wide = np.ones((1, 4)), 2 * np.ones((1, 16))
     # d / (F d_f) is 20 / (2 x 4) and 20 / (2 x 16).
     found = side_by_side([narrow, wide], True)
     np.testing.assert_allclose(found[0], [2.5**0.5] * 4 + [2 * 0.625**0.5] * 16)
     np.testing.assert_array_equal(side_by_side([narrow, wide], False)[0], [1.0] * 4 + [2.0] * 16)
-    assert candidates_for(1) == CANDIDATES
-    assert len({str(candidate) for candidate in candidates_for(2)}) == 44
+    assert replaced(alike=False).tried(2) == CANDIDATES
+    assert len({str(candidate) for candidate in SHARED.tried(2)}) == 44
 
 
 def test_refitted_it_is_trained_on_validation_too_and_standardised_by_both():
     vectors, train, validation, test = made()
     both = np.concatenate([train, validation])
-    refit = train_baseline(vectors, replaced(refit=True), train, validation, test)
-    once = train_baseline(vectors, SHARED, train, validation, test)
+    refit = train_baseline(vectors, replaced(refit=True), Parts(train, validation, test))
+    once = train_baseline(vectors, SHARED, Parts(train, validation, test))
     assert refit[1:] == once[1:]
     assert not refit[1].alike
     own = {"gamma": refit[1].gamma / 35} if refit[1].family == RBF else {}
@@ -238,7 +303,7 @@ def test_a_run_says_what_was_chosen(toy_cache, tmp_path):
     run = train_request(request(), toy_cache, tmp_path / "run")
     assert list(run.choices) == [(0, 0), (1, 0)]
     choice = run.choices[0, 0]["toy"]
-    assert set(choice.validation_ua) == set(map(str, candidates_for(2)))
+    assert set(choice.validation_ua) == set(map(str, SHARED.tried(2)))
     assert choice.validation_ua[choice.chosen] == max(choice.validation_ua.values())
     assert run.config.baseline == SHARED
     assert run.config.svm == {}
@@ -249,8 +314,8 @@ def test_a_run_says_what_was_chosen(toy_cache, tmp_path):
     vectors = read_vectors(manifest, stored, request().encoding)
     assert [v.shape for v in vectors.features.values()] == [(60, 45), (60, 7)]
     (split,) = make_splits(manifest, "paper", 1)
-    parts = map(vectors.rows, (split.train, split.validation, split.test))
-    predicted, best, _ = train_baseline(vectors, SHARED, *parts)
+    parts = Parts(*map(vectors.rows, (split.train, split.validation, split.test)))
+    predicted, best, _ = train_baseline(vectors, SHARED, parts)
     assert str(best) == run.choices[1, 0]["toy"].chosen
     table = run.predictions[run.predictions["repeat"] == 1]
     assert list(table["id"]) == list(split.test)
@@ -332,17 +397,54 @@ finally:
 """
 
 
-@pytest.mark.parametrize("method", ["baseline", "svm"])
+PRINTED = {
+    "keesing-printed": "C and gamma were chosen by the test parts of all folds",
+    "scheidwasser-printed": "the best on the test part was taken",
+}
+
+
+@pytest.mark.parametrize("method", ["keesing", "scheidwasser", *PRINTED])
+def test_published_classifiers_say_where_the_test_part_had_its_say(toy_cache, tmp_path, method):
+    run = ser.train(
+        "baseline", "toy", method=method, features="mfcc", cache=toy_cache, protocol="speaker",
+        out=tmp_path / "run", folds=3,
+    )  # fmt: skip
+    said = describe_run(run.metrics)
+    assert (PRINTED.get(method, "chosen by the test") in said) == (method in PRINTED)
+    assert ("unlabelled audio of the test speakers" in said) == (method in PRINTED)
+    assert run.config.baseline.refit
+    assert run.config.baseline.choose != "validation" or method not in PRINTED
+    choices = [each["toy"] for each in run.choices.values()]
+    assert {choice.by for choice in choices} == {"test" if method in PRINTED else "validation"}
+    if method == "keesing-printed":
+        assert len({choice.chosen for choice in choices}) == 1
+        assert (
+            run.metrics["domains"]["toy"]["ua"]["mean"]
+            == choices[0].validation_ua[choices[0].chosen]
+        )
+
+
+def test_the_mean_over_time_is_what_published_classifiers_hear(toy_cache):
+    asked = request(method="keesing", features=["mfcc"])
+    manifest = toy_cache.manifest("toy")
+    key = toy_cache.resolve("mfcc", manifest)
+    stored = {"mfcc": toy_cache.open(key, manifest)}
+    found = read_vectors(manifest, stored, asked.encoding).features["mfcc"]
+    frames = toy_cache.read(key, manifest)
+    np.testing.assert_allclose(found[3], frames[3].mean(0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["baseline", "svm", "keesing"])
 def test_it_imports_no_torch(toy_cache, tmp_path, method):
     out = tmp_path / "run"
     command = ["train", "--setting", "baseline", "--method", method, "--corpus", "toy"]
-    command += ["--cache", str(toy_cache.folder), "--out", str(out)]
+    command += ["--cache", str(toy_cache.folder), "--out", str(out), "--features", "mfcc,ge2e"]
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, *command], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     said = f"Chosen by validation: {describe_choices(Run.open(out).choices)}." in done.stdout
-    assert said == (method == "baseline")
+    assert said == (method != "svm")
 
 
 def test_what_was_chosen_in_words():

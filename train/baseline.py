@@ -1,46 +1,99 @@
-"""The baseline: of some simple classifiers of one vector per utterance the best by validation.
+"""Baselines: of some simple classifiers of one vector per utterance the best by validation.
 
-Linear and RBF support vector machines (one against one) and multinomial logistic regression, all
-with classes weighted by n / (classes x utterances of the class). What they need to know of their
-inputs are inner products alone, so that these are computed once for all of them, and more inputs
-than utterances cost nothing but that.
+What support vector machines (one against one) and logistic regression need to know of their inputs
+are inner products alone, so that these are computed once for all of them, and more inputs than
+utterances cost nothing but that.
+
+Two published systems are such a baseline with a grid of their own, each in two ways: chosen by
+validation, and as their printed numbers came about, where the test part had its say.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from .classifiers import (
+    FOREST,
+    LDA,
+    LINEAR,
+    LOGISTIC,
+    QDA,
+    RBF,
+    Candidate,
+    Grid,
+    Rows,
+    Space,
+    candidates_of,
+    predictions,
+)
 from .config import Config
 from .metrics import confusion_matrix, unweighted_accuracy
 from .speakers import of_all, of_past, utterance_moments
 from .speakers import standardised as by_speaker
 from .vectors import Vectors
 
-Rows = NDArray[np.int64]
-"""Positions of utterances."""
-
 Values = NDArray[np.float64]
 
-LINEAR, LOGISTIC, RBF = "linear SVM", "logistic regression", "RBF SVM"
-
-GRID: Mapping[str, Mapping[str, tuple[float, ...]]] = {
+GRID: Grid = {
     LINEAR: {"C": (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)},
     LOGISTIC: {"C": (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)},
     RBF: {"C": (1.0, 10.0, 100.0), "gamma": (0.25, 1.0, 4.0)},
 }
-"""What is tried. A small C is much regularisation; gamma is in units of scikit-learn's `scale`,
-1 / (inputs x their variance)."""
+"""What the baseline tries, the simplest and most regularised first. A small C is much
+regularisation."""
 
-TOLERANCE = 1e-10
-"""Of the logistic regression: the largest component of the gradient of its mean loss. With a small
-C all probabilities are nearly alike, and what is left at 1e-5 decides in place of the inputs."""
+KEESING: Grid = {
+    RBF: {
+        "C": tuple(2.0**power for power in range(-6, 7, 2)),
+        "gamma": tuple(2.0**power for power in range(-12, -1, 2)),
+        "scaled": (0.0,),
+    }
+}
+"""Of the SVM-R of Keesing et al., *Acoustic Features and Neural Representations for Categorical
+Emotion Recognition from Speech*, 2021."""
+
+_POWERS, _WEIGHTED = tuple(10.0**power for power in range(-5, 6)), (1.0, 0.0)
+
+SERAB: Grid = {
+    LDA: {},
+    LOGISTIC: {"C": _POWERS, "weighted": _WEIGHTED},
+    QDA: {"shrinkage": (0.1, 0.25)},
+    FOREST: {
+        "max_depth": (5.0, 10.0, 15.0, 20.0, 25.0),
+        "min_samples_split": (2.0, 5.0, 10.0),
+        "weighted": _WEIGHTED,
+    },
+    LINEAR: {"C": _POWERS, "weighted": _WEIGHTED},
+    RBF: {"C": _POWERS, "gamma": (1.0,), "weighted": _WEIGHTED},
+}
+"""Of Scheidwasser-Clow et al., *SERAB: A multi-lingual benchmark for speech emotion recognition*,
+2022, as in their released code, but for quadratic discriminants without shrinkage, which there are
+none of with more inputs than utterances of an emotion."""
+
+Choose = Literal["validation", "test", "family by test"]
+"""What has the say: the validation part; the test parts of all folds; or the validation part within
+a family (both SVMs are one), and the test part between these."""
+
+
+@dataclass(frozen=True)
+class Classifiers:
+    """What a baseline tries, and how it chooses.
+
+    Attributes:
+        summary: what makes a vector of a sequence, one of `SUMMARIES`.
+        alike: whether what is tried is tried with features that count alike, too.
+    """
+
+    grid: Grid
+    summary: str = "functionals"
+    alike: bool = True
+    choose: Choose = "validation"
 
 
 CONSTANT = 1e-9
@@ -56,8 +109,7 @@ class BaselineSettings(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         standardise, shrinkage: as `ModelSettings` has them; for one corpus `corpus` is `shared`.
         refit: as `TrainSettings` has it.
-        candidates: by their family, the values of their settings.
-        alike: whether the candidates are tried with features that count alike, too.
+        candidates, alike, choose: as `Classifiers` has them.
     """
 
     standardise: Literal["shared", "speaker", "causal"]
@@ -65,114 +117,28 @@ class BaselineSettings(Struct, frozen=True, forbid_unknown_fields=True):
     candidates: dict[str, dict[str, tuple[float, ...]]]
     shrinkage: float = 0.0
     alike: bool = True
+    choose: Choose = "validation"
 
     @classmethod
-    def of(cls, config: Config) -> BaselineSettings:
-        """Those of a preset and its changes."""
-        model, grid = config.model, {name: dict(values) for name, values in GRID.items()}
-        if model.standardise == "speaker" or model.standardise == "causal":
-            return cls(model.standardise, config.train.refit, grid, model.shrinkage)
-        return cls("shared", config.train.refit, grid)
+    def of(cls, config: Config, classifiers: Classifiers) -> BaselineSettings:
+        """Those of a preset and its changes, for a baseline."""
+        model, by_speaker = config.model, config.model.by_speaker
+        standardise = model.standardise if model.standardise != "corpus" else "shared"
+        return cls(
+            standardise=standardise,
+            refit=config.train.refit,
+            candidates={name: dict(values) for name, values in classifiers.grid.items()},
+            shrinkage=model.shrinkage if by_speaker else 0.0,
+            alike=classifiers.alike,
+            choose=classifiers.choose,
+        )
 
-
-@dataclass(frozen=True)
-class Candidate:
-    """A classifier that may be chosen.
-
-    Attributes:
-        gamma: of the RBF alone.
-        alike: whether all features count alike, however many values they have; else all values do.
-    """
-
-    family: str
-    C: float
-    gamma: float = 0.0
-    alike: bool = False
-
-    def __str__(self) -> str:
-        gamma = f", gamma {self.gamma:g} x scale" if self.family == RBF else ""
-        return f"{self.family}, C {self.C:g}{gamma}{', features alike' if self.alike else ''}"
-
-
-CANDIDATES = tuple(
-    Candidate(family, C, gamma)
-    for family, values in GRID.items()
-    for C in values["C"]
-    for gamma in values.get("gamma", (0.0,))
-)
-"""The simplest and most regularised first."""
-
-
-def candidates_for(features: int) -> tuple[Candidate, ...]:
-    """Those that are tried: of several features, also with all that count alike."""
-    alike = (replace(candidate, alike=True) for candidate in CANDIDATES)
-    return CANDIDATES if features == 1 else (*CANDIDATES, *alike)
-
-
-class Space:
-    """The inputs of N utterances as n of them that are trained on see them.
-
-    Args:
-        inputs: (N, d), standardised.
-        rows: (n,), of those that are trained on.
-        targets: (N,), the label positions of all.
-    """
-
-    def __init__(self, inputs: Values, targets: NDArray[np.int64], rows: Rows) -> None:
-        self.inputs, self.targets, self.rows = inputs, targets, rows
-        self.products: Values = inputs @ inputs[rows].T
-        """(N, n): inner products."""
-        self._kernels: dict[float, Values] = {}
-
-    @cached_property
-    def distances(self) -> Values:
-        """Squared, by the gamma that scikit-learn calls `scale`: (N, n)."""
-        squares = np.einsum("ij,ij->i", self.inputs, self.inputs)
-        distances = squares[:, None] + squares[self.rows] - 2 * self.products
-        known = self.inputs[self.rows]
-        scaled: Values = np.maximum(distances, 0) / (known.shape[1] * known.var() or 1.0)
-        return scaled
-
-    def kernel(self, gamma: float) -> Values:
-        """Of the RBF, (N, n)."""
-        if gamma not in self._kernels:
-            self._kernels[gamma] = np.exp(-gamma * self.distances)
-        return self._kernels[gamma]
-
-    @cached_property
-    def coordinates(self) -> Values:
-        """The inputs in axes of the space that the rows span, (N, at most n): what is at right
-        angles to all of them can have no weight where weights are penalised by their squares."""
-        if self.inputs.shape[1] <= len(self.rows):
-            return self.inputs
-        values, vectors = np.linalg.eigh(self.products[self.rows])
-        kept = values > values[-1] * len(values) * np.finfo(float).eps
-        coordinates: Values = self.products @ (vectors[:, kept] / np.sqrt(values[kept]))
-        return coordinates
-
-
-def predictions(space: Space, candidates: Sequence[Candidate], rows: Rows) -> list[Rows]:
-    """What each of some classifiers, trained on the rows of the space, says of other rows: the
-    label positions, (len(rows),), of every candidate."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.svm import SVC
-
-    truth = space.targets[space.rows]
-    labels, counts = np.unique(truth, return_counts=True)
-    weights = dict(zip(labels.tolist(), len(truth) / (len(labels) * counts), strict=True))
-    found = []
-    for candidate in candidates:
-        if candidate.family == LOGISTIC:
-            values = space.coordinates
-            classifier: Any = LogisticRegression(
-                C=candidate.C, class_weight=weights, solver="newton-cg", tol=TOLERANCE
-            )
-        else:
-            values = space.kernel(candidate.gamma) if candidate.family == RBF else space.products
-            classifier = SVC(C=candidate.C, kernel="precomputed", class_weight=weights)
-        classifier.fit(values[space.rows], truth)
-        found.append(np.asarray(classifier.predict(values[rows]), dtype=np.int64))
-    return found
+    def tried(self, features: int) -> tuple[Candidate, ...]:
+        """All candidates: of several features, also with all that count alike."""
+        plain = tuple(candidates_of(self.candidates))
+        if features == 1 or not self.alike:
+            return plain
+        return (*plain, *(replace(candidate, alike=True) for candidate in plain))
 
 
 def standardised(vectors: Vectors, rows: Rows, settings: BaselineSettings) -> list[Values]:
@@ -211,33 +177,85 @@ def side_by_side(features: Sequence[Values], alike: bool) -> Values:
     return np.concatenate([v * np.sqrt(mean / v.shape[1]) for v in features], axis=1)
 
 
+class Parts(NamedTuple):
+    """The rows of a split."""
+
+    train: Rows
+    validation: Rows
+    test: Rows
+
+
 def train_baseline(
-    vectors: Vectors, settings: BaselineSettings, train: Rows, validation: Rows, test: Rows
+    vectors: Vectors, settings: BaselineSettings, parts: Parts, folds: Sequence[Parts] = ()
 ) -> tuple[Rows, Candidate, dict[Candidate, float]]:
-    """Choose a candidate by validation, train it, and let it predict.
+    """Choose a candidate, train it, and let it predict.
+
+    Args:
+        folds: of the repeat, for settings in which the test parts of all have the say; none: there
+            is but this one.
 
     Returns:
-        The label positions of the rows `test`; the candidate of the highest validation UA, of
-        several the first; the validation UA of all candidates.
+        The label positions of the rows `test`; the candidate of the highest UA, of several the
+        first; the UA of all that it was chosen from.
     """
-    targets, candidates = vectors.targets, candidates_for(len(vectors.features))
+    candidates = settings.tried(len(vectors.features))
+
+    def known(of: Parts) -> Rows:
+        return np.concatenate([of.train, of.validation]) if settings.refit else of.train
+
+    if settings.choose == "test":
+        tests = [(known(fold), fold.test) for fold in folds or [parts]]
+        uas = scored(vectors, settings, candidates, tests)
+    else:
+        uas = scored(vectors, settings, candidates, [(parts.train, parts.validation)])
+    if settings.choose == "family by test":
+        kinds = dict.fromkeys(map(_kind, candidates))
+        best = [_best({c: ua for c, ua in uas.items() if _kind(c) == kind}) for kind in kinds]
+        uas = scored(vectors, settings, best, [(known(parts), parts.test)])
+    chosen = _best(uas)
+    (predicted,) = trained(vectors, settings, [chosen], known(parts), parts.test)
+    return predicted, chosen, uas
+
+
+def scored(
+    vectors: Vectors,
+    settings: BaselineSettings,
+    candidates: Sequence[Candidate],
+    parts: Sequence[tuple[Rows, Rows]],
+) -> dict[Candidate, float]:
+    """The UA of candidates on some parts together, each trained on the rows before it."""
+    said = [trained(vectors, settings, candidates, train, test) for train, test in parts]
+    truth = vectors.targets[np.concatenate([test for _, test in parts])]
+    uas = {}
+    for candidate, predicted in zip(candidates, zip(*said, strict=True), strict=True):
+        counts = confusion_matrix(truth, np.concatenate(predicted), len(vectors.labels))
+        uas[candidate] = unweighted_accuracy(counts)
+    return uas
+
+
+def trained(
+    vectors: Vectors,
+    settings: BaselineSettings,
+    candidates: Sequence[Candidate],
+    train: Rows,
+    rows: Rows,
+) -> list[Rows]:
+    """What candidates that were trained on some rows say of others."""
     features = standardised(vectors, train, settings)
-    uas: dict[Candidate, float] = {}
-    spaces = {}
+    found: dict[Candidate, Rows] = {}
     for alike in dict.fromkeys(candidate.alike for candidate in candidates):
-        spaces[alike] = Space(side_by_side(features, alike), targets, train)
+        space = Space(side_by_side(features, alike), vectors.targets, train)
         these = [candidate for candidate in candidates if candidate.alike == alike]
-        for candidate, said in zip(
-            these, predictions(spaces[alike], these, validation), strict=True
-        ):
-            counts = confusion_matrix(targets[validation], said, len(vectors.labels))
-            uas[candidate] = unweighted_accuracy(counts)
-    # What is the same mean of recalls may differ in the order in which they were added.
-    best = max(uas, key=lambda candidate: round(uas[candidate], 9))
-    space = spaces[best.alike]
-    if settings.refit:
-        both = np.concatenate([train, validation])
-        features = standardised(vectors, both, settings)
-        space = Space(side_by_side(features, best.alike), targets, both)
-    (predicted,) = predictions(space, [best], test)
-    return predicted, best, uas
+        found |= zip(these, predictions(space, these, rows), strict=True)
+    return [found[candidate] for candidate in candidates]
+
+
+def _kind(candidate: Candidate) -> str:
+    """A family; the support vector machines are one."""
+    return "SVM" if candidate.family in (LINEAR, RBF) else candidate.family
+
+
+def _best(uas: Mapping[Candidate, float]) -> Candidate:
+    """The first of the highest UA. What is the same mean of recalls may differ in the order in
+    which they were added."""
+    return max(uas, key=lambda candidate: round(uas[candidate], 9))

@@ -9,7 +9,7 @@ from ..cache import FeatureKey
 from .config import Config
 from .network.spec import GE2E_MEL, FeatureShape
 
-SUMMARIES: Mapping[str, int] = {"functionals": 9, "pooled": 2}
+SUMMARIES: Mapping[str, int] = {"functionals": 9, "pooled": 2, "mean": 1}
 """Encodings that make a vector of a sequence, and how many values of each value of a frame."""
 
 

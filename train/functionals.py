@@ -48,7 +48,12 @@ def pooled(frames: Frames) -> NDArray[np.float64]:
     return np.concatenate([frames.mean(0, dtype=np.float64), frames.std(0, dtype=np.float64)])
 
 
-VECTORS: Mapping[str, Summary] = {"functionals": functionals, "pooled": pooled}
+def mean(frames: Frames) -> NDArray[np.float64]:
+    """The mean over time: (T, D) -> (D,)."""
+    return np.asarray(frames.mean(0, dtype=np.float64))
+
+
+VECTORS: Mapping[str, Summary] = {"functionals": functionals, "pooled": pooled, "mean": mean}
 """What makes a vector of a sequence, by the names of `SUMMARIES`."""
 
 

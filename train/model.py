@@ -38,7 +38,12 @@ def make_spec(
     Args:
         features: names of those that are fused.
         shapes: of all that are read, by name.
+
+    Raises:
+        InputError: the method is a system that is for another feature.
     """
+    if method.reads is not None:
+        method.reads.check(method.name, [shapes[name] for name in features])
     return ModelSpec(
         method=method.name,
         features=tuple(shapes[name] for name in features),
@@ -74,6 +79,8 @@ def build(spec: ModelSpec, method: Method | None = None) -> Recogniser:
     method = method or METHODS.find(spec.method)
     if not method.network or method.gated != (spec.selector is not None):
         raise InputError(f"the method {method.name} does not go with its features and selector")
+    if method.system is not None:
+        return Recogniser(spec, system=method.make_system)
     if not spec.finetune_ge2e:
         return Recogniser(spec, method.make_fusion)
     from ..ge2e.encoder import SpeakerEncoder

@@ -1,4 +1,5 @@
-"""The recogniser, for one corpus or several: encoders, one way to fuse them, towers."""
+"""The recogniser, for one corpus or several: encoders, one way to fuse them, towers; or a published
+system, which stands for the encoder of its one feature, and for the tower."""
 
 from __future__ import annotations
 
@@ -17,8 +18,9 @@ from .encoders import (
     VectorEncoder,
     valid,
 )
-from .fusion import Fusion
+from .fusion import Concatenation, Fusion
 from .spec import GE2E, GE2E_MEL, FeatureShape, ModelSpec, heard_of
+from .systems.system import System
 from .towers import make_towers
 
 Batch = Mapping[str, tuple[Tensor, Tensor]]
@@ -59,13 +61,15 @@ class Recogniser(nn.Module):
         fusion: makes what fuses the features.
         speaker: makes what computes GE2E of its frames, (B, L, 40) and lengths (B,) to (B, 256) by
             `embed_padded`; None where it is not fine-tuned.
+        system: makes the network of a published system for a feature, in place of a fusion.
     """
 
     def __init__(
         self,
         spec: ModelSpec,
-        fusion: Callable[[ModelSpec], Fusion],
+        fusion: Callable[[ModelSpec], Fusion] = Concatenation,
         speaker: Callable[[], nn.Module] | None = None,
+        system: Callable[[FeatureShape], System] | None = None,
     ) -> None:
         super().__init__()
         self.spec = spec
@@ -79,9 +83,15 @@ class Recogniser(nn.Module):
         # The order in which parts draw their initial weights is part of every number.
         few = spec.model.components
         self.reductions = nn.ModuleList(make_reduction(shape, few) for shape in spec.inputs)
-        self.encoders = nn.ModuleList(make_encoder(reduced(s, few)) for s in spec.features)
+        encoders = [(system or make_encoder)(reduced(s, few)) for s in spec.features]
+        self.encoders = nn.ModuleList(encoders)
         self.fusion = fusion(spec)
-        self.towers = make_towers(spec, self.fusion.size)
+        if isinstance(encoders[0], System):
+            head = encoders[0].head
+            labels = {tower: spec.tower_labels(tower) for tower in spec.towers}
+            self.towers = nn.ModuleDict({tower: head(len(of)) for tower, of in labels.items()})
+        else:
+            self.towers = make_towers(spec, self.fusion.size)
         self.speaker: Any = speaker() if speaker else None
 
     def parameter_groups(
@@ -129,7 +139,8 @@ class Recogniser(nn.Module):
         return result
 
     def encode(self, batch: Batch) -> Tensor:
-        """A standardised batch -> one representation per feature (B, M, 256)."""
+        """A standardised batch -> one representation per feature (B, M, 256), (B, 1, size) of a
+        system."""
         encoded = [
             encoder(*batch[shape.name])
             for shape, encoder in zip(self.spec.features, self.encoders, strict=True)
@@ -137,7 +148,8 @@ class Recogniser(nn.Module):
         return torch.stack(encoded, dim=1)
 
     def represent(self, batch: Batch, corpus: str) -> Tensor:
-        """A standardised batch -> what enters the tower (B, 256), or (B, 256 M) for one domain."""
+        """A standardised batch -> what enters the tower (B, 256), or (B, 256 M) for one domain; of
+        a system (B, size)."""
         selector = batch[self.spec.selector.name][0] if self.spec.selector else None
         language = self.spec.domain(corpus).language
         fused: Tensor = self.fusion(self.encode(batch), language, selector)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from ...cache import Cache, FeatureKey
 from ...machine import cores, one_thread
 from ...manifests import Manifest, Split
-from ..baseline import train_baseline
+from ..baseline import Parts, train_baseline
 from ..encoding import Encoding
 from ..svm import fit_predict
 from ..vectors import Vectors, read_vectors, united
@@ -66,12 +66,18 @@ def run_baseline(vectors: Mapping[str, Vectors], job: Job) -> Outcome:
             inputs, parts = vectors[corpus], split.parts()
         else:
             inputs, parts = _as_one(vectors, job.splits, corpus)
-        train, validation, test = map(inputs.rows, parts.values())
+        rows = Parts(*map(inputs.rows, parts.values()))
         if job.baseline is None:
-            predicted = fit_predict(inputs, train, test)
+            predicted = fit_predict(inputs, rows.train, rows.test)
         else:
-            predicted, best, uas = train_baseline(inputs, job.baseline, train, validation, test)
-            choices[corpus] = Choice(str(best), {str(each): ua for each, ua in uas.items()})
+            others = (each[corpus].parts().values() for each in job.folds if split.train)
+            folds = [Parts(*map(inputs.rows, of)) for of in others]
+            predicted, best, uas = train_baseline(inputs, job.baseline, rows, folds)
+            choices[corpus] = Choice(
+                str(best),
+                {str(each): ua for each, ua in uas.items()},
+                by="validation" if job.baseline.choose == "validation" else "test",
+            )
         predictions[corpus] = Prediction(split, predicted)
     return Outcome(
         *job.place,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -17,15 +17,17 @@ Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 
 
-class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What was chosen for one split of one corpus.
 
     Attributes:
-        validation_ua: of all candidates.
+        validation_ua: of all candidates; on the test part, where that had the say.
+        by: the part that had it.
     """
 
     chosen: Text
     validation_ua: dict[Text, Share]
+    by: Literal["validation", "test"] = "validation"
 
     def __post_init__(self) -> None:
         """Raise ValueError unless what was chosen is a candidate."""
@@ -71,3 +73,9 @@ def describe_choices(choices: Choices) -> str:
     if len(names) == 1:
         return next(iter(names))
     return "; ".join(f"{name} ({n} of {names.total()})" for name, n in names.most_common())
+
+
+def chosen_by(choices: Choices) -> str:
+    """What had the say: `validation`, or `the test part`."""
+    parts = {choice.by for of_fold in choices.values() for choice in of_fold.values()}
+    return "the test part" if "test" in parts else "validation"

@@ -76,10 +76,16 @@ class Experiment:
         from .jobs import Job
 
         config = self.request.config if self.request.network else None
-        spec = self.record.spec()
-        return [
-            Job(self.request.model, self.features, splits, spec, config, self.request.baseline)
+        spec, baseline = self.record.spec(), self.request.baseline
+        jobs = [
+            Job(self.request.model, self.features, splits, spec, config, baseline)
             for splits in trained_together(self.splits)
+        ]
+        if baseline is None or baseline.choose != "test":
+            return jobs
+        return [
+            replace(job, folds=[each.splits for each in jobs if each.place[0] == job.place[0]])
+            for job in jobs
         ]
 
     def metrics(self, predictions: pd.DataFrame, seconds: Mapping[str, Any]) -> Metrics:
@@ -107,6 +113,7 @@ class Experiment:
                     request.encoding.heard,
                     self.others.get(corpus, {}),
                     self.relabelled.get(corpus, ""),
+                    request.model.caveat,
                 )
                 for corpus, manifest in self.manifests.items()
                 if corpus in self.record.answered
@@ -174,6 +181,8 @@ class Experiment:
         for corpus, split in job.splits.items():
             about = record.records[corpus]
             corpora.append([corpus, about.manifest, about.labels_hash, *_plain(split)])
+        if job.folds:
+            corpora.append([[_plain(split) for split in fold.values()] for fold in job.folds])
         keys = [key.canonical for key in record.keys.values()]
         method = [record.method, record.own_code, record.features, record.device]
         return [method, keys, settings, corpora]

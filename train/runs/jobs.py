@@ -34,6 +34,8 @@ class Job:
             `trained_together`.
         spec, config: of a network; None of a baseline.
         baseline: of a baseline that has settings.
+        folds: of one whose choice is by the test parts of a whole repeat, the splits of all its
+            jobs.
     """
 
     method: Method
@@ -42,6 +44,7 @@ class Job:
     spec: ModelSpec | None
     config: Config | None
     baseline: BaselineSettings | None = None
+    folds: Sequence[Mapping[str, Split]] = ()
 
     @property
     def place(self) -> tuple[int, int]:

@@ -83,15 +83,16 @@ class Request:
         """What becomes of sequence features before training."""
         if self.network:
             return Encoding.of(self.config)
-        if not self.model.chosen:
+        classifiers, model = self.model.classifiers, self.config.model
+        if classifiers is None:
             return Encoding("pooled")
-        model = self.config.model
-        return Encoding("functionals", heard=model.standardise if model.by_speaker else "")
+        return Encoding(classifiers.summary, heard=model.standardise if model.by_speaker else "")
 
     @property
     def baseline(self) -> BaselineSettings | None:
         """What a baseline reads of the settings; None of others, and of one that reads none."""
-        return BaselineSettings.of(self.config) if self.model.chosen else None
+        classifiers = self.model.classifiers
+        return BaselineSettings.of(self.config, classifiers) if classifiers else None
 
     def changed(self, *changes: str) -> Request:
         """The same with some settings changed, see `Config.changed`."""
@@ -146,7 +147,7 @@ def _check_tested(request: Request) -> None:
 
 def check_read(method: Method, overrides: Sequence[str]) -> None:
     """Raise InputError for `section.name=value` that a baseline does not read."""
-    read = READ if method.chosen else ()
+    read = READ if method.classifiers else ()
     for override in overrides:
         if override.partition("=")[0].strip() not in read:
             reads = f"reads only {listing(read)}" if read else "reads no settings"

@@ -101,6 +101,7 @@ def corpus_metrics(
     heard: str = "",
     others: Mapping[str, int] | None = None,
     relabelled: str = "",
+    caveat: str = "",
 ) -> CorpusMetrics:
     """What the predictions for one corpus come to.
 
@@ -116,6 +117,7 @@ def corpus_metrics(
         others: the emotions of those among them that no corpus has which was trained on, and how
             many have them.
         relabelled: what a label map changed, as a sentence.
+        caveat: what must be known of the method beside its numbers, likewise.
     """
     position = {label: number for number, label in enumerate(manifest.labels)}
     repeats = [rows.sort_values("id") for _, rows in predictions.groupby("repeat")]
@@ -134,7 +136,7 @@ def corpus_metrics(
     kind, intervals = _intervals(held_out, splits[0], pairs, confusions, values)
     tested = len(repeats[0])
     others = others or {}
-    notes = [relabelled] if relabelled else []
+    notes = [note for note in (caveat, relabelled) if note]
     notes += left_out(len(manifest), skipped - sum(others.values()))
     notes += [*note_on_others(others), *notes_on_splits(manifest, splits)]
     if none := [n.upper() for n, (low, high) in intervals.items() if high - low < LEAST_WIDTH]:

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 NUMBERS = (
     "ge2e/encoder.py",
     "train/network/*.py",
+    "train/network/systems/*.py",
     *(f"train/{name}.py" for name in ("augment", "baseline", "calibration", "data", "encoding")),
     *(f"train/{name}.py" for name in ("evaluate", "functionals", "loop", "methods", "metrics")),
     *(f"train/{name}.py" for name in ("model", "optimiser", "search_schedule", "speakers")),
-    *(f"train/{name}.py" for name in ("balance", "svm", "vectors")),
+    *(f"train/{name}.py" for name in ("balance", "classifiers", "svm", "vectors")),
     *(f"train/runs/{name}.py" for name in ("baselines", "jobs", "networks")),
 )
 """The code that can change a number."""
@@ -70,7 +71,7 @@ def code_hash() -> str:
 def own_code(method: Method) -> str:
     """The same of what a method of a user's own is made of: of the files, or of the thing itself
     where it was typed in; "" of the methods that come with this."""
-    data = b"".join(map(_code, (method.fusion, method.auxiliary)))
+    data = b"".join(map(_code, (method.fusion, method.system, method.auxiliary)))
     return hashlib.sha256(data).hexdigest()[:8] if data else ""
 
 

@@ -16,7 +16,7 @@ from ...progress import Progress
 from ...workers import Workers
 from .. import TRAIN_PRESET
 from ..config import load_config
-from ..methods import METHODS, Method
+from ..methods import METHODS, Method, usual
 from .experiment import Experiment, resolve
 from .processes import prepare_workers
 from .request import Request, check_request, default_repeats
@@ -33,9 +33,9 @@ def train(
     corpora: str | Sequence[str],
     *,
     tested: str | Sequence[str] = (),
-    features: str | Sequence[str] = ("mfcc", "ge2e"),
+    features: str | Sequence[str] | None = None,
     method: str | Method = "",
-    preset: str = TRAIN_PRESET,
+    preset: str | None = None,
     changes: Sequence[str] = (),
     protocol: str = "",
     folds: Folds = None,
@@ -63,8 +63,9 @@ def train(
         corpora: their names, in a list or with commas between.
         tested: likewise, corpora to test as a whole by what was trained on the others; blank: these
             are tested, in parts.
-        features: likewise.
-        method: of several corpora: a name, or a `Method` of one's own.
+        features: likewise; None: that of the method, else `mfcc,ge2e`.
+        method: a name, or a `Method` of one's own.
+        preset: None: that of the method, else `strong`.
         changes: settings that are not as the preset has them, `section.name=value`.
         protocol: blank: `paper`, or that of the file of splits.
         repeats: None: five, or one where a repeat is folds, as of the protocol `speaker`.
@@ -80,11 +81,12 @@ def train(
     """
     others = _names(tested) if tested else []
     protocol = protocol or (WHOLE if others else "" if splits else "paper")
+    usual_features, usual_preset = usual(setting, method, TRAIN_PRESET)
     request = Request(
         setting=setting,
         corpora=[*_names(corpora), *others],
-        features=_names(features),
-        config=load_config(preset, changes),
+        features=_names(usual_features if features is None else features),
+        config=load_config(preset or usual_preset, changes),
         method=method,
         protocol=protocol,
         repeats=repeats or default_repeats(protocol),
