@@ -62,6 +62,8 @@ def reproduce(
     """Run the paper's experiments; write its tables and figures.
 
     \b
+    table2  published systems beside the single-domain model and the baseline, with random splits
+            and with unknown speakers; with another --protocol under that one alone
     table3  the methods for several corpora, single-domain models, the baseline
     table4  single-domain models with and without the auxiliary loss
     fig3    t-SNE of their test representations

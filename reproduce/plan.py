@@ -58,6 +58,11 @@ class Plan(ABC):
             InputError: it asks for what the plan cannot have.
         """
 
+    def lacking(self, requests: Mapping[str, Request], cache: Cache) -> dict[str, str]:
+        """Those of its experiments that it does without, as the cache has not what they read, and
+        why; none: that is an error."""
+        return {}
+
     @abstractmethod
     def values(self, common: Request, cache: Cache, results: Results) -> dict[str, Any]:
         """What there is to say, as plain values.

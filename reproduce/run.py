@@ -27,6 +27,7 @@ from ..train.runs.target import FolderTakenError, claimed
 from ..workers import Workers
 from .figures import Figure3, Figure4
 from .plan import Plan, Result, choose_corpora, default_out, describe
+from .systems import Table2
 from .tables import Table3, Table4
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 PLANS = Registry(
     "table or figure",
     "ser.plans",
-    {plan.name: plan for plan in (Table3(), Table4(), Figure3(), Figure4())},
+    {plan.name: plan for plan in (Table2(), Table3(), Table4(), Figure3(), Figure4())},
 )
 
 RUNS = "runs"
@@ -94,8 +95,7 @@ def reproduce(
     files = [out / f"{plan.name}.{suffix}" for suffix in ("json", "md")]
     if not common.overwrite:
         _check_files(files, about)
-    experiments = resolve_all(plan.requests(common), cache)
-    _check_sizes(experiments)
+    experiments, about["left_out"] = _resolved(plan, common, cache)
     progress.show("loading torch")
     from ..train.runs.engine import run_experiments
 
@@ -143,12 +143,23 @@ def foresee(
     files = [out / f"{plan.name}.{suffix}" for suffix in ("json", "md")]
     if not common.overwrite:
         _check_files(files, describe(plan, common, ""))
-    experiments = resolve_all(plan.requests(common), cache)
-    _check_sizes(experiments)
+    experiments, _ = _resolved(plan, common, cache)
     from ..train.runs.plan import plan_experiments
 
     places = {out / RUNS / name: experiment for name, experiment in experiments.items()}
     return plan_experiments(places, cache, portion), all(file.exists() for file in files)
+
+
+def _resolved(
+    plan: Plan, common: Request, cache: Cache
+) -> tuple[dict[str, Experiment], dict[str, str]]:
+    """The experiments of a plan; and those that it does without, and why. Raises as `reproduce`."""
+    requests = plan.requests(common)
+    left_out = plan.lacking(requests, cache)
+    used = {name: request for name, request in requests.items() if name not in left_out}
+    experiments = resolve_all(used, cache)
+    _check_sizes(experiments)
+    return experiments, left_out
 
 
 def check_plan(plan: Plan, common: Request) -> None:
