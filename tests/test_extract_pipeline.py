@@ -19,13 +19,13 @@ from ser.extract.workers import IN_FLIGHT, preparing
 from ser.manifests import BadFile, BadFileLimit, Manifest, read_audio
 
 
-def write_corpus(root, count=6):
+def write_corpus(root, count=6, longer=0.1):
     """Noise of various lengths, rates and channels, which the voice detector takes for speech."""
     root.mkdir()
     rng = np.random.default_rng(0)
     for number in range(count):
         rate, channels = ((16000, 1), (22050, 2), (8000, 1))[number % 3]
-        samples = rng.normal(scale=0.1, size=(int(rate * (0.3 + 0.1 * number)), channels))
+        samples = rng.normal(scale=0.1, size=(int(rate * (0.3 + longer * number)), channels))
         soundfile.write(root / f"u{number:02}.wav", samples, rate)
     return manifest_of(root)
 

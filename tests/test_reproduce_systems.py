@@ -7,6 +7,8 @@ import pytest
 
 from ser.cache import Cache
 from ser.errors import MissingFeaturesError
+from ser.extract import extract_corpus
+from ser.manifests import Manifest
 from ser.progress import Progress
 from ser.reproduce.published import TABLE2
 from ser.reproduce.run import PLANS, foresee, reproduce
@@ -17,6 +19,8 @@ from ser.train.runs.request import Request
 from ser.train.runs.run import Run
 
 from .conftest import make_toy_cache, toy_key, toy_manifest
+from .stand_ins import write_byol, write_vgg16, write_wav2vec
+from .test_extract_pipeline import write_corpus
 
 PLAN = PLANS["table2"]
 
@@ -147,6 +151,31 @@ def test_it_is_taken_up_where_it_was_left_and_grows_with_the_cache(made):
     plans, written = foresee(PLAN, common(), more, out, Progress())
     assert written
     assert {plan.method for plan in plans if plan.to_do} == {"rudd"}
+
+
+@pytest.mark.soak
+def test_systems_that_need_weights_run_on_files_of_the_published_form(tmp_path, monkeypatch):
+    weights, root = tmp_path / "weights", tmp_path / "mine"
+    weights.mkdir()
+    for write in (write_wav2vec, write_byol, write_vgg16):
+        write(weights)
+    monkeypatch.setenv("SER_WEIGHTS", str(weights))
+    table = write_corpus(root, 40, longer=0).table
+    rows = np.arange(len(table))
+    table = table.assign(
+        speaker=[f"s{row}" for row in rows % 5],
+        emotion=np.array(["anger", "fear"])[rows // 5 % 2],
+    )
+    cache = Cache(tmp_path / "cache")
+    extract_corpus(Manifest(table), root, "wav2vec,byol,vgg16,mfcc", cache)
+    asked = common(corpora=["mine"], features=["mfcc"], protocol="speaker", repeats=1)
+    made = reproduce(PLAN, asked, cache, tmp_path / "out", "ser", Progress(True))
+    found = {row["row"]: row["domain"]["ua"]["mean"] for row in made.values["rows"]}
+    assert {*found} == {
+        *("baseline", "single", "rudd"),
+        *("keesing", "keesing-printed", "scheidwasser", "scheidwasser-printed"),
+    }
+    assert all(0 <= ua <= 1 for ua in found.values())
 
 
 def test_printed_numbers_stand_beside_what_they_are_of(made):
