@@ -131,9 +131,8 @@ def predictions(space: Space, candidates: Sequence[Candidate], rows: Rows) -> li
     found = []
     for candidate in candidates:
         classifier, values = _classifier(space, candidate, weights)
-        with (
-            warnings.catch_warnings()
-        ):  # a candidate that is not at its optimum is one all the same
+        with warnings.catch_warnings():
+            # A candidate that is not at its optimum is one all the same.
             warnings.simplefilter("ignore", ConvergenceWarning)
             classifier.fit(values[space.rows], truth)
             found.append(np.asarray(classifier.predict(values[rows]), dtype=np.int64))
