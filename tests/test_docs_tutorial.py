@@ -29,6 +29,7 @@ def test_it_has_the_path_from_a_list_to_predictions():
     assert {"predict", "export"} <= set(done)
 
 
+@pytest.mark.soak
 def test_every_command_does_what_the_page_says(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     said = ""

@@ -17,7 +17,7 @@ from ser.cache.exchange.rates import USUAL, fits, frame_rate
 from ser.cli import main
 from ser.errors import InputError, MissingFeaturesError
 from ser.extract import make_backbone
-from ser.manifests import Manifest, csv_files
+from ser.manifests import Manifest, text_files
 
 from .conftest import make_manifest, same, shards, toy_manifest, tree
 from .test_exchange_sources import npy, packed
@@ -149,7 +149,7 @@ def test_several_corpora_one_by_one_do_not_train_together(toy_cache, tmp_path):
 def test_memory_does_not_grow_with_the_source(cache, tmp_path, monkeypatch):
     """Of 26 MB; nor with what is exported again."""
     monkeypatch.setattr(writer, "SHARD_BYTES", 2 << 20)
-    monkeypatch.setattr(csv_files, "MOST_BYTES", 1 << 20)  # which a reader sets aside at once
+    monkeypatch.setattr(text_files, "MOST_BYTES", 1 << 20)  # which a reader sets aside at once
     manifest = make_manifest(string.ascii_lowercase)
     rows = {id: np.full((1024, 256), n, "f4") for n, id in enumerate(manifest.ids)}
     np.savez(tmp_path / "x.npz", **packed(rows))

@@ -128,6 +128,7 @@ def test_wav2vec2_base_at_its_real_size(base):
     assert (key.dim, key.frame_rate, key.dtype, key.kind) == (768, 50.0, "float16", "sequence")
 
 
+@pytest.mark.soak
 def test_neighbours_change_nothing_in_wav2vec2_base(base):
     """At the real size: a group norm over time of 512 channels, twelve layers of attention."""
     backbone = make_backbone(f"hf:{base}")

@@ -130,7 +130,7 @@ def test_what_libraries_compute_as_a_whole_gives_the_same_bytes(speech, tmp_path
     assert rows(one, features, manifest) == rows(other, features, manifest)
 
 
-@pytest.mark.parametrize("layer", ["last", "2"])
+@pytest.mark.parametrize("layer", [pytest.param("last", marks=pytest.mark.soak), "2"])
 def test_models_give_the_same_bytes(speech, here, tmp_path, monkeypatch, layer):
     whole = speech[1]
     manifest = whole.select(whole.ids[:FEW])

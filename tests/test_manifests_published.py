@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from ser.cli import main
 from ser.errors import InputError, LeakError
-from ser.manifests import Manifest, check_leaks, csv_files, read_published, read_splits
+from ser.manifests import Manifest, check_leaks, read_published, read_splits, text_files
 from ser.train.runs.run import Run
 
 from .conftest import make_toy_cache, toy_manifest
@@ -142,7 +142,7 @@ def test_a_table_in_gzip(tmp_path, monkeypatch):
     packed = tmp_path / "folds.csv.gz"
     packed.write_bytes(gzip.compress(plain.read_bytes()))
     assert read_published(packed, SPOKEN, "x") == read_published(plain, SPOKEN, "x")
-    monkeypatch.setattr(csv_files, "MOST_BYTES", 1000)
+    monkeypatch.setattr(text_files, "MOST_BYTES", 1000)
     packed.write_bytes(gzip.compress(b"x" * 2000))
     with pytest.raises(InputError, match="unpacks to more than"):
         read_published(packed, SPOKEN, "x")

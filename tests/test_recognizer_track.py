@@ -182,6 +182,7 @@ print(len(megabytes), max(megabytes[:20]), max(megabytes[20:]))
 """
 
 
+@pytest.mark.soak
 def test_memory_does_not_grow_with_the_length(run, tmp_path):
     """Twenty minutes of a file of 150 MB."""
     path = tmp_path / "long.wav"

@@ -403,7 +403,9 @@ PRINTED = {
 }
 
 
-@pytest.mark.parametrize("method", ["keesing", "scheidwasser", *PRINTED])
+@pytest.mark.parametrize(
+    "method", ["keesing", pytest.param("scheidwasser", marks=pytest.mark.soak), *PRINTED]
+)
 def test_published_classifiers_say_where_the_test_part_had_its_say(toy_cache, tmp_path, method):
     run = ser.train(
         "baseline", "toy", method=method, features="mfcc", cache=toy_cache, protocol="speaker",
