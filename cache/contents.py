@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ..errors import CorruptShardError, InputError, SerError
 from ..files import open_regular, read_regular
@@ -310,10 +311,10 @@ def read_durations(path: Path) -> dict[str, float]:
     data, needed = read_bytes(path), ("id", "audio_hash", "duration")
     columns = checked.recall_columns(data, needed) or read_csv(path, needed, data=data).columns
     utterances = layout.utterances(columns["id"], columns["audio_hash"])
-    seconds = list(map(float, columns["duration"]))
-    if not all(map(isfinite, seconds)):
+    seconds = np.array(columns["duration"], float)
+    if not np.isfinite(seconds).all():
         raise ValueError(f"{path}: a duration is not finite")
-    return dict(zip(utterances, seconds, strict=True))
+    return dict(zip(utterances, seconds.tolist(), strict=True))
 
 
 def utterances_of(manifest: Manifest) -> list[str]:

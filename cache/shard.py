@@ -32,9 +32,9 @@ class ShardIndex:
         key: what the rows are.
         corpus, manifest_id: which manifest they were extracted for.
         provenance: versions of the software that wrote the shard.
-        ids, audio_hashes: of each utterance, n of each.
+        utterances: what each of the n is found by: see `layout.utterances`.
         bounds: int64, (n + 1): utterance i is the bytes bounds[i] to bounds[i + 1] of the file.
-        checksums: XXH3-128 of each utterance's bytes, n of 16 bytes.
+        digests: XXH3-128 of each utterance's bytes, n times 16 bytes.
     """
 
     path: Path
@@ -42,18 +42,28 @@ class ShardIndex:
     corpus: str
     manifest_id: str
     provenance: dict[str, str]
-    ids: list[str]
-    audio_hashes: list[str]
+    utterances: list[str]
     bounds: npt.NDArray[np.int64]
-    checksums: list[bytes]
+    digests: bytes
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self.utterances)
 
     @cached_property
-    def utterances(self) -> list[str]:
-        """What each utterance is found by: see `layout.utterances`."""
-        return layout.utterances(self.ids, self.audio_hashes)
+    def ids(self) -> list[str]:
+        """Of each utterance."""
+        return [utterance.partition(" ")[0] for utterance in self.utterances]
+
+    @cached_property
+    def audio_hashes(self) -> list[str]:
+        """Of each utterance."""
+        return [utterance.partition(" ")[2] for utterance in self.utterances]
+
+    @cached_property
+    def checksums(self) -> list[bytes]:
+        """The digest of each utterance."""
+        checksums: list[bytes] = np.frombuffer(self.digests, f"V{layout.CHECKSUM_BYTES}").tolist()
+        return checksums
 
 
 def read_index(path: Path, key: FeatureKey | None = None) -> ShardIndex | None:
@@ -232,6 +242,7 @@ def _read_index(
     _check_offsets(offsets, rows, key)
     ids = _texts(arrays[1], places["ids"][2], "ids")
     _require(len(set(ids)) == len(ids), "an utterance id occurs twice")
+    audio_hashes = _texts(arrays[2], places["audio_hashes"][2], "audio_hashes")
     row_bytes = key.dim * np.dtype(key.dtype).itemsize
     return ShardIndex(
         path=path,
@@ -239,10 +250,9 @@ def _read_index(
         corpus=corpus,
         manifest_id=manifest_id,
         provenance=_provenance(attributes["provenance"]),
-        ids=ids,
-        audio_hashes=_texts(arrays[2], places["audio_hashes"][2], "audio_hashes"),
+        utterances=layout.utterances(ids, audio_hashes),
         bounds=frames_at + offsets * row_bytes,
-        checksums=np.frombuffer(arrays[3], f"V{layout.CHECKSUM_BYTES}").tolist(),
+        digests=arrays[3],
     )
 
 

@@ -3,12 +3,41 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Utterances in an order drawn at random, in units that stay together.
+
+    Attributes:
+        rows: (n): places in a manifest, unit after unit.
+        sizes: (units): how many rows each has.
+    """
+
+    rows: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+
+    def take(self, count: int) -> tuple[NDArray[np.int64], Drawn]:
+        """Take units in order until they hold `count` utterances; pass by what is too large.
+
+        Returns:
+            The rows of what is taken, and what is left.
+        """
+        ends = np.cumsum(self.sizes)
+        taken = ends <= count
+        missing = count - int(ends[taken].max(initial=0))
+        for place in np.flatnonzero(~taken & (self.sizes <= missing)).tolist():
+            if self.sizes[place] <= missing:
+                taken[place] = True
+                missing -= int(self.sizes[place])
+        chosen = np.repeat(taken, self.sizes)
+        return self.rows[chosen], Drawn(self.rows[~chosen], self.sizes[~taken])
 
 
 def rank(seed: int, name: str) -> bytes:
@@ -17,33 +46,19 @@ def rank(seed: int, name: str) -> bytes:
 
 
 def shuffled_recordings(
-    manifest: Manifest, seed: int, ids: Iterable[str] | None = None
-) -> list[list[str]]:
+    manifest: Manifest, seed: int, rows: NDArray[np.int64] | None = None
+) -> Drawn:
     """Utterances in an order drawn at random, those of one recording together.
 
     Args:
-        ids: those that are wanted; None: all.
+        rows: those that are wanted; None: all.
     """
-    wanted = None if ids is None else set(ids)
-    units: dict[str, list[str]] = defaultdict(list)
-    for name, recording in zip(manifest.ids, manifest.recordings, strict=True):
-        if wanted is None or name in wanted:
-            units[recording].append(name)
-    ranks = b"".join(rank(seed, recording) for recording in units)
-    words = np.frombuffer(ranks, ">u8").reshape(len(units), -1)
-    drawn, order = list(units.values()), np.lexsort(words.T[::-1])  # by the first word first
-    return [drawn[place] for place in order.tolist()]
-
-
-def take(queue: Sequence[list[str]], count: int) -> tuple[list[str], list[list[str]]]:
-    """Take units in order until they hold `count` utterances; pass by what is too large."""
-    taken: list[str] = []
-    left: list[list[str]] = []
-    for place, unit in enumerate(queue):
-        if len(taken) == count:
-            return taken, [*left, *queue[place:]]
-        if len(taken) + len(unit) <= count:
-            taken += unit
-        else:
-            left.append(unit)
-    return taken, left
+    rows = np.arange(len(manifest)) if rows is None else rows
+    _, first, unit = np.unique(
+        manifest.recording_codes[rows], return_index=True, return_inverse=True
+    )
+    names = [manifest.recordings[row] for row in rows[first].tolist()]
+    words = np.frombuffer(b"".join(rank(seed, name) for name in names), ">u8")
+    place = np.empty(len(names), np.int64)
+    place[np.lexsort(words.reshape(-1, 4).T[::-1])] = np.arange(len(names))
+    return Drawn(rows[np.argsort(place[unit], kind="stable")], np.bincount(place[unit]))

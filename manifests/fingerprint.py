@@ -250,17 +250,21 @@ def recordings(tables: Sequence[pd.DataFrame]) -> list[tuple[str, ...]]:
     Of manifests whose tables have no fingerprints, the hashes alone are compared. The names are
     those of each table, in the order of its rows.
     """
-    texts: dict[str, str] = {}
-    seconds: dict[str, float] = {}
-    for table in tables:
-        if FINGERPRINT in table.columns:
-            heard = table[table[FINGERPRINT] != ""]
-            audios = heard["audio_hash"].tolist()
-            texts.update(zip(audios, heard[FINGERPRINT].tolist(), strict=True))
-            seconds.update(zip(audios, heard["duration"].tolist(), strict=True))
-    audios = sorted(texts)
-    pairs = _known_alike([texts[audio] for audio in audios], [seconds[audio] for audio in audios])
-    name = leaders((audios[one], audios[other]) for one, other in pairs.tolist())
+    name: dict[str, str] = {}
+    heard = [
+        table.loc[table[FINGERPRINT] != "", ["audio_hash", FINGERPRINT, "duration"]]
+        for table in tables
+        if FINGERPRINT in table.columns
+    ]
+    if heard:
+        import pandas as pd
+
+        known = pd.concat(heard).drop_duplicates("audio_hash", keep="last")
+        audios, texts, seconds = (
+            column.tolist() for _, column in known.sort_values("audio_hash").items()
+        )
+        pairs = _known_alike(texts, seconds)
+        name = leaders((audios[one], audios[other]) for one, other in pairs.tolist())
     return [
         tuple(name.get(audio, audio) for audio in table["audio_hash"].tolist()) for table in tables
     ]

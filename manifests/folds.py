@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, did_you_mean
 from .corpora import CORPORA
-from .drawing import rank, shuffled_recordings, take
+from .drawing import rank, shuffled_recordings
 from .manifest import Manifest
 from .protocols import FEWEST_FOLDS, Folds, group_columns
 from .spellings import REMEDY, spelt_twice
@@ -76,11 +76,10 @@ def connected_groups(manifest: Manifest, column: str, protocol: str) -> dict[str
     """
     import pandas as pd
 
-    table = manifest.table
-    group, values = pd.factorize(table[column], sort=True)
-    others = [pd.factorize(np.array(manifest.recordings, object))[0]]
+    group, values = pd.factorize(manifest.table[column], sort=True)
+    others = [manifest.recording_codes]
     if protocol == "speaker":
-        others.append(pd.factorize(table["speaker"])[0])
+        others.append(manifest.codes("speaker"))
     first, named = first_connected(group, others), list(map(str, values.tolist()))
     members: dict[str, list[str]] = defaultdict(list)
     for name, number in zip(manifest.ids, first[group].tolist(), strict=True):
@@ -126,9 +125,9 @@ def fold_parts(manifest: Manifest, protocol: str, seed: int, folds: Folds) -> li
         if not test:
             continue
         if all(size < FEWEST_FOLDS for size in sizes):
-            queue = shuffled_recordings(manifest, seed, train)
-            validation, rest = take(queue, round(VALIDATION * len(train)))
-            train = [name for unit in rest for name in unit]
+            drawn = shuffled_recordings(manifest, seed, np.flatnonzero(part == 0))
+            held, left = drawn.take(round(VALIDATION * len(train)))
+            train, validation = manifest.ids_at(left.rows), manifest.ids_at(held)
         if not (train and validation):
             raise InputError(
                 f"{manifest.corpus}, protocol {protocol!r}: where {test[0]} is tested, nothing is "
@@ -190,7 +189,7 @@ def _part_of(
 def _require_groups(manifest: Manifest, column: str, protocol: str) -> None:
     needed = dict.fromkeys(("speaker", column) if protocol == "speaker" else (column,))
     for name in needed:
-        values = list(map(str, manifest.table[name]))
+        values = manifest.table[name].tolist()
         for row, reason in spelt_twice(name, values):
             raise InputError(f"{manifest.corpus}, {manifest.ids[row]}: {reason}. {REMEDY}")
         unknown = manifest.table["id"][manifest.table[name] == ""]

@@ -134,7 +134,7 @@ def _shared_column(
         present[place, codes[rows]] = True
     if not (present.sum(0) > 1).any():
         return []
-    ids = {part: [manifest.ids[row] for row in rows] for part, rows in parts.items()}
+    ids = {part: manifest.ids_at(rows) for part, rows in parts.items()}
     return _shared(word, ids, _values(manifest, column))
 
 
@@ -168,6 +168,8 @@ def _values(manifest: Manifest, column: str) -> dict[str, str]:
 
 def _sounding_alike(manifest: Manifest) -> dict[str, str]:
     """Name the recording of each utterance that has a copy with another audio hash."""
+    if not manifest.has_copies:
+        return {}
     # It is named after one of its hashes: the others tell that there are several.
     named = zip(manifest.recordings, manifest.table["audio_hash"].tolist(), strict=True)
     several = {recording for recording, audio in named if recording != audio}

@@ -13,6 +13,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..errors import InputError
 from . import checked, names
 from .csv_files import TableError, csv_text, read_csv, write_csv
@@ -26,7 +28,6 @@ from .usual import unusual
 from .vocabulary import ordered, problem_with_emotion
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -133,8 +134,14 @@ class Manifest:
         """The row of every utterance id."""
         return {id: row for row, id in enumerate(self.ids)}
 
+    def ids_at(self, rows: NDArray[np.int64]) -> list[str]:
+        """The utterance ids of some rows."""
+        return [self.ids[row] for row in rows.tolist()]
+
     def codes(self, column: str) -> NDArray[np.int64]:
         """A number for every row, from 0: the same where the column holds the same."""
+        if column == "id":
+            return np.arange(len(self))
         if column not in self._codes:
             import pandas as pd
 
@@ -165,6 +172,20 @@ class Manifest:
         Copies have one audio hash, or, where the manifest has fingerprints, sound alike.
         """
         return recordings([self.table])[0]
+
+    @cached_property
+    def recording_codes(self) -> NDArray[np.int64]:
+        """A number for every row, from 0: the same where the recording is the same."""
+        if not self.has_copies:
+            return self.codes("audio_hash")
+        import pandas as pd
+
+        return pd.factorize(np.array(self.recordings, object))[0]
+
+    @cached_property
+    def has_copies(self) -> bool:
+        """Whether one recording has two audio hashes."""
+        return list(self.recordings) != self.table["audio_hash"].tolist()
 
     @property
     def hours(self) -> float:

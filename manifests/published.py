@@ -6,11 +6,15 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import InputError, listing
 from .csv_files import TableError, read_csv
-from .drawing import rank, shuffled_recordings, take
+from .drawing import Drawn, rank, shuffled_recordings
 from .folds import VALIDATION, connected_groups
 from .leaks import check_leaks, check_tested_once
 from .manifest import Manifest
@@ -148,13 +152,19 @@ def _tail(file: str, depth: int) -> str:
 
 def _held(manifest: Manifest, rest: Sequence[str], seed: int, apart: bool) -> list[str]:
     """What validates, of the utterances that are not tested."""
-    units = shuffled_recordings(manifest, seed, rest)
+    drawn = shuffled_recordings(manifest, seed, _rows(manifest, rest))
     if apart:
         groups = connected_groups(manifest.select(rest), "speaker", "speaker")
         if len(groups) > 1:
             units = [groups[name] for name in sorted(groups, key=lambda name: rank(seed, name))]
-    held, _ = take(units, round(VALIDATION * len(rest)))
-    return held or units[0]
+            ids = list(chain.from_iterable(units))
+            drawn = Drawn(_rows(manifest, ids), np.array(list(map(len, units))))
+    held, _ = drawn.take(round(VALIDATION * len(rest)))
+    return manifest.ids_at(held if len(held) else drawn.rows[: drawn.sizes[0]])
+
+
+def _rows(manifest: Manifest, ids: Iterable[str]) -> NDArray[np.int64]:
+    return np.array([manifest.rows[id] for id in ids])
 
 
 def _speakers_apart(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..errors import InputError
-from .drawing import shuffled_recordings, take
+from .drawing import shuffled_recordings
 from .folds import VALIDATION, fold_parts
 from .manifest import Manifest
 from .protocols import PUBLISHED, WHOLE, Folds, check_folds_asked, check_protocol
@@ -84,22 +86,23 @@ def split_of_whole(manifest: Manifest, seed: int, tested: bool) -> Split:
     try:
         held = fold_parts(manifest, "speaker", seed, None)[0][2]
     except InputError:
-        held, _ = take(shuffled_recordings(manifest, seed), round(VALIDATION * len(manifest)))
+        rows, _ = shuffled_recordings(manifest, seed).take(round(VALIDATION * len(manifest)))
+        held = manifest.ids_at(rows)
     train = set(manifest.ids).difference(held)
     return sorted_split(WHOLE, seed, 0, train, held, ())
 
 
 def _random(manifest: Manifest, protocol: str, seed: int, validation: float) -> Split:
-    queue = units = shuffled_recordings(manifest, seed)
-    test, queue = take(queue, round(0.2 * len(manifest)))
-    held, queue = take(queue, round(validation * (len(manifest) - len(test))))
-    train = [name for unit in queue for name in unit]
-    if not (train and held and test):
+    drawn = shuffled_recordings(manifest, seed)
+    test, rest = drawn.take(round(0.2 * len(manifest)))
+    held, left = rest.take(round(validation * (len(manifest) - len(test))))
+    parts = [manifest.ids_at(np.sort(rows)) for rows in (left.rows, held, test)]
+    if not all(parts):
         raise InputError(
-            f"{manifest.corpus} has {len(manifest)} utterances ({len(units)} different ones): "
-            "too few for a training, a validation and a test part"
+            f"{manifest.corpus} has {len(manifest)} utterances ({len(drawn.sizes)} different "
+            "ones): too few for a training, a validation and a test part"
         )
-    return sorted_split(protocol, seed, 0, train, held, test)
+    return sorted_split(protocol, seed, 0, *parts)
 
 
 def sorted_split(protocol: str, seed: int, fold: int, *parts: Iterable[str]) -> Split:
