@@ -17,12 +17,20 @@ if TYPE_CHECKING:
     from ..manifests import BadFile
 
 
+class _Root(GivenPath):
+    """A folder, or the URL of one elsewhere."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if "://" in str(value) else super().convert(value, param, ctx)
+
+
 corpus_options = together(
     click.option("--corpus", required=True, help="A known corpus, or a name of your own."),
     click.option(
         "--root",
-        type=GivenPath(path_type=Path),
-        help="Folder of the corpus [default: $SER_<CORPUS>_ROOT, or that of --csv or --from].",
+        type=_Root(path_type=Path),
+        help="Folder of the corpus, or with --manifest its URL, e.g. s3://BUCKET/PATH [default: "
+        "$SER_<CORPUS>_ROOT, or that of --csv or --from].",
     ),
     click.option(
         "--csv",
@@ -88,12 +96,12 @@ def option_pairs(options: tuple[str, ...]) -> dict[str, str]:
 
 
 def report_bad(
-    bad: list[BadFile], root: Path, scope: Callable[[BadFile], str] = lambda _: ""
+    bad: list[BadFile], root: Path | str, scope: Callable[[BadFile], str] = lambda _: ""
 ) -> None:
     """List the files that could not be used; the exit code says so where one was not known."""
     from ..manifests import BadFileMemory
 
-    new = BadFileMemory.default().remember(root, bad, scope)
+    new = BadFileMemory.default().remember(Path(root), bad, scope)
     if new:
         complain(f"{_bad_files(len(new))}, left out:")
         for file in new:

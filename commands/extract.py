@@ -56,6 +56,12 @@ if TYPE_CHECKING:
     help="End once more than this share of the files is bad, e.g. .05  [default: never, unless all "
     "of the first hundred are].",
 )
+@click.option(
+    "--remote",
+    metavar="URL",
+    help="Have the workers of --cluster bring the features there, e.g. s3://BUCKET/PATH, in place "
+    "of the cache.",
+)
 @shard_option
 @dry_run_option
 @json_option
@@ -78,6 +84,7 @@ def extract(
     cpus_per_worker: float | None,
     gpus_per_worker: float | None,
     fail_over: float | None,
+    remote: str | None,
     portion: Portion,
     dry_run: bool,
     as_json: bool,
@@ -86,7 +93,7 @@ def extract(
     licensees_only: bool,
     progress: Progress,
     cache_folders: tuple[Path, ...],
-    root: Path | None,
+    root: Path | str | None,
     options: tuple[str, ...],
     **given: Any,
 ) -> None:
@@ -110,6 +117,7 @@ def extract(
         "options": option_pairs(options),
         "manifest": manifest_file,
         "portion": portion,
+        "remote": remote,
         "progress": progress,
         **given_corpus(corpus, **given),
     }

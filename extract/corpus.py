@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace as changed
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..cache import Cache, Terms, read_terms, save_terms, store_manifest, with_known_ids
-from ..errors import listing
+from ..errors import InputError, listing
 from ..manifests import BadFileLimit, Corpus, Manifest
 from ..portion import ALL, Portion
 from ..progress import Progress
@@ -17,6 +19,9 @@ from .backbones.backbone import Backbone
 from .backbones.registry import make_backbones
 from .found import find_corpus
 from .pipeline import ExtractReport, extract
+
+if TYPE_CHECKING:
+    from ..cache.remotes.joint import JointCache
 
 
 def extract_corpus(
@@ -36,6 +41,7 @@ def extract_corpus(
     fail_over: float | None = None,
     portion: Portion = ALL,
     crew: Workers | None = None,
+    remote: str | None = None,
     progress: Progress | None = None,
 ) -> ExtractReport:
     """Find the utterances of a corpus, and compute what the cache lacks of their features.
@@ -49,7 +55,8 @@ def extract_corpus(
     Args:
         corpus: a known one, a name of one's own with `csv` or `manifest`, a manifest, or a corpus
             of one's own, such as `corpus_from` makes of what others made.
-        root: its folder; None: what `SER_<CORPUS>_ROOT` names, or that of the CSV or the like.
+        root: its folder; None: what `SER_<CORPUS>_ROOT` names, or that of the CSV or the like. With
+            `manifest` also the URL of one elsewhere, whose files are fetched one by one.
         features: specs, such as "mfcc:hop_length=160", and backbones of one's own: instances of
             subclasses of `Backbone`, which a notebook may define.
         cache: or its folder; None: the user's.
@@ -65,6 +72,8 @@ def extract_corpus(
             where all of the first hundred are.
         portion: of the utterances, by their ids, to compute; the manifest is whole.
         crew: workers that do it, as for `extract`.
+        remote: URL of a place that these workers bring the features to, in place of the cache; what
+            is there is not computed again.
         progress: where it is shown; None is one of its own.
 
     Raises:
@@ -76,6 +85,16 @@ def extract_corpus(
     progress = progress or Progress()
     limit = BadFileLimit(fail_over)
     cache = Cache.of(cache)
+    joint: JointCache | None = None
+    if remote is not None:
+        if crew is None:
+            raise InputError(
+                "--remote: is for the workers of a cluster; say which, --cluster ADDRESS. What "
+                "this machine computes, ser cache push brings elsewhere"
+            )
+        from ..cache.remotes.joint import JointCache
+
+        cache = joint = JointCache(cache, remote)
     # What is wrong with one, missing weights included, comes out before any audio is read.
     backbones = make_backbones(features, device)
     with progress:
@@ -114,16 +133,17 @@ def extract_corpus(
         def wait(left: int, hosts: Sequence[str]) -> None:
             progress.show(f"{name}: waiting for {left} utterances, computed on {listing(hosts)}")
 
-        report = extract(
-            *(utterances, found.folder, backbones.values(), cache),
-            device=device,
-            workers=workers,
-            progress=show,
-            waiting=wait,
-            limit=limit.after(bad),
-            portion=portion,
-            crew=crew,
-        )
+        with joint.sharing(name) if joint else nullcontext():
+            report = extract(
+                *(utterances, found.folder, backbones.values(), cache),
+                device=device,
+                workers=workers,
+                progress=show,
+                waiting=wait,
+                limit=limit.after(bad),
+                portion=portion,
+                crew=crew,
+            )
         for note in report.notes:
             progress.say(note)
     return changed(report, bad=[*bad, *report.bad], notes=[*notes, *report.notes])

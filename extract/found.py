@@ -18,6 +18,7 @@ from ..manifests import (
     scan_corpus,
 )
 from ..progress import Progress
+from .distant import Root, as_root
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,12 @@ class Found:
     """What was found of a corpus.
 
     Attributes:
-        folder: that the paths of its manifest begin from.
+        folder: that the paths of its manifest begin from, or its URL.
         given: whether its manifest was given, not made.
     """
 
     name: str
-    folder: Path
+    folder: Root
     build: Build
     given: bool
 
@@ -55,10 +56,12 @@ def find_corpus(
     if isinstance(corpus, Manifest):
         corpus, manifest = corpus.corpus, corpus
     name = corpus if isinstance(corpus, str) else corpus.name
-    root, csv = Path(root) if root else None, Path(csv) if csv else None
+    root, csv = as_root(root) if root else None, Path(csv) if csv else None
     if manifest is not None:
         if csv or language or options:
             raise InputError("--manifest takes the place of --csv, --language and --option")
+        if isinstance(root, str):
+            return Found(name, root, _given(name, manifest, Path(), progress), True)
         home = corpus.root if isinstance(corpus, Corpus) else None
         build = _given(name, manifest, corpus_root(name, root, home), progress)
     else:

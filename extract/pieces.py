@@ -9,6 +9,7 @@ bad.
 from __future__ import annotations
 
 import platform
+import tempfile
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,11 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from ..cache import Cache, FeatureKey, Utterances
+from ..cache.remotes.joint import JointCache, send_all
 from ..errors import SerError
 from ..files import make_folder, new_file, partial_beside
 from ..manifests import BadFile, Manifest
 from ..workers import Lost, Workers
 from .backbones.backbone import Backbone
+from .distant import Root
 from .prepare import Task
 from .results import Made, Results
 from .workers import pickled, unpickled
@@ -48,6 +51,7 @@ class Assignment:
     """What a worker must know to extract: of which corpus, from where and into what.
 
     Attributes:
+        place: the URL of where features go; None: into the cache.
         cache: its folders.
         mark: a file in it, by which a worker knows that it sees the same folder.
         backbones: pickled, by spec.
@@ -55,7 +59,8 @@ class Assignment:
 
     name: str
     manifest_id: str
-    root: Path
+    root: Root
+    place: str | None
     cache: tuple[Path, ...]
     mark: Path
     keys: Mapping[str, FeatureKey]
@@ -64,12 +69,12 @@ class Assignment:
     def check(self) -> None:
         """Raise SerError where the corpus or the cache are not seen from here."""
         host = platform.node()
-        if not self.mark.is_file():
+        if not self.place and not self.mark.is_file():
             raise SerError(
                 f"{host} does not see the cache {self.cache[0]}: it must be a folder that all "
                 "machines of the cluster share, under the same path. Nothing is lost"
             )
-        if not self.root.is_dir():
+        if isinstance(self.root, Path) and not self.root.is_dir():
             raise SerError(
                 f"{host} does not see {self.root}: the audio must lie where all machines of the "
                 "cluster find it, under the same path. Nothing is lost"
@@ -80,7 +85,7 @@ def extract_pieces(
     tasks: Iterator[Task],
     seconds: float,
     manifest: Manifest,
-    root: Path,
+    root: Root,
     backbones: Mapping[str, Backbone],
     cache: Cache,
     results: Results,
@@ -108,9 +113,14 @@ def extract_pieces(
     pieces.back(first)
     with _mark(cache) as mark:
         assignment = Assignment(
-            *(manifest.corpus, manifest.id, root.absolute()),
-            tuple(folder.absolute() for folder in cache.folders),
-            *(mark, keys, pickled(backbones)),
+            name=manifest.corpus,
+            manifest_id=manifest.id,
+            root=root.absolute() if isinstance(root, Path) else root,
+            place=cache.url if isinstance(cache, JointCache) else None,
+            cache=tuple(folder.absolute() for folder in cache.folders),
+            mark=mark,
+            keys=keys,
+            backbones=pickled(backbones),
         )
         with crew.running(partial(extractor, assignment), pieces) as made:
             for piece, result in made:
@@ -210,7 +220,9 @@ def _published(
 def extractor(assignment: Assignment, tell: Callable[[Any], None]) -> Callable[[Piece], Made]:
     """What a worker does with pieces; it loads the models once."""
     assignment.check()
-    cache, backbones = Cache(*assignment.cache), unpickled(assignment.backbones)
+    backbones = unpickled(assignment.backbones)
+    folder = tempfile.TemporaryDirectory(prefix="ser-") if assignment.place else None
+    cache = Cache(folder.name) if folder else Cache(*assignment.cache)
     for spec, key in assignment.keys.items():
         if backbones[spec].key() != key:
             raise SerError(
@@ -232,6 +244,8 @@ def extractor(assignment: Assignment, tell: Callable[[Any], None]) -> Callable[[
         wanted = {spec for task in piece.tasks for spec in task.specs}
         asked = {spec: backbones[spec] for spec in backbones if spec in wanted}
         results.compute(iter(piece.tasks), assignment.root, asked, 0)
+        if folder and assignment.place:
+            send_all(Cache(folder.name), assignment.place)
         return Made(results.done, results.audio_seconds, results.computed, settled, results.bad)
 
     return extract

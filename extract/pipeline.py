@@ -17,7 +17,7 @@ from ..workers import Workers
 from .backbones.backbone import Backbone
 from .backbones.registry import make_backbones
 from .claims import Claims
-from .pieces import extract_pieces
+from .distant import Root, as_root
 from .results import Results
 from .share import Share, Waiting
 
@@ -38,7 +38,7 @@ class ExtractReport:
     Attributes:
         manifest: of the corpus.
         ids: the utterances that were asked for, in the order of the manifest.
-        root: the folder of their audio.
+        root: the folder of their audio, or its URL.
         computed: utterances that were computed and written, by feature.
         present: utterances that were in the cache before, or that another process has put there
             meanwhile, by feature.
@@ -51,7 +51,7 @@ class ExtractReport:
 
     manifest: Manifest
     ids: Sequence[str]
-    root: Path
+    root: Root
     keys: dict[str, FeatureKey]
     computed: dict[str, int]
     present: dict[str, int]
@@ -91,7 +91,7 @@ def extract(
     begun, or does it where they have ended.
 
     Args:
-        root: the folder that the manifest's paths begin from.
+        root: the folder that the manifest's paths begin from, or its URL.
         features: specs, such as "mfcc" or "mfcc:hop_length=160", and backbones of one's own.
         device: for the models, as torch names it; "auto" is a GPU where there is one.
         workers: processes that decode and run the front ends; 0 does it in this process; None
@@ -111,7 +111,7 @@ def extract(
         SerError: the cache cannot be written, or worker processes do not come to work.
     """
     started = time.perf_counter()
-    root = Path(root)
+    root = as_root(root)
     if workers is not None and workers < 0:
         raise InputError(f"workers must be 0 or more, got {workers}")
     backbones = make_backbones(features, device)
@@ -127,7 +127,7 @@ def extract(
         limit.check(manifest.corpus, results.first_bad, done, len(share.ids))
 
     if share.left:
-        if not root.is_dir():
+        if isinstance(root, Path) and not root.is_dir():
             raise InputError(f"{root}: no such folder; expected the root of {manifest.corpus}")
         with ExitStack() as stack:
             # Entered first, left last: what was finished is published whatever happens below, and
@@ -144,6 +144,8 @@ def extract(
                     processes = min(processes, share.left)
                     results.compute(share.tasks(), root, asked, processes, step)
                 else:
+                    from .pieces import extract_pieces  # late: it brings what places need
+
                     extract_pieces(
                         *(share.tasks(), share.seconds, manifest, root, asked),
                         *(cache, results, crew, step),

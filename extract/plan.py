@@ -15,6 +15,7 @@ from ..portion import ALL, Portion
 from ..progress import Progress
 from .backbones.backbone import Backbone
 from .backbones.registry import make_backbones
+from .distant import Root
 from .found import find_corpus
 
 
@@ -47,7 +48,7 @@ class ExtractPlan:
     """
 
     corpus: str
-    root: Path
+    root: Root
     utterances: int
     features: list[FeaturePlan]
     bad: list[BadFile]
@@ -70,6 +71,7 @@ def plan_corpus(
     options: Mapping[str, str] | None = None,
     manifest: Manifest | Path | str | None = None,
     portion: Portion = ALL,
+    remote: str | None = None,
     progress: Progress | None = None,
 ) -> ExtractPlan:
     """What `extract_corpus` would compute, and what the cache has already.
@@ -80,6 +82,10 @@ def plan_corpus(
         InputError, MissingPackageError: as `extract_corpus`; weights may be missing.
     """
     cache = Cache.of(cache)
+    if remote is not None:
+        from ..cache.remotes.joint import JointCache
+
+        cache = JointCache(cache, remote)
     if isinstance(features, str):
         features = features.split(",")
     elif isinstance(features, Backbone):

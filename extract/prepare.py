@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
 from ..machine import one_thread
-from ..manifests import audio_path
 from .audio import load_utterance
 from .backbones.backbone import Array, Backbone
+from .distant import Root, audio_file
 from .faults import Fault, fault_of
 
 
@@ -40,7 +39,7 @@ class Prepared:
     """Why the file cannot be used for any feature."""
 
 
-def prepare(root: Path, backbones: Mapping[str, Backbone], task: Task) -> Prepared:
+def prepare(root: Root, backbones: Mapping[str, Backbone], task: Task) -> Prepared:
     """Prepare one utterance; what is wrong with the file is in the result, else raised as SerError.
 
     In one thread, here as in every worker: how many there are decides in what order a library
@@ -48,7 +47,8 @@ def prepare(root: Path, backbones: Mapping[str, Backbone], task: Task) -> Prepar
     """
     with one_thread():
         try:
-            samples = load_utterance(audio_path(root, task.path), task.audio_hash)
+            with audio_file(root, task.path) as file:
+                samples = load_utterance(file, task.audio_hash)
         except BaseException as error:
             return Prepared(task, bad_file=fault_of(error, task.seconds))
         prepared = Prepared(task)

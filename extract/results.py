@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from ..cache import ShardWriter
 from ..errors import InputError
 from ..manifests import BadFile
 from .backbones.backbone import Backbone
+from .distant import Root
 from .faults import Fault, fault_of_file
 from .prepare import Prepared, Task
 from .work import work
@@ -76,7 +76,7 @@ class Results:
     def compute(
         self,
         tasks: Iterator[Task],
-        root: Path,
+        root: Root,
         backbones: Mapping[str, Backbone],
         workers: int,
         step: Callable[[], None] = lambda: None,
@@ -98,7 +98,7 @@ class Results:
     def _run(
         self,
         tasks: Iterator[Task],
-        root: Path,
+        root: Root,
         backbones: Mapping[str, Backbone],
         workers: int,
         alone: bool,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from .backbones.backbone import Backbone
+from .distant import Root
 from .faults import Fault
 from .prepare import Prepared, Task
 from .workers import preparing
@@ -35,7 +35,7 @@ class Results(Sink, Protocol):
 
 def work(
     tasks: Iterable[Task],
-    root: Path,
+    root: Root,
     backbones: Mapping[str, Backbone],
     results: Results,
     workers: int,

@@ -6,11 +6,11 @@ import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 from ..errors import InputError, SerError
 from ..workers import Lost, Processes, WorkerEndedError
 from .backbones.backbone import Backbone
+from .distant import Root
 from .faults import Fault, fault_of, starved
 from .prepare import Prepared, Task, prepare
 
@@ -21,7 +21,7 @@ IN_FLIGHT = 4
 @contextmanager
 def preparing(
     tasks: Iterable[Task],
-    root: Path,
+    root: Root,
     backbones: Mapping[str, Backbone],
     workers: int,
     alone: bool = False,
@@ -114,7 +114,7 @@ def unpickled(sent: Mapping[str, bytes]) -> dict[str, Backbone]:
 
 
 def preparer(
-    root: Path, sent: Mapping[str, bytes], tell: Callable[[object], None]
+    root: Root, sent: Mapping[str, bytes], tell: Callable[[object], None]
 ) -> Callable[[Task], Prepared]:
     """What a worker does: `prepare`."""
     return partial(prepare, root, unpickled(sent))

@@ -45,7 +45,7 @@ class Build:
 
 def build_manifest(
     corpus: str | Corpus,
-    root: Path | None,
+    root: Path | str | None,
     *,
     csv: Path | None = None,
     language: str | None = None,
@@ -77,7 +77,7 @@ def build_manifest(
     if language and (problem := problem_with_language(language)):
         raise InputError(problem)
     source = _source(corpus, csv, language)
-    if source.unpacks and root:
+    if source.unpacks and isinstance(root, Path):
         make_folder(root)
     folder = corpus_root(source.name, root, source.root)
     scan = _scan(source, folder, options or {})
@@ -98,7 +98,7 @@ def build_manifest(
 
 def scan_corpus(
     corpus: str | Corpus,
-    root: Path | None,
+    root: Path | str | None,
     progress: Progress,
     *,
     csv: Path | None = None,

@@ -19,13 +19,18 @@ def find_root(corpus: str) -> Path | None:
     return Path(value).expanduser() if value else None
 
 
-def corpus_root(corpus: str, root: Path | None = None, home: Path | None = None) -> Path:
+def corpus_root(corpus: str, root: Path | str | None = None, home: Path | None = None) -> Path:
     """The root of a corpus: as given, else as the environment has it, else `home`.
 
     Raises:
         InputError: none of these is there, or it is no folder.
     """
-    folder = root or find_root(corpus) or home
+    if "://" in str(root):
+        raise InputError(
+            f"{root}: a corpus is scanned where its files are. Build its manifest there, with `ser "
+            "manifest build`, and give it to ser extract: --manifest FILE --root URL"
+        )
+    folder = Path(root) if root else find_root(corpus) or home
     if folder is None:
         raise InputError(f"where is {corpus}? Give --root DIR, or set {root_variable(corpus)}")
     if folder.is_dir():

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -256,6 +257,21 @@ def s3_server() -> Iterator[int]:
         yield server.get_host_and_port()[1]
     finally:
         server.stop()
+
+
+@contextmanager
+def s3_bucket(patch: pytest.MonkeyPatch, name: str) -> Iterator[Any]:
+    """An S3 server with a bucket that every S3 client finds by the environment; yields a client."""
+    import boto3
+
+    with s3_server() as port:
+        patch.setenv("AWS_ACCESS_KEY_ID", "someone")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret-of-someone")
+        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket=name)
+        yield client
 
 
 def _wait_for(port: int) -> None:

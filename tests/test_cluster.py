@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("ray", reason="the extra ray is not installed")
 
 from ser.cache import Cache
+from ser.cache.remotes import open_place, plan_pull, pull
 from ser.errors import InputError, MissingPackageError, SerError
 from ser.extract import extract_corpus, make_backbone, pieces
 from ser.progress import Progress
@@ -22,6 +23,7 @@ from ser.tests.cluster_backbones import Deadly, Elsewhere, Slow
 from ser.tests.conftest import make_toy_cache, toy_manifest
 from ser.tests.jobs import doubling, ending, refusing
 from ser.tests.ray_cluster import ray_cluster
+from ser.tests.remote_servers import s3_bucket
 from ser.tests.test_extract_pipeline import write_corpus
 from ser.tests.test_extract_portions import rows
 from ser.tests.test_train_portions import numbers
@@ -46,7 +48,15 @@ def test_no_such_cluster(address):
 
 
 @pytest.fixture(scope="module")
-def nodes():
+def bucket():
+    """A client of an S3 server with the bucket `team`, which the nodes know too."""
+    pytest.importorskip("moto", reason="the S3 server moto is not installed")
+    with pytest.MonkeyPatch.context() as patch, s3_bucket(patch, "team") as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def nodes(bucket):
     with pytest.MonkeyPatch.context() as patch, ray_cluster(patch) as found:
         yield found
 
@@ -141,6 +151,31 @@ def test_a_node_that_is_killed_costs_nothing(crew, nodes, corpus, tmp_path):
     extract_corpus(manifest, root, Slow({"seconds": 0.0}), here, workers=0)
     local = here.read(Slow({"seconds": 0.0}).key(), manifest)
     np.testing.assert_array_equal(stored.frames, local.frames)
+
+
+def test_audio_comes_from_a_bucket_and_features_go_to_one(crew, nodes, bucket, corpus, tmp_path):
+    root, manifest = corpus
+    for path in root.iterdir():
+        bucket.upload_file(str(path), "team", f"corpora/mine/{path.name}")
+    here, mine, other = (Cache(tmp_path / name) for name in ("here", "mine", "other"))
+    local = extract_corpus(manifest, root, "mfcc,logmel", here, workers=0)
+
+    def extracted():
+        where = {"root": "s3://team/corpora/mine", "remote": "s3://team/cache"}
+        return extract_corpus(manifest, features="mfcc,logmel", cache=mine, crew=crew, **where)
+
+    place = open_place("s3://team/cache")
+    killer = when(lambda: len(place.names()) > 2, nodes.kill)
+    report = extracted()
+    killer.join()
+    assert (report.computed, report.bad) == (local.computed, [])
+    assert not list(mine.folder.rglob("*.h5"))
+    assert extracted().computed == {"mfcc": 0, "logmel": 0}
+    pull(plan_pull(other, place))
+    assert other.manifest("mine").id == manifest.id
+    assert rows(other, manifest) == rows(here, manifest)
+    once(other, report.keys["mfcc"], manifest)
+    assert not other.verify().problems
 
 
 def test_a_file_that_kills_its_worker_is_named(crew, corpus, tmp_path):

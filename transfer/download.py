@@ -43,6 +43,7 @@ _REFUSED = {
     404: "there is no such file",
     410: "it is gone",
 }
+_NOT_THERE = {404, 410}
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 _PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype|html|head|body|\?xml)\b", re.IGNORECASE)
 _HEAD = 256
@@ -146,7 +147,7 @@ def _connect(url: str, path: Path, report: Progress, most: int, more: Mapping[st
             raise _BrokenOffError(said) from None
         raise SerError(
             f"{url}: cannot be fetched: {_REFUSED.get(error.code, said)} ({error.code})"
-        ) from None
+        ) from (FileNotFoundError(url) if error.code in _NOT_THERE else None)
     except urllib.error.URLError as error:
         reason = getattr(error.reason, "strerror", None) or error.reason
         raise _BrokenOffError(f"no connection: {reason}") from None

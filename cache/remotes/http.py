@@ -63,7 +63,7 @@ class HttpPlace(Place):
         try:
             download(address, file, told, most, self._headers())
         except SerError as error:
-            raise SerError(str(error).replace(address, f"{self.shown}/{name}")) from None
+            raise SerError(str(error).replace(address, f"{self.shown}/{name}")) from error.__cause__
 
     def part(self, name: str, start: int, stop: int) -> bytes:
         span = f"bytes={start}-{stop - 1}"

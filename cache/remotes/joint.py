@@ -1,0 +1,119 @@
+"""A cache and a place side by side: what either holds is not missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from ...errors import CorruptShardError, InputError
+from ...manifests import Manifest
+from .. import layout
+from ..cache import Cache
+from ..contents import utterances_of
+from ..keys import FeatureKey
+from .diff import index_at
+from .folder import FolderPlace
+from .place import Moved, offer, open_place
+from .sync import AT_ONCE, plan_push, push
+from .transfers import carry_all
+
+
+class JointCache(Cache):
+    """A cache beside a place elsewhere, to which features go that others compute.
+
+    Manifests, claims and what is read lie in the cache; of the place only the names and the indices
+    of shards are looked at, each once, and no rows.
+
+    Args:
+        url: of the place, as of `open_place`.
+
+    Raises:
+        InputError: nothing can be sent there.
+        MissingPackageError, SerError: as `open_place`.
+    """
+
+    def __init__(self, cache: Cache, url: str) -> None:
+        super().__init__(*cache.folders)
+        self.url, self.place = url, open_place(url)
+        self._held: dict[str, list[str]] = {}
+        """Utterances by the name of a shard at the place; none of one that is damaged."""
+        if not self.place.writable:
+            raise InputError(f"{self.place}: can only be pulled from")
+
+    def missing(self, key: FeatureKey, manifest: Manifest) -> list[str]:
+        """Ids of the utterances that have no such feature here or there; see `Cache.missing`.
+
+        Raises:
+            CorruptShardError: a shard here is damaged.
+            SerError: the place cannot be reached.
+        """
+        lacking = super().missing(key, manifest)
+        if not lacking:
+            return lacking
+        there = self._utterances_there(key, manifest.corpus)
+        found = dict(zip(manifest.ids, utterances_of(manifest), strict=True))
+        return [id for id in lacking if found[id] not in there]
+
+    def _utterances_there(self, key: FeatureKey, corpus: str) -> set[str]:
+        shards = {
+            name: size
+            for name, size in offer(self.place).shards.items()
+            if name.split("/")[1] == key.folder and layout.corpus_of(Path(name)) == corpus
+        }
+        new = [name for name in shards if name not in self._held]
+
+        def utterances(name: str) -> list[str]:
+            try:
+                index = index_at(self.place, name, shards[name])
+            except CorruptShardError:
+                return []
+            return index.utterances if index else []
+
+        with ThreadPoolExecutor(2 * AT_ONCE) as pool:
+            self._held |= zip(new, pool.map(utterances, new), strict=True)
+        return {utterance for name in shards for utterance in self._held[name]}
+
+    @contextmanager
+    def sharing(self, corpus: str) -> Iterator[None]:
+        """Bring the manifest of a corpus, and its terms, to the place at the end of what is done.
+
+        Raises:
+            InputError: at once, where the manifest there contradicts the one here, or the corpus is
+                for licensees only.
+            SerError: it cannot be brought.
+        """
+        plan = replace(plan_push(self, self.place, [corpus]), shards={})
+        terms = plan.terms.get(corpus)
+        if terms and terms.licensees_only:
+            raise InputError(
+                f"{corpus} is for licensees only. Extract into a folder and share that with `ser "
+                "cache push`, which asks before it does"
+            )
+        yield
+        push(plan)
+
+
+def send_all(cache: Cache, url: str) -> None:
+    """Bring all shards of a cache to a place, and what describes their features, and forget them
+    here. They were made a moment ago, and are not checked again.
+
+    Raises:
+        SerError: one cannot be brought; those that were are not here any more.
+    """
+    mine, place = FolderPlace(cache.folder), open_place(url)
+    here = offer(mine)
+
+    def carry(name: str, size: int | None, moved: Moved) -> None:
+        place.send(mine.path(name), name, moved)
+        mine.path(name).unlink()
+
+    try:
+        carry_all(here.shards, carry, AT_ONCE, None)
+        for name in here.texts:
+            if (data := mine.read(name)) is not None:
+                place.write(name, data)
+    finally:
+        place.publish()

@@ -1,0 +1,71 @@
+"""A cache and a place side by side."""
+
+import pytest
+
+from ser.cache import Cache, Terms, save_terms, store_manifest
+from ser.cache.remotes import open_place
+from ser.cache.remotes.joint import JointCache, send_all
+from ser.errors import InputError
+from ser.extract import extract_corpus
+
+from .conftest import KEY, fill, make_manifest, shards, tree
+
+MANIFEST = make_manifest()
+
+
+@pytest.fixture
+def caches(tmp_path):
+    """One beside an empty place, and one whose features are to go there."""
+    here, made = Cache(tmp_path / "here"), Cache(tmp_path / "made")
+    return JointCache(here, str(tmp_path / "place")), made
+
+
+def test_what_is_at_the_place_is_not_missing(caches, tmp_path):
+    joint, made = caches
+    assert joint.missing(KEY, MANIFEST) == list(MANIFEST.ids)
+    fill(made, KEY, MANIFEST)
+    send_all(made, joint.url)
+    assert joint.missing(KEY, MANIFEST) == []
+    assert shards(made) == []
+    assert shards(Cache(tmp_path / "place"))
+    assert not joint.folder.exists()
+    damaged = next((tmp_path / "place").rglob("*.h5"))
+    damaged.write_bytes(damaged.read_bytes()[:500])
+    assert JointCache(Cache(tmp_path / "here"), joint.url).missing(KEY, MANIFEST)
+
+
+def test_the_manifest_comes_last_and_no_features_of_ones_own(caches, tmp_path):
+    joint, _ = caches
+    store_manifest(joint, MANIFEST)
+    fill(joint, KEY, MANIFEST)
+    place = open_place(joint.url)
+    with joint.sharing(MANIFEST.corpus):
+        assert not place.names()
+    assert f"manifests/{MANIFEST.corpus}.csv" in place.names()
+    assert not shards(Cache(tmp_path / "place"))
+    before = tree(tmp_path / "place")
+    with joint.sharing(MANIFEST.corpus):
+        pass
+    assert tree(tmp_path / "place") == before
+
+
+def test_what_contradicts_it_is_said_before_hours_of_work(caches, tmp_path):
+    joint, _ = caches
+    store_manifest(Cache(tmp_path / "place"), MANIFEST)
+    other = make_manifest().table.assign(emotion="anger")
+    store_manifest(joint, type(MANIFEST)(other))
+    with pytest.raises(InputError, match="emotion"), joint.sharing(MANIFEST.corpus):
+        pytest.fail("the work was begun")
+
+
+def test_a_corpus_for_licensees_only_stays_here(caches):
+    joint, _ = caches
+    store_manifest(joint, MANIFEST)
+    save_terms(joint.folder, MANIFEST.corpus, Terms("", licensees_only=True))
+    with pytest.raises(InputError, match="for licensees only"), joint.sharing(MANIFEST.corpus):
+        pytest.fail("the work was begun")
+
+
+def test_without_a_cluster_nothing_goes_elsewhere(tmp_path):
+    with pytest.raises(InputError, match="--remote: is for the workers of a cluster"):
+        extract_corpus("emodb", tmp_path, cache=tmp_path / "cache", remote="s3://b/cache")
