@@ -15,11 +15,11 @@ docs: $(VENV)/docs-installed
 	$(BIN)/zensical build --strict --clean
 
 test: lint types
-	$(BIN)/python -m pytest -n logical --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 # What `make test` does with a tenth of the cases: kills, power cuts, hostile files.
 soak: $(VENV)/dev-installed
-	$(BIN)/python -m pytest -m soak -n logical --dist worksteal
+	$(BIN)/python -m pytest -m soak -n auto --dist worksteal
 
 lint: $(VENV)/dev-installed
 	$(BIN)/ruff check .

@@ -51,12 +51,6 @@ if TYPE_CHECKING:
     type=GivenPath(path_type=Path, exists=True),
     help="Use the splits of this file, or those in the folder of another run.",
 )
-@click.option(
-    "--map",
-    "label_map",
-    metavar="MAP",
-    help="Labels merged, renamed or left out: four, six, seven, valence, or a CSV file from,to.",
-)
 @click.option("--out", type=GivenPath(path_type=Path), help="Run folder [default: runs/...].")
 @shard_option
 @dry_run_option
@@ -76,7 +70,6 @@ def train(
     method: str | None,
     overrides: tuple[str, ...],
     splits: Path | None,
-    label_map: str | None,
     out: Path | None,
     portion: Portion,
     dry_run: bool,
@@ -95,7 +88,6 @@ def train(
     missing. With --shard it trains its own portion of the models, and the last one to end writes
     the run folder.
     """
-    from ..manifests import LabelMap
     from ..portion import ALL
     from ..train.runs.request import check_read
     from ..train.runs.train import plan_request, train_portion, train_request
@@ -119,7 +111,6 @@ def train(
         method=method or "",
         overrides=overrides,
         splits=splits,
-        label_map=LabelMap.load(label_map) if label_map else None,
         **options,
     )
     if not request.network:

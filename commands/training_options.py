@@ -54,6 +54,13 @@ def training_options(preset: str) -> Option:
             "--skip-missing", is_flag=True, help="Leave out utterances that lack a feature."
         ),
         click.option("--overwrite", is_flag=True, help="Replace different runs in the folder."),
+        click.option(
+            "--map",
+            "label_map",
+            metavar="MAP",
+            help="Labels merged, renamed or left out: four, six, seven, valence, or a CSV file "
+            "from,to.",
+        ),
         device_option,
         click.option(
             "--workers",
@@ -79,6 +86,7 @@ def training_request(
     overrides: tuple[str, ...],
     protocol: str | None,
     repeats: int | None,
+    label_map: str | None,
     device: str,
     **others: Any,
 ) -> Request:
@@ -87,7 +95,7 @@ def training_request(
     Args:
         usual_preset: where neither a user nor the method has one.
     """
-    from ..manifests import WHOLE
+    from ..manifests import WHOLE, LabelMap
     from ..train.config import load_config
     from ..train.methods import usual
     from ..train.runs.request import Request, default_repeats
@@ -102,6 +110,7 @@ def training_request(
         config=load_config(preset or usual_preset, overrides),
         protocol=protocol,
         repeats=repeats or default_repeats(protocol),
+        label_map=LabelMap.load(label_map) if label_map else None,
         device=crew.device if crew and device == "auto" else device,
         elsewhere=crew is not None,
         **others,

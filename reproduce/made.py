@@ -21,8 +21,11 @@ def settings_of(values: Mapping[str, Any]) -> str:
     changes = f" with {', '.join(values['changes'])}" if values["changes"] else ""
     repeats = f"{values['repeats']} repeat{'s' if values['repeats'] > 1 else ''}"
     folds = f" with `--folds {values['folds']}`" if values["folds"] is not None else ""
+    renamed = (values["map"] or {}).items()
+    labels = ", ".join(f"{label} is {meant or 'left out'}" for label, meant in renamed)
     return (
         f"`{values['preset']}`{usual}{changes}, protocol `{values['protocol']}`{folds}, {repeats}."
+        + (f" Labels: {labels}." if labels else "")
     )
 
 

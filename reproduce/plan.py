@@ -130,6 +130,7 @@ def describe(plan: Plan, common: Request, command: str) -> dict[str, Any]:
         "protocol": common.protocol,
         "folds": common.folds,
         "repeats": common.repeats,
+        "map": common.label_map.plain if common.label_map else None,
         "skip_missing": common.skip_missing,
         "corpora": list(common.corpora),
     }
@@ -145,4 +146,6 @@ def default_out(common: Request) -> Path:
     features = "+".join(map(path_name, common.features))
     protocol = path_name(common.protocol)
     folds = f"-{common.folds}-folds" if common.folds is not None else ""
-    return Path("reproduced") / f"{Path(common.config.preset).stem}-{protocol}{folds}-{features}"
+    labels = f"-{path_name(Path(common.label_map.name).stem)}" if common.label_map else ""
+    preset = Path(common.config.preset).stem
+    return Path("reproduced") / f"{preset}-{protocol}{folds}-{features}{labels}"

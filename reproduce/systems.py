@@ -141,7 +141,7 @@ def _entry(result: Result) -> dict[str, Any]:
     ((corpus, domain),) = result.metrics["domains"].items()
     row = next(row for row in ROWS if row.method == request.model.name)
     known = bool(domain["speakers_shared"]) or request.protocol == RANDOM
-    printed = TABLE2.get(row.method)
+    printed = None if request.label_map else TABLE2.get(row.method)
     number = printed and (printed.known if known else printed.unknown).get(corpus)
     return {
         "row": row.method,

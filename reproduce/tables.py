@@ -45,21 +45,26 @@ class Table(Plan):
         splits = [s for r in results.values() for of in r.experiment.splits.values() for s in of]
         ratio = sum(len(s.test) for s in splits) / sum(len(s.train) for s in splits)
         return {
-            "rows": [self._row(row, of_row, ratio) for row, of_row in rows.items()],
+            "rows": [
+                self._row(row, of_row, ratio, {} if common.label_map else self.printed)
+                for row, of_row in rows.items()
+            ],
             "tests": _tests(common, rows, ratio),
             "over": _over(rows),
             **provenance(results),
         }
 
-    def _row(self, row: str, results: Sequence[Result], ratio: float) -> dict[str, Any]:
-        """What a row says of every corpus, and of their mean."""
+    def _row(
+        self, row: str, results: Sequence[Result], ratio: float, numbers: Printed
+    ) -> dict[str, Any]:
+        """What a row says of every corpus, and of their mean, beside the printed numbers."""
         domains = {c: d for result in results for c, d in result.metrics["domains"].items()}
         metrics = list(domains.values())
         return {
             "row": row,
             "name": self.rows.get(row, row),
             "domains": {
-                corpus: {**domain, "printed": printed(self.printed, row, corpus)}
+                corpus: {**domain, "printed": printed(numbers, row, corpus)}
                 for corpus, domain in domains.items()
             },
             "mean": {r: _mean_over_corpora(metrics, r, ratio) for r in ("ua", "wa")},

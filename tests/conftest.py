@@ -15,6 +15,7 @@ from hypothesis import settings
 
 import ser
 from ser.cache import Cache, FeatureKey, store_manifest
+from ser.machine import cores
 from ser.manifests import Manifest
 from ser.train.network.spec import FeatureShape
 
@@ -36,6 +37,11 @@ settings.load_profile("ser")
 EMOTIONS = ("neutral", "happiness", "anger")
 
 Rows = dict[str, np.ndarray[Any, Any]]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """More than there are cores: a third of the time tests wait for processes and servers."""
+    return 3 * cores() // 2
 
 
 def pytest_report_header() -> str:

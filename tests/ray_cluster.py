@@ -1,8 +1,11 @@
 """A Ray cluster of a head and two more nodes, all on this machine."""
 
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 
@@ -39,6 +42,26 @@ class Nodes:
     def kill(self) -> None:
         """One goes, without a word."""
         self._cluster.remove_node(self.nodes.pop(), allow_graceful=False)
+
+
+@contextmanager
+def client_server(nodes: Nodes) -> Iterator[str]:
+    """What lets machines in that are not of the cluster; yields its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    program = [sys.executable, "-m", "ray.util.client.server", "--mode", "specific-server"]
+    where = ["--address", nodes.address, "--host", "127.0.0.1", "--port", str(port)]
+    server = subprocess.Popen([*program, *where], stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(600):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.1)
+        yield f"ray://127.0.0.1:{port}"
+    finally:
+        server.kill()
+        server.wait()
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Extraction and training by the workers of a Ray cluster, whose nodes may be killed."""
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -22,7 +23,7 @@ from ser.reproduce.run import PLANS, reproduce
 from ser.tests.cluster_backbones import Deadly, Elsewhere, Slow
 from ser.tests.conftest import make_toy_cache, toy_manifest
 from ser.tests.jobs import doubling, ending, refusing
-from ser.tests.ray_cluster import ray_cluster
+from ser.tests.ray_cluster import client_server, ray_cluster
 from ser.tests.remote_servers import s3_bucket
 from ser.tests.test_extract_pipeline import write_corpus
 from ser.tests.test_extract_portions import rows
@@ -134,6 +135,30 @@ def test_extraction_gives_the_rows_of_this_machine(crew, corpus, tmp_path):
     assert not there.verify().problems
     again = extract_corpus(manifest, root, features, there, crew=crew)
     assert again.computed == {"mfcc": 0, "logmel": 0}
+
+
+def test_a_machine_that_is_not_of_the_cluster_works_with_it(crew, nodes, corpus, tmp_path):
+    root, manifest = corpus
+    manifest.save(tmp_path / "mine.csv")
+    cache = make_toy_cache(tmp_path / "cache")
+    config = load_config("paper", ["train.epochs=1"])
+    request = Request("single", ["toy"], ["mfcc", "ge2e"], config, repeats=2, device="cpu")
+    local = train_request(request, cache, tmp_path / "here")
+
+    def ser(*words):
+        command = [sys.executable, "-m", "ser.cli", *map(str, words), "--cache", str(cache.folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    with client_server(nodes) as address:
+        found = ["--corpus", "mine", "--manifest", tmp_path / "mine.csv", "--root", root]
+        said = ser("extract", *found, "--features", "mfcc", "--cluster", address)
+        assert "mine mfcc: 24 of 24 cached, 24 new" in said
+        asked = ["--setting", "single", "--corpus", "toy", "--preset", "paper", "--repeats", 2]
+        asked += ["--set", "train.epochs=1", "--out", tmp_path / "there", "--cluster", address]
+        ser("train", *asked)
+    assert numbers(tmp_path / "there") == numbers(local.folder)
 
 
 def test_a_node_that_is_killed_costs_nothing(crew, nodes, corpus, tmp_path):

@@ -14,6 +14,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from ser.cache import store_manifest
 from ser.errors import InputError, MissingFeaturesError, SerError
+from ser.manifests import LabelMap
 from ser.progress import Progress
 from ser.reproduce.plan import default_out, path_name
 from ser.reproduce.run import PLANS, reproduce
@@ -212,6 +213,17 @@ def test_other_runs_in_the_folder_are_refused(two_corpora, tmp_path):
         run(two_corpora, tmp_path / "out", "table4", corpora=["toy"], changes=("train.lr=0.1",))
     changed = {"corpora": ["toy"], "changes": ("train.epochs=2",), "overwrite": True}
     run(two_corpora, tmp_path / "out", "table4", **changed)
+
+
+def test_a_table_of_mapped_labels_says_so_and_has_no_printed_numbers(two_corpora, tmp_path):
+    label_map = LabelMap({"anger": "negative", "neutral": "other", "happiness": "other"}, "two.csv")
+    found = run(two_corpora, tmp_path / "out", "table4", label_map=label_map)
+    for row in found.values["rows"]:
+        assert row["domains"]["toy"]["labels"] == ["negative", "other"]
+    assert "Labels: anger is negative, neutral is other, happiness is other." in found.markdown
+    with pytest.raises(InputError, match="is of something else"):
+        run(two_corpora, tmp_path / "out", "table4")
+    assert default_out(common(label_map=label_map)).name.endswith("-two")
 
 
 def test_table4_differs_in_alpha_alone(two_corpora, tmp_path):
