@@ -133,7 +133,8 @@ def extract_corpus(
         def wait(left: int, hosts: Sequence[str]) -> None:
             progress.show(f"{name}: waiting for {left} utterances, computed on {listing(hosts)}")
 
-        with joint.sharing(name) if joint else nullcontext():
+        keys = [backbone.key() for backbone in backbones.values()]
+        with joint.sharing(name, keys) if joint else nullcontext():
             report = extract(
                 *(utterances, found.folder, backbones.values(), cache),
                 device=device,

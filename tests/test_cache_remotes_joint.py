@@ -8,7 +8,7 @@ from ser.cache.remotes.joint import JointCache, send_all
 from ser.errors import InputError
 from ser.extract import extract_corpus
 
-from .conftest import KEY, fill, make_manifest, shards, tree
+from .conftest import KEY, VECTOR, fill, make_manifest, same, shards, tree
 
 MANIFEST = make_manifest()
 
@@ -34,17 +34,19 @@ def test_what_is_at_the_place_is_not_missing(caches, tmp_path):
     assert JointCache(Cache(tmp_path / "here"), joint.url).missing(KEY, MANIFEST)
 
 
-def test_the_manifest_comes_last_and_no_features_of_ones_own(caches, tmp_path):
+def test_what_the_cache_had_and_the_manifest_come_last(caches, tmp_path):
     joint, _ = caches
     store_manifest(joint, MANIFEST)
-    fill(joint, KEY, MANIFEST)
+    rows = fill(joint, KEY, MANIFEST)
+    fill(joint, VECTOR, MANIFEST)
     place = open_place(joint.url)
-    with joint.sharing(MANIFEST.corpus):
+    with joint.sharing(MANIFEST.corpus, [KEY]):
         assert not place.names()
-    assert f"manifests/{MANIFEST.corpus}.csv" in place.names()
-    assert not shards(Cache(tmp_path / "place"))
+    there = Cache(tmp_path / "place")
+    same(there, KEY, there.manifest(MANIFEST.corpus), rows)
+    assert there.missing(VECTOR, MANIFEST) == list(MANIFEST.ids)
     before = tree(tmp_path / "place")
-    with joint.sharing(MANIFEST.corpus):
+    with joint.sharing(MANIFEST.corpus, [KEY]):
         pass
     assert tree(tmp_path / "place") == before
 
@@ -54,7 +56,7 @@ def test_what_contradicts_it_is_said_before_hours_of_work(caches, tmp_path):
     store_manifest(Cache(tmp_path / "place"), MANIFEST)
     other = make_manifest().table.assign(emotion="anger")
     store_manifest(joint, type(MANIFEST)(other))
-    with pytest.raises(InputError, match="emotion"), joint.sharing(MANIFEST.corpus):
+    with pytest.raises(InputError, match="emotion"), joint.sharing(MANIFEST.corpus, [KEY]):
         pytest.fail("the work was begun")
 
 
@@ -62,7 +64,10 @@ def test_a_corpus_for_licensees_only_stays_here(caches):
     joint, _ = caches
     store_manifest(joint, MANIFEST)
     save_terms(joint.folder, MANIFEST.corpus, Terms("", licensees_only=True))
-    with pytest.raises(InputError, match="for licensees only"), joint.sharing(MANIFEST.corpus):
+    with (
+        pytest.raises(InputError, match="for licensees only"),
+        joint.sharing(MANIFEST.corpus, [KEY]),
+    ):
         pytest.fail("the work was begun")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -77,15 +77,19 @@ class JointCache(Cache):
         return {utterance for name in shards for utterance in self._held[name]}
 
     @contextmanager
-    def sharing(self, corpus: str) -> Iterator[None]:
-        """Bring the manifest of a corpus, and its terms, to the place at the end of what is done.
+    def sharing(self, corpus: str, keys: Iterable[FeatureKey]) -> Iterator[None]:
+        """Bring to the place, at the end of what is done, what the cache had of some features of a
+        corpus, its terms and its manifest.
 
         Raises:
             InputError: at once, where the manifest there contradicts the one here, or the corpus is
                 for licensees only.
             SerError: it cannot be brought.
         """
-        plan = replace(plan_push(self, self.place, [corpus]), shards={})
+        folders = {key.folder for key in keys}
+        plan = plan_push(self, self.place, [corpus])
+        shards = {n: size for n, size in plan.shards.items() if n.split("/")[1] in folders}
+        plan = replace(plan, shards=shards)
         terms = plan.terms.get(corpus)
         if terms and terms.licensees_only:
             raise InputError(
