@@ -27,8 +27,9 @@ def corpus_root(corpus: str, root: Path | str | None = None, home: Path | None =
     """
     if "://" in str(root):
         raise InputError(
-            f"{root}: a corpus is scanned where its files are. Build its manifest there, with `ser "
-            "manifest build`, and give it to ser extract: --manifest FILE --root URL"
+            f"{corpus}: a corpus is scanned where its files are, not by a URL. Build its manifest "
+            "there, with `ser manifest build`, and give it to ser extract: "
+            "--manifest FILE --root URL"
         )
     folder = Path(root) if root else find_root(corpus) or home
     if folder is None:
