@@ -6,12 +6,15 @@ A convenience: where there is nothing, or anything is odd, it is found out again
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from .files import atomic_write, read_regular
+
+T = TypeVar("T")
 
 UNUSED = 180 * 86_400.0
 """Seconds after which what was not used is forgotten."""
@@ -50,6 +53,23 @@ class Remembered:
             return None
         whole = xxhash.xxh3_128_digest(data[_CHECKSUM:]) == data[:_CHECKSUM]
         return bytes(data[_CHECKSUM:]) if whole else None
+
+    def found(
+        self, asked: bytes, kind: type[T], find: Callable[[], T], lasts: Callable[[T], bool]
+    ) -> T:
+        """What `find` says, found once for what is asked, where it lasts."""
+        import hashlib
+
+        from msgspec import DecodeError, msgpack
+
+        name = hashlib.sha256(asked).hexdigest()[:32]
+        if (data := self.read(name)) is not None:
+            with suppress(DecodeError):
+                return msgpack.decode(data, type=kind)
+        found = find()
+        if lasts(found):
+            self.write(name, msgpack.encode(found))
+        return found
 
     def write(self, name: str, data: bytes) -> None:
         """Remember it; does nothing where it cannot write."""

@@ -14,6 +14,7 @@ from .access import check_own, check_writable, enough_memory
 from .collection import Collection, collect
 from .contents import Contents, utterances_of
 from .features import Features, StoredFeatures
+from .find import find
 from .folders import Problem, default_cache_folders
 from .holdings import Holding, list_holdings
 from .keys import FeatureKey
@@ -201,12 +202,11 @@ class Cache:
         Raises:
             CorruptShardError: the index of a shard of this key and corpus is damaged.
         """
-        held: set[str] = set()
         with enough_memory(f"{key.feature} of {manifest.corpus}"):
-            for index in self._contents.indices(key, manifest.corpus):
-                held.update(index.utterances)
-        wanted = zip(manifest.table["id"].tolist(), utterances_of(manifest), strict=True)
-        return [id for id, utterance in wanted if utterance not in held]
+            shards = self._contents.indices(key, manifest.corpus)
+            held = [utterance for index in shards for utterance in index.utterances]
+            absent = np.flatnonzero(find(utterances_of(manifest), held) < 0)
+        return manifest.ids_at(absent)
 
     def open(self, key: FeatureKey, manifest: Manifest) -> StoredFeatures:
         """Find a feature of all utterances of a manifest, and read none yet.
@@ -220,13 +220,10 @@ class Cache:
         """
         shards = self._contents.indices(key, manifest.corpus)
         held = [utterance for index in shards for utterance in index.utterances]
-        # From the last to the first, so that the first shard by name wins.
-        places = dict(zip(reversed(held), reversed(range(len(held))), strict=True))
-        ids = manifest.table["id"].tolist()
-        rows = [places.get(utterance, -1) for utterance in utterances_of(manifest)]
-        if absent := [id for id, row in zip(ids, rows, strict=True) if row < 0]:
+        rows = find(utterances_of(manifest), held)  # the first shard by name wins
+        if absent := manifest.ids_at(np.flatnonzero(rows < 0)):
             raise remedy.incomplete(self._contents, key, manifest, absent)
-        return StoredFeatures(key, ids, shards, np.array(rows), lambda: self.open(key, manifest))
+        return StoredFeatures(key, manifest.ids, shards, rows, lambda: self.open(key, manifest))
 
     def read(self, key: FeatureKey, manifest: Manifest, mapped: bool = False) -> Features:
         """Load a feature for all utterances of a manifest; every row's checksum is verified.

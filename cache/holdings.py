@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from math import fsum
 from pathlib import Path
 
+from msgspec import Struct
+
 from ..errors import SerError
+from ..remembered import Remembered
 from .contents import Contents, read_durations
 from .holders import superfluous
 from .keys import FeatureKey, Scalar
-from .known_indices import known_indices
+from .known_indices import MANY, known_indices, stamp_of
+
+_FORMAT = 1
+"""To be raised whenever something else is counted."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ def list_holdings(contents: Contents) -> list[Holding]:
     seconds = lru_cache(None)(partial(_seconds, contents))  # loading a manifest takes longest
     list(contents.layers())  # each must be there
     holdings = [
-        _look_at(contents, key, corpus, where, folder, paths, seconds(corpus))
+        _look_at(contents, key, corpus, where, folder, paths, partial(seconds, corpus))
         for key in contents.feature_keys()
         for where, folder in places(contents.folders).items()
         for corpus, paths in contents.shards(key, folder).items()
@@ -108,6 +114,21 @@ def _seconds(contents: Contents, corpus: str) -> dict[str, float] | None:
         return None  # `verify` says why
 
 
+class _Counts(Struct, frozen=True, array_like=True):
+    """What the indices of some shards say: see `Holding`."""
+
+    utterances: int
+    hours: float | None
+    damaged: int
+    superfluous: int
+    licence: str | None
+
+    @property
+    def whole(self) -> bool:
+        """Whether all could be read: what a drive does not give now, it may give later."""
+        return not self.damaged and self.hours is not None
+
+
 def _look_at(
     contents: Contents,
     key: FeatureKey,
@@ -115,26 +136,56 @@ def _look_at(
     where: str,
     folder: Path,
     paths: Sequence[Path],
-    seconds: Mapping[str, float] | None,
+    seconds: Callable[[], Mapping[str, float] | None],
 ) -> Holding | None:
     """What some shards of one feature and corpus hold; None where all are gone by now."""
-    with known_indices([folder], key, corpus) as read:
-        looked_at = contents.look_at(paths, key, read)
-    files = [file for file in map(_status, looked_at) if file is not None]
-    if not files:
+    looks = {path: look for path in paths if (look := _status(path)) is not None}
+    if not looks:
         return None
-    shards = [index for index in looked_at.values() if index is not None]
-    held = {utterance for index in shards for utterance in index.utterances}
-    licences = {index.provenance.get("licence", "") for index in shards} - {""}
+
+    def count() -> _Counts:
+        return _count(contents, folder, key, corpus, list(looks), seconds())
+
+    if len(looks) < MANY:
+        counts = count()
+    else:
+        manifest = contents.manifest_file(corpus)
+        files = {**looks, manifest: _status(manifest)}
+        stamps = [(str(path), look and stamp_of(look)) for path, look in files.items()]
+        asked = repr((_FORMAT, key.folder, corpus, stamps)).encode("utf-8", "surrogateescape")
+        known = Remembered.of_user("ser-indices", ".counts")
+        counts = known.found(asked, _Counts, count, lambda found: found.whole)
     return Holding(
         key=key,
         corpus=corpus,
         where=where,
+        utterances=counts.utterances,
+        hours=counts.hours,
+        bytes=sum(look.st_size for look in looks.values()),
+        shards=len(looks),
+        newest=datetime.fromtimestamp(max(look.st_mtime for look in looks.values()), UTC),
+        damaged=counts.damaged,
+        superfluous=counts.superfluous,
+        licence=counts.licence,
+    )
+
+
+def _count(
+    contents: Contents,
+    folder: Path,
+    key: FeatureKey,
+    corpus: str,
+    paths: Sequence[Path],
+    seconds: Mapping[str, float] | None,
+) -> _Counts:
+    with known_indices([folder], key, corpus) as read:
+        looked_at = contents.look_at(paths, key, read)
+    shards = [index for index in looked_at.values() if index is not None]
+    held = {utterance for index in shards for utterance in index.utterances}
+    licences = {index.provenance.get("licence", "") for index in shards} - {""}
+    return _Counts(
         utterances=len(held),
         hours=None if seconds is None else _hours(held, seconds),
-        bytes=sum(file.st_size for file in files),
-        shards=len(looked_at),
-        newest=datetime.fromtimestamp(max(file.st_mtime for file in files), UTC),
         damaged=len(looked_at) - len(shards),
         superfluous=len(superfluous(shards)),
         licence="; ".join(sorted(licences)) or None,

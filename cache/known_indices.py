@@ -89,6 +89,11 @@ def _stamp(path: Path) -> Stamp:
         status = path.stat()
     except OSError as error:
         raise read_error(path, error) from error
+    return stamp_of(status)
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
+    """By which a file is known that was not changed."""
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 

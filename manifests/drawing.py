@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +59,16 @@ def shuffled_recordings(
         manifest.recording_codes[rows], return_index=True, return_inverse=True
     )
     names = [manifest.recordings[row] for row in rows[first].tolist()]
-    words = np.frombuffer(b"".join(rank(seed, name) for name in names), ">u8")
     place = np.empty(len(names), np.int64)
-    place[np.lexsort(words.reshape(-1, 4).T[::-1])] = np.arange(len(names))
+    place[_order([rank(seed, name) for name in names])] = np.arange(len(names))
     return Drawn(rows[np.argsort(place[unit], kind="stable")], np.bincount(place[unit]))
+
+
+def _order(ranks: Sequence[bytes]) -> NDArray[np.int64]:
+    """What sorts ranks."""
+    words = np.frombuffer(b"".join(ranks), ">u8").reshape(len(ranks), 4).astype(np.uint64)
+    first = words[:, 0]
+    order = np.argsort(first, kind="stable")
+    if (first[order][1:] == first[order][:-1]).any():  # two in 2**64
+        order = np.lexsort(words.T[::-1])
+    return order

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from itertools import product
 
@@ -68,28 +67,30 @@ def _anew(manifest: Manifest) -> str:
     return f"have it built anew: `ser extract --corpus {manifest.corpus} --replace`"
 
 
-def connected_groups(manifest: Manifest, column: str, protocol: str) -> dict[str, list[str]]:
-    """The ids of utterances in groups that share neither value of the column nor recording with
-    another, by the first value: a recording under two speakers joins them.
+def connected_groups(
+    manifest: Manifest, column: str, protocol: str
+) -> tuple[list[str], NDArray[np.int64]]:
+    """Groups of utterances that share neither value of the column nor recording with another, each
+    called by its first value: a recording under two speakers joins them.
 
     With the protocol `speaker`, whatever its column, they share no speaker either.
+
+    Returns:
+        Their names, and for every row of the manifest the number of its group.
     """
     import pandas as pd
 
-    group, values = pd.factorize(manifest.table[column], sort=True)
+    value, values = pd.factorize(manifest.table[column], sort=True)
     others = [manifest.recording_codes]
     if protocol == "speaker":
         others.append(manifest.codes("speaker"))
-    first, named = first_connected(group, others), list(map(str, values.tolist()))
-    members: dict[str, list[str]] = defaultdict(list)
-    for name, number in zip(manifest.ids, first[group].tolist(), strict=True):
-        members[named[number]].append(name)
-    return members
+    first, group = np.unique(first_connected(value, others)[value], return_inverse=True)
+    return [str(values[number]) for number in first.tolist()], group
 
 
 def two_groups(manifest: Manifest, column: str, protocol: str) -> bool:
     """Whether a column has too few groups for one that validates."""
-    return len(connected_groups(manifest, column, protocol)) < FEWEST_FOLDS
+    return len(connected_groups(manifest, column, protocol)[0]) < FEWEST_FOLDS
 
 
 def fold_parts(manifest: Manifest, protocol: str, seed: int, folds: Folds) -> list[Parts]:
@@ -116,7 +117,7 @@ def fold_parts(manifest: Manifest, protocol: str, seed: int, folds: Folds) -> li
     placed = [_placed(manifest, column, protocol, seed, folds) for column in columns]
     made: list[Parts] = []
     ids = np.array(manifest.ids, object)
-    rows = np.array([[places[id] for id in manifest.ids] for places in placed])
+    rows = np.array(placed)
     sizes = (rows.max(axis=1) + 1).tolist()
     kinds, kind = np.unique(rows, axis=1, return_inverse=True)
     for tested in product(*map(range, sizes)):
@@ -140,10 +141,10 @@ def fold_parts(manifest: Manifest, protocol: str, seed: int, folds: Folds) -> li
 
 def _placed(
     manifest: Manifest, column: str, protocol: str, seed: int, folds: Folds
-) -> dict[str, int]:
-    """The fold of every utterance by one column."""
+) -> NDArray[np.int64]:
+    """The fold of every row by one column."""
     _require_groups(manifest, column, protocol)
-    groups = connected_groups(manifest, column, protocol)
+    groups, group = connected_groups(manifest, column, protocol)
     fewest = FEWEST_FOLDS if protocol == "speaker" else 2
     if len(groups) < fewest:
         raise InputError(
@@ -153,11 +154,13 @@ def _placed(
         )
     usual = len(groups) if column == "session" and protocol == "speaker" else FOLDS
     number = len(groups) if folds == "all" else min(folds or usual, len(groups))
-    filled: list[list[str]] = [[] for _ in range(number)]
-    for name in sorted(groups, key=lambda name: rank(seed, name)):
+    sizes, filled = np.bincount(group).tolist(), [0] * number
+    fold = np.empty(len(groups), np.int64)
+    for place in sorted(range(len(groups)), key=lambda place: rank(seed, groups[place])):
         # The smallest fold first: all folds get a group, and sizes stay near each other.
-        min(filled, key=len).extend(groups[name])
-    return {name: place for place, names in enumerate(filled) for name in names}
+        fold[place] = smallest = filled.index(min(filled))
+        filled[smallest] += sizes[place]
+    return fold[group]
 
 
 def _part_of(

@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -154,11 +153,13 @@ def _held(manifest: Manifest, rest: Sequence[str], seed: int, apart: bool) -> li
     """What validates, of the utterances that are not tested."""
     drawn = shuffled_recordings(manifest, seed, _rows(manifest, rest))
     if apart:
-        groups = connected_groups(manifest.select(rest), "speaker", "speaker")
+        some = manifest.select(rest)
+        groups, group = connected_groups(some, "speaker", "speaker")
         if len(groups) > 1:
-            units = [groups[name] for name in sorted(groups, key=lambda name: rank(seed, name))]
-            ids = list(chain.from_iterable(units))
-            drawn = Drawn(_rows(manifest, ids), np.array(list(map(len, units))))
+            order = sorted(range(len(groups)), key=lambda place: rank(seed, groups[place]))
+            place = np.argsort(order)[group]
+            ids = some.ids_at(np.argsort(place, kind="stable"))
+            drawn = Drawn(_rows(manifest, ids), np.bincount(place))
     held, _ = drawn.take(round(VALIDATION * len(rest)))
     return manifest.ids_at(held if len(held) else drawn.rows[: drawn.sizes[0]])
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..train.runs.report import decimal
 from .chart import Chart, Table, Value, file_name
-from .figures_rates import matrix
+from .figures_rates import draw_cells, matrix
 from .look import HATCHES, Look, blank, series_color, short
 from .subject import Subject
 
@@ -64,14 +64,25 @@ def _alone(
     return found
 
 
-def draw_gates(features: Sequence[str], weights: Gates, alone: Alone, look: Look) -> Any:
-    """Bars by corpus: UA of each feature alone, where any is known, above its gate weight."""
+def draw_gates(
+    features: Sequence[str],
+    weights: Gates,
+    alone: Alone,
+    look: Look,
+    open_connections: Mapping[str, Sequence[Sequence[float]]] | None = None,
+) -> Any:
+    """Bars by corpus: UA of each feature alone, where any is known, above its gate weight.
+
+    Args:
+        open_connections: below these, how far every connection of the search is open, by corpus.
+    """
     panels = [("mean gate weight", weights)]
     if any(alone.values()):
         panels.insert(0, ("UA of one feature alone", alone))
-    figure, axes = blank(len(panels), height=1.75 * len(panels) + 0.4)
+    rows = len(panels) + (1 if open_connections else 0)
+    figure, axes = blank(rows, height=1.75 * rows + 0.4)
     places, width = np.arange(len(weights)), 0.8 / len(features)
-    for axis, (title, values) in zip(axes[:, 0], panels, strict=True):
+    for axis, (title, values) in zip(axes[: len(panels), 0], panels, strict=True):
         for number, feature in enumerate(features):
             at = places + (number - (len(features) - 1) / 2) * width
             heights = [values.get(corpus, {}).get(feature, np.nan) for corpus in weights]
@@ -90,6 +101,14 @@ def draw_gates(features: Sequence[str], weights: Gates, alone: Alone, look: Look
         axis.tick_params("x", length=0)
         axis.grid(axis="y")
         axis.set_axisbelow(True)
+    if open_connections:
+        below = axes[-1, 0].get_subplotspec().subgridspec(1, len(open_connections))
+        axes[-1, 0].remove()
+        for number, (corpus, shares) in enumerate(open_connections.items()):
+            axis = figure.add_subplot(below[0, number])
+            draw_cells(axis, shares, [""] * len(features) if number else features, features, look)
+            axis.set_title(short(corpus), fontsize="small")
+            axis.set_ylabel("" if number else "kept connections")
     handles, names = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper left", ncols=min(len(features), 4))
     return figure

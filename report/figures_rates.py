@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 from ..train.runs.report import bounds, decimal
 from .chart import Chart, Table, Value, file_name
@@ -175,6 +175,10 @@ def confusion(subject: Subject, corpus: str) -> Chart | None:
     )
 
 
+Numbers = Literal["percent", "decimal", ""]
+"""In which form cells have theirs, if they have any."""
+
+
 def matrix(
     shares: Sequence[Sequence[float]],
     rows: Sequence[str],
@@ -184,18 +188,34 @@ def matrix(
     look: Look,
     percent: bool = True,
 ) -> Any:
-    """Draw cells of 0 to 1 with their numbers, where these fit."""
-    rectangle = import_module("matplotlib.patches").Rectangle
+    """A figure of cells of 0 to 1 with their numbers, where these fit."""
     cells = max(len(rows), len(columns))
     figure, axes = blank(height=3.35 if cells > 3 else 2.4)
     axis = axes[0, 0]
+    numbers: Numbers = "" if cells > 12 else "percent" if percent else "decimal"
+    draw_cells(axis, shares, rows, columns, look, numbers)
+    axis.set(xlabel=below, ylabel=beside)
+    return figure
+
+
+def draw_cells(
+    axis: Any,
+    shares: Sequence[Sequence[float]],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    look: Look,
+    numbers: Numbers = "",
+) -> None:
+    """Draw cells of 0 to 1."""
+    rectangle = import_module("matplotlib.patches").Rectangle
+    cells = max(len(rows), len(columns))
     for i, row in enumerate(shares):
         for j, share in enumerate(row):
             share = min(max(share, 0.0), 1.0)
             cell = rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=look.heat, alpha=share)
             axis.add_patch(cell)
-            text = f"{100 * share:.0f}" if percent else decimal(share)
-            if cells <= 12 and (text != "0" or not percent):
+            text = f"{100 * share:.0f}" if numbers == "percent" else decimal(share)
+            if numbers and (text != "0" or numbers == "decimal"):
                 colour = look.high if share >= TURN else look.low
                 axis.text(j, i, text, color=colour, ha="center", va="center", fontsize=7)
     for place in range(len(rows) + 1):
@@ -207,8 +227,6 @@ def matrix(
         yticks=range(len(rows)),
         xlim=(-0.5, len(columns) - 0.5),
         ylim=(len(rows) - 0.5, -0.5),
-        xlabel=below,
-        ylabel=beside,
         aspect="equal",
     )
     size = {} if cells <= 12 else {"fontsize": 5}
@@ -217,4 +235,3 @@ def matrix(
     axis.tick_params(length=0, pad=2)
     for spine in axis.spines.values():
         spine.set_visible(False)
-    return figure

@@ -138,6 +138,10 @@ class Figure4(Plan):
             for name, ua in entry["alone"].items()
         ]
         ranks = ", ".join(f"{c} {entry['rank_correlation']:+.2f}" for c, entry in by_corpus.items())
+        kept = ", ".join(
+            f"{corpus} {sum(xi > 0.5 for row in rows for xi in row)} of {len(rows) ** 2}"
+            for corpus, rows in ((c, entry["connections"]) for c, entry in by_corpus.items())
+        )
         lines = [
             f"Preset {settings_of(values)} Selector of the gates: {values['selector']}. UA of the "
             "single-domain model on one feature; mean gate weight of `ours` on the test parts.",
@@ -145,18 +149,22 @@ class Figure4(Plan):
             *grid(["corpus", "feature", "UA alone (95 %)", "gate weight"], cells),
             "",
             f"Rank correlation of the two columns: {ranks}.",
+            f"Connections of the search that are open (mean xi above .5): {kept}.",
         ]
         return page(lines, values)
 
     def draw(self, values: Mapping[str, Any], path: Path) -> None:
-        """Bars by corpus: UA of each feature alone, and its gate weight."""
+        """Bars by corpus: UA of each feature alone, and its gate weight; below, how far the
+        connections of the search are open."""
         by_corpus = values["by_corpus"]
         weights = {corpus: entry["gate"] for corpus, entry in by_corpus.items()}
         alone = {
             corpus: {feature: ua["mean"] for feature, ua in entry["alone"].items()}
             for corpus, entry in by_corpus.items()
         }
-        write_figure(partial(draw_gates, values["features"], weights, alone), path)
+        kept = {corpus: entry["connections"] for corpus, entry in by_corpus.items()}
+        draw = partial(draw_gates, values["features"], weights, alone, open_connections=kept)
+        write_figure(draw, path)
 
 
 def _structure(ours: Result, corpus: str) -> _Structure:

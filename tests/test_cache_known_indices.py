@@ -1,9 +1,11 @@
 """Indices of many shards are read once, and told apart from what changed."""
 
+import os
+
 import numpy as np
 import pytest
 
-from ser.cache import Cache, known_indices
+from ser.cache import Cache, holdings, known_indices, store_manifest
 from ser.cache.contents import Contents
 from ser.errors import CorruptShardError
 from ser.remembered import Remembered
@@ -68,6 +70,27 @@ def test_many_shards_are_opened_once(cache, files, opened):
     assert read.frames[:, 0].tolist() == list(range(1, 61))
     (holding,) = Cache(cache.folder).listing()
     assert (holding.utterances, holding.shards, len(opened)) == (60, 10, 10)
+
+
+def test_what_many_shards_hold_is_counted_once(cache, files, monkeypatch):
+    counted, count = [], holdings._count
+    monkeypatch.setattr(holdings, "_count", lambda *given: (counted.append(1), count(*given))[1])
+    monkeypatch.setattr(holdings, "MANY", 5)
+    monkeypatch.setattr(holdings.Remembered, "of_user", lambda *_, **__: files)
+    store_manifest(cache, toy_manifest())
+
+    def listed():
+        (holding,) = Cache(cache.folder).listing()
+        return holding.utterances, holding.damaged, len(counted)
+
+    assert (listed(), listed()) == ((60, 0, 1), (60, 0, 1))
+    os.utime(cache.folder / "manifests" / "toy.csv", (0, 0))
+    assert (listed(), listed()) == ((60, 0, 2), (60, 0, 2))
+    one, *_ = shards(cache)
+    one.write_bytes(one.read_bytes()[:-100])
+    assert (listed(), listed()) == ((54, 1, 3), (54, 1, 4))  # it may be whole again
+    one.unlink()
+    assert (listed(), listed()) == ((54, 0, 5), (54, 0, 5))
 
 
 def test_few_are_not_remembered(cache, files, opened, monkeypatch):

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ser.manifests.drawing import Drawn
+from ser.manifests.drawing import Drawn, _order
 
 
 def drawn(*units):
@@ -32,3 +32,9 @@ def test_units_are_taken_in_order_while_they_fit(sizes, count):
     assert taken.tolist() == expected
     assert left.rows.tolist() == [row for unit in passed for row in unit]
     assert left.sizes.tolist() == [len(unit) for unit in passed]
+
+
+@given(st.lists(st.binary(min_size=32, max_size=32)), st.booleans())
+def test_ranks_are_sorted_also_where_they_begin_alike(ranks, alike):
+    ranks = [b"12345678" + rank[8:] for rank in ranks] if alike else ranks
+    assert [ranks[place] for place in _order(ranks)] == sorted(ranks)

@@ -316,6 +316,7 @@ def test_fig4_sets_single_features_beside_the_gates(two_corpora, tmp_path):
         if values["alone"]["mfcc"]["mean"] != values["alone"]["ge2e"]["mean"]:
             assert values["rank_correlation"] == pytest.approx(1 if alike else -1)
     assert (tmp_path / "out" / "fig4.png").stat().st_size > 1000
+    assert "are open (mean xi above .5): toy 4 of 4, tic 4 of 4." in found.markdown
     features = [each.features for each in PLANS["fig4"].requests(common()).values()]
     assert features == [["mfcc"], ["mfcc"], ["ge2e"], ["ge2e"], ["mfcc", "ge2e"]]
 
