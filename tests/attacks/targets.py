@@ -228,7 +228,9 @@ class Runs:
         test_runs.damage(case, folder, outside / "secret")
         if case.random() < 0.1:
             name = case.choice(["split.csv", "history.json", "../x.json", "CON", "a:b", "x."])
-            (folder / name.replace("/", "_")).write_bytes(case.randbytes(100))
+            path = folder / name.replace("/", "_")
+            path.unlink(missing_ok=True)  # it may be a link by now, to itself or to the secret
+            path.write_bytes(case.randbytes(100))
 
     def read(self, case: random.Random, folder: Path) -> str:
         runs, problems = find_runs(folder)
