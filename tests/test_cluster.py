@@ -219,17 +219,17 @@ def test_a_table_is_that_of_this_machine_though_a_node_is_killed(crew, nodes, tm
     make_toy_cache(tmp_path / "cache")
     tic = toy_manifest(utterances=45, language="it", corpus="tic")
     cache = make_toy_cache(tmp_path / "cache", tic)
-    config = load_config("paper", ["train.epochs=2"])
+    config = load_config("paper", ["train.epochs=1"])
     common = Request("single", ["toy", "tic"], ["mfcc", "ge2e"], config, repeats=1, workers=1)
     common = replace(common, device="cpu")
 
     def table(out, crew):
-        made = reproduce(PLANS["table3"], common, cache, out, "ser", Progress(True), crew=crew)
+        made = reproduce(PLANS["table4"], common, cache, out, "ser", Progress(True), crew=crew)
         return {path.name: numbers(path) for path in (out / "runs").iterdir()}, made.markdown
 
     local = table(tmp_path / "here", None)
-    kept = tmp_path / "there" / "runs" / ".ser-unfinished"
-    killer = when(lambda: len(list(kept.glob("[!.]*"))) > 0, nodes.kill)
+    runs = tmp_path / "there" / "runs"
+    killer = when(lambda: len(list(runs.glob("[!.]*"))) > 0, nodes.kill)
     assert table(tmp_path / "there", crew) == local
     killer.join()
 
@@ -349,7 +349,7 @@ def test_a_table_of_real_corpora_is_that_of_this_machine(crew, nodes, tmp_path):
 
     local = table(tmp_path / "here", None)
     assert table(tmp_path / "there", crew) == local
-    kept = tmp_path / "killed" / "runs" / ".ser-unfinished"
-    killer = when(lambda: len(list(kept.glob("[!.]*"))) > 2, nodes.kill)
+    runs = tmp_path / "killed" / "runs"
+    killer = when(lambda: len(list(runs.glob("[!.]*"))) > 2, nodes.kill)
     assert table(tmp_path / "killed", crew) == local
     killer.join()
