@@ -55,7 +55,11 @@ class Remembered:
         return bytes(data[_CHECKSUM:]) if whole else None
 
     def found(
-        self, asked: bytes, kind: type[T], find: Callable[[], T], lasts: Callable[[T], bool]
+        self,
+        asked: bytes,
+        kind: type[T],
+        find: Callable[[], T],
+        lasts: Callable[[T], bool] = lambda found: True,
     ) -> T:
         """What `find` says, found once for what is asked, where it lasts."""
         import hashlib

@@ -199,19 +199,16 @@ def _known_alike(texts: Sequence[str], durations: Sequence[float]) -> npt.NDArra
     minute."""
     if len(texts) <= MOST_COMPARED:
         return alike(texts, durations)
-    files = Remembered.of_user("ser-copies", ".bin")
-    asked = hashlib.sha256(f"{_SEARCH} {len(texts)}\n".encode())
-    asked.update("\n".join(texts).encode())
-    asked.update(np.asarray(durations, "<f8").tobytes())
-    name = asked.hexdigest()[:32]
-    if (data := files.read(name)) is not None:
-        return np.frombuffer(data, "<i8").astype(np.int64).reshape(-1, 2)
-    pairs = alike(texts, durations)
-    files.write(name, pairs.astype("<i8").tobytes())
-    return pairs
+    asked = "\n".join([f"{_SEARCH} {len(texts)}", *texts]).encode()
+    pairs = Remembered.of_user("ser-copies", ".bin").found(
+        asked + np.asarray(durations, "<f8").tobytes(),
+        bytes,
+        lambda: alike(texts, durations).astype("<i8").tobytes(),
+    )
+    return np.frombuffer(pairs, "<i8").astype(np.int64).reshape(-1, 2)
 
 
-_SEARCH = 1
+_SEARCH = 2
 """To be raised whenever `alike` finds other pairs."""
 
 Measures = Sequence[tuple[npt.NDArray[np.float64], float]]
