@@ -194,16 +194,29 @@ def alike(texts: Sequence[str], durations: Sequence[float]) -> npt.NDArray[np.in
     return pairs[np.concatenate(close)]
 
 
-def _known_alike(texts: Sequence[str], durations: Sequence[float]) -> npt.NDArray[np.int64]:
-    """The same as `alike`; of many recordings it is remembered, for a million take half a
-    minute."""
+def _copies(
+    audios: Sequence[str], texts: Sequence[str], durations: Sequence[float]
+) -> npt.NDArray[np.int64]:
+    """Find the pairs of recordings that are copies, the same ones in every order of recordings.
+
+    Those of many are remembered, for a million take half a minute.
+
+    Returns:
+        Shape (pairs, 2): places in `audios`.
+    """
+
+    def find() -> npt.NDArray[np.int64]:
+        order = sorted(range(len(audios)), key=audios.__getitem__)
+        pairs = alike([texts[place] for place in order], [durations[place] for place in order])
+        return np.array(order, np.int64)[pairs]
+
     if len(texts) <= MOST_COMPARED:
-        return alike(texts, durations)
-    asked = "\n".join([f"{_SEARCH} {len(texts)}", *texts]).encode()
+        return find()
+    asked = "\n".join([f"{_SEARCH} {len(texts)}", *audios, *texts]).encode()
     pairs = Remembered.of_user("ser-copies", ".bin").found(
         asked + np.asarray(durations, "<f8").tobytes(),
         bytes,
-        lambda: alike(texts, durations).astype("<i8").tobytes(),
+        lambda: find().astype("<i8").tobytes(),
     )
     return np.frombuffer(pairs, "<i8").astype(np.int64).reshape(-1, 2)
 
@@ -257,11 +270,9 @@ def recordings(tables: Sequence[pd.DataFrame]) -> list[tuple[str, ...]]:
         import pandas as pd
 
         known = pd.concat(heard).drop_duplicates("audio_hash", keep="last")
-        audios, texts, seconds = (
-            column.tolist() for _, column in known.sort_values("audio_hash").items()
-        )
-        pairs = _known_alike(texts, seconds)
-        name = leaders((audios[one], audios[other]) for one, other in pairs.tolist())
+        audios, texts, seconds = (column.tolist() for _, column in known.items())
+        pairs = _copies(audios, texts, seconds).tolist()
+        name = leaders((audios[one], audios[other]) for one, other in pairs)
     return [
         tuple(name.get(audio, audio) for audio in table["audio_hash"].tolist()) for table in tables
     ]

@@ -96,10 +96,25 @@ def test_copies_among_very_many_are_looked_for_once(by_hashing, monkeypatch):
     module.recordings([table.assign(duration=2.0)])
     module.recordings([table[1:]])
     assert len(searches) == 2
+    module.recordings([table.assign(audio_hash=hashes[::-1])])
+    assert len(searches) == 3
     for file in by_hashing.folder.iterdir():
         file.write_bytes(b"damaged")
     assert module.recordings([table]) == found
-    assert len(searches) == 3
+    assert len(searches) == 4
+
+
+@pytest.mark.usefixtures("by_hashing")
+def test_the_order_of_rows_makes_no_difference():
+    draw = np.random.default_rng(0)
+    hashes = [draw.bytes(16).hex() for _ in range(2 * RECORDINGS)]
+    table = pd.DataFrame({"audio_hash": hashes, FINGERPRINT: copies(0.2, 0), "duration": 1.0})
+    shuffled = table.sample(frac=1, random_state=1)
+    (names,), (others,) = module.recordings([table]), module.recordings([shuffled])
+    assert dict(zip(hashes, names, strict=True)) == dict(
+        zip(shuffled["audio_hash"], others, strict=True)
+    )
+    assert len(set(names)) == RECORDINGS
 
 
 def test_pairs_are_of_places_the_smaller_first_and_no_sum_is_rounded():
