@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo docs test soak lint types format clean
+.PHONY: demo docs test long soak lint types format clean
 
 demo: $(VENV)/demo-installed
 	$(BIN)/ser demo
@@ -16,6 +16,10 @@ docs: $(VENV)/docs-installed
 
 test: lint types
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+# Whole commands, clusters and real models that would keep `make test` waiting.
+long: $(VENV)/dev-installed
+	$(BIN)/python -m pytest -m "long and not soak" -n auto --dist worksteal
 
 # What `make test` does with a tenth of the cases: kills, power cuts, hostile files.
 soak: $(VENV)/dev-installed

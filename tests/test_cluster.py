@@ -137,6 +137,7 @@ def test_extraction_gives_the_rows_of_this_machine(crew, corpus, tmp_path):
     assert again.computed == {"mfcc": 0, "logmel": 0}
 
 
+@pytest.mark.long
 def test_a_machine_that_is_not_of_the_cluster_works_with_it(crew, nodes, corpus, tmp_path):
     root, manifest = corpus
     manifest.save(tmp_path / "mine.csv")
@@ -178,6 +179,7 @@ def test_a_node_that_is_killed_costs_nothing(crew, nodes, corpus, tmp_path):
     np.testing.assert_array_equal(stored.frames, local.frames)
 
 
+@pytest.mark.long
 def test_audio_comes_from_a_bucket_and_features_go_to_one(crew, nodes, bucket, corpus, tmp_path):
     root, manifest = corpus
     for path in root.iterdir():
@@ -215,6 +217,7 @@ def test_a_file_that_kills_its_worker_is_named(crew, corpus, tmp_path):
     once(cache, report.keys[deadly.spec], manifest.select(set(manifest.ids) - {"u07"}))
 
 
+@pytest.mark.long
 def test_a_table_is_that_of_this_machine_though_a_node_is_killed(crew, nodes, tmp_path):
     make_toy_cache(tmp_path / "cache")
     tic = toy_manifest(utterances=45, language="it", corpus="tic")
@@ -234,6 +237,7 @@ def test_a_table_is_that_of_this_machine_though_a_node_is_killed(crew, nodes, tm
     killer.join()
 
 
+@pytest.mark.long
 def test_a_model_of_a_cluster_is_gone_on_with_here(crew, toy_cache, tmp_path, monkeypatch, capsys):
     config = load_config("paper", ["train.epochs=2"])
     request = Request("single", ["toy"], ["mfcc", "ge2e"], config, repeats=3, device="cpu")

@@ -18,6 +18,7 @@ def small(monkeypatch):
     monkeypatch.setattr(run, "REPEATS", 1)
 
 
+@pytest.mark.long
 def test_it_ends_with_a_page_and_what_is_said_of_a_new_utterance(tmp_path):
     out = tmp_path / "out"
     result = CliRunner().invoke(main, ["demo", "--out", str(out), "--json"], catch_exceptions=False)

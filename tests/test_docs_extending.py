@@ -86,6 +86,7 @@ def test_a_corpus(place):
     assert set(Cache(place / "cache").manifest("voices").table["speaker"]) == {"s00", "s01", "s02"}
 
 
+@pytest.mark.long
 def test_a_method(place):
     said = eval(called(place, "-c", BLOCKS["method"]))
     assert list(said) == ["emodb", "emovo"]
@@ -94,6 +95,7 @@ def test_a_method(place):
         assert learned["shares"] != [0.5, 0.5]
 
 
+@pytest.mark.long
 def test_a_loss(place):
     said = eval(called(place, "-c", BLOCKS["loss"]))
     assert len(said["values"]) == 2
@@ -101,6 +103,7 @@ def test_a_loss(place):
     assert json.loads((run / "config.json").read_text())["method"] == "contrastive"
 
 
+@pytest.mark.long
 def test_an_executor(place):
     said = called(place, "-c", BLOCKS["executor"])
     assert [line.partition(":")[0] for line in said.splitlines()] == [
@@ -109,6 +112,7 @@ def test_an_executor(place):
     ]
 
 
+@pytest.mark.long
 def test_a_package_brings_them(place):
     package = place / "installed"
     info = package / "my_package-1.0.dist-info"

@@ -141,6 +141,7 @@ def test_what_changes_no_number_does_not(name, folders, monkeypatch, tmp_path):
     assert make_backbone(name, "auto").key() == key
 
 
+@pytest.mark.long
 def test_all_features_reach_the_cache(corpus, extracted):
     manifest, _ = corpus
     cache, report = extracted
@@ -164,6 +165,7 @@ def test_all_features_reach_the_cache(corpus, extracted):
     assert not cache.verify().problems
 
 
+@pytest.mark.long
 def test_device_batches_and_workers_are_a_hit_and_change_nothing(
     corpus, extracted, monkeypatch, tmp_path
 ):
@@ -182,6 +184,7 @@ def test_device_batches_and_workers_are_a_hit_and_change_nothing(
         assert np.abs(ours - theirs).max() / np.abs(ours).max() < bound
 
 
+@pytest.mark.long
 def test_other_weights_are_a_miss(corpus, extracted, folders, monkeypatch):
     manifest, _ = corpus
     cache, _ = extracted
@@ -192,6 +195,7 @@ def test_other_weights_are_a_miss(corpus, extracted, folders, monkeypatch):
         assert cache.missing(make_backbone(name).key(), manifest) == list(manifest.ids)
 
 
+@pytest.mark.long
 def test_float16_is_stored(corpus, extracted, tmp_path):
     manifest, root = corpus
     cache = Cache(tmp_path)
@@ -224,6 +228,7 @@ def test_float16_that_overflows_is_refused(corpus, monkeypatch, tmp_path):
     assert report.computed == {"logmel:dtype=float16": 1}
 
 
+@pytest.mark.long
 @pytest.mark.skipif("SER_TEST_CORPORA" not in os.environ, reason="SER_TEST_CORPORA is not set")
 def test_real_speech_through_every_backbone_at_its_real_size(tmp_path, monkeypatch):
     pytest.importorskip("allosaurus")

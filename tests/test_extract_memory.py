@@ -115,6 +115,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of the address space")
 @pytest.mark.parametrize("how", ["guarded", "surprised"])
 def test_wav2vec2_in_little_memory(tmp_path, how):

@@ -111,6 +111,7 @@ def test_what_was_missing_changes_no_byte(speech, undisturbed, tmp_path):
     assert rows(cache, features, manifest) == undisturbed
 
 
+@pytest.mark.long
 def test_what_libraries_compute_as_a_whole_gives_the_same_bytes(speech, tmp_path):
     pytest.importorskip("opensmile")
     features = [
@@ -130,6 +131,7 @@ def test_what_libraries_compute_as_a_whole_gives_the_same_bytes(speech, tmp_path
     assert rows(one, features, manifest) == rows(other, features, manifest)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("layer", [pytest.param("last", marks=pytest.mark.soak), "2"])
 def test_models_give_the_same_bytes(speech, here, tmp_path, monkeypatch, layer):
     whole = speech[1]
@@ -173,6 +175,7 @@ def test_threads_of_the_process_change_no_byte(speech, undisturbed, tmp_path):
         torch.set_num_threads(before)
 
 
+@pytest.mark.long
 def test_neighbours_in_a_call_change_no_bit_of_ge2e(speech):
     """On this processor with calls of 16 windows, or else with calls of one."""
     backbone = make_backbone("ge2e")
@@ -214,6 +217,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name != "posix", reason="kill -9")
 def test_killed_again_and_again_and_resumed(speech, undisturbed, tmp_path):
     root, manifest = speech

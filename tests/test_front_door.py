@@ -157,6 +157,7 @@ print("seen to the end")
 '''
 
 
+@pytest.mark.long
 def test_a_notebook(tmp_path):
     """From audio to the emotions of a file, with a backbone that only this process knows; its
     workers are spawned, or forked from a process that knows nothing of it."""
@@ -187,11 +188,13 @@ print(len(run.metrics["domains"]["toy"]["ua"]["values"]))
 """
 
 
+@pytest.mark.long
 def test_training_by_processes_that_are_spawned(toy_cache, tmp_path):
     """As on Windows: they get a loss that was typed in."""
     assert said(SPAWNED, tmp_path) == "2\n"
 
 
+@pytest.mark.long
 def test_the_readme_s_example_runs(tmp_path):
     """On noise that is called EmoDB."""
     page = (Path(ser.__file__).parent / "README.md").read_text(encoding="utf-8")

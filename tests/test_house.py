@@ -186,6 +186,7 @@ def test_every_folder_is_installed():
     assert set(setup["options"]["packages"].split()) == packages
 
 
+@pytest.mark.long
 def test_the_examples_in_docstrings_run():
     tried = 0
     for module in pkgutil.walk_packages(ser.__path__, "ser."):

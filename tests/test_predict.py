@@ -245,6 +245,7 @@ def test_a_run_of_another_version_and_weights_that_are_not_here(here, place, mon
     refused(predict("--run", "one", "sounds"), 1, "ser: no weights of mfcc; ser weights fetch mfcc")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_killed_and_typed_again(place, tmp_path):
     """With a real process; the bytes are those of a command that was left alone."""

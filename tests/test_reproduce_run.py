@@ -124,6 +124,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.long
 def test_a_table_that_was_killed_ends_as_one_that_was_not(two_corpora, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)

@@ -85,6 +85,7 @@ def test_every_system_has_its_own_features_and_preset_and_the_changes():
     assert requests["keesing-printed-toy-paper"].config.model.standardise == "speaker"
 
 
+@pytest.mark.long
 def test_rows_say_what_their_runs_do(made):
     _, out, table = made
     values = json.loads((out / "table2.json").read_text())

@@ -403,6 +403,7 @@ PRINTED = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "method", ["keesing", pytest.param("scheidwasser", marks=pytest.mark.soak), *PRINTED]
 )

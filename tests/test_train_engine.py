@@ -194,6 +194,7 @@ def test_all_code_that_can_change_a_number_counts():
 COMMAND = "from ser.cli import main; main()"
 
 
+@pytest.mark.long
 def test_a_training_that_was_killed_goes_on_where_it_was(toy_cache, tmp_path):
     arguments = ["train", "--setting", "single", "--corpus", "toy", "--workers", "1"]
     arguments += ["--repeats", "3", "--set", "train.epochs=8", "--cache", str(toy_cache.folder)]

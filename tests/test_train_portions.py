@@ -102,6 +102,7 @@ def test_the_command_without_portions_writes_what_they_finished(toy_cache, tmp_p
     assert capsys.readouterr().err.count(": repeat ") == 2
 
 
+@pytest.mark.long
 def test_a_table_of_twenty_portions(two_corpora, tmp_path, capsys):
     config = load_config("paper", ["train.epochs=1"])
     common = Request("single", ["toy", "tic"], ["mfcc", "ge2e"], config, repeats=1, workers=1)

@@ -105,6 +105,7 @@ def test_a_run_that_is_replaced_can_be_killed_at_every_step(tmp_path):
     assert words == {"old", "new"}
 
 
+@pytest.mark.long
 @posix
 def test_so_can_the_command_that_brings_it_to_its_end(tmp_path):
     for stop_at in count(2, 4):
