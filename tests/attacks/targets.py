@@ -229,6 +229,8 @@ class Runs:
         if case.random() < 0.1:
             name = case.choice(["split.csv", "history.json", "../x.json", "CON", "a:b", "x."])
             path = folder / name.replace("/", "_")
+            if path.is_dir() and not path.is_symlink():
+                return
             path.unlink(missing_ok=True)  # it may be a link by now, to itself or to the secret
             path.write_bytes(case.randbytes(100))
 
