@@ -27,6 +27,19 @@ TRIES = 100
 enough."""
 
 
+def folder_or_url(where: Path | str) -> Path | str:
+    """The path of a folder, also where a file:// URL names it; any other URL as it is."""
+    text = str(where)
+    scheme, separator, rest = text.partition("://")
+    if isinstance(where, Path) or not separator or len(scheme) < 2:  # a drive has one letter
+        return Path(where)
+    if scheme.lower() == "file":
+        from urllib.request import url2pathname  # late: it brings all of http
+
+        return Path(url2pathname(rest.removeprefix("localhost")))
+    return text
+
+
 def open_regular(path: Path, below: Path | None = None) -> BufferedReader:
     """Open a file that may come from a stranger, to read its bytes.
 

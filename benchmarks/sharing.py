@@ -4,7 +4,7 @@
 
 Needs an OpenSSH server and rclone, as systems have them, and the S3 server moto. All servers are on
 this machine and take their share of its cores; each command is a process of its own, and the two
-take turns.
+take turns. What ser has finished is on the disk; rclone is also timed with a sync after it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def main(megabytes: int, rounds: int, protocols: str, many: int, folder: Path | 
             cache = _cache(place / "cache", SHARDS, megabytes * 1_000_000 // SHARDS)
             size = sum(path.stat().st_size for path in cache.folder.rglob("*.h5")) / 1e6
             print(f"{size:.0f} MB in {SHARDS} shards, {rounds} rounds, MB/s (median)\n")
-            print("| | ser | rclone | ratio (each round) |\n| --- | --- | --- | --- |")
+            print("| | ser | rclone | ratio (each round) | rclone, on the disk | ratio |")
+            print("| --- | --- | --- | --- | --- | --- |")
             for protocol, (url, theirs) in remotes.items():
                 _compare(protocol, url, theirs, cache, place, size, rounds, environment)
         if many:
@@ -76,6 +77,7 @@ def _compare(
     environment: dict[str, str],
 ) -> None:
     times: dict[str, list[float]] = {}
+    os.sync()
     for number in range(rounds):
         ours, copy = f"{url}/ser{number}", f"{theirs}/rclone{number}"
         to, their_to = place / "pulled", place / "copied"
@@ -86,16 +88,28 @@ def _compare(
             "pull, rclone": [*_rclone(), copy, str(their_to)],
         }
         for step, command in steps.items():
-            times.setdefault(step, []).append(_run(command, environment))
+            times.setdefault(step, []).append(seconds := _run(command, environment))
+            times.setdefault(f"{step}, written", []).append(seconds + _written())
         for folder in (to, their_to):
             shutil.rmtree(folder)
     for step in ("push", "pull"):
-        own, other = times[step], times[f"{step}, rclone"]
-        ratios = [b / a for a, b in zip(own, other, strict=True)]
-        each = ", ".join(f"{ratio:.2f}" for ratio in ratios)
-        rates = (size / statistics.median(seconds) for seconds in (own, other))
-        first, second = (f"{rate:.0f}" for rate in rates)
-        print(f"| {step}, {protocol} | {first} | {second} | {each} |", flush=True)
+        own = times[step]
+        cells = [f"{step}, {protocol}", _rate(size, own)]
+        for other in (times[f"{step}, rclone"], times[f"{step}, rclone, written"]):
+            ratios = (b / a for a, b in zip(own, other, strict=True))
+            cells += [_rate(size, other), ", ".join(f"{ratio:.2f}" for ratio in ratios)]
+        print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def _rate(size: float, seconds: list[float]) -> str:
+    return f"{size / statistics.median(seconds):.0f}"
+
+
+def _written() -> float:
+    """Seconds until the disk has what a command left to the system to write."""
+    started = time.perf_counter()
+    os.sync()
+    return time.perf_counter() - started
 
 
 def _nothing_to_do(

@@ -208,6 +208,17 @@ class Cache:
             absent = np.flatnonzero(find(utterances_of(manifest), held) < 0)
         return manifest.ids_at(absent)
 
+    def shard_names(self, key: FeatureKey, corpus: str) -> frozenset[str]:
+        """Names of the shards of a feature that have come where it is written."""
+        return self._contents.shard_names(key, corpus)
+
+    def held_by(self, key: FeatureKey, corpus: str, names: Iterable[str]) -> list[str]:
+        """What some of `shard_names` hold, as `utterances_of` has it; nothing of what is damaged,
+        or gone."""
+        paths = [self.feature_folder(key) / name for name in names]
+        indices = self._contents.look_at(paths, key).values()
+        return [each for index in indices if index for each in index.utterances]
+
     def open(self, key: FeatureKey, manifest: Manifest) -> StoredFeatures:
         """Find a feature of all utterances of a manifest, and read none yet.
 

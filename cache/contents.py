@@ -128,6 +128,17 @@ class Contents:
                 by_name.setdefault(path.name, path)
         return [by_name[name] for name in sorted(by_name)]
 
+    def shard_names(self, key: FeatureKey, corpus: str) -> frozenset[str]:
+        """Names of what may be shards of a key and corpus where they are written; none is looked
+        at."""
+        try:
+            with os.scandir(self.feature_folder(key)) as files:
+                names = [file.name for file in files]
+        except OSError:  # there are none yet, or whoever opens one is told why he cannot
+            return frozenset()
+        shards = filter(layout.SHARD_NAME.fullmatch, names)
+        return frozenset(name for name in shards if layout.corpus_of(Path(name)) == corpus)
+
     def indices(self, key: FeatureKey, corpus: str) -> list[ShardIndex]:
         """Those of the finished shards of one key and corpus, by file name.
 

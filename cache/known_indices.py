@@ -55,26 +55,27 @@ def known_indices(folders: Sequence[Path], key: FeatureKey, corpus: str) -> Iter
     """
     files = Remembered.of_user("ser-indices", ".msgpack", most_files=50)
     where = [str(_FORMAT), *map(os.path.realpath, folders), key.folder, corpus]
-    name = hashlib.sha256("\0".join(where).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    file = hashlib.sha256("\0".join(where).encode("utf-8", "surrogateescape")).hexdigest()[:32]
     known: dict[str, _Known] | None = None
     opened: dict[str, _Known] = {}
 
     def read(path: Path, key: FeatureKey) -> ShardIndex | None:
         nonlocal known
         if known is None:
-            known = _decoded(files.read(name))
-        before, stamp = known.get(str(path)), _stamp(path)
+            known = _decoded(files.read(file))
+        name, stamp = _name(path), _stamp(path)
+        before = known.get(name)
         if before is not None and before.stamp == stamp:
             return _index(before, path, key)
         index = read_index(path, key)
         if index is not None:
-            opened[str(path)] = _of(index, stamp)
+            opened[name] = _of(index, stamp)
         return index
 
     yield read
     if known is not None and len(opened) >= MANY:
-        still = {path: each for path, each in known.items() if os.path.lexists(path)}
-        files.write(name, msgpack.encode(still | opened))
+        still = {name: each for name, each in known.items() if os.path.lexists(name)}
+        files.write(file, msgpack.encode(still | opened))
 
 
 def _decoded(data: bytes | None) -> dict[str, _Known]:
@@ -82,6 +83,11 @@ def _decoded(data: bytes | None) -> dict[str, _Known]:
         return msgpack.decode(data or b"\x80", type=dict[str, _Known])
     except DecodeError:
         return {}
+
+
+def _name(path: Path) -> str:
+    """A path as text that can be written, whatever its bytes."""
+    return str(path).encode("utf-8", "backslashreplace").decode()
 
 
 def _stamp(path: Path) -> Stamp:

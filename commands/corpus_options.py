@@ -101,7 +101,11 @@ def report_bad(
     """List the files that could not be used; the exit code says so where one was not known."""
     from ..manifests import BadFileMemory
 
-    new = BadFileMemory.default().remember(Path(root), bad, scope)
+    if isinstance(root, str):
+        from ..cache.remotes import without_credentials
+
+        root = without_credentials(root)
+    new = BadFileMemory.default().remember(root, bad, scope)
     if new:
         complain(f"{_bad_files(len(new))}, left out:")
         for file in new:

@@ -110,6 +110,7 @@ def extract(
 
     if manifest_file and given["source"]:
         raise InputError("--manifest takes the place of --from")
+    crew = named_cluster(cluster, workers, cpus_per_worker, gpus_per_worker)
     wanted: dict[str, Any] = {
         "root": root,
         "features": split_names("--features", features),
@@ -117,6 +118,7 @@ def extract(
         "options": option_pairs(options),
         "manifest": manifest_file,
         "portion": portion,
+        "crew": crew,
         "remote": remote,
         "progress": progress,
         **given_corpus(corpus, **given),
@@ -125,7 +127,6 @@ def extract(
         _tell_plan(plan_corpus(**wanted), as_json)
     if as_json:
         raise InputError("--json: is for --dry-run")
-    crew = named_cluster(cluster, workers, cpus_per_worker, gpus_per_worker)
     told = licence is not None or licensees_only
     report = extract_corpus(
         **wanted,
@@ -133,7 +134,6 @@ def extract(
         terms=Terms(licence or "", licensees_only=licensees_only) if told else None,
         device=crew.device if crew and device == "auto" else device,
         workers=workers,
-        crew=crew,
         fail_over=fail_over,
     )
     total, of = len(report.ids), f" {portion}" if portion.count > 1 else ""

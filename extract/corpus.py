@@ -7,10 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace as changed
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..cache import Cache, Terms, read_terms, save_terms, store_manifest, with_known_ids
-from ..errors import InputError, listing
+from ..errors import listing
 from ..manifests import BadFileLimit, Corpus, Manifest
 from ..portion import ALL, Portion
 from ..progress import Progress
@@ -18,10 +17,8 @@ from ..workers import Workers
 from .backbones.backbone import Backbone
 from .backbones.registry import make_backbones
 from .found import find_corpus
+from .joined import joint_cache
 from .pipeline import ExtractReport, extract
-
-if TYPE_CHECKING:
-    from ..cache.remotes.joint import JointCache
 
 
 def extract_corpus(
@@ -85,16 +82,8 @@ def extract_corpus(
     progress = progress or Progress()
     limit = BadFileLimit(fail_over)
     cache = Cache.of(cache)
-    joint: JointCache | None = None
-    if remote is not None:
-        if crew is None:
-            raise InputError(
-                "--remote: is for the workers of a cluster; say which, --cluster ADDRESS. What "
-                "this machine computes, ser cache push brings elsewhere"
-            )
-        from ..cache.remotes.joint import JointCache
-
-        cache = joint = JointCache(cache, remote)
+    joint = None if remote is None else joint_cache(cache, remote, crew)
+    cache = joint or cache
     # What is wrong with one, missing weights included, comes out before any audio is read.
     backbones = make_backbones(features, device)
     with progress:

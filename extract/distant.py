@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import AudioError, SerError
 from ..manifests import audio_path
-from ..manifests.paths import restored_path
+from ..manifests.paths import forms_of
 
 if TYPE_CHECKING:
     from ..cache.remotes import Place
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 
 Root = Path | str
 """That the paths of a manifest begin from: a folder, or the URL of one elsewhere."""
-
-
-def as_root(root: Path | str) -> Root:
-    """A URL as it is, and of anything else the path."""
-    return str(root) if "://" in str(root) else Path(root)
 
 
 @contextmanager
@@ -39,20 +34,30 @@ def audio_file(root: Root, stored: str) -> Iterator[Path]:
         return
     from ..cache.remotes.transfers import carry_all  # late: it takes a twentieth of a second
 
-    name = restored_path(stored)
     with tempfile.TemporaryDirectory(prefix="ser-") as folder:
-        file = Path(folder) / f"audio{PurePosixPath(name).suffix}"
-        carry_all({name: None}, lambda *asked: _fetch(root, file, *asked), 1, None)
+        file = Path(folder) / f"audio{PurePosixPath(stored).suffix}"
+        carry_all({stored: None}, lambda *asked: _fetch(root, file, *asked), 1, None)
+        file.touch()  # nothing comes of an empty one
         yield file
 
 
-def _fetch(root: str, file: Path, name: str, size: int | None, moved: Moved) -> None:
-    try:
-        _place(root).receive(name, size, file, moved)
-    except SerError as error:
-        if isinstance(error.__cause__, FileNotFoundError):
-            raise AudioError(f"no such file at {_place(root)}") from error
-        raise
+def _fetch(root: str, file: Path, stored: str, size: int | None, moved: Moved) -> None:
+    """Fetch a file by the first of its names under which there is one."""
+    from ..transfer.download import UselessError
+
+    place = _place(root)
+    for name in forms_of(stored):
+        try:
+            place.receive(name, size, file, moved)
+        except UselessError as error:
+            raise AudioError(str(error)) from error
+        except SerError as error:
+            # A name of bytes that are no text is none in a bucket.
+            if not isinstance(error.__cause__, FileNotFoundError | UnicodeError):
+                raise
+        else:
+            return
+    raise AudioError(f"no such file at {place}")
 
 
 @lru_cache(8)

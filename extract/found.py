@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from ..files import folder_or_url
 from ..manifests import (
     ANY_MAY_BE_BAD,
     BadFileLimit,
@@ -18,7 +19,7 @@ from ..manifests import (
     scan_corpus,
 )
 from ..progress import Progress
-from .distant import Root, as_root
+from .distant import Root
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def find_corpus(
     if isinstance(corpus, Manifest):
         corpus, manifest = corpus.corpus, corpus
     name = corpus if isinstance(corpus, str) else corpus.name
-    root, csv = as_root(root) if root else None, Path(csv) if csv else None
+    root, csv = folder_or_url(root) if root else None, Path(csv) if csv else None
     if manifest is not None:
         if csv or language or options:
             raise InputError("--manifest takes the place of --csv, --language and --option")

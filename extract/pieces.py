@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..cache import Cache, FeatureKey, Utterances
+from ..cache import Cache, FeatureKey, ShardWriter, Utterances
 from ..cache.remotes.joint import JointCache, send_all
 from ..errors import SerError
 from ..files import make_folder, new_file, partial_beside
@@ -221,22 +221,25 @@ def extractor(assignment: Assignment, tell: Callable[[Any], None]) -> Callable[[
     """What a worker does with pieces; it loads the models once."""
     assignment.check()
     backbones = unpickled(assignment.backbones)
-    folder = tempfile.TemporaryDirectory(prefix="ser-") if assignment.place else None
-    cache = Cache(folder.name) if folder else Cache(*assignment.cache)
     for spec, key in assignment.keys.items():
         if backbones[spec].key() != key:
             raise SerError(
                 f"{platform.node()} would compute {spec} otherwise, by other weights or another "
                 "package; have the same on all machines of the cluster. Nothing is lost"
             )
+
     hashes: dict[str, str] = {}
     utterances = Utterances(assignment.name, assignment.manifest_id, hashes)
-    writers = {}
-    for spec, key in assignment.keys.items():
-        writer = cache.write(key, utterances, provenance={"licence": backbones[spec].terms()})
-        writers[spec] = writer.__enter__()  # for good: every piece is published when it is done
 
-    def extract(piece: Piece) -> Made:
+    def opened(cache: Cache) -> dict[str, ShardWriter]:
+        """Writers that are not closed: every piece is published when it is done."""
+        terms = {spec: {"licence": backbones[spec].terms()} for spec in assignment.keys}
+        return {
+            spec: cache.write(key, utterances, provenance=terms[spec]).__enter__()
+            for spec, key in assignment.keys.items()
+        }
+
+    def made_of(piece: Piece, writers: dict[str, ShardWriter]) -> Made:
         settled: defaultdict[str, list[str]] = defaultdict(list)
         results = Results(backbones, lambda spec, ids: settled[spec].extend(ids))
         results.writers = writers
@@ -244,8 +247,15 @@ def extractor(assignment: Assignment, tell: Callable[[Any], None]) -> Callable[[
         wanted = {spec for task in piece.tasks for spec in task.specs}
         asked = {spec: backbones[spec] for spec in backbones if spec in wanted}
         results.compute(iter(piece.tasks), assignment.root, asked, 0)
-        if folder and assignment.place:
-            send_all(Cache(folder.name), assignment.place)
         return Made(results.done, results.audio_seconds, results.computed, settled, results.bad)
+
+    if (place := assignment.place) is None:
+        return partial(made_of, writers=opened(Cache(*assignment.cache)))
+
+    def extract(piece: Piece) -> Made:
+        with tempfile.TemporaryDirectory(prefix="ser-") as folder:
+            made = made_of(piece, opened(Cache(folder)))
+            send_all(Cache(folder), place)
+            return made
 
     return extract

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..cache import Cache, FeatureKey
 from ..errors import InputError
+from ..files import folder_or_url
 from ..machine import cores
 from ..manifests import ANY_MAY_BE_BAD, BadFile, BadFileLimit, Manifest
 from ..portion import ALL, Portion
@@ -17,7 +18,7 @@ from ..workers import Workers
 from .backbones.backbone import Backbone
 from .backbones.registry import make_backbones
 from .claims import Claims
-from .distant import Root, as_root
+from .distant import Root
 from .results import Results
 from .share import Share, Waiting
 
@@ -111,7 +112,7 @@ def extract(
         SerError: the cache cannot be written, or worker processes do not come to work.
     """
     started = time.perf_counter()
-    root = as_root(root)
+    root = folder_or_url(root)
     if workers is not None and workers < 0:
         raise InputError(f"workers must be 0 or more, got {workers}")
     backbones = make_backbones(features, device)

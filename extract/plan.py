@@ -13,10 +13,12 @@ from ..errors import MissingWeightsError
 from ..manifests import BadFile, Corpus, Manifest
 from ..portion import ALL, Portion
 from ..progress import Progress
+from ..workers import Workers
 from .backbones.backbone import Backbone
 from .backbones.registry import make_backbones
 from .distant import Root
 from .found import find_corpus
+from .joined import joint_cache
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ def plan_corpus(
     options: Mapping[str, str] | None = None,
     manifest: Manifest | Path | str | None = None,
     portion: Portion = ALL,
+    crew: Workers | None = None,
     remote: str | None = None,
     progress: Progress | None = None,
 ) -> ExtractPlan:
@@ -83,9 +86,7 @@ def plan_corpus(
     """
     cache = Cache.of(cache)
     if remote is not None:
-        from ..cache.remotes.joint import JointCache
-
-        cache = JointCache(cache, remote)
+        cache = joint_cache(cache, remote, crew)
     if isinstance(features, str):
         features = features.split(",")
     elif isinstance(features, Backbone):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +40,6 @@ class Share:
         ids: of the portion, in the order of the manifest.
         missing: utterances that the cache lacked at the beginning, by spec.
         given: how many of them this process was to compute, by spec.
-        total: utterances that it has computed or that are left.
 
     Raises:
         CorruptShardError: as `Cache.missing`.
@@ -56,21 +56,32 @@ class Share:
         self._manifest, self._cache, self._keys, self._claims = manifest, cache, keys, claims
         self.corpus = manifest.corpus
         self.ids = [id for id in manifest.ids if portion.has(id)]
-        self._shards = {spec: self._shards_of(spec) for spec in keys}
+        self._seen = {spec: cache.shard_names(key, self.corpus) for spec, key in keys.items()}
+        """Names of the shards of which is known what they hold."""
         self.missing = {
             spec: [id for id in cache.missing(key, manifest) if portion.has(id)]
             for spec, key in keys.items()
         }
         self._lacking = {spec: set(ids) for spec, ids in self.missing.items() if ids}
-        self._pieces = _cut(manifest, set().union(*self._lacking.values()), portion)
+        self._lacks = Counter(id for ids in self._lacking.values() for id in ids)
+        """How many features are lacking of an utterance; of none that has all."""
+        self._pieces = _cut(manifest, self._lacks.keys(), portion)
         self._piece_of = {task.id: name for name, tasks in self._pieces.items() for task in tasks}
+        self._hash_of = {
+            task.id: task.audio_hash for each in self._pieces.values() for task in each
+        }
+        self._next_look = dict.fromkeys(keys, 0.0)
         self._open: dict[tuple[str, str], set[str]] = {}
         """Utterances that were given and are not settled, by feature and piece."""
         self.given = dict.fromkeys(keys, 0)
         self._tasks = 0
         self._tasks_before = -1
         """How many had been given when `wait` last found something to do."""
-        self._count()
+
+    @property
+    def total(self) -> int:
+        """Utterances that this process has computed or that are left."""
+        return self._tasks + self.left
 
     @property
     def present(self) -> int:
@@ -80,7 +91,7 @@ class Share:
     @property
     def left(self) -> int:
         """Utterances that are still lacking, and not given to this process."""
-        return self.total - self._tasks
+        return len(self._lacks)
 
     @property
     def seconds(self) -> float:
@@ -102,7 +113,7 @@ class Share:
             ]
             for spec in mine:
                 ids = {task.id for task in tasks if spec in task.specs}
-                self._lacking[spec] -= ids
+                self._strike(spec, ids)
                 self.given[spec] += len(ids)
                 self._open[spec, name] = ids
                 self._give_up_settled(spec, name)
@@ -125,7 +136,7 @@ class Share:
         while lacking := self._left():
             holders = {claim: self._claims.holder(claim) for claim in lacking}
             for spec in self._lacking:
-                self._look(spec)
+                self._look(spec, surely=True)
             lacking = self._left()
             hosts = {host for claim in lacking if (host := holders[claim]) is not None}
             free = any(holders[claim] is None for claim in lacking)
@@ -164,20 +175,30 @@ class Share:
         folder = self._cache.feature_folder(self._keys[spec])
         return claim_file(folder, self._manifest.corpus, name)
 
-    def _look(self, spec: str) -> None:
-        """See what others have published, if anything has changed."""
-        shards = self._shards_of(spec)
-        if shards != self._shards[spec]:
-            self._shards[spec] = shards
-            missing = self._cache.missing(self._keys[spec], self._manifest)
-            self._lacking[spec].intersection_update(missing)
-            self._count()
+    def _look(self, spec: str, surely: bool = False) -> None:
+        """See what others have published since the last look.
 
-    def _shards_of(self, spec: str) -> frozenset[Path]:
-        return frozenset(self._cache.feature_folder(self._keys[spec]).glob("*.h5"))
+        A look takes time where there are many shards, or where they are far away: a tenth of all,
+        unless it is to be `surely` now.
+        """
+        began = time.monotonic()
+        if began < self._next_look[spec] and not surely:
+            return
+        key, corpus = self._keys[spec], self.corpus
+        names = self._cache.shard_names(key, corpus)
+        if new := names - self._seen[spec]:
+            self._seen[spec] = names
+            held = (utterance.split(" ") for utterance in self._cache.held_by(key, corpus, new))
+            self._strike(spec, (id for id, sha in held if self._hash_of.get(id) == sha))
+        self._next_look[spec] = began + 10 * (time.monotonic() - began)
 
-    def _count(self) -> None:
-        self.total = self._tasks + len(set().union(*self._lacking.values()))
+    def _strike(self, spec: str, ids: Iterable[str]) -> None:
+        """Hear that a feature of some utterances is not lacking, or not any more."""
+        for id in self._lacking[spec].intersection(ids):
+            self._lacking[spec].remove(id)
+            self._lacks[id] -= 1
+            if not self._lacks[id]:
+                del self._lacks[id]
 
 
 def _cut(manifest: Manifest, lacking: Set[str], portion: Portion = ALL) -> dict[str, list[Task]]:

@@ -100,7 +100,7 @@ class _Memory:
 
         return cls(user_cache_path("ser-probes", appauthor=False))
 
-    def _read(self, root: Path, kind: type[C]) -> C | None:
+    def _read(self, root: Path | str, kind: type[C]) -> C | None:
         """What was written for a root; None where there is nothing, or anything is odd."""
         try:
             content = read_json(self._file(root), kind, most=_MOST_BYTES)
@@ -109,19 +109,21 @@ class _Memory:
             return None
         return content if content.root == _name(root) else None
 
-    def _write(self, root: Path, content: _Content) -> None:
+    def _write(self, root: Path | str, content: _Content) -> None:
         """Does nothing where it cannot write."""
         with suppress(OSError, ValueError):  # the latter: a name that is no valid text
             atomic_text(self._file(root), msgspec.json.encode(content).decode() + "\n")
             Remembered(self.folder, ".json").forget()
 
-    def _file(self, root: Path) -> Path:
-        name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:16]
+    def _file(self, root: Path | str) -> Path:
+        whole = root if isinstance(root, str) else root.resolve()
+        name = hashlib.sha256(os.fsencode(whole)).hexdigest()[:16]
         return self.folder / f"{name}{self._suffix}.json"
 
 
-def _name(root: Path) -> str:
-    return str(root.resolve()).encode("utf-8", "backslashreplace").decode()
+def _name(root: Path | str) -> str:
+    whole = root if isinstance(root, str) else str(root.resolve())
+    return whole.encode("utf-8", "backslashreplace").decode()
 
 
 class ProbeCache(_Memory):
@@ -146,7 +148,10 @@ class BadFileMemory(_Memory):
     _suffix = "-bad"
 
     def remember(
-        self, root: Path, bad: Iterable[BadFile], scope: Callable[[BadFile], str] = lambda _: ""
+        self,
+        root: Path | str,
+        bad: Iterable[BadFile],
+        scope: Callable[[BadFile], str] = lambda _: "",
     ) -> list[BadFile]:
         """Remember bad files, and give those that were not known.
 
@@ -154,6 +159,7 @@ class BadFileMemory(_Memory):
         for the same reason.
 
         Args:
+            root: a folder, or the URL of one elsewhere, without credentials.
             scope: what a file is bad for: the hash of a feature's key, or nothing for the audio.
         """
 

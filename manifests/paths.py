@@ -46,17 +46,27 @@ def restored_path(stored: str) -> str:
     return _DECODE.sub(character, stored)
 
 
+def forms_of(stored: str) -> list[str]:
+    """Under which names the file of a manifest's `path` may lie elsewhere, the likeliest first.
+
+    Accents may be composed on one file system and decomposed on another, and some systems write
+    undecodable bytes as `%8A` themselves.
+    """
+    restored = restored_path(stored)
+    composed, decomposed = (unicodedata.normalize(form, restored) for form in ("NFC", "NFD"))
+    return list(dict.fromkeys((restored, composed, decomposed, stored)))
+
+
 def audio_path(root: Path, stored: str) -> Path:
     """Find the file of a manifest's `path` under `root`.
 
-    Accents may be composed on one file system and decomposed on another, in folders and files each
-    in their own way, and some systems write undecodable bytes as `%8A` themselves: the first form
-    that exists is taken. If none does, the path as stored is returned, for the caller to report.
+    The first of `forms_of` that exists is taken; folders and files may also be each in a form of
+    their own. If there is none, the path as stored is returned, for the caller to report.
     """
-    restored = restored_path(stored)
-    for form in (restored, *(unicodedata.normalize(f, restored) for f in ("NFC", "NFD")), stored):
+    for form in forms_of(stored):
         if exists(root / form):
             return root / form
+    restored = restored_path(stored)
     return (None if restored.isascii() else _in_other_form(root, restored)) or root / restored
 
 

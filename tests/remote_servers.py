@@ -56,12 +56,16 @@ class Line:
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
 
+    def cut(self) -> None:
+        """Cut all connections; new ones come through."""
+        while self._open:
+            with suppress(OSError):
+                self._open.pop().shutdown(socket.SHUT_RDWR)
+
     def _break_if_due(self) -> None:
         if self.breaks_at is not None and self.passed + self.sent >= self.breaks_at:
             self.breaks_at, self.broken = None, True
-            for each in self._open:
-                with suppress(OSError):
-                    each.shutdown(socket.SHUT_RDWR)
+            self.cut()
 
     def _accept(self) -> None:
         while True:

@@ -93,6 +93,18 @@ def test_what_many_shards_hold_is_counted_once(cache, files, monkeypatch):
     assert (listed(), listed()) == ((54, 0, 5), (54, 0, 5))
 
 
+@pytest.mark.usefixtures("files")
+def test_a_folder_whose_name_is_no_text(cache, opened):
+    folder = cache.folder.with_name(os.fsdecode(b"caf\xe9"))
+    try:
+        cache.folder.rename(folder)
+    except (OSError, UnicodeError):
+        pytest.skip("this file system takes only names that are valid text")
+    for _ in range(2):
+        assert len(looked_at(Cache(folder))) == 10
+    assert len(opened) == 10
+
+
 def test_few_are_not_remembered(cache, files, opened, monkeypatch):
     monkeypatch.setattr(known_indices, "MANY", 11)
     looked_at(cache)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,7 +27,7 @@ from ser.cache.remotes import (
     push,
     transfers,
 )
-from ser.cache.remotes.place import without_credentials
+from ser.cache.remotes.place import BrokenOffError, Place, without_credentials
 from ser.errors import InputError, SerError
 from ser.manifests import Manifest
 from ser.transfer import download, transport
@@ -114,6 +116,32 @@ def full(tmp_path: Path) -> Cache:
         fill(cache, KEY, manifest)
         fill(cache, VECTOR, manifest)
     return cache
+
+
+def test_what_was_cut_is_connected_anew(remote: Remote) -> None:
+    if remote.line is None:
+        pytest.skip("a folder has no line")
+    place, text = open_place(remote.url), "features/mfcc-0123456789abcdef/key.json"
+    place.write(text, b"one")
+    place.publish()
+    remote.line.cut()
+    with suppress(BrokenOffError):  # the one try that finds out
+        place.read(text)
+    assert place.read(text) == b"one"
+
+
+def test_many_write_the_same_at_once(remote: Remote) -> None:
+    if remote.url.startswith("hf:"):
+        pytest.skip("of the hub, each writes a commit of his own")
+    text = "features/mfcc-0123456789abcdef/key.json"
+
+    def write(place: Place) -> None:
+        for _ in range(10):
+            place.write(text, b"one")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, [open_place(remote.url) for _ in range(4)]))
+    assert open_place(remote.url).read(text) == b"one"
 
 
 def send(cache: Cache, url: str | Path, **chosen: object) -> None:

@@ -3,10 +3,14 @@
 import pytest
 
 from ser.cache import Cache, Terms, save_terms, store_manifest
+from ser.cache.contents import utterances_of
 from ser.cache.remotes import open_place
 from ser.cache.remotes.joint import JointCache, send_all
 from ser.errors import InputError
-from ser.extract import extract_corpus
+from ser.extract import extract_corpus, plan_corpus
+from ser.extract.claims import Claims
+from ser.extract.share import Share
+from ser.workers import Processes
 
 from .conftest import KEY, VECTOR, fill, make_manifest, same, shards, tree
 
@@ -26,8 +30,9 @@ def test_what_is_at_the_place_is_not_missing(caches, tmp_path):
     fill(made, KEY, MANIFEST)
     send_all(made, joint.url)
     assert joint.missing(KEY, MANIFEST) == []
-    assert shards(made) == []
-    assert shards(Cache(tmp_path / "place"))
+    there = shards(Cache(tmp_path / "place"))
+    assert joint.shard_names(KEY, MANIFEST.corpus) == {path.name for path in there}
+    assert joint.held_by(KEY, MANIFEST.corpus, [there[0].name]) == utterances_of(MANIFEST)
     assert not joint.folder.exists()
     damaged = next((tmp_path / "place").rglob("*.h5"))
     damaged.write_bytes(damaged.read_bytes()[:500])
@@ -45,6 +50,7 @@ def test_what_the_cache_had_and_the_manifest_come_last(caches, tmp_path):
     there = Cache(tmp_path / "place")
     same(there, KEY, there.manifest(MANIFEST.corpus), rows)
     assert there.missing(VECTOR, MANIFEST) == list(MANIFEST.ids)
+    assert not there.feature_folder(VECTOR).exists()
     before = tree(tmp_path / "place")
     with joint.sharing(MANIFEST.corpus, [KEY]):
         pass
@@ -74,3 +80,26 @@ def test_a_corpus_for_licensees_only_stays_here(caches):
 def test_without_a_cluster_nothing_goes_elsewhere(tmp_path):
     with pytest.raises(InputError, match="--remote: is for the workers of a cluster"):
         extract_corpus("emodb", tmp_path, cache=tmp_path / "cache", remote="s3://b/cache")
+
+
+@pytest.mark.parametrize("folder", ["place", "~/place", "file:///tmp/place"])
+def test_nothing_goes_to_a_folder_that_may_be_another_elsewhere(tmp_path, folder):
+    for call in (extract_corpus, plan_corpus):
+        with pytest.raises(InputError, match="a folder may be another on every machine"):
+            call("emodb", tmp_path, cache=tmp_path / "c", remote=folder, crew=Processes(1))
+
+
+def test_two_commands_share_what_goes_to_a_place(caches, monkeypatch):
+    joint, made = caches
+    other = JointCache(Cache(joint.folder), joint.url)
+    with Claims() as claims, Claims() as others:
+        mine = Share(MANIFEST, joint, {"mfcc": KEY}, claims)
+        theirs = Share(MANIFEST, other, {"mfcc": KEY}, others)
+        assert [task.id for task in mine.tasks()] == list(MANIFEST.ids)
+        assert not list(theirs.tasks())
+        fill(made, KEY, MANIFEST)
+        send_all(made, joint.url)
+        mine.settle("mfcc", MANIFEST.ids)
+        monkeypatch.setattr(other, "missing", None)  # nothing is looked through once more
+        assert not theirs.wait(None)
+        assert (theirs.given, theirs.left) == ({"mfcc": 0}, 0)

@@ -122,6 +122,24 @@ def test_jobs_are_done_on_all_nodes(crew):
         list(results)
 
 
+def test_a_worker_out_of_reach_gives_up_its_place(crew, monkeypatch):
+    import ray
+
+    get, failures = ray.get, [ray.exceptions.ActorUnavailableError("no network", None)] * 2
+
+    def fails_twice(reference):
+        answer = get(reference)
+        if isinstance(answer, int) and failures:
+            raise failures.pop()
+        return answer
+
+    monkeypatch.setattr(ray, "get", fails_twice)
+    with replace(crew, workers=2).running(partial(doubling, 2), iter(range(8))) as results:
+        found = dict(results)
+    assert sum(isinstance(result, Lost) for result in found.values()) == 2
+    assert sorted(found) == list(range(8))
+
+
 def test_extraction_gives_the_rows_of_this_machine(crew, corpus, tmp_path):
     root, manifest = corpus
     here, there = Cache(tmp_path / "here"), Cache(tmp_path / "there")

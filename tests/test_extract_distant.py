@@ -1,6 +1,8 @@
 """Audio below a URL, fetched a file at a time."""
 
+import re
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -8,8 +10,10 @@ import pytest
 from ser.cache import Cache
 from ser.cli import main
 from ser.errors import InputError, SerError
-from ser.extract import extract, extract_corpus, plan_corpus
-from ser.extract.distant import as_root, audio_file
+from ser.extract import distant, extract, extract_corpus, plan_corpus
+from ser.extract.distant import audio_file
+from ser.files import folder_or_url
+from ser.manifests.paths import forms_of
 
 from .remote_servers import s3_bucket, web_of
 from .test_extract_pipeline import write_corpus
@@ -22,36 +26,56 @@ def corpus(tmp_path_factory):
     return root, write_corpus(root, 6)
 
 
-@pytest.fixture(params=["s3", "http", "file"])
-def url(request, corpus, tmp_path):
-    """Of all files of the corpus but one."""
-    root, _ = corpus
-    some = tmp_path / "some"
-    shutil.copytree(root, some)
-    (some / "u02.wav").unlink()
-    if request.param == "file":
-        yield f"file://{some}"
-    elif request.param == "http":
-        with web_of(some) as web:
+@contextmanager
+def elsewhere(kind, folder):
+    """The URL at which the files of a folder are."""
+    distant._place.cache_clear()  # servers come and go
+    if kind == "file":
+        yield folder.as_uri()
+    elif kind == "http":
+        with web_of(folder) as web:
             yield f"http://127.0.0.1:{web.port}"
     else:
         pytest.importorskip("moto", reason="the S3 server moto is not installed")
         with pytest.MonkeyPatch.context() as patch, s3_bucket(patch, "team") as client:
-            for path in some.iterdir():
-                client.upload_file(str(path), "team", f"audio/{path.name}")
+            for path in folder.rglob("*.wav"):
+                name = path.relative_to(folder).as_posix()
+                client.upload_file(str(path), "team", f"audio/{name}")
             yield "s3://team/audio"
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_features_are_those_of_the_same_files_here(url, corpus, tmp_path, workers):
+@pytest.mark.parametrize("kind", ["s3", "http", "file"])
+def test_features_are_those_of_the_same_files_here(kind, corpus, tmp_path, workers):
     root, manifest = corpus
-    here, there = Cache(tmp_path / "here"), Cache(tmp_path / "there")
+    here, there, some = Cache(tmp_path / "here"), Cache(tmp_path / "there"), tmp_path / "my some"
     extract(manifest, root, "mfcc,logmel", here, workers=0)
-    report = extract(manifest, url, "mfcc,logmel", there, workers=workers)
-    shown = url.removeprefix("file://")
-    assert [(bad.id, bad.reason) for bad in report.bad] == [("u02", f"no such file at {shown}")]
-    left = manifest.select(set(manifest.ids) - {"u02"})
+    shutil.copytree(root, some)
+    (some / "u02.wav").unlink()
+    (some / "u03.wav").write_bytes(b"")
+    (some / "u04.wav").write_bytes(b"<html><body>log in")
+    with elsewhere(kind, some) as url:
+        report = extract(manifest, url, "mfcc,logmel", there, workers=workers)
+    reasons = {bad.id: bad.reason for bad in report.bad}
+    assert reasons["u02"] == "no such file" + ("" if kind == "file" else f" at {url}")
+    assert re.search("empty", reasons["u03"])
+    assert reasons.keys() == {"u02", "u03", "u04"}
+    left = manifest.select(set(manifest.ids) - reasons.keys())
     assert rows(there, left) == rows(here, left)
+
+
+@pytest.mark.parametrize("kind", ["s3", "http", "file"])
+@pytest.mark.parametrize("stored", ["Colère/a.wav", "Cole\u0300re/a.wav", "Col%8Are/a.wav"])
+def test_a_file_is_found_in_each_form_of_its_name(kind, stored, tmp_path):
+    for number, name in enumerate(forms_of(stored)):
+        if kind != "file" and "\udc8a" in name:
+            continue  # neither a bucket nor the web server of these tests has such names
+        folder = tmp_path / str(number)
+        file = folder / name
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"sound")
+        with elsewhere(kind, folder) as url, audio_file(folder_or_url(url), stored) as found:
+            assert found.read_bytes() == b"sound"
 
 
 def test_a_plan_fetches_nothing(corpus, tmp_path):
@@ -81,8 +105,11 @@ def test_a_place_that_does_not_answer_ends_the_run(corpus, tmp_path, monkeypatch
 
 
 def test_a_root_is_a_path_or_a_url(tmp_path):
-    assert as_root(str(tmp_path)) == tmp_path
-    assert as_root("s3://bucket/a") == "s3://bucket/a"
+    assert folder_or_url(str(tmp_path)) == tmp_path
+    assert folder_or_url("s3://bucket/a") == "s3://bucket/a"
+    spaced = tmp_path / "my corpus"
+    assert folder_or_url(spaced.as_uri()) == spaced
+    assert folder_or_url("C://data") == Path("C://data")
     (tmp_path / "Col%8Are.wav").touch()
     with audio_file(tmp_path, "a.wav") as file:
         assert file == Path(tmp_path / "a.wav")

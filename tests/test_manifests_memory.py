@@ -81,6 +81,13 @@ def test_a_root_whose_name_is_no_text(tmp_path, memory):
     assert memory.remember(root, [SHORT]) == []
 
 
+def test_a_url_is_the_same_root_from_every_folder(memory, tmp_path, monkeypatch):
+    assert memory.remember("s3://team/audio", [SHORT]) == [SHORT]
+    monkeypatch.chdir(tmp_path)
+    assert memory.remember("s3://team/audio", [SHORT]) == []
+    assert memory.remember("s3://team/other", [SHORT]) == [SHORT]
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes")
 def test_a_pipe_in_its_place_is_not_waited_for(root, memory):
     memory.remember(root, [SHORT])

@@ -53,7 +53,7 @@ class _BrokenOffError(Exception):
     """A connection that ended too early; the message says how."""
 
 
-class _UselessError(SerError):
+class UselessError(SerError):
     """What arrives is not the file, and none of it is to be kept."""
 
 
@@ -107,7 +107,7 @@ def download(
             if failures >= TRIES:
                 break
             time.sleep(PAUSE * 2 ** max(0, failures - 1))
-        except _UselessError:
+        except UselessError:
             discard(path)
             raise
         else:
@@ -179,7 +179,7 @@ def _receive(
         total = _number(response.headers.get("Content-Length", ""))
         _remember(path, url, response.headers, total)
     if total is not None and total > most:
-        raise _UselessError(
+        raise UselessError(
             f"{url}: cannot be fetched: it has {total} bytes, expected at most {most}"
         )
     with _writing(path):
@@ -192,17 +192,17 @@ def _receive(
             if head is not None and len(head) < _HEAD:
                 head += chunk[:_HEAD]
                 if _PAGE.match(head):
-                    raise _UselessError(_page(url))
+                    raise UselessError(_page(url))
             with _writing(path):
                 file.write(chunk)
             done += len(chunk)
             if done > most:
-                raise _UselessError(f"{url}: cannot be fetched: it has more than {most} bytes")
+                raise UselessError(f"{url}: cannot be fetched: it has more than {most} bytes")
             report(done, total)
     if total is not None and done != total:
         raise _BrokenOffError(f"broke off after {done} of {total} bytes")
     if done == 0:
-        raise _UselessError(f"{url}: cannot be fetched: the server sends an empty file")
+        raise UselessError(f"{url}: cannot be fetched: the server sends an empty file")
 
 
 def _check_answer(response: http.client.HTTPResponse, url: str) -> None:

@@ -160,6 +160,7 @@ class _Crew:
                         jobs.give_back([cast("Job", job)])
                     else:
                         yield cast("Job", job), Lost(_first_line(error))
+                    self._end(actor)  # it may only be out of reach, and keep its place
                     self._hire()
                     continue
                 except self._ray.exceptions.RayError as error:
@@ -205,8 +206,11 @@ class _Crew:
     def dismiss(self) -> None:
         """Have all actors end, whatever they do."""
         for actor in self._all:
-            with suppress(Exception):  # it is gone, or the cluster is
-                self._ray.kill(actor)
+            self._end(actor)
+
+    def _end(self, actor: Any) -> None:
+        with suppress(Exception):  # it is gone, or the cluster is
+            self._ray.kill(actor)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from .place import SMALL, Moved, Place, check_whole, missing_package, without_cr
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
+    from obstore import GetOptions
     from obstore.store import ClientConfig, S3Config, S3Credential, S3Store
 
 PIECE = 1 << 20
@@ -131,7 +132,9 @@ class BucketPlace(Place):
         import obstore
 
         with self._telling(f"{name} cannot be read"):
-            answer = obstore.get(self._store, name, options={"range": {"offset": start}})
+            # An empty object has no range.
+            options: GetOptions = {"range": {"offset": start}} if start else {}
+            answer = obstore.get(self._store, name, options=options)
             pieces = iter(answer.stream(min_chunk_size=PIECE))
         left = None if stop is None else stop - start
         while left is None or left > 0:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import shlex
+import threading
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -41,13 +43,29 @@ class FilesystemPlace(Place):
         super().__init__(without_credentials(url).rstrip("/"))
         self._scheme = urlsplit(url).scheme.lower()
         self._secret = unquote(urlsplit(url).password or "")
+        self._url, self._opening = url, threading.Lock()
+        self._opened: tuple[Any, str] | None = None
         with self._telling("cannot be reached"):
-            self._files, root = _open(url, self._scheme)
-        self._root = root.rstrip("/")
+            self._root = self._connection()[1].rstrip("/")
         self._whole = self._scheme in OBJECT_STORES
         # Without a cache of its own each read is one request; of SFTP's files that is so anyway.
         self._reading = {"cache_type": "none", "block_size": OBJECT_PIECE} if self._whole else {}
         self._piece = OBJECT_PIECE if self._whole else PIECE
+
+    @property
+    def _files(self) -> Any:
+        return self._connection()[0]
+
+    def _connection(self) -> tuple[Any, str]:
+        with self._opening:
+            if self._opened is None:
+                self._opened = _open(self._url, self._scheme)
+            return self._opened
+
+    def _failure(self, what: str, error: Exception) -> SerError:
+        if not isinstance(error, FileNotFoundError | PermissionError):
+            self._opened = None  # it may be cut: whoever tries again has a new one
+        return super()._failure(what, error)
 
     def names(self) -> Mapping[str, int | None]:
         names: dict[str, int | None] = {}
@@ -90,7 +108,7 @@ class FilesystemPlace(Place):
             if self._whole:
                 self._files.pipe_file(path, data)
                 return
-            partial = _partial(path)
+            partial = _partial(path, uuid.uuid4().hex)  # others may write the same
             self._files.pipe_file(partial, data)
             self._files.mv(partial, path)
 
@@ -247,11 +265,12 @@ def _callback(moved: Moved) -> Any:
     return Told()
 
 
-def _partial(path: str) -> str:
-    """A name that no reader looks at, the same whenever this user sends this file from here."""
+def _partial(path: str, once: str = "") -> str:
+    """A name that no reader looks at, the same whenever this user sends this file from here; or
+    this once."""
     import getpass
     import platform
 
-    sender = f"{platform.node()} {getpass.getuser()}"
+    sender = f"{platform.node()} {getpass.getuser()} {once}"
     folder, _, name = path.rpartition("/")
     return f"{folder}/{PARTIAL}{hashlib.sha256(sender.encode()).hexdigest()[:12]}-{name}"

@@ -54,16 +54,17 @@ class HttpPlace(Place):
     def receive(self, name: str, size: int | None, file: Path, moved: Moved) -> None:
         have = file.stat().st_size if file.exists() else 0
 
-        def told(done: int, total: int | None) -> None:
+        def report(done: int, total: int | None) -> None:
             nonlocal have
             moved(done - have)
             have = done
 
         most, address = MOST_SHARD if size is None else size, self._address(name)
         try:
-            download(address, file, told, most, self._headers())
+            download(address, file, report, most, self._headers())
         except SerError as error:
-            raise SerError(str(error).replace(address, f"{self.shown}/{name}")) from error.__cause__
+            told = str(error).replace(address, f"{self.shown}/{name}")
+            raise type(error)(told) from error.__cause__
 
     def part(self, name: str, start: int, stop: int) -> bytes:
         span = f"bytes={start}-{stop - 1}"

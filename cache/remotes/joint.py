@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ...errors import CorruptShardError, InputError
 from ...manifests import Manifest
@@ -16,7 +16,7 @@ from ..contents import utterances_of
 from ..keys import FeatureKey
 from .diff import index_at
 from .folder import FolderPlace
-from .place import Moved, offer, open_place
+from .place import BrokenOffError, Moved, offer, open_place
 from .sync import AT_ONCE, plan_push, push
 from .transfers import carry_all
 
@@ -53,16 +53,36 @@ class JointCache(Cache):
         lacking = super().missing(key, manifest)
         if not lacking:
             return lacking
-        there = self._utterances_there(key, manifest.corpus)
+        there = {*self._held_there(self._shards_there(key, manifest.corpus))}
         found = dict(zip(manifest.ids, utterances_of(manifest), strict=True))
         return [id for id in lacking if found[id] not in there]
 
-    def _utterances_there(self, key: FeatureKey, corpus: str) -> set[str]:
-        shards = {
+    def shard_names(self, key: FeatureKey, corpus: str) -> frozenset[str]:
+        """Names of the shards of a feature that have come here or there."""
+        names = super().shard_names(key, corpus)
+        with suppress(BrokenOffError):  # what there is no telling of now is told the next time
+            names |= {PurePosixPath(name).name for name in self._shards_there(key, corpus)}
+        return names
+
+    def held_by(self, key: FeatureKey, corpus: str, names: Iterable[str]) -> list[str]:
+        """See `Cache.held_by`."""
+        here = super().shard_names(key, corpus).intersection(names)
+        held = super().held_by(key, corpus, here)
+        with suppress(BrokenOffError):  # at worst it is computed once more
+            there = self._shards_there(key, corpus)
+            others = {*names} - here
+            held += self._held_there({n: s for n, s in there.items() if Path(n).name in others})
+        return held
+
+    def _shards_there(self, key: FeatureKey, corpus: str) -> dict[str, int | None]:
+        return {
             name: size
             for name, size in offer(self.place).shards.items()
             if name.split("/")[1] == key.folder and layout.corpus_of(Path(name)) == corpus
         }
+
+    def _held_there(self, shards: Mapping[str, int | None]) -> list[str]:
+        """What shards at the place hold; nothing of one that is damaged."""
         new = [name for name in shards if name not in self._held]
 
         def utterances(name: str) -> list[str]:
@@ -74,7 +94,7 @@ class JointCache(Cache):
 
         with ThreadPoolExecutor(2 * AT_ONCE) as pool:
             self._held |= zip(new, pool.map(utterances, new), strict=True)
-        return {utterance for name in shards for utterance in self._held[name]}
+        return [utterance for name in shards for utterance in self._held[name]]
 
     @contextmanager
     def sharing(self, corpus: str, keys: Iterable[FeatureKey]) -> Iterator[None]:
@@ -86,10 +106,11 @@ class JointCache(Cache):
                 for licensees only.
             SerError: it cannot be brought.
         """
-        folders = {key.folder for key in keys}
+        wanted = tuple(f"features/{key.folder}/" for key in keys)
         plan = plan_push(self, self.place, [corpus])
-        shards = {n: size for n, size in plan.shards.items() if n.split("/")[1] in folders}
-        plan = replace(plan, shards=shards)
+        shards = {name: size for name, size in plan.shards.items() if name.startswith(wanted)}
+        texts = [name for name in plan.texts if name.startswith((*wanted, "manifests/"))]
+        plan = replace(plan, shards=shards, texts=texts)
         terms = plan.terms.get(corpus)
         if terms and terms.licensees_only:
             raise InputError(
@@ -101,23 +122,24 @@ class JointCache(Cache):
 
 
 def send_all(cache: Cache, url: str) -> None:
-    """Bring all shards of a cache to a place, and what describes their features, and forget them
-    here. They were made a moment ago, and are not checked again.
+    """Bring all shards of a cache to a place, and what describes their features where it is not
+    there. They were made a moment ago, and are not checked again.
 
     Raises:
-        SerError: one cannot be brought; those that were are not here any more.
+        SerError: one cannot be brought.
     """
     mine, place = FolderPlace(cache.folder), open_place(url)
     here = offer(mine)
 
     def carry(name: str, size: int | None, moved: Moved) -> None:
         place.send(mine.path(name), name, moved)
-        mine.path(name).unlink()
+
+    def describe(name: str, size: int | None, moved: Moved) -> None:
+        if (data := mine.read(name)) is not None and place.read(name) is None:
+            place.write(name, data)
 
     try:
         carry_all(here.shards, carry, AT_ONCE, None)
-        for name in here.texts:
-            if (data := mine.read(name)) is not None:
-                place.write(name, data)
+        carry_all(dict.fromkeys(here.texts), describe, AT_ONCE, None)
     finally:
         place.publish()

@@ -12,6 +12,7 @@ from typing import ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
 from ...errors import InputError, MissingPackageError, SerError, install_command
+from ...files import folder_or_url
 from .. import layout
 
 Moved = Callable[[int], None]
@@ -25,7 +26,6 @@ _TEXT = re.compile(
     rf"features/{layout.FOLDER_NAME.pattern}/(key\.json|LICENCE\.txt)"
     r"|manifests/[a-z0-9][a-z0-9_-]*\.terms\.json"
 )
-_DRIVE = re.compile(r"[A-Za-z]:([\\/]|$)")
 
 
 class Place(ABC):
@@ -209,14 +209,14 @@ def open_place(where: str | Path) -> Place:
         MissingPackageError: what it needs is not installed.
         SerError: it cannot be reached.
     """
-    text = str(where)
-    scheme = urlsplit(text).scheme.lower() if "://" in text and not _DRIVE.match(text) else ""
-    if not text.strip():
+    if not str(where).strip():
         raise InputError("the place to share with is empty")
-    if scheme in ("", "file"):
+    text = folder_or_url(where)
+    if isinstance(text, Path):
         from .folder import FolderPlace
 
-        return FolderPlace(Path(text.removeprefix("file://")).expanduser())
+        return FolderPlace(text.expanduser())
+    scheme = urlsplit(text).scheme.lower()
     if scheme in ("http", "https"):
         from .web import WebPlace
 
@@ -236,7 +236,7 @@ def open_place(where: str | Path) -> Place:
 
 def is_remote(where: str) -> bool:
     """Whether this names something else than a folder."""
-    return "://" in where and not where.startswith("file://")
+    return isinstance(folder_or_url(where), str)
 
 
 def without_credentials(url: str) -> str:

@@ -62,7 +62,8 @@ class WebPlace(HttpPlace):
         return sorted(links.names)
 
     def _address(self, name: str) -> str:
-        return f"{self._base}/{quote(name)}{self._query}"
+        path = quote(name, errors="surrogateescape")  # bytes that are no text, as they are
+        return f"{self._base}/{path}{self._query}"
 
     def _login(self) -> str | None:
         if not self._user:
