@@ -208,8 +208,12 @@ class Cache:
             absent = np.flatnonzero(find(utterances_of(manifest), held) < 0)
         return manifest.ids_at(absent)
 
-    def shard_names(self, key: FeatureKey, corpus: str) -> frozenset[str]:
-        """Names of the shards of a feature that have come where it is written."""
+    def shard_names(self, key: FeatureKey, corpus: str, fresh: bool = True) -> frozenset[str]:
+        """Names of the shards of a feature that have come where it is written.
+
+        Args:
+            fresh: also those that came to a place far away since it was last asked.
+        """
         return self._contents.shard_names(key, corpus)
 
     def held_by(self, key: FeatureKey, corpus: str, names: Iterable[str]) -> list[str]:

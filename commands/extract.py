@@ -13,6 +13,7 @@ from ..progress import Progress
 from .corpus_options import corpus_options, given_corpus, option_pairs, report_bad
 from .options import (
     GivenPath,
+    Number,
     cache_option,
     cluster_options,
     device_option,
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
 @cluster_options
 @click.option(
     "--fail-over",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     metavar="SHARE",
     help="End once more than this share of the files is bad, e.g. .05  [default: never, unless all "
     "of the first hundred are].",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -42,6 +43,25 @@ class GivenPath(click.Path):
         return super().convert(value, param, ctx)
 
 
+class GivenText(click.types.StringParamType):
+    """A text that is not empty, as that of an unset variable of the shell is."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Number(click.FloatRange):
+    """A number in a range, which `nan` is in none of."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is no number", param, ctx)
+        return number
+
+
 def fold_number(context: click.Context, option: click.Parameter, text: str | None) -> Folds:
     """What `--folds` says; which numbers are too few, the protocol knows."""
     if text is None:
@@ -69,6 +89,7 @@ shard_option = click.option(
 cluster_options = together(
     click.option(
         "--cluster",
+        type=GivenText(),
         default=LOCAL,
         show_default=True,
         metavar="ADDRESS",
@@ -76,12 +97,12 @@ cluster_options = together(
     ),
     click.option(
         "--cpus-per-worker",
-        type=click.FloatRange(0, min_open=True),
+        type=Number(0, min_open=True),
         help="On the cluster [default: 1].",
     ),
     click.option(
         "--gpus-per-worker",
-        type=click.FloatRange(0),
+        type=Number(0),
         help="On the cluster, e.g. 1, or .25 for four workers a GPU  [default: 0].",
     ),
 )
@@ -92,6 +113,7 @@ dry_run_option = click.option(
 )
 protocol_option = click.option(
     "--protocol",
+    type=GivenText(),
     metavar="PROTOCOL",
     help="paper, speaker, authors, or group:COLUMN of the manifest, e.g. group:sentence, "
     "group:speaker+sentence.  [default: paper]",

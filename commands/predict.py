@@ -11,7 +11,7 @@ import click
 
 from ..errors import BAD_FILES, AudioError, InputError
 from ..progress import Progress
-from .options import GivenPath, device_option, progress_option, split_names
+from .options import GivenPath, Number, device_option, progress_option, split_names
 from .printing import complain, echo
 from .speakers import about_speakers, check_speakers, notes_on_speakers
 from .tracks import Tracks, check_one, check_tracks, track_options
@@ -37,7 +37,7 @@ _BY_SUFFIX = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 @click.option("--labels", multiple=True, help="The only emotions to choose among, A,B.")
 @click.option(
     "--unsure",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     default=0.0,
     metavar="P",
     help="Answer 'unsure' where no emotion has this probability.",

@@ -14,6 +14,7 @@ from ..progress import Progress
 from .licences import feature_terms
 from .options import GivenPath, cache_option, open_cache, progress_option
 from .printing import echo
+from .targets import check_folder
 
 if TYPE_CHECKING:
     from ..train.runs.run import Run
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     metavar="[CORPUS=]ROOT",
     help="Embed the recordings that are most confidently wrong; where a corpus lies.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace a file that is no such page.")
+@click.option("--overwrite", is_flag=True, help="Replace a file that is no such page, and figures.")
 @progress_option
 @cache_option
 def report(
@@ -63,6 +64,8 @@ def report(
 
     out = out or _beside(folders)
     check_target(out, overwrite)
+    if figures:
+        check_folder("--figures", figures, overwrite)
     runs = [Run.open(folder) for folder in folders]
     cache = open_cache(cache_folders)
     asked = Asked(cache, _roots(audio, runs), feature_terms(runs, cache))

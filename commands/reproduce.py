@@ -73,7 +73,10 @@ def reproduce(
     trains its own portion of the models, and the last one to end writes the table or figure.
     """
     from ..reproduce.run import PLANS, foresee, reproduce
+    from ..train.runs.target import check_no_file
 
+    if out is not None:
+        check_no_file(out)
     cache = open_cache(cache_folders)
     corpora = split_names("--corpus", corpus) if corpus else []
     crew = named_cluster(cluster, options["workers"], cpus_per_worker, gpus_per_worker)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -24,16 +25,9 @@ def check_target(option: str, path: Path, overwrite: bool) -> None:
         InputError: it is there, is a folder, or would be in the folder of a run.
         SerError: it cannot be written.
     """
-    from ..train.runs.target import is_run
-
     if path.is_dir():
         raise InputError(f"{option} {path}: is a folder, expected the name of a file")
-    for folder in path.absolute().parents:
-        if is_run(folder):
-            raise InputError(
-                f"{option} {path}: would be in {folder}, which is a run and holds nothing else; "
-                "choose another folder"
-            )
+    _check_in_no_run(option, path, path.absolute().parents)
     if os.path.lexists(path) and not overwrite:
         raise InputError(
             f"{option} {path}: is there and would be replaced; choose another name, or say "
@@ -46,3 +40,31 @@ def check_target(option: str, path: Path, overwrite: bool) -> None:
         probe.unlink()
     except OSError as error:
         raise SerError(f"{option} {path}: cannot be written: {error.strerror}") from error
+
+
+def check_folder(option: str, folder: Path, overwrite: bool) -> None:
+    """Prove that files in a folder take the place of none, before any work.
+
+    Args:
+        overwrite: whether others may be there.
+
+    Raises:
+        InputError: something is in it, or it is in the folder of a run.
+    """
+    _check_in_no_run(option, folder, (folder.absolute(), *folder.absolute().parents))
+    if not overwrite and folder.is_dir() and any(folder.iterdir()):
+        raise InputError(
+            f"{option} {folder}: is not empty, and what is there would be replaced; choose another "
+            "folder, or say --overwrite"
+        )
+
+
+def _check_in_no_run(option: str, path: Path, folders: Iterable[Path]) -> None:
+    from ..train.runs.target import is_run
+
+    for folder in folders:
+        if is_run(folder):
+            raise InputError(
+                f"{option} {path}: would be in {folder}, which is a run and holds nothing else; "
+                "choose another folder"
+            )

@@ -12,6 +12,7 @@ from ..progress import Progress
 from ..train import TRAIN_PRESET
 from .options import (
     GivenPath,
+    GivenText,
     cache_option,
     dry_run_option,
     json_option,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 @click.option("--test-on", multiple=True, help="Corpora to test as a whole, by what A,B taught: C.")
 @click.option(
     "--method",
+    type=GivenText(),
     help="Of multidomain: base, sb, omoe, mmoe or ours  [default: ours; base with --train-on]; of "
     "baseline: baseline, svm, or a published one, keesing or scheidwasser  [default: baseline]; of "
     "single a published system: adrnn, capsules, rudd, rudd-code, zhao-1d, zhao-2d, zhao-2d-time.",

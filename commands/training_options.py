@@ -10,6 +10,8 @@ import click
 
 from ..errors import TO_DO
 from .options import (
+    GivenText,
+    Number,
     Option,
     cluster_options,
     device_option,
@@ -44,6 +46,7 @@ def training_options(preset: str) -> Option:
         folds_option,
         click.option(
             "--preset",
+            type=GivenText(),
             help="paper (to the letter), strong (what was measured to help), a .toml file  "
             f"[default: {preset}; of a published system its own].",
         ),
@@ -57,6 +60,7 @@ def training_options(preset: str) -> Option:
         click.option(
             "--map",
             "label_map",
+            type=GivenText(),
             metavar="MAP",
             help="Labels merged, renamed or left out: four, six, seven, valence, or a CSV file "
             "from,to.",
@@ -70,7 +74,7 @@ def training_options(preset: str) -> Option:
         cluster_options,
         click.option(
             "--memory",
-            type=click.FloatRange(0),
+            type=Number(0),
             metavar="GB",
             help="For features; what is more stays on the disk [default: what is free].",
         ),

@@ -70,7 +70,6 @@ class Share:
         self._hash_of = {
             task.id: task.audio_hash for each in self._pieces.values() for task in each
         }
-        self._next_look = dict.fromkeys(keys, 0.0)
         self._open: dict[tuple[str, str], set[str]] = {}
         """Utterances that were given and are not settled, by feature and piece."""
         self.given = dict.fromkeys(keys, 0)
@@ -136,7 +135,7 @@ class Share:
         while lacking := self._left():
             holders = {claim: self._claims.holder(claim) for claim in lacking}
             for spec in self._lacking:
-                self._look(spec, surely=True)
+                self._look(spec, fresh=True)
             lacking = self._left()
             hosts = {host for claim in lacking if (host := holders[claim]) is not None}
             free = any(holders[claim] is None for claim in lacking)
@@ -175,22 +174,14 @@ class Share:
         folder = self._cache.feature_folder(self._keys[spec])
         return claim_file(folder, self._manifest.corpus, name)
 
-    def _look(self, spec: str, surely: bool = False) -> None:
-        """See what others have published since the last look.
-
-        A look takes time where there are many shards, or where they are far away: a tenth of all,
-        unless it is to be `surely` now.
-        """
-        began = time.monotonic()
-        if began < self._next_look[spec] and not surely:
-            return
+    def _look(self, spec: str, fresh: bool = False) -> None:
+        """See what others have published since the last look; see `Cache.shard_names`."""
         key, corpus = self._keys[spec], self.corpus
-        names = self._cache.shard_names(key, corpus)
+        names = self._cache.shard_names(key, corpus, fresh)
         if new := names - self._seen[spec]:
             self._seen[spec] = names
             held = (utterance.split(" ") for utterance in self._cache.held_by(key, corpus, new))
             self._strike(spec, (id for id, sha in held if self._hash_of.get(id) == sha))
-        self._next_look[spec] = began + 10 * (time.monotonic() - began)
 
     def _strike(self, spec: str, ids: Iterable[str]) -> None:
         """Hear that a feature of some utterances is not lacking, or not any more."""

@@ -192,7 +192,7 @@ def _part_of(
 def _require_groups(manifest: Manifest, column: str, protocol: str) -> None:
     needed = dict.fromkeys(("speaker", column) if protocol == "speaker" else (column,))
     for name in needed:
-        values = manifest.table[name].tolist()
+        values = list(map(str, manifest.table[name]))
         for row, reason in spelt_twice(name, values):
             raise InputError(f"{manifest.corpus}, {manifest.ids[row]}: {reason}. {REMEDY}")
         unknown = manifest.table["id"][manifest.table[name] == ""]

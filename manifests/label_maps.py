@@ -62,6 +62,8 @@ class LabelMap:
                 problems.append((line, problem))
         if problems:
             raise TableError(path, problems)
+        if not meanings:
+            raise InputError(f"label map {path}: has a header but no labels")
         if not any(meanings.values()) and OTHERS in meanings:
             raise InputError(f"label map {path}: maps to no label, so that nothing would be left")
         return cls(meanings, name)

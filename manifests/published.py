@@ -66,6 +66,10 @@ def read_published(path: Path, manifest: Manifest, name: str, repeats: int = 1) 
     for seed in range(repeats):
         for number, test in enumerate(tests):
             rest = [id for id in fold_of if id not in set(test)]
+            if not rest:
+                raise InputError(
+                    f"{path}: fold {numbers[number]} tests all files; none is left to train on"
+                )
             if len(tests) >= FEWEST_FOLDS:
                 held = tests[(number + 1) % len(tests)]
             else:

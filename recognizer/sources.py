@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError, listing
 from ..manifests.csv_files import stream_csv
+from ..manifests.missing import is_missing
 from ..manifests.paths import audio_files, content
 from ..manifests.text import alike
 
@@ -78,7 +80,7 @@ class Sources:
 
     def __iter__(self) -> Iterator[Source]:
         for part in self.parts:
-            yield from _each(part, self.speaker)
+            yield from _each(part, self.speaker, Counter())
 
 
 def find_sources(named: Sequence[Path], speaker: str = "") -> Sources:
@@ -88,13 +90,14 @@ def find_sources(named: Sequence[Path], speaker: str = "") -> Sources:
 
     Args:
         speaker: how it is said whose the files are: `ALL`, `FOLDER`, or a column of the lists, in
-            which blank cells are unknown speakers; blank: it is not.
+            which cells that are blank or say so (`nan`) are unknown speakers; blank: it is not.
 
     Raises:
         InputError: there is no such thing, a folder without audio, a list that is none, or
             something else than a list where speakers are in a column.
     """
     notes: list[str] = []
+    unknown: Counter[str] = Counter()
     parts = [_folder(path, notes) if path.is_dir() else path for path in named]
     count = widest = 0
     for path, part in zip(named, parts, strict=True):
@@ -106,12 +109,15 @@ def find_sources(named: Sequence[Path], speaker: str = "") -> Sources:
                 f"--speaker {speaker}: {path} is no list that could have this column; expected "
                 f"lists alone, or --speaker {FOLDER} or {ALL}"
             )
-        for source in _each(part, speaker):
+        for source in _each(part, speaker, unknown):
             found += 1
             widest = max(widest, len(source.name))
         if not found:
             raise InputError(f"{path}: has a header, and lists no file")
         count += found
+    if unknown:
+        words = listing(f"{word!r} ({times})" for word, times in unknown.most_common())
+        notes.append(f"--speaker {speaker}: {words} is nobody's name, and taken for unknown")
     return Sources(parts, count, widest, any(map(_has_ids, parts)), notes, speaker)
 
 
@@ -133,19 +139,20 @@ def _folder(folder: Path, notes: list[str]) -> tuple[Path, list[str]]:
     return folder, known
 
 
-def _each(part: _Part, speaker: str) -> Iterator[Source]:
+def _each(part: _Part, speaker: str, unknown: Counter[str]) -> Iterator[Source]:
+    """Its files; words that say that a speaker is not known are counted."""
     if isinstance(part, tuple):
         folder, names = part
         for name in names:
             path = folder / name
             yield Source(str(path), path, speaker=_whose(path, speaker))
     elif _is_list(part):
-        yield from _listed(part, speaker)
+        yield from _listed(part, speaker, unknown)
     else:
         yield Source(str(part), part, speaker=_whose(part, speaker))
 
 
-def _listed(file: Path, speaker: str) -> Iterator[Source]:
+def _listed(file: Path, speaker: str, unknown: Counter[str]) -> Iterator[Source]:
     column = alike(speaker) if speaker not in ("", ALL, FOLDER) else ""
     required = ("path", column) if column else ("path",)
     for line, row in stream_csv(file, required, ("id",)):
@@ -156,6 +163,9 @@ def _listed(file: Path, speaker: str) -> Iterator[Source]:
         if "\\" in written and not path.exists():  # of a list that was made on Windows
             path = file.parent / written.replace("\\", "/")
         whose = row[column].strip() if column else _whose(path, speaker)
+        if column and whose and is_missing(whose):
+            unknown[whose] += 1
+            whose = ""
         yield Source(written, path, row.get("id", "").strip(), whose)
 
 

@@ -122,3 +122,41 @@ def test_limits_of_the_system_are_told_in_words(error, says, monkeypatch):
     result = run("fail")
     assert result.exit_code == 1
     assert says in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--map", "--protocol", "--preset", "--method", "--cluster"])
+def test_an_unset_variable_changes_no_experiment(option):
+    result = run("train", "--setting", "single", "--corpus", "emodb", option, "")
+    assert result.exit_code == 2
+    assert f"'{option}': is empty" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("predict", "a.wav", "--run", ".", "--unsure", "nan"),
+        ("train", "--setting", "single", "--corpus", "emodb", "--cpus-per-worker", "nan"),
+    ],
+)
+def test_nan_is_no_number(arguments):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert "nan is no number" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("cache", "verify", "--remote", "{}/none"),
+        ("cache", "verify", "--remote", "{}"),
+        ("cache", "verify", "--cache", "{}/none"),
+        ("cache", "diff", "{}", "{}/none"),
+        ("reproduce", "table4", "--out", "{}/file", "--dry-run"),
+        ("train", "--setting", "single", "--corpus", "emodb", "--out", "{}/file/run"),
+    ],
+)
+def test_what_is_not_there_is_not_said_to_be_well(arguments, tmp_path):
+    (tmp_path / "file").touch()
+    result = run(*(word.format(tmp_path) for word in arguments))
+    assert result.exit_code == 2
+    safe(result)

@@ -11,6 +11,8 @@ from ser.errors import InputError, LeakError
 from ser.manifests import Manifest, check_leaks, make_splits, read_splits, write_splits
 from ser.manifests.protocols import check_folds_asked, check_protocol, described
 
+from .conftest import toy_manifest
+
 CROSSED = "group:speaker+sentence"
 
 
@@ -269,3 +271,12 @@ def test_a_sentence_moved_to_training_is_a_leak(tmp_path):
     (tmp_path / "s.csv").write_text(text.replace(",unused\n", ",train\n"))
     with pytest.raises(LeakError, match="sentence in more than one part"):
         read_splits(tmp_path / "s.csv", made)
+
+
+def test_any_column_makes_groups_of_numbers_too():
+    table = toy_manifest(12).table.assign(duration=[1.0, 2.5, 3.0] * 4)
+    manifest = Manifest(table)
+    splits = make_splits(manifest, "group:duration", 0)
+    assert len(splits) == 3
+    for split in splits:
+        check_leaks(manifest, split)

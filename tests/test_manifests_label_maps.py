@@ -100,6 +100,7 @@ def test_a_map_of_an_emotion_that_no_corpus_has(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
+        ([], "has a header but no labels"),
         (["neutral,", "*,"], "maps to no label, so that nothing would be left"),
         (["neutral,none"], "line 2: 'none' is no label; to leave out 'neutral', leave the column"),
         (["neutral,", "neutral,calm"], "line 3: 'neutral' is given two labels, 'left out' and"),

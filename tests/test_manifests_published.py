@@ -120,6 +120,7 @@ def test_an_utterance_is_known_by_its_id_too(tmp_path):
         ([("0.wav", "", 1), ("0.wav", "", 1)], "are not all different"),
         ([("0.wav", "", 1), ("u00.wav", "", 1)], "line 3: a second file for the utterance 'u00'"),
         ([], "has a header but no files"),
+        ([(f"{number}.wav", "", 7) for number in range(len(SPOKEN))], "fold 7 tests all files"),
     ],
 )
 def test_what_is_wrong_with_a_table(tmp_path, rows, text):

@@ -120,6 +120,12 @@ def test_whose_the_files_are(place):
 
     listed = [("2.wav", "a"), ("a.ogg", ""), ("a.ogg", "")]
     assert speakers("list.csv", speaker="WHO") == listed
+    (place / "odd.csv").write_text("path,who\nb/2.wav,a\na.ogg,nan\na.ogg,nan\na.ogg,Unknown\n")
+    assert speakers("odd.csv", speaker="who") == [("2.wav", "a"), *[("a.ogg", "")] * 3]
+    assert find_sources([place / "odd.csv"], "who").notes == [
+        "--speaker who: 'nan' (2), 'Unknown' (1) is nobody's name, and taken for unknown"
+    ]
+    assert not find_sources([place / "list.csv"], "who").notes
     assert speakers("list.csv", "b", speaker="all")[2:4] == [("a.ogg", "all"), ("1.MP3", "all")]
     by_folder = dict(speakers("b", "b/../a.ogg", "list.csv", speaker="folder"))
     base = os.path.realpath(place)

@@ -207,6 +207,10 @@ def test_a_page_goes_beside_the_run_and_replaces_nothing_else(toy_runs, tmp_path
     assert two.stdout.splitlines()[0] == str(tmp_path / "comparison.html")
     kinds = {path.suffix for path in (tmp_path / "figures").iterdir()}
     assert kinds == {".svg", ".pdf", ".png", ".csv"}
+    for folder, text in ((tmp_path / "figures", "is not empty"), (run, "which is a run")):
+        refused = ser("report", run, "--figures", folder, "--cache", tmp_path / "none")
+        assert refused.exit_code == 2
+        assert text in refused.stderr
 
 
 def test_a_run_that_is_where_one_stands_has_its_name(toy_runs, tmp_path, monkeypatch):

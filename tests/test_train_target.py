@@ -1,5 +1,6 @@
 """Putting runs in their place: two at once, and killed at every step."""
 
+import errno
 import hashlib
 import json
 import os
@@ -265,3 +266,16 @@ def test_a_lock_that_was_left_by_a_killed_process_holds_nobody_up(tmp_path):
     with claimed(tmp_path / "run", print):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_takes_no_lock_is_told_as_it_is(tmp_path, monkeypatch):
+    opened = os.open
+
+    def refusing(path, flags, *mode):
+        if flags & os.O_CREAT:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", refusing)
+    with pytest.raises(PermissionError, match="Permission denied"), held(tmp_path / "lock"):
+        pytest.fail("nobody holds it")

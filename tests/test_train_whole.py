@@ -271,6 +271,15 @@ def test_what_is_refused(three, options, text):
     assert text in ask(three, *options, code=2)
 
 
+def test_its_split_is_of_no_other_run(run, three):
+    splits = run[0].folder
+    for corpus in ("toy", "tic"):
+        config = load_config("strong", QUICK)
+        asked = Request("single", [corpus], ["ge2e"], config, splits=splits)
+        with pytest.raises(InputError, match="is of whole corpora, which are named with"):
+            resolve(asked, three)
+
+
 def test_corpora_with_no_emotions_in_common(three):
     config = load_config("strong", QUICK)
     asked = Request("single", ["toy", "tac"], ["ge2e"], config, protocol="corpus", tested=["tac"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -40,6 +41,8 @@ class JointCache(Cache):
         self.url, self.place = url, open_place(url)
         self._held: dict[str, list[str]] = {}
         """Utterances by the name of a shard at the place; none of one that is damaged."""
+        self._offered: Mapping[str, int | None] = {}
+        self._look_again = 0.0
         if not self.place.writable:
             raise InputError(f"{self.place}: can only be pulled from")
 
@@ -57,11 +60,12 @@ class JointCache(Cache):
         found = dict(zip(manifest.ids, utterances_of(manifest), strict=True))
         return [id for id in lacking if found[id] not in there]
 
-    def shard_names(self, key: FeatureKey, corpus: str) -> frozenset[str]:
+    def shard_names(self, key: FeatureKey, corpus: str, fresh: bool = True) -> frozenset[str]:
         """Names of the shards of a feature that have come here or there."""
         names = super().shard_names(key, corpus)
         with suppress(BrokenOffError):  # what there is no telling of now is told the next time
-            names |= {PurePosixPath(name).name for name in self._shards_there(key, corpus)}
+            there = self._shards_there(key, corpus, fresh)
+            names |= {PurePosixPath(name).name for name in there}
         return names
 
     def held_by(self, key: FeatureKey, corpus: str, names: Iterable[str]) -> list[str]:
@@ -69,15 +73,22 @@ class JointCache(Cache):
         here = super().shard_names(key, corpus).intersection(names)
         held = super().held_by(key, corpus, here)
         with suppress(BrokenOffError):  # at worst it is computed once more
-            there = self._shards_there(key, corpus)
+            there = self._shards_there(key, corpus, fresh=False)
             others = {*names} - here
             held += self._held_there({n: s for n, s in there.items() if Path(n).name in others})
         return held
 
-    def _shards_there(self, key: FeatureKey, corpus: str) -> dict[str, int | None]:
+    def _shards_there(
+        self, key: FeatureKey, corpus: str, fresh: bool = True
+    ) -> dict[str, int | None]:
+        """Unless they must be fresh, they are asked for in a tenth of the time at most."""
+        began = time.monotonic()
+        if fresh or began >= self._look_again:
+            self._offered = offer(self.place).shards
+            self._look_again = began + 10 * (time.monotonic() - began)
         return {
             name: size
-            for name, size in offer(self.place).shards.items()
+            for name, size in self._offered.items()
             if name.split("/")[1] == key.folder and layout.corpus_of(Path(name)) == corpus
         }
 

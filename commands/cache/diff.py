@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
+from ...errors import InputError
 from ...progress import Progress
 from ..options import json_option, progress_option
 from ..printing import echo, echo_json
@@ -24,6 +26,9 @@ def cache_diff(one: str, other: str, as_json: bool, progress: Progress) -> None:
     """
     from ...cache import remotes
 
+    for where in (one, other):
+        if not remotes.is_remote(where) and not Path(where).expanduser().is_dir():
+            raise InputError(f"{where}: no such folder")
     places = remotes.open_place(one), remotes.open_place(other)
     with progress:
         progress.show(f"looking at {places[0]} and {places[1]}")

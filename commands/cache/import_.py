@@ -10,7 +10,7 @@ import click
 
 from ...errors import InputError, listing
 from ...progress import Progress
-from ..options import GivenPath, cache_option, open_cache, progress_option, split_names
+from ..options import GivenPath, Number, cache_option, open_cache, progress_option, split_names
 from ..printing import complain, echo
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--frame-rate",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, min_open=True),
     metavar="HZ",
     help="Frames per second of a sequence  [default: as most utterances have].",
 )

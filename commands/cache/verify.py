@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...errors import InputError
 from ...progress import Progress
 from ..options import (
     cache_option,
@@ -47,6 +48,8 @@ def cache_verify(
     if remote is not None:
         _verify_remote(named_place(cache, remote), quick, as_json, progress)
         return
+    if not any(folder.is_dir() for folder in cache.folders):
+        raise InputError(f"{cache}: there is no cache")
     done_to = "looked at" if quick else "checked"
     with progress:
         report = cache.verify(
@@ -74,7 +77,11 @@ def cache_verify(
 
 def _verify_remote(place: Place, quick: bool, as_json: bool, progress: Progress) -> None:
     from ...cache.remotes import verify_place
+    from ...cache.remotes.place import offer
 
+    there = offer(place)
+    if not there.shards and not there.corpora:
+        raise InputError(f"{place}: there is no cache, or an empty one")
     with progress:
         shards, problems = verify_place(
             place,

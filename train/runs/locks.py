@@ -25,8 +25,11 @@ def held(path: Path) -> Iterator[bool]:
     while True:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o666)
-        except PermissionError:  # left by another user
-            descriptor = os.open(path, os.O_RDONLY | flags)
+        except PermissionError as refused:  # left by another user, or none can be made here
+            try:
+                descriptor = os.open(path, os.O_RDONLY | flags)
+            except FileNotFoundError:
+                raise refused from None
         free = _lock(descriptor)
         with suppress(FileNotFoundError):
             if not free or os.path.samestat(path.stat(), os.fstat(descriptor)):

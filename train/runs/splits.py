@@ -11,6 +11,7 @@ from pathlib import Path
 from ...errors import InputError, listing
 from ...files import open_regular
 from ...manifests import (
+    WHOLE,
     Manifest,
     Split,
     check_leaks,
@@ -33,6 +34,11 @@ def resolve_splits(request: Request, manifest: Manifest, cached: Manifest) -> li
         path = split_file(request.splits, manifest.corpus, len(request.corpora))
         splits = _read(path, manifest, cached if request.label_map else manifest)
         protocol = request.protocol or splits[0].protocol
+        if WHOLE in {protocol, *(split.protocol for split in splits)}:
+            raise InputError(
+                f"--split {path}: is of whole corpora, which are named with --train-on A,B "
+                "--test-on C"
+            )
         if other := [split.protocol for split in splits if split.protocol != protocol]:
             raise InputError(f"--split {path}: made for --protocol {other[0]}, not {protocol}")
     elif request.tested:

@@ -48,10 +48,16 @@ class FolderTakenError(InputError):
     """Another command is at work on a run folder."""
 
 
+def check_no_file(folder: Path) -> None:
+    """Refuse a file, and what is below one."""
+    for each in (folder, *folder.parents):
+        if each.is_file():
+            raise InputError(f"--out {folder}: {each} is a file, expected a folder")
+
+
 def check_folder(folder: Path) -> None:
     """Refuse what cannot be a run folder, or holds something else than a run."""
-    if folder.is_file():
-        raise InputError(f"--out {folder}: is a file, expected a folder")
+    check_no_file(folder)
     if folder.absolute() == Path.cwd() or folder.is_mount():
         raise InputError(f"--out {folder}: cannot be replaced as a whole; name a folder in it")
     if not (_is_empty(folder) or is_run(folder)):
