@@ -389,8 +389,10 @@ def test_a_wrong_list_of_features_is_told(toy_cache, tmp_path, features):
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs POSIX permissions")
 def test_a_run_folder_that_cannot_be_written_is_told_before_training(toy_cache, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(SerError, match="cannot be written"):
+    with pytest.raises(InputError, match="file is a file, expected a folder"):
         train_request(request(), toy_cache, tmp_path / "file" / "run")
+    with pytest.raises(SerError, match="cannot be written"):
+        train_request(request(), toy_cache, tmp_path / ("a" * 300))
 
 
 def test_an_unknown_device_is_told():

@@ -49,9 +49,13 @@ class FolderTakenError(InputError):
 
 
 def check_no_file(folder: Path) -> None:
-    """Refuse a file, and what is below one."""
+    """Refuse a file, and what is below one; errors as of whoever writes there."""
     for each in (folder, *folder.parents):
-        if each.is_file():
+        try:
+            is_file = each.is_file()
+        except OSError as error:  # such as a name that is too long
+            raise SerError(f"--out {folder}: cannot be written: {error.strerror}") from error
+        if is_file:
             raise InputError(f"--out {folder}: {each} is a file, expected a folder")
 
 
