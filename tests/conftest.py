@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,18 @@ def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("SER_CACHE", str(tmp_path / "default-cache"))
     monkeypatch.setenv("SER_WEIGHTS", str(tmp_path / "default-weights"))
+
+
+@pytest.fixture
+def in_memory(tmp_path: Path) -> Iterator[Path]:
+    """A folder that is on no disk, where the system has such: for what is written and killed again
+    and again, which waits for a disk most of the time."""
+    memory = Path("/dev/shm")
+    if not (memory.is_dir() and os.access(memory, os.W_OK)):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory, prefix="ser-test-") as folder:
+        yield Path(folder)
 
 
 def toy_manifest(
