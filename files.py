@@ -40,6 +40,11 @@ def folder_or_url(where: Path | str) -> Path | str:
     return text
 
 
+def path_text(path: Path) -> str:
+    """A path as text that can be written, whatever its bytes."""
+    return str(path).encode("utf-8", "backslashreplace").decode()
+
+
 def open_regular(path: Path, below: Path | None = None) -> BufferedReader:
     """Open a file that may come from a stranger, to read its bytes.
 

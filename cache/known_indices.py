@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from msgspec import DecodeError, Struct, msgpack
 
+from ..files import path_text
 from ..remembered import Remembered
 from .access import read_error
 from .keys import FeatureKey
@@ -63,7 +64,7 @@ def known_indices(folders: Sequence[Path], key: FeatureKey, corpus: str) -> Iter
         nonlocal known
         if known is None:
             known = _decoded(files.read(file))
-        name, stamp = _name(path), _stamp(path)
+        name, stamp = path_text(path), _stamp(path)
         before = known.get(name)
         if before is not None and before.stamp == stamp:
             return _index(before, path, key)
@@ -83,11 +84,6 @@ def _decoded(data: bytes | None) -> dict[str, _Known]:
         return msgpack.decode(data or b"\x80", type=dict[str, _Known])
     except DecodeError:
         return {}
-
-
-def _name(path: Path) -> str:
-    """A path as text that can be written, whatever its bytes."""
-    return str(path).encode("utf-8", "backslashreplace").decode()
 
 
 def _stamp(path: Path) -> Stamp:

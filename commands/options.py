@@ -34,22 +34,25 @@ def together(*options: Option) -> Option:
     return lambda command: reduce(lambda made, option: option(made), reversed(options), command)
 
 
+def _given(value: Any, kind: click.ParamType[Any], *where: Any) -> Any:
+    """A value that is not empty, as that of an unset variable of the shell is."""
+    if value == "":
+        kind.fail("is empty", *where)
+    return value
+
+
 class GivenPath(click.Path):
-    """A path that is not empty, as that of an unset variable of the shell is."""
+    """A path that is not empty."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value == "":
-            self.fail("is empty", param, ctx)
-        return super().convert(value, param, ctx)
+        return super().convert(_given(value, self, param, ctx), param, ctx)
 
 
 class GivenText(click.types.StringParamType):
-    """A text that is not empty, as that of an unset variable of the shell is."""
+    """A text that is not empty."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value == "":
-            self.fail("is empty", param, ctx)
-        return super().convert(value, param, ctx)
+        return super().convert(_given(value, self, param, ctx), param, ctx)
 
 
 class Number(click.FloatRange):

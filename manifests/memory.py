@@ -17,7 +17,7 @@ from typing import Annotated, Literal, Self, TypeVar
 
 import msgspec
 
-from ..files import atomic_text, read_json
+from ..files import atomic_text, path_text, read_json
 from ..remembered import Remembered
 from .audio import HASH_DIGITS
 from .fingerprint import PATTERN
@@ -116,14 +116,12 @@ class _Memory:
             Remembered(self.folder, ".json").forget()
 
     def _file(self, root: Path | str) -> Path:
-        whole = root if isinstance(root, str) else root.resolve()
-        name = hashlib.sha256(os.fsencode(whole)).hexdigest()[:16]
+        name = hashlib.sha256(_name(root).encode()).hexdigest()[:16]
         return self.folder / f"{name}{self._suffix}.json"
 
 
 def _name(root: Path | str) -> str:
-    whole = root if isinstance(root, str) else str(root.resolve())
-    return whole.encode("utf-8", "backslashreplace").decode()
+    return root if isinstance(root, str) else path_text(root.resolve())
 
 
 class ProbeCache(_Memory):

@@ -160,3 +160,7 @@ def test_what_is_not_there_is_not_said_to_be_well(arguments, tmp_path):
     result = run(*(word.format(tmp_path) for word in arguments))
     assert result.exit_code == 2
     safe(result)
+
+
+def test_a_folder_may_be_named_by_its_url(tmp_path):
+    assert run("cache", "diff", tmp_path.as_uri(), tmp_path).exit_code == 0

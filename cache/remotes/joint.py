@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ...errors import CorruptShardError, InputError
 from ...manifests import Manifest
@@ -65,7 +65,7 @@ class JointCache(Cache):
         names = super().shard_names(key, corpus)
         with suppress(BrokenOffError):  # what there is no telling of now is told the next time
             there = self._shards_there(key, corpus, fresh)
-            names |= {PurePosixPath(name).name for name in there}
+            names |= {Path(name).name for name in there}
         return names
 
     def held_by(self, key: FeatureKey, corpus: str, names: Iterable[str]) -> list[str]:

@@ -12,7 +12,7 @@ from ..keys import FeatureKey
 from ..verify import check_shard
 from .diff import index_at
 from .labels import manifest_at
-from .place import Place, by_feature, offer
+from .place import Place, by_feature, not_empty, offer
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,10 @@ def verify_place(
         progress: called with shards done and shards in all.
 
     Raises:
+        InputError: there is nothing.
         SerError: the place cannot be reached.
     """
-    offered, problems = offer(place), []
+    offered, problems = not_empty(place, offer(place)), []
     for number, (name, size) in enumerate(offered.shards.items()):
         if progress is not None:
             progress(number, len(offered.shards))

@@ -180,6 +180,13 @@ def by_feature(shards: Mapping[str, int | None]) -> dict[tuple[str, str], tuple[
     return dict(sorted(sums.items()))
 
 
+def not_empty(place: Place, there: Offer) -> Offer:
+    """What a place has, or raise InputError where that is nothing."""
+    if not there.shards and not there.corpora:
+        raise InputError(f"{place}: there is no cache, or an empty one")
+    return there
+
+
 def offer(place: Place) -> Offer:
     """What a place has, less whatever is not named as a cache names it; errors as of `names`."""
     from ...manifests import is_corpus_name

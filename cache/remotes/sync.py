@@ -25,7 +25,7 @@ from .labels import (
     same_manifest,
     united,
 )
-from .place import Moved, Offer, Place, by_feature, offer
+from .place import Moved, Offer, Place, by_feature, not_empty, offer
 from .selection import corpora_of, selected
 from .transfers import Progress, carry_all
 
@@ -102,9 +102,7 @@ def plan_pull(
             other and `labels` is not given.
         SerError: the place cannot be read.
     """
-    there = selected(place, offer(place), corpora, features)
-    if not there.shards and not there.corpora:
-        raise InputError(f"{place}: there is no cache, or an empty one")
+    there = not_empty(place, selected(place, offer(place), corpora, features))
     here = offer(FolderPlace(*cache.folders))
     missing = {name: size for name, size in there.shards.items() if name not in here.shards}
     manifests = _reconcile(cache, place, there.corpora, labels, pulling=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ...errors import InputError
+from ...files import folder_or_url
 from ...progress import Progress
 from ..options import json_option, progress_option
 from ..printing import echo, echo_json
@@ -26,8 +27,8 @@ def cache_diff(one: str, other: str, as_json: bool, progress: Progress) -> None:
     """
     from ...cache import remotes
 
-    for where in (one, other):
-        if not remotes.is_remote(where) and not Path(where).expanduser().is_dir():
+    for where in map(folder_or_url, (one, other)):
+        if isinstance(where, Path) and not where.expanduser().is_dir():
             raise InputError(f"{where}: no such folder")
     places = remotes.open_place(one), remotes.open_place(other)
     with progress:

@@ -77,11 +77,7 @@ def cache_verify(
 
 def _verify_remote(place: Place, quick: bool, as_json: bool, progress: Progress) -> None:
     from ...cache.remotes import verify_place
-    from ...cache.remotes.place import offer
 
-    there = offer(place)
-    if not there.shards and not there.corpora:
-        raise InputError(f"{place}: there is no cache, or an empty one")
     with progress:
         shards, problems = verify_place(
             place,
