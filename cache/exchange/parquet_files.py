@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -68,6 +70,7 @@ def parquet_file(path: Path, column: str | None = None) -> Iterator[Item]:
         if column is None and len(lists) > 1:
             raise InputError(f"several columns of lists: {', '.join(lists)}. Name one: --column")
         if lists:
+            _check_columns(pa, path, table)
             _check_sizes(table)
             yield from _lists(pa, path, table, column or lists[0])
         else:
@@ -82,6 +85,42 @@ def _storage(pa: Any, kind: Any) -> Any:
 def _is_list(pa: Any, kind: Any) -> bool:
     types = pa.types
     return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
+
+
+class _ReadError(Exception):
+    """Data would have been read."""
+
+
+class _Withheld(io.RawIOBase):
+    """A file of some size, of which nothing may be read."""
+
+    def __init__(self, size: int) -> None:
+        self._size, self._at = size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = offset + (0, self._at, self._size)[whence]
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        raise _ReadError
+
+
+def _check_columns(pa: Any, path: Path, table: Any) -> None:
+    """Refuse what says of its columns what cannot be.
+
+    Asked for such a column's metadata, pyarrow ends the process; about to read it, it raises.
+    """
+    size = path.stat().st_size
+    for number in range(table.metadata.num_row_groups):
+        withheld = pa.parquet.ParquetFile(_Withheld(size), metadata=table.metadata)
+        with suppress(_ReadError):
+            next(withheld.iter_batches(1, row_groups=[number], use_threads=False), None)
 
 
 def _check_sizes(table: Any) -> None:

@@ -389,6 +389,28 @@ def test_damaged_parquet(attack, outcome, tmp_path):
             outcome("read")
 
 
+def test_parquet_of_which_one_bit_of_the_schema_or_of_the_sizes_is_wrong(tmp_path):
+    """At counts of levels that do not fit the schema, pyarrow 26 ends the process where it can."""
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    lists = pa.array([rows.tolist() for rows in ROWS.values()], pa.list_(pa.list_(pa.float32())))
+    path = tmp_path / "x.parquet"
+    parquet.write_table(pa.table({"id": list(ROWS), "x": lists}), path)
+    good = path.read_bytes()
+    footer = len(good) - 8 - int.from_bytes(good[-8:-4], "little")
+    reasons = []
+    for at in range(footer, len(good)):
+        changed = bytearray(good)
+        changed[at] ^= 1 << 4
+        path.write_bytes(changed)
+        try:
+            read(path)
+        except InputError as error:
+            reasons.append(str(error))
+    assert any("size mismatch" in reason for reason in reasons)
+
+
 def test_nested_nonsense_in_parquet(held, tmp_path):
     pa = pytest.importorskip("pyarrow")
     from pyarrow import parquet
