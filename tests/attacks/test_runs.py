@@ -118,6 +118,10 @@ def json_text(case, values):
     )
 
 
+UNSEALED = (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""What may come of sealing a folder whose `versions.json` was spoiled."""
+
+
 def seal(folder):
     """Make the hashes agree with what is there, as a stranger would."""
     path = folder / "versions.json"
@@ -169,7 +173,7 @@ def damage(case, folder, outside):
         try:
             about = json.loads(with_sum)
             path.write_text(json.dumps(about | {"sha256": checksum(about)}))
-        except (ValueError, TypeError, AttributeError, RecursionError):
+        except UNSEALED:
             path.write_bytes(with_sum)
     elif how == "names":
         path = folder / "versions.json"
@@ -446,7 +450,7 @@ def test_results_of_spoiled_runs(attack, outcome, made, tmp_path):
             path = folder / "structure.json"
             said = json.loads((made[0] / "omoe" / "structure.json").read_bytes())
             path.write_bytes(json_text(case, said))
-            with contextlib.suppress(OSError, ValueError, TypeError, AttributeError, RecursionError):
+            with contextlib.suppress(*UNSEALED):
                 seal(folder)
         try:
             run = Run.open(folder)
