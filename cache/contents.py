@@ -117,7 +117,7 @@ class Contents:
         by_corpus: dict[str, list[Path]] = {}
         files = shard_files(folder / "features" / key.folder) if folder else self._shard_files(key)
         for path in files:
-            by_corpus.setdefault(layout.corpus_of(path), []).append(path)
+            by_corpus.setdefault(layout.corpus_of(path.name), []).append(path)
         return by_corpus
 
     def _shard_files(self, key: FeatureKey, corpus: str | None = None) -> list[Path]:
@@ -137,7 +137,7 @@ class Contents:
         except OSError:  # there are none yet, or whoever opens one is told why he cannot
             return frozenset()
         shards = filter(layout.SHARD_NAME.fullmatch, names)
-        return frozenset(name for name in shards if layout.corpus_of(Path(name)) == corpus)
+        return frozenset(name for name in shards if layout.corpus_of(name) == corpus)
 
     def indices(self, key: FeatureKey, corpus: str) -> list[ShardIndex]:
         """Those of the finished shards of one key and corpus, by file name.

@@ -150,7 +150,7 @@ def shard_files(folder: Path, corpus: str | None = None) -> list[Path]:
         path
         for path in entries(folder, folder.parents[1])
         if layout.SHARD_NAME.fullmatch(path.name)
-        and corpus in (None, layout.corpus_of(path))
+        and corpus in (None, layout.corpus_of(path.name))
         and may_be_file(path)
     ]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 import xxhash
 
@@ -38,9 +37,9 @@ SHARD_NAME = re.compile(r"([a-z0-9][a-z0-9_-]{0,63})-([0-9a-f]{16})\.h5")
 FOLDER_NAME = re.compile(r"[a-z0-9_-]{1,40}-([0-9a-f]{16})")
 
 
-def corpus_of(shard: Path) -> str:
-    """The corpus that a shard's name says."""
-    return shard.stem.rpartition("-")[0]
+def corpus_of(shard: str) -> str:
+    """The corpus that a shard's name says, with or without the folder that it is in."""
+    return shard.rpartition("/")[2].rpartition("-")[0]
 
 
 def utterances(ids: Iterable[str], audio_hashes: Iterable[str]) -> list[str]:

@@ -49,7 +49,7 @@ class Removal:
     @property
     def corpora(self) -> list[str]:
         """Which they are of, sorted."""
-        return sorted(set(map(corpus_of, self.sizes)))
+        return sorted({corpus_of(path.name) for path in self.sizes})
 
     def carry_out(self) -> Removal:
         """Remove these shards and no others, and the folder where nothing else is in it.

@@ -12,7 +12,7 @@ from ...errors import CorruptShardError
 from .. import layout
 from ..shard import ShardIndex, index_in
 from .labels import ManifestDifference, difference, manifest_at
-from .place import Place, offer
+from .place import Place, offers
 
 if TYPE_CHECKING:
     from ...manifests import Manifest
@@ -68,26 +68,26 @@ def diff(one: Place, other: Place) -> CacheDifference:
         SerError: a place cannot be read.
     """
     places = (one, other)
-    offers = (offer(one), offer(other))
+    offered = offers(one, other)
     groups: dict[tuple[str, str], tuple[set[str], set[str]]] = {}
-    for side, offered in enumerate(offers):
-        for name in offered.shards:
-            key = layout.corpus_of(Path(name)), name.split("/")[1]
+    for side, each in enumerate(offered):
+        for name in each.shards:
+            key = layout.corpus_of(name), name.split("/")[1]
             groups.setdefault(key, (set(), set()))[side].add(name)
     features = []
     for (corpus, folder), names in sorted(groups.items()):
         if names[0] != names[1]:
-            sizes = {**offers[1].shards, **offers[0].shards}
+            sizes = {**offered[1].shards, **offered[0].shards}
             features.append(_of_feature(places, corpus, folder, names, sizes))
     manifests, values = [], {}
-    for corpus in sorted({*offers[0].corpora} & {*offers[1].corpora}):
+    for corpus in sorted({*offered[0].corpora} & {*offered[1].corpora}):
         here, there = (manifest_at(place, corpus) for place in places)
         if here is not None and there is not None and (found := difference(here, there)):
             manifests.append(found)
             values[corpus] = list(_values(found, here, there))
     only = (
-        sorted({*offers[0].corpora} - {*offers[1].corpora}),
-        sorted({*offers[1].corpora} - {*offers[0].corpora}),
+        sorted({*offered[0].corpora} - {*offered[1].corpora}),
+        sorted({*offered[1].corpora} - {*offered[0].corpora}),
     )
     return CacheDifference(features, manifests, only, values)
 

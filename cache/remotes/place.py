@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,7 +175,7 @@ def by_feature(shards: Mapping[str, int | None]) -> dict[tuple[str, str], tuple[
     """Shards, and their bytes as far as known, by corpus and feature folder; sorted."""
     sums: dict[tuple[str, str], tuple[int, int]] = {}
     for name, size in shards.items():
-        group = layout.corpus_of(Path(name)), name.split("/")[1]
+        group = layout.corpus_of(name), name.split("/")[1]
         count, total = sums.get(group, (0, 0))
         sums[group] = count + 1, total + (size or 0)
     return dict(sorted(sums.items()))
@@ -202,6 +203,12 @@ def offer(place: Place) -> Offer:
         corpora=sorted(filter(is_corpus_name, manifests)),
         texts=frozenset(filter(_TEXT.fullmatch, names)),
     )
+
+
+def offers(*places: Place) -> list[Offer]:
+    """What each place has, asked of all at once; the error is that of the first that has one."""
+    with ThreadPoolExecutor(len(places)) as pool:
+        return list(pool.map(offer, places))
 
 
 def open_place(where: str | Path) -> Place:

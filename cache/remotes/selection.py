@@ -44,7 +44,7 @@ def selected(
         shards={
             name: size
             for name, size in offered.shards.items()
-            if layout.corpus_of(Path(name)) in wanted and name.split("/")[1] in folders
+            if layout.corpus_of(name) in wanted and name.split("/")[1] in folders
         },
         corpora=[corpus for corpus in offered.corpora if corpus in wanted],
         texts=frozenset(
@@ -77,5 +77,5 @@ def _means(place: Place, folder: str, feature: str) -> bool:
 
 def corpora_of(offered: Offer) -> list[str]:
     """Of which there is a manifest or a shard, sorted."""
-    named = {layout.corpus_of(Path(name)) for name in offered.shards}
+    named = {layout.corpus_of(name) for name in offered.shards}
     return sorted(named | set(offered.corpora))

@@ -25,7 +25,7 @@ from .labels import (
     same_manifest,
     united,
 )
-from .place import Moved, Offer, Place, by_feature, not_empty, offer
+from .place import Moved, Offer, Place, by_feature, not_empty, offer, offers
 from .selection import corpora_of, selected
 from .transfers import Progress, carry_all
 
@@ -73,7 +73,7 @@ class Plan:
     @property
     def licensees_only(self) -> list[str]:
         """Corpora of which something would move that only licensees may have."""
-        moving = {layout.corpus_of(Path(name)) for name in self.shards} | set(self.manifests)
+        moving = {layout.corpus_of(name) for name in self.shards} | set(self.manifests)
         return [
             name for name, terms in self.terms.items() if terms.licensees_only and name in moving
         ]
@@ -102,8 +102,8 @@ def plan_pull(
             other and `labels` is not given.
         SerError: the place cannot be read.
     """
-    there = not_empty(place, selected(place, offer(place), corpora, features))
-    here = offer(FolderPlace(*cache.folders))
+    offered, here = offers(place, FolderPlace(*cache.folders))
+    there = not_empty(place, selected(place, offered, corpora, features))
     missing = {name: size for name, size in there.shards.items() if name not in here.shards}
     manifests = _reconcile(cache, place, there.corpora, labels, pulling=True)
     return Plan(
