@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import shutil
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,11 @@ if Path(ser.__file__).resolve().parent != Path(__file__).resolve().parents[1]:
         'in place, with: python -m pip install -c constraints.txt -e ".[dev]"',
         returncode=2,
     )
+
+# What `ser` writes it waits for until the disk has it: without a disk, tests wait for nothing.
+MEMORY = Path("/dev/shm")
+if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4 << 30:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 # Examples are not timed: a busy machine must not fail a test.
 settings.register_profile("ser", deadline=None)
@@ -57,18 +62,6 @@ def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("SER_CACHE", str(tmp_path / "default-cache"))
     monkeypatch.setenv("SER_WEIGHTS", str(tmp_path / "default-weights"))
-
-
-@pytest.fixture
-def in_memory(tmp_path: Path) -> Iterator[Path]:
-    """A folder that is on no disk, where the system has such: for what is written and killed again
-    and again, which waits for a disk most of the time."""
-    memory = Path("/dev/shm")
-    if not (memory.is_dir() and os.access(memory, os.W_OK)):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir=memory, prefix="ser-test-") as folder:
-        yield Path(folder)
 
 
 def toy_manifest(

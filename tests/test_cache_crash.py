@@ -87,7 +87,7 @@ def features(folder: Path) -> dict[str, bytes]:
 
 
 @cases(200)
-def test_an_extraction_killed_at_any_moment(corpus: Path, in_memory: Path, count: int) -> None:
+def test_an_extraction_killed_at_any_moment(corpus: Path, tmp_path: Path, count: int) -> None:
     whole: dict[str, bytes] = {}
 
     def lay_out(folder: Path) -> None:
@@ -105,6 +105,6 @@ def test_an_extraction_killed_at_any_moment(corpus: Path, in_memory: Path, count
         Command(
             lay_out, extract_all, shards_and_manifests, nothing_half_done, all_is_there_as_always
         ),
-        in_memory,
+        tmp_path,
         count,
     )

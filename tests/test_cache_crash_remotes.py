@@ -60,9 +60,9 @@ def cache(tmp_path: Path) -> Path:
 
 @cases(200)
 @pytest.mark.parametrize("run", [push_all, pull_all], ids=["push", "pull"])
-def test_killed_at_any_moment(cache, in_memory, count, run):
+def test_killed_at_any_moment(cache, tmp_path, count, run):
     def lay_out(folder: Path) -> None:
         folder.mkdir()
         shutil.copytree(cache, folder / "here")
 
-    crash(Command(lay_out, run, published, nothing_half_done, all_is_there), in_memory, count)
+    crash(Command(lay_out, run, published, nothing_half_done, all_is_there), tmp_path, count)
