@@ -10,11 +10,16 @@ from .page import MARK
 
 
 def check_target(path: Path, overwrite: bool) -> None:
-    """Refuse a file that is there and is no such page.
+    """Refuse a file that is there and is no such page, and one that is not named as a page is.
 
     Raises:
-        InputError: it is something else, or a folder.
+        InputError: it is something else, or a folder, or its name does not end in .html.
     """
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise InputError(
+            f"--out {path}: expected a name that ends in .html; a browser prints the page to PDF, "
+            "and --figures writes the figures as such"
+        )
     if not path.exists() or (overwrite and path.is_file()):
         return
     try:

@@ -200,6 +200,10 @@ def test_a_page_goes_beside_the_run_and_replaces_nothing_else(toy_runs, tmp_path
     refused = ser("report", run, "--out", other)
     assert refused.exit_code == 2
     assert "is there, and no page of `ser report`" in refused.stderr
+    refused = ser("report", run, "--out", tmp_path / "page.pdf")
+    assert refused.exit_code == 2
+    assert "expected a name that ends in .html; a browser prints the page" in refused.stderr
+    assert not (tmp_path / "page.pdf").exists()
     assert other.read_text(encoding="utf-8") == "dear"
     assert ser("report", run, "--out", other, "--overwrite").exit_code == 0
     two = ser("report", run, run, "--figures", tmp_path / "figures", "--cache", tmp_path / "none")
