@@ -9,7 +9,13 @@ from .features import Features, StoredFeatures
 from .folders import Problem, default_cache_folders
 from .holdings import Holding, in_words, places
 from .keys import FeatureKey
-from .manifests import remove_manifest, store_manifest, with_known_ids
+from .manifests import (
+    ManifestChange,
+    manifest_change,
+    remove_manifest,
+    store_manifest,
+    with_known_ids,
+)
 from .merge import Merge
 from .removal import Removal
 from .terms import Terms, read_terms, save_terms
@@ -23,6 +29,7 @@ __all__ = [
     "Features",
     "FolderReport",
     "Holding",
+    "ManifestChange",
     "Merge",
     "Problem",
     "Removal",
@@ -34,6 +41,7 @@ __all__ = [
     "as_stored",
     "default_cache_folders",
     "in_words",
+    "manifest_change",
     "places",
     "read_terms",
     "remove_manifest",

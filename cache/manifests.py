@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Set
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..manifests import Manifest
+
+
+@dataclass(frozen=True)
+class ManifestChange:
+    """What putting a manifest into a cache comes to.
+
+    Attributes:
+        saved: what the cache is given; None: nothing.
+        needed: whether it matters, if nobody may write there.
+        told: what the user should know, if anything.
+    """
+
+    saved: Manifest | None
+    needed: bool = True
+    told: str | None = None
 
 
 def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> str | None:
@@ -41,22 +57,32 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
             languages, they spell a speaker or emotion in two ways, or the old one is damaged.
         SerError: the cache cannot be written.
     """
+    change = manifest_change(cache, manifest, replace)
+    if change.saved is not None:
+        with nullcontext() if change.needed else suppress(SerError):
+            _save(cache, change.saved)
+    return change.told
+
+
+def manifest_change(cache: Cache, manifest: Manifest, replace: bool = False) -> ManifestChange:
+    """What `store_manifest` would do; InputError as there."""
     corpus = manifest.corpus
     if corpus not in cache.corpora():
-        _save(cache, manifest)
-        return None
+        return ManifestChange(manifest)
     try:
         old = cache.manifest(corpus)
     except SerError as error:
         if not replace:
             raise InputError(f"{error}\nOr make it anew: --replace") from error
-        _save(cache, manifest)
-        return f"{corpus}: the damaged manifest in the cache was replaced"
+        return ManifestChange(
+            manifest, told=f"{corpus}: the damaged manifest in the cache is replaced"
+        )
     manifest = _with_ids_of(old, manifest)
     known, old = old, _with_fingerprints(old, manifest)
+    # What is shared does without fingerprints.
+    kept = None if old is known or not cache.owns_manifest(corpus) else old
     if _same(old, manifest):
-        _keep(cache, known, old)
-        return None
+        return ManifestChange(kept, needed=False)
     before, now = set(utterances_of(old)), set(utterances_of(manifest))
     if old.language != manifest.language and not replace:
         raise InputError(
@@ -64,22 +90,20 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
             f"{manifest.language} here. If that is right, --replace replaces the manifest"
         )
     if replace:
-        _save(cache, _with_fingerprints(manifest, old))
-        return f"{corpus}: the manifest in the cache was replaced ({len(old)} -> {len(manifest)})"
+        told = f"{corpus}: the manifest in the cache is replaced ({len(old)} -> {len(manifest)})"
+        return ManifestChange(_with_fingerprints(manifest, old), told=told)
     if before < now:
         extended = _extended(cache, old, manifest)
-        _save(cache, extended)
-        more = len(now) - len(before)
-        added = f"{corpus}: {more} utterances were added to the {len(before)} there"
-        return "; ".join((added, *extended.notes))
+        added = f"{corpus}: {len(now - before)} utterances are added to the {len(before)} there"
+        return ManifestChange(extended, told="; ".join((added, *extended.notes)))
     if now <= before:
-        _keep(cache, known, old)
         reason = (
             "has other labels for the same utterances"
             if now == before
             else f"has {len(old)} utterances, these {len(manifest)} among them"
         )
-        return f"{corpus}: the manifest in the cache {reason} and is kept; --replace replaces it"
+        told = f"{corpus}: the manifest in the cache {reason} and is kept; --replace replaces it"
+        return ManifestChange(kept, needed=False, told=told)
     raise _other_audio(cache, known, manifest, before - now)
 
 
@@ -225,10 +249,3 @@ def _with_fingerprints(old: Manifest, new: Manifest) -> Manifest:
     both = zip(utterances_of(old), known, strict=True)
     texts = [text or heard.get(utterance, "") for utterance, text in both]
     return old if texts == known else Manifest(old.table.assign(**{FINGERPRINT: texts}))
-
-
-def _keep(cache: Cache, known: Manifest, old: Manifest) -> None:
-    """Save what a manifest was given; one that is shared, or cannot be written, does without."""
-    if old is not known and cache.owns_manifest(old.corpus):
-        with suppress(SerError):
-            _save(cache, old)

@@ -122,6 +122,7 @@ def extract(
         "crew": crew,
         "remote": remote,
         "progress": progress,
+        "replace": replace,
         **given_corpus(corpus, **given),
     }
     if dry_run:
@@ -131,7 +132,6 @@ def extract(
     told = licence is not None or licensees_only
     report = extract_corpus(
         **wanted,
-        replace=replace,
         terms=Terms(licence or "", licensees_only=licensees_only) if told else None,
         device=crew.device if crew and device == "auto" else device,
         workers=workers,
@@ -158,10 +158,13 @@ def _tell_plan(plan: ExtractPlan, as_json: bool) -> None:
     """Print what there is to do, and end with the exit code that says whether."""
     if as_json:
         known = {"corpus": plan.corpus, "utterances": plan.utterances, "manifest": plan.known}
-        echo_json({**known, "features": [asdict(feature) for feature in plan.features]})
+        features = [asdict(feature) for feature in plan.features]
+        echo_json({**known, "note": plan.told or "", "features": features})
     else:
         if not plan.known:
             echo(f"{plan.corpus}: its manifest would be put into the cache")
+        if plan.told:
+            complain(f"note: {plan.told}")
         for feature in plan.features:
             there = f"{plan.utterances - feature.missing} of {plan.utterances} cached"
             echo(f"{plan.corpus} {feature.feature}: {there}, {_left(feature)}")

@@ -135,7 +135,7 @@ def test_the_manifest_of_the_first_layer_that_has_one_counts(layered: Cache, sha
     assert store_manifest(layered, make_manifest("abc")) is None
     assert "these 2 among them" in str(store_manifest(layered, make_manifest("ab")))
     assert not layered.owns_manifest("mine")
-    assert "1 utterances were added" in str(store_manifest(layered, make_manifest("abcd")))
+    assert "1 utterances are added" in str(store_manifest(layered, make_manifest("abcd")))
     assert layered.manifest("mine").ids == tuple("abcd")
     assert shared.manifest("mine").ids == tuple("abc")
     assert tree(shared.folder) == before

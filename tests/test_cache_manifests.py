@@ -50,7 +50,7 @@ def test_rows_whose_numbers_became_floats_are_joined(cache, tmp_path):
     store_manifest(cache, spoken("abc", speaker=["1", "2", "10"]))
     table = make_manifest("abcd").table.assign(speaker=["1", "2", "10", "2"])
     told = store_manifest(cache, Manifest(table.assign(speaker=[1.0, 2.0, 10.0, 2.0])))
-    assert told == "mine: 1 utterances were added to the 3 there"
+    assert told == "mine: 1 utterances are added to the 3 there"
     assert list(cache.manifest("mine").table["speaker"]) == ["1", "2", "10", "2"]
     assert_sound(cache.manifest("mine"), tmp_path)
 
@@ -93,7 +93,7 @@ def test_an_old_manifest_that_cannot_be_kept(cache, column, old, new, says):
     assert str(cache.folder / "manifests" / "mine.csv") in str(caught.value)
     with pytest.raises(InputError, match="--replace"):
         store_manifest(cache, spoken("abc"))
-    assert "was replaced" in store_manifest(cache, spoken("abc"), replace=True)
+    assert "is replaced" in store_manifest(cache, spoken("abc"), replace=True)
     assert len(cache.manifest("mine")) == 3
 
 
@@ -159,7 +159,7 @@ def test_rows_are_added_to_a_cache_of_another_system(cache, tmp_path):
     rows = fill(cache, KEY, old)
     file = listed(tmp_path, "NFC", ["Joie/à.wav"])
     whole = build_manifest("mine", tmp_path / "audio", csv=file, language="fr").manifest
-    assert store_manifest(cache, whole) == "mine: 1 utterances were added to the 3 there"
+    assert store_manifest(cache, whole) == "mine: 1 utterances are added to the 3 there"
     now = cache.manifest("mine")
     assert set(now.ids) == {*old.ids, id_from_path("Joie/à.wav")}
     assert cache.missing(KEY, now) == [id_from_path("Joie/à.wav")]

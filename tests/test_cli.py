@@ -193,7 +193,7 @@ def test_corrected_labels_stay_when_the_corpus_is_completed(corpora, tmp_path):
     for audio in files[20:]:
         shutil.copy(audio, root / "wav")
     result = ser(*arguments, "--features", "mfcc")
-    assert "8 utterances were added to the 20 there" in result.stderr
+    assert "8 utterances are added to the 20 there" in result.stderr
     assert "28 of 28 cached, 8 new" in result.stdout
     added = sum(1 for audio in files[20:] if audio.stem[5] == "W")
     assert path.read_text("utf-8").count(",anger,") == anger + added

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from ser.cache import Cache
 from ser.cli import main
+from ser.errors import InputError
 from ser.extract import extract_corpus, make_backbone, plan_corpus
 from ser.portion import Portion
 from ser.tests.conftest import tree
@@ -51,6 +52,35 @@ def test_what_would_be_extracted(corpus, tmp_path):
     asked = [id for id in manifest.ids if Portion(1, 2).has(id)]
     assert half.utterances == len(asked)
     assert half.features[0].missing == len({*asked} - {"u01", "u04"})
+
+
+def test_what_would_become_of_the_manifest(corpus, tmp_path):
+    root, manifest = corpus
+    cache = Cache(tmp_path / "cache")
+
+    def plan(emotions, **options):
+        before = tree(cache.folder)
+        table = manifest.table.assign(emotion=emotions)
+        table[["id", "path", "speaker", "gender", "emotion"]].to_csv(
+            tmp_path / "mine.csv", index=False
+        )
+        options = {"csv": tmp_path / "mine.csv", "language": manifest.language} | options
+        found = plan_corpus("mine", root, "mfcc", cache, **options)
+        assert tree(cache.folder) == before
+        return found.changes, found.told
+
+    same = manifest.table["emotion"]
+    assert plan(same) == (True, None)
+    extract_corpus(manifest, root, "mfcc", cache, workers=0)
+    assert plan(same) == (False, None)
+    changes, told = plan("disgust")
+    assert not changes
+    assert "has other labels for the same utterances and is kept" in told
+    changes, told = plan("disgust", replace=True)
+    assert changes
+    assert "is replaced (6 -> 6)" in told
+    with pytest.raises(InputError, match=r"in the cache .* as pt, and is it here"):
+        plan(same, language="it")
 
 
 def test_the_size_is_about_what_is_written(corpus, tmp_path):
