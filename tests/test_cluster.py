@@ -16,7 +16,7 @@ pytest.importorskip("ray", reason="the extra ray is not installed")
 
 from ser.cache import Cache
 from ser.cache.remotes import open_place, plan_pull, pull
-from ser.errors import InputError, MissingPackageError, SerError
+from ser.errors import InputError, SerError
 from ser.extract import extract_corpus, make_backbone, pieces
 from ser.progress import Progress
 from ser.reproduce.run import PLANS, reproduce
@@ -34,18 +34,12 @@ from ser.train.runs.train import train_request
 from ser.workers import Lost
 from ser.workers import cluster as workers_cluster
 from ser.workers.cluster import Cluster
-from ser.workers.connection import other_versions
 
 if sys.platform == "win32":
     pytest.skip(
         "Ray's clusters of several nodes on one machine are for Linux", allow_module_level=True
     )
-
-
-@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nonsense"])
-def test_no_such_cluster(address):
-    with pytest.raises(SerError, match=f"--cluster {address}: no such cluster"):
-        _ = Cluster(address).count
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +149,6 @@ def test_extraction_gives_the_rows_of_this_machine(crew, corpus, tmp_path):
     assert again.computed == {"mfcc": 0, "logmel": 0}
 
 
-@pytest.mark.long
 def test_a_machine_that_is_not_of_the_cluster_works_with_it(crew, nodes, corpus, tmp_path):
     root, manifest = corpus
     manifest.save(tmp_path / "mine.csv")
@@ -197,7 +190,6 @@ def test_a_node_that_is_killed_costs_nothing(crew, nodes, corpus, tmp_path):
     np.testing.assert_array_equal(stored.frames, local.frames)
 
 
-@pytest.mark.long
 def test_audio_comes_from_a_bucket_and_features_go_to_one(crew, nodes, bucket, corpus, tmp_path):
     root, manifest = corpus
     for path in root.iterdir():
@@ -235,7 +227,6 @@ def test_a_file_that_kills_its_worker_is_named(crew, corpus, tmp_path):
     once(cache, report.keys[deadly.spec], manifest.select(set(manifest.ids) - {"u07"}))
 
 
-@pytest.mark.long
 def test_a_table_is_that_of_this_machine_though_a_node_is_killed(crew, nodes, tmp_path):
     make_toy_cache(tmp_path / "cache")
     tic = toy_manifest(utterances=45, language="it", corpus="tic")
@@ -255,7 +246,6 @@ def test_a_table_is_that_of_this_machine_though_a_node_is_killed(crew, nodes, tm
     killer.join()
 
 
-@pytest.mark.long
 def test_a_model_of_a_cluster_is_gone_on_with_here(crew, toy_cache, tmp_path, monkeypatch, capsys):
     config = load_config("paper", ["train.epochs=2"])
     request = Request("single", ["toy"], ["mfcc", "ge2e"], config, repeats=3, device="cpu")
@@ -315,17 +305,6 @@ def test_a_worker_of_other_versions(crew, monkeypatch):
         crew.running(partial(doubling, 2), iter([1])) as results,
     ):
         list(results)
-
-
-def test_only_what_differs_is_told():
-    said = other_versions("far", ("1.0 (aa)", "3.11.7"), ("1.0 (aa)", "3.12.1"))
-    assert said.startswith("far has Python 3.12.1 (here 3.11.7); install the same")
-
-
-def test_without_ray_there_is_one_message(monkeypatch):
-    monkeypatch.setattr("ser.workers.connection.find_spec", lambda name: None)
-    with pytest.raises(MissingPackageError, match=r"--cluster auto needs Ray.*\[ray\]"):
-        _ = Cluster("auto").count
 
 
 corpora = os.environ.get("SER_TEST_CORPORA")

@@ -42,6 +42,7 @@ def utterances(count=20):
         yield (np.round(noise / np.abs(noise).max() * 20000) / 32768).astype("f4")
 
 
+@pytest.mark.long
 def test_equal_to_the_package(backbone, folder, tmp_path):
     """`Recognizer.recognize` up to the logits, which it does not give away itself."""
     with warnings.catch_warnings():

@@ -69,6 +69,7 @@ def resemblyzer():
         return pytest.importorskip("resemblyzer")
 
 
+@pytest.mark.long
 def test_equal_to_resemblyzer(backbone, resemblyzer):
     audio = utterances()
     encoder = resemblyzer.VoiceEncoder("cpu", verbose=False)

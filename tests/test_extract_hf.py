@@ -74,7 +74,9 @@ def close(ours, theirs):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("layer", ["last", "mean", "0", "2"])
+@pytest.mark.parametrize(
+    "layer", ["last", *(pytest.param(each, marks=pytest.mark.long) for each in ("mean", "0", "2"))]
+)
 def test_equal_to_transformers_alone_and_in_a_batch(models, family, layer):
     folder = models(family)
     backbone = make_backbone(f"hf:{folder}:layer={layer}")

@@ -21,6 +21,8 @@ from ser.tests.speech_models import FAMILIES, write_allosaurus, write_speech_mod
 from ser.tests.stand_ins import write_byol, write_vgg16, write_wav2vec
 from ser.tests.test_extract_pipeline import write_corpus
 
+pytestmark = pytest.mark.long
+
 FILES = int(os.environ.get("SER_TEST_FILES", "30"))
 FEW = max(6, FILES // 8)
 """For models that take long."""
@@ -111,7 +113,6 @@ def test_what_was_missing_changes_no_byte(speech, undisturbed, tmp_path):
     assert rows(cache, features, manifest) == undisturbed
 
 
-@pytest.mark.long
 def test_what_libraries_compute_as_a_whole_gives_the_same_bytes(speech, tmp_path):
     pytest.importorskip("opensmile")
     features = [
@@ -131,7 +132,6 @@ def test_what_libraries_compute_as_a_whole_gives_the_same_bytes(speech, tmp_path
     assert rows(one, features, manifest) == rows(other, features, manifest)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("layer", [pytest.param("last", marks=pytest.mark.soak), "2"])
 def test_models_give_the_same_bytes(speech, here, tmp_path, monkeypatch, layer):
     whole = speech[1]
@@ -175,7 +175,6 @@ def test_threads_of_the_process_change_no_byte(speech, undisturbed, tmp_path):
         torch.set_num_threads(before)
 
 
-@pytest.mark.long
 def test_neighbours_in_a_call_change_no_bit_of_ge2e(speech):
     """On this processor with calls of 16 windows, or else with calls of one."""
     backbone = make_backbone("ge2e")
@@ -217,7 +216,6 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.long
 @pytest.mark.skipif(os.name != "posix", reason="kill -9")
 def test_killed_again_and_again_and_resumed(speech, undisturbed, tmp_path):
     root, manifest = speech
