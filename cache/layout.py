@@ -42,6 +42,11 @@ def corpus_of(shard: str) -> str:
     return shard.rpartition("/")[2].rpartition("-")[0]
 
 
+def group_of(shard: str) -> tuple[str, str]:
+    """The corpus and the feature folder of a shard, by its name below a cache."""
+    return corpus_of(shard), shard.split("/")[1]
+
+
 def utterances(ids: Iterable[str], audio_hashes: Iterable[str]) -> list[str]:
     """What utterances are found by: id and audio hash of each in one text.
 

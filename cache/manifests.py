@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Set
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,13 +27,14 @@ class ManifestChange:
     """What putting a manifest into a cache comes to.
 
     Attributes:
-        saved: what the cache is given; None: nothing.
-        needed: whether it matters, if nobody may write there.
+        saved: what takes the place of the manifest that is there; None: that stays.
+        completed: the one that stays, with fingerprints that it lacked; None: it lacks none, or is
+            shared, and does without.
         told: what the user should know, if anything.
     """
 
-    saved: Manifest | None
-    needed: bool = True
+    saved: Manifest | None = None
+    completed: Manifest | None = None
     told: str | None = None
 
 
@@ -59,8 +60,10 @@ def store_manifest(cache: Cache, manifest: Manifest, replace: bool = False) -> s
     """
     change = manifest_change(cache, manifest, replace)
     if change.saved is not None:
-        with nullcontext() if change.needed else suppress(SerError):
-            _save(cache, change.saved)
+        _save(cache, change.saved)
+    elif change.completed is not None:
+        with suppress(SerError):  # where nobody may write, it does without
+            _save(cache, change.completed)
     return change.told
 
 
@@ -79,10 +82,9 @@ def manifest_change(cache: Cache, manifest: Manifest, replace: bool = False) -> 
         )
     manifest = _with_ids_of(old, manifest)
     known, old = old, _with_fingerprints(old, manifest)
-    # What is shared does without fingerprints.
-    kept = None if old is known or not cache.owns_manifest(corpus) else old
+    completed = old if old is not known and cache.owns_manifest(corpus) else None
     if _same(old, manifest):
-        return ManifestChange(kept, needed=False)
+        return ManifestChange(completed=completed)
     before, now = set(utterances_of(old)), set(utterances_of(manifest))
     if old.language != manifest.language and not replace:
         raise InputError(
@@ -103,7 +105,7 @@ def manifest_change(cache: Cache, manifest: Manifest, replace: bool = False) -> 
             else f"has {len(old)} utterances, these {len(manifest)} among them"
         )
         told = f"{corpus}: the manifest in the cache {reason} and is kept; --replace replaces it"
-        return ManifestChange(kept, needed=False, told=told)
+        return ManifestChange(completed=completed, told=told)
     raise _other_audio(cache, known, manifest, before - now)
 
 

@@ -159,12 +159,12 @@ def _tell_plan(plan: ExtractPlan, as_json: bool) -> None:
     if as_json:
         known = {"corpus": plan.corpus, "utterances": plan.utterances, "manifest": plan.known}
         features = [asdict(feature) for feature in plan.features]
-        echo_json({**known, "note": plan.told or "", "features": features})
+        echo_json({**known, "note": plan.manifest.told or "", "features": features})
     else:
         if not plan.known:
             echo(f"{plan.corpus}: its manifest would be put into the cache")
-        if plan.told:
-            complain(f"note: {plan.told}")
+        if plan.manifest.told:
+            complain(f"note: {plan.manifest.told}")
         for feature in plan.features:
             there = f"{plan.utterances - feature.missing} of {plan.utterances} cached"
             echo(f"{plan.corpus} {feature.feature}: {there}, {_left(feature)}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..cache import Cache, manifest_change, with_known_ids
+from ..cache import Cache, ManifestChange, manifest_change, with_known_ids
 from ..errors import MissingWeightsError
 from ..manifests import BadFile, Corpus, Manifest
 from ..portion import ALL, Portion
@@ -47,8 +47,7 @@ class ExtractPlan:
         utterances: that features are wanted of.
         bad: files that are of no use to any feature.
         known: whether the cache has a manifest of the corpus.
-        changes: whether it would be given another, or a first one.
-        told: what the user should know of that, if anything.
+        manifest: what putting this one there would come to.
     """
 
     corpus: str
@@ -57,13 +56,12 @@ class ExtractPlan:
     features: list[FeaturePlan]
     bad: list[BadFile]
     known: bool
-    changes: bool
-    told: str | None
+    manifest: ManifestChange
 
     @property
     def to_do(self) -> bool:
         """Whether there is anything to do."""
-        return self.changes or any(plan.missing for plan in self.features)
+        return self.manifest.saved is not None or any(plan.missing for plan in self.features)
 
 
 def plan_corpus(
@@ -106,7 +104,6 @@ def plan_corpus(
             manifest=manifest,
         )
     whole = with_known_ids(cache, found.build.manifest)
-    change = manifest_change(cache, whole, replace or found.given)
     asked = [id for id in whole.ids if portion.has(id)]
     return ExtractPlan(
         corpus=found.name,
@@ -115,8 +112,7 @@ def plan_corpus(
         features=[_plan(cache, whole, asked, name, backbone) for name, backbone in made],
         bad=[file for file in found.build.bad if portion.has(file.id)],
         known=found.name in cache.corpora(),
-        changes=change.needed and change.saved is not None,
-        told=change.told,
+        manifest=manifest_change(cache, whole, replace or found.given),
     )
 
 

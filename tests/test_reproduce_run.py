@@ -369,7 +369,7 @@ def unfinished(out):
     return out / "runs" / work.UNFINISHED
 
 
-@pytest.mark.parametrize("where", [0.02, 0.5, 0.999])
+@pytest.mark.parametrize("where", [0.02, 0.4, 0.6, 0.999])
 def test_one_flipped_bit_of_a_finished_job_is_noticed(
     two_corpora, tmp_path, monkeypatch, capsys, where
 ):

@@ -116,9 +116,8 @@ def _check_columns(pa: Any, path: Path, table: Any) -> None:
 
     Asked for such a column's metadata, pyarrow ends the process; about to read it, it raises.
     """
-    size = path.stat().st_size
+    withheld = pa.parquet.ParquetFile(_Withheld(path.stat().st_size), metadata=table.metadata)
     for number in range(table.metadata.num_row_groups):
-        withheld = pa.parquet.ParquetFile(_Withheld(size), metadata=table.metadata)
         with suppress(_ReadError):
             next(withheld.iter_batches(1, row_groups=[number], use_threads=False), None)
 

@@ -72,8 +72,7 @@ def diff(one: Place, other: Place) -> CacheDifference:
     groups: dict[tuple[str, str], tuple[set[str], set[str]]] = {}
     for side, each in enumerate(offered):
         for name in each.shards:
-            key = layout.corpus_of(name), name.split("/")[1]
-            groups.setdefault(key, (set(), set()))[side].add(name)
+            groups.setdefault(layout.group_of(name), (set(), set()))[side].add(name)
     features = []
     for (corpus, folder), names in sorted(groups.items()):
         if names[0] != names[1]:

@@ -89,7 +89,7 @@ class JointCache(Cache):
         return {
             name: size
             for name, size in self._offered.items()
-            if name.split("/")[1] == key.folder and layout.corpus_of(name) == corpus
+            if layout.group_of(name) == (corpus, key.folder)
         }
 
     def _held_there(self, shards: Mapping[str, int | None]) -> list[str]:

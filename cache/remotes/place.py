@@ -175,7 +175,7 @@ def by_feature(shards: Mapping[str, int | None]) -> dict[tuple[str, str], tuple[
     """Shards, and their bytes as far as known, by corpus and feature folder; sorted."""
     sums: dict[tuple[str, str], tuple[int, int]] = {}
     for name, size in shards.items():
-        group = layout.corpus_of(name), name.split("/")[1]
+        group = layout.group_of(name)
         count, total = sums.get(group, (0, 0))
         sums[group] = count + 1, total + (size or 0)
     return dict(sorted(sums.items()))
