@@ -3,6 +3,7 @@
 import os
 import pickle
 import signal
+import time
 
 
 def doubling(factor, tell):
@@ -22,6 +23,26 @@ def ending(at, tell):
         if job in at:
             os.kill(os.getpid(), signal.SIGKILL)
         return job
+
+    return do
+
+
+def far_away(folder, tell):
+    """A worker of a Ray cluster: two jobs at once, the second done when the first was heard of."""
+    import ray
+
+    def wait_for(name):
+        while not (folder / name).exists():
+            time.sleep(0.02)
+
+    def do(job):
+        if job:
+            (folder / "second begun").touch()
+            wait_for("first heard")
+            (folder / "second done").touch()
+        else:
+            wait_for("second begun")
+        return ray.get_runtime_context().get_node_id(), bytes(1 << 20)
 
     return do
 

@@ -39,9 +39,11 @@ class Nodes:
         options = {"num_cpus": 1, "object_store_memory": 80_000_000, **_ports()}
         self.nodes.append(self._cluster.add_node(**options))
 
-    def kill(self) -> None:
-        """One goes, without a word."""
-        self._cluster.remove_node(self.nodes.pop(), allow_graceful=False)
+    def kill(self, but: str = "") -> None:
+        """One goes, without a word; not that of an id."""
+        going = [node for node in self.nodes if node.node_id != but][-1]
+        self.nodes.remove(going)
+        self._cluster.remove_node(going, allow_graceful=False)
 
 
 @contextmanager

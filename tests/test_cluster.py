@@ -22,7 +22,7 @@ from ser.progress import Progress
 from ser.reproduce.run import PLANS, reproduce
 from ser.tests.cluster_backbones import Deadly, Elsewhere, Slow
 from ser.tests.conftest import make_toy_cache, toy_manifest
-from ser.tests.jobs import doubling, ending, refusing
+from ser.tests.jobs import doubling, ending, far_away, refusing
 from ser.tests.ray_cluster import client_server, ray_cluster
 from ser.tests.remote_servers import s3_bucket
 from ser.tests.test_extract_pipeline import write_corpus
@@ -132,6 +132,22 @@ def test_a_worker_out_of_reach_gives_up_its_place(crew, monkeypatch):
         found = dict(results)
     assert sum(isinstance(result, Lost) for result in found.values()) == 2
     assert sorted(found) == list(range(8))
+
+
+def test_a_result_that_is_lost_with_its_node_is_made_again(crew, nodes, tmp_path):
+    import ray
+
+    with crew.running(partial(far_away, tmp_path), iter(range(2))) as results:
+        job, (node, _) = next(results)
+        assert job == 0
+        (tmp_path / "first heard").touch()
+        while not (tmp_path / "second done").exists():
+            time.sleep(0.02)
+        time.sleep(1)  # until its result lies there
+        nodes.kill(but=node)
+        while sum(each["Alive"] for each in ray.nodes()) > 2:
+            time.sleep(0.1)
+        assert [(job, where) for job, (where, _) in results] == [(1, node)]
 
 
 def test_extraction_gives_the_rows_of_this_machine(crew, corpus, tmp_path):

@@ -130,6 +130,7 @@ class _Crew:
 
     def exchange(self, jobs: Todo[Job]) -> Iterator[tuple[Job, Any]]:
         """Keep every actor supplied, and yield what comes back."""
+        errors = self._ray.exceptions
         while True:
             while self._idle and (job := next(jobs, _NONE)) is not _NONE:
                 actor = self._idle.popleft()
@@ -141,6 +142,7 @@ class _Crew:
             if not ready:
                 self._check_room()
                 continue
+            self._alone_since = None
             awaited = list(self._waiting)
             ready, _ = self._ray.wait(awaited, num_returns=len(awaited), timeout=0)
             failures: list[BaseException] = []
@@ -148,8 +150,9 @@ class _Crew:
                 actor, job = self._waiting.pop(reference)
                 try:
                     answer = self._ray.get(reference)
-                except self._ray.exceptions.RayActorError as error:
-                    gone = self._gone(actor)
+                except (errors.RayActorError, errors.ObjectLostError) as error:
+                    # A result may be lost with its machine after the job was done there.
+                    gone = isinstance(error, errors.ObjectLostError) or self._gone(actor)
                     if job is _NONE:
                         self._deaths += 1
                         if _LACKING in str(error):
@@ -163,7 +166,7 @@ class _Crew:
                     self._end(actor)  # it may only be out of reach, and keep its place
                     self._hire()
                     continue
-                except self._ray.exceptions.RayError as error:
+                except errors.RayError as error:
                     failures.append(SerError(_of_worker(error)))
                     continue
                 if isinstance(answer, _Failed):
