@@ -111,9 +111,7 @@ def toy_cache(tmp_path: Path) -> Cache:
 @pytest.fixture
 def two_corpora(tmp_path: Path) -> Cache:
     """Corpora `toy` (German) and `tic` (Italian, 45 utterances), features as in `toy_cache`."""
-    make_toy_cache(tmp_path / "cache")
-    second = toy_manifest(utterances=45, language="it", corpus="tic")
-    return make_toy_cache(tmp_path / "cache", second)
+    return make_two_corpora(tmp_path / "cache")
 
 
 @pytest.fixture
@@ -144,6 +142,12 @@ def make_toy_cache(folder: Path, manifest: Manifest | None = None, noise: float 
             mfcc.add(id, frames.astype(np.float32))
             ge2e.add(id, (centre[5:] + 0.5 * noise * random.normal(size=7)).astype(np.float32))
     return cache
+
+
+def make_two_corpora(folder: Path) -> Cache:
+    """The cache of `two_corpora`."""
+    make_toy_cache(folder)
+    return make_toy_cache(folder, toy_manifest(utterances=45, language="it", corpus="tic"))
 
 
 @pytest.fixture(scope="session")

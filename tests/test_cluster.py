@@ -21,7 +21,7 @@ from ser.extract import extract_corpus, make_backbone, pieces
 from ser.progress import Progress
 from ser.reproduce.run import PLANS, reproduce
 from ser.tests.cluster_backbones import Deadly, Elsewhere, Slow
-from ser.tests.conftest import make_toy_cache, toy_manifest
+from ser.tests.conftest import make_toy_cache, make_two_corpora
 from ser.tests.jobs import doubling, ending, far_away, refusing
 from ser.tests.ray_cluster import client_server, ray_cluster
 from ser.tests.remote_servers import s3_bucket
@@ -244,9 +244,7 @@ def test_a_file_that_kills_its_worker_is_named(crew, corpus, tmp_path):
 
 
 def test_a_table_is_that_of_this_machine_though_a_node_is_killed(crew, nodes, tmp_path):
-    make_toy_cache(tmp_path / "cache")
-    tic = toy_manifest(utterances=45, language="it", corpus="tic")
-    cache = make_toy_cache(tmp_path / "cache", tic)
+    cache = make_two_corpora(tmp_path / "cache")
     config = load_config("paper", ["train.epochs=1"])
     common = Request("single", ["toy", "tic"], ["mfcc", "ge2e"], config, repeats=1, workers=1)
     common = replace(common, device="cpu")

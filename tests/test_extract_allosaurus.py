@@ -74,6 +74,7 @@ def test_equal_to_the_package(backbone, folder, tmp_path):
         backbone.layer = "logits"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("layer", "dim"), [("logits", 230), ("hidden", 640)])
 def test_neighbours_change_nothing(backbone, layer, dim):
     backbone.layer = layer

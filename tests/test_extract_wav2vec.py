@@ -84,6 +84,7 @@ def test_parameters_are_as_many_as_published():
     assert sum(value.numel() for value in state.values()) == ours + head
 
 
+@pytest.mark.long
 def test_neighbours_change_nothing(backbones):
     lengths = [int(465 * 1.27**n) for n in range(20)]  # 0.03 s to 2.7 s
     audio = [noise(n, n) for n in lengths]

@@ -74,6 +74,7 @@ def test_copies_must_agree_in_spread_or_length():
     assert alike(near + far, [1, 5, 5.2]).tolist() == [[0, 1], [1, 2]]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("by_hashing")
 def test_what_is_there_a_thousand_times_is_one_recording():
     text = copies(0, 0)[:1]

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from ser.train.runs.request import Request
 from ser.train.runs.run import Run, checksum
 from ser.train.runs.target import claimed
 
-from .conftest import make_toy_cache, toy_manifest
+from .conftest import make_toy_cache, make_two_corpora, toy_manifest
 
 QUICK = ("train.epochs=1",)
 
@@ -369,20 +370,29 @@ def unfinished(out):
     return out / "runs" / work.UNFINISHED
 
 
+@pytest.fixture(scope="module")
+def cut_off(tmp_path_factory):
+    """A cache, what table 4 says of it, and the folder of a table 3 that was interrupted."""
+    folder = tmp_path_factory.mktemp("cut-off")
+    cache = make_two_corpora(folder / "cache")
+    whole = run(cache, folder / "whole", "table4")
+    with pytest.MonkeyPatch.context() as patch:
+        interrupted(patch, cache, folder / "out")
+    return cache, whole.values["rows"], folder / "out"
+
+
 @pytest.mark.parametrize("where", [0.02, 0.4, 0.6, 0.999])
-def test_one_flipped_bit_of_a_finished_job_is_noticed(
-    two_corpora, tmp_path, monkeypatch, capsys, where
-):
-    whole = run(two_corpora, tmp_path / "whole", "table4")
-    (kept,) = interrupted(monkeypatch, two_corpora, tmp_path / "out")
+def test_one_flipped_bit_of_a_finished_job_is_noticed(cut_off, tmp_path, capsys, where):
+    cache, whole, out = cut_off
+    shutil.copytree(out, tmp_path / "out")
+    (kept,) = unfinished(tmp_path / "out").iterdir()
     data = bytearray(kept.read_bytes())
     data[int(where * len(data))] ^= 1
     kept.write_bytes(data)
     capsys.readouterr()
-    run(two_corpora, tmp_path / "out")
+    run(cache, tmp_path / "out")
     assert capsys.readouterr().err.count("1 finished runs in") == 1
-    again = run(two_corpora, tmp_path / "out", "table4")
-    assert again.values["rows"] == whole.values["rows"]
+    assert run(cache, tmp_path / "out", "table4").values["rows"] == whole
 
 
 def test_what_a_killed_command_was_writing_goes(two_corpora, tmp_path, monkeypatch):

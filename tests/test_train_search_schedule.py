@@ -262,6 +262,7 @@ def test_a_method_without_gates_is_trained_as_ever():
     assert not torch.equal(training(*changes).epoch(), plain)
 
 
+@pytest.mark.long
 def test_a_search_gives_the_same_numbers_again_and_others_by_seed():
     config = load_config("strong", LEARNED)
     spec = make_spec(METHODS["ours"], FEATURES, shapes(DOMAINS[0]), DOMAINS, config)

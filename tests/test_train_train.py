@@ -265,6 +265,7 @@ def test_the_working_folder_is_no_run_folder(toy_cache, tmp_path, monkeypatch):
         train_request(request(setting="baseline"), toy_cache, Path())
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX has the limit")
 def test_many_jobs_need_few_file_descriptors(toy_cache, tmp_path):
     """And a script is not run again by its workers."""
@@ -308,6 +309,7 @@ def test_one_emotion_is_not_enough(cache_maker, tmp_path):
         train_request(request(setting="baseline"), cache, tmp_path / "run")
 
 
+@pytest.mark.long
 def test_workers_start_where_the_temporary_folder_has_a_long_path(toy_cache, tmp_path):
     temporary = tmp_path / ("t" * 108)  # more than a Unix socket takes
     temporary.mkdir()
@@ -326,7 +328,14 @@ def test_workers_start_where_the_temporary_folder_has_a_long_path(toy_cache, tmp
 
 
 @pytest.mark.skipif(shutil.which("ps") is None, reason="needs the program ps")
-@pytest.mark.parametrize("killer", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "killer",
+    [
+        pytest.param(signal.SIGINT, marks=pytest.mark.long),
+        pytest.param(signal.SIGTERM, marks=pytest.mark.long),
+        signal.SIGKILL,
+    ],
+)
 def test_nothing_goes_on_after_an_interrupted_training(
     toy_cache, tmp_path, tmp_path_factory, killer
 ):
