@@ -12,6 +12,7 @@ from ..errors import InputError, listing
 from ..manifests.csv_files import stream_csv
 from ..manifests.missing import is_missing
 from ..manifests.paths import audio_files, content
+from ..manifests.spellings import spelt_twice
 from ..manifests.text import alike
 
 SUFFIXES = frozenset(
@@ -98,6 +99,7 @@ def find_sources(named: Sequence[Path], speaker: str = "") -> Sources:
     """
     notes: list[str] = []
     unknown: Counter[str] = Counter()
+    people: Counter[str] = Counter()
     parts = [_folder(path, notes) if path.is_dir() else path for path in named]
     count = widest = 0
     for path, part in zip(named, parts, strict=True):
@@ -111,6 +113,7 @@ def find_sources(named: Sequence[Path], speaker: str = "") -> Sources:
             )
         for source in _each(part, speaker, unknown):
             found += 1
+            people[source.speaker] += 1
             widest = max(widest, len(source.name))
         if not found:
             raise InputError(f"{path}: has a header, and lists no file")
@@ -118,6 +121,9 @@ def find_sources(named: Sequence[Path], speaker: str = "") -> Sources:
     if unknown:
         words = listing(f"{word!r} ({times})" for word, times in unknown.most_common())
         notes.append(f"--speaker {speaker}: {words} is nobody's name, and taken for unknown")
+    if speaker not in ("", ALL, FOLDER):
+        twice = dict.fromkeys(why for _, why in spelt_twice(speaker, list(people.elements())))
+        notes += [f"--speaker {why}: they are heard as two people" for why in twice]
     return Sources(parts, count, widest, any(map(_has_ids, parts)), notes, speaker)
 
 

@@ -126,6 +126,10 @@ def test_whose_the_files_are(place):
         "--speaker who: 'nan' (2), 'Unknown' (1) is nobody's name, and taken for unknown"
     ]
     assert not find_sources([place / "list.csv"], "who").notes
+    (place / "twice.csv").write_text("path,who\nb/2.wav,S1\na.ogg,s1\na.ogg,s1\na.ogg,s2\n")
+    assert find_sources([place / "twice.csv"], "who").notes == [
+        "--speaker who 'S1' (one row) is 's1' in 2 rows: they are heard as two people"
+    ]
     assert speakers("list.csv", "b", speaker="all")[2:4] == [("a.ogg", "all"), ("1.MP3", "all")]
     by_folder = dict(speakers("b", "b/../a.ogg", "list.csv", speaker="folder"))
     base = os.path.realpath(place)
