@@ -223,7 +223,7 @@ def advice(written: str) -> tuple[str, str] | None:
     name that can, and one that means "not known" is `LEFT_OUT`. None: no option can say it.
     """
     word = normalise(written)
-    if "," in word or "=" in word:
+    if "," in word or "=" in word or not word.isprintable():
         return None
     if is_missing(word):
         return word or "missing", LEFT_OUT
@@ -263,7 +263,10 @@ def remedy(refused: list[str], given: str) -> str:
             "its own, and word= leaves its rows out."
         )
     if others := [word for word in refused if advice(word) is None]:
-        lines.append(f"Write {listing(map(repr, others))} in the table without ',' and '='.")
+        lines.append(
+            f"Write {listing(map(repr, others))} in the table without ',', '=' and what cannot be "
+            "printed."
+        )
     if len(refused) > 20:
         lines.append(f"There are {len(refused)} such words: is 'emotion' the right column?")
     return "\n".join(lines)
