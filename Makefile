@@ -34,7 +34,7 @@ lint: $(VENV)/dev-installed
 # The checker finds a package by the name of its folder, and this folder may have any name.
 types: $(VENV)/dev-installed
 	mkdir -p $(VENV)/types && ln -sfn ../.. $(VENV)/types/ser
-	cd $(VENV)/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p ser
+	cd $(VENV)/types && ../../$(BIN)/mypy -n 2 --config-file ../../pyproject.toml -p ser
 
 format: $(VENV)/dev-installed
 	$(BIN)/ruff check --fix .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ from ser.train.network.spec import FeatureShape
 
 from .browser import chromium, visit  # noqa: F401 - fixtures
 from .drawn import SEED
+from .forked import fork_server
 from .serving import served, sounds, speech  # noqa: F401
 
 if Path(ser.__file__).resolve().parent != Path(__file__).resolve().parents[1]:
@@ -46,8 +48,17 @@ Rows = dict[str, np.ndarray[Any, Any]]
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """More than there are cores: a third of the time tests wait for processes and servers."""
-    return 3 * cores() // 2
+    """Twice as many as there are cores: half of the time tests wait for processes and servers."""
+    return 2 * cores()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """One server for all tests of a worker: else the first to start one says what it imports."""
+    if hasattr(session.config, "workerinput") and sys.platform != "win32":
+        from multiprocessing.forkserver import ensure_running
+
+        fork_server()
+        ensure_running()
 
 
 def pytest_report_header() -> str:

@@ -5,7 +5,6 @@ A server that has imported everything forks a process for each run, so that hund
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import random
 import shutil
@@ -19,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 from .drawn import SEED
+from .forked import fork_server
 
 CALLS = frozenset(
     {"open", "close", "write", "writelines", "flush", "fsync", "mkdir", "rmdir"}
@@ -26,8 +26,6 @@ CALLS = frozenset(
 )
 """Names of what Python calls to change a folder: the n-th of them is a moment to kill at."""
 
-PRELOAD = ["ser.extract", "ser.cache", "ser.manifests", "h5py", "librosa", "soundfile", "soxr"]
-"""Beside the module of the command."""
 NEVER = -1
 SECONDS = 120
 """After which a run hangs, on a busy machine."""
@@ -109,8 +107,7 @@ class _Run:
     """
 
     def __init__(self, command: Command, folder: Path, call: int | None = None) -> None:
-        server = multiprocessing.get_context("forkserver")
-        server.set_forkserver_preload([*PRELOAD, command.run.__module__])
+        server = fork_server(command.run.__module__)
         self._command, self._folder = command, folder
         self._ours, theirs = server.Pipe(duplex=False)
         self._process = server.Process(target=_serve, args=(command.run, folder, call, theirs))

@@ -6,7 +6,6 @@ are any other error than ours, a crash, and a hang.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import random
 import shutil
@@ -25,6 +24,7 @@ from ser.cache.access import ShortError
 from ser.errors import SerError
 
 from ..drawn import SEED
+from ..forked import fork_server
 
 SECONDS = 1
 """Of processor time, that a sample may take."""
@@ -62,8 +62,7 @@ def besiege(target: Target, count: int, folder: Path) -> Counter[str]:
     Raises:
         AssertionError: some did not end well; it names their seeds.
     """
-    server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload([type(target).__module__])
+    server = fork_server(type(target).__module__)
     ours, theirs = server.Pipe(duplex=False)
     process = server.Process(target=_read_all, args=(target, count, SEED, folder, theirs))
     process.start()
