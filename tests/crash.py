@@ -107,7 +107,7 @@ class _Run:
     """
 
     def __init__(self, command: Command, folder: Path, call: int | None = None) -> None:
-        server = fork_server(command.run.__module__)
+        server = fork_server()
         self._command, self._folder = command, folder
         self._ours, theirs = server.Pipe(duplex=False)
         self._process = server.Process(target=_serve, args=(command.run, folder, call, theirs))

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext
 
-PRELOAD = (
-    *("ser.train.runs.pool", "ser.extract", "ser.cache.remotes", "ser.manifests"),
-    *("h5py", "librosa", "soundfile", "soxr", "pytest", "hypothesis"),
-)
+PRELOAD = [
+    *("ser.train.runs.pool", "ser.extract", "ser.cache.remotes", "ser.tests.conftest"),
+    *("librosa", "pandas", "soundfile", "soxr"),
+]
+"""The last are what the package imports late."""
 
 
-def fork_server(*more: str) -> ForkServerContext:
-    """How to start them where the system has that, after importing `more` too.
+def fork_server() -> ForkServerContext:
+    """How to start them, where the system has that.
 
     What a server imports is settled when its first process starts, whoever starts that.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*PRELOAD, *more])
+    context.set_forkserver_preload(PRELOAD)
     return context

@@ -62,7 +62,7 @@ def besiege(target: Target, count: int, folder: Path) -> Counter[str]:
     Raises:
         AssertionError: some did not end well; it names their seeds.
     """
-    server = fork_server(type(target).__module__)
+    server = fork_server()
     ours, theirs = server.Pipe(duplex=False)
     process = server.Process(target=_read_all, args=(target, count, SEED, folder, theirs))
     process.start()
