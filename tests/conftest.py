@@ -48,7 +48,7 @@ Rows = dict[str, np.ndarray[Any, Any]]
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Twice as many as there are cores: half of the time tests wait for processes and servers."""
+    """More than there are cores: now and then tests wait for processes and servers."""
     return 2 * cores()
 
 
