@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import zlib
 from collections.abc import Callable
@@ -38,6 +39,10 @@ MEMORY = Path("/dev/shm")
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4 << 30:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
+# A shell's background job is deaf to Ctrl-C, and so would be the commands that tests stop by it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # Examples are not timed: a busy machine must not fail a test.
 settings.register_profile("ser", deadline=None)
 settings.load_profile("ser")
@@ -49,7 +54,7 @@ Rows = dict[str, np.ndarray[Any, Any]]
 
 def pytest_xdist_auto_num_workers() -> int:
     """More than there are cores: now and then tests wait for processes and servers."""
-    return 2 * cores()
+    return 3 * cores() // 2
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
