@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import re
 from collections import Counter
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError, did_you_mean, listing
-from ..files import atomic_text, open_regular
+from ..files import atomic_write, open_regular
 from .text import alike, plain
 from .text_files import check_kind, read_text, text_of
 
@@ -203,8 +204,12 @@ def _lines(path: Path) -> Iterator[str]:
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a CSV file whole or not at all: UTF-8, commas, LF, four decimals."""
-    atomic_text(path, csv_text(table))
+    """Write a CSV file whole or not at all: UTF-8, commas, LF, four decimals; in gzip if it is
+    named so."""
+    data = csv_text(table).encode()
+    if path.suffix.lower() == ".gz":
+        data = gzip.compress(data, mtime=0)
+    atomic_write(path, lambda partial: partial.write_bytes(data))
 
 
 def csv_text(table: pd.DataFrame) -> str:

@@ -1,5 +1,6 @@
 """Splits: the two protocols, the leak check, and split files."""
 
+import gzip
 import hashlib
 import random
 from dataclasses import replace
@@ -344,6 +345,18 @@ def test_split_files_by_hand(tmp_path):
     ).read_bytes().decode() == "protocol,seed,fold,id,part\n" + "".join(
         f"paper,7,0,{name},{where[name]}\n" for name in made.ids
     )
+
+
+def test_a_split_file_that_is_named_so_is_packed(tmp_path):
+    made = plain(20, 5)
+    splits = list(make_splits(made, "speaker", 0))
+    write_splits(tmp_path / "s.csv", made, splits)
+    write_splits(tmp_path / "s.csv.gz", made, splits)
+    packed = tmp_path.joinpath("s.csv.gz").read_bytes()
+    assert gzip.decompress(packed) == tmp_path.joinpath("s.csv").read_bytes()
+    assert read_splits(tmp_path / "s.csv.gz", made) == splits
+    write_splits(tmp_path / "s.csv.gz", made, splits)
+    assert tmp_path.joinpath("s.csv.gz").read_bytes() == packed  # no clock in it
 
 
 @pytest.mark.parametrize("protocol", ["paper", "speaker"])
