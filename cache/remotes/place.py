@@ -190,9 +190,9 @@ def not_empty(place: Place, there: Offer) -> Offer:
 
 def offer(place: Place) -> Offer:
     """What a place has, less whatever is not named as a cache names it; errors as of `names`."""
-    from ...manifests import is_corpus_name
-
     names = place.names()
+    from ...manifests import is_corpus_name  # while another place is asked: it takes its time
+
     manifests = [
         name.removeprefix("manifests/").removesuffix(".csv")
         for name in names
