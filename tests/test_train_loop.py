@@ -168,6 +168,8 @@ def test_towers_are_the_paper_s():
     ]
     linear = [type(layer).__name__ for layer in make_tower(4, 3, "de", 0.1, "linear")]
     assert linear == ["ReLU", "Dropout", "Linear"]
+    logits = [type(layer).__name__ for layer in make_tower(4, 3, "de", 0.1, "logits")]
+    assert logits == ["Dropout", "Linear"]
     alphas = [shape_of(language).alpha for language in ("en", "de", "fr", "it")]
     assert alphas == [0.1, 0.01, 0.015, 0.01]
 

@@ -27,7 +27,7 @@ class ModelSettings(Struct, frozen=True, forbid_unknown_fields=True):
     confounded: bool
     encoder: Literal["attention", "functionals"]
     components: Annotated[int, Meta(ge=0, le=10_000)]
-    tower: Literal["deep", "linear"]
+    tower: Literal["deep", "linear", "logits"]
     tower_init: Literal["own", "alike"]
     dropout: Annotated[float, Meta(ge=0.0, le=0.95)]
 

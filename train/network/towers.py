@@ -38,10 +38,12 @@ def make_tower(
 ) -> nn.Sequential:
     """The classifier, (B, size) -> (B, classes).
 
-    `deep` has the language's two hidden layers; `linear` has none: ReLU, dropout and the logits.
+    `deep` has the language's two hidden layers; `linear` has none: ReLU, dropout and the logits;
+    `logits` has no ReLU either, so that logits are linear in what enters a linear encoder.
     """
-    if kind == "linear":
-        return nn.Sequential(nn.ReLU(), nn.Dropout(dropout), nn.Linear(size, classes))
+    if kind != "deep":
+        rectified = [nn.ReLU()] if kind == "linear" else []
+        return nn.Sequential(*rectified, nn.Dropout(dropout), nn.Linear(size, classes))
     shape = shape_of(language)
     first, second = shape.activations
     return nn.Sequential(
