@@ -20,6 +20,7 @@ def published(path):
     return np.array([np.average([harmonic, percussive]), *bands.mean(axis=1)])
 
 
+@pytest.mark.long  # librosa is compiled, the first time
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what librosa.load imports
 @pytest.mark.parametrize("samples", [1600, 20000])
 def test_equal_to_the_released_code(tmp_path, samples):
