@@ -8,7 +8,7 @@ import math
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -21,6 +21,8 @@ MAX_KEY_BYTES = 16_384
 MAX_DIM = 65_536
 IMPORTED = "import"
 """The backbone of features that were made elsewhere, and cannot be computed here."""
+PERTURB = "perturb"
+"""What a spec and a key call a perturbation."""
 
 _SPEC = re.compile(r"[!-~]{1,200}")
 _NAME = re.compile(r"[!-~]{1,64}")
@@ -38,7 +40,8 @@ class FeatureKey:
         version: version of the backbone's code; raised when its numbers change.
         weights: hash of the backbone's weights, or None when it has none.
         parameters: every parameter, defaults included.
-        audio: how audio becomes the samples that the backbone is given (rate, channels, resampler).
+        audio: how audio becomes the samples that the backbone is given (rate, channels, resampler),
+            and what they are `perturbed` by.
         dtype: of the stored rows.
         kind: `sequence` (T x dim per utterance) or `vector` (1 x dim).
         dim: columns of a row.
@@ -103,6 +106,20 @@ class FeatureKey:
     def short(self) -> str:
         """The spec and the first digits of the hash, as people name a version: `mfcc@1a2b3c4d`."""
         return f"{self.feature}@{self.hash[:8]}"
+
+    def perturbed(self, how: str) -> FeatureKey:
+        """The key of the same feature of perturbed recordings.
+
+        Args:
+            how: canonical name of a perturbation, such as `speed0.9`.
+
+        Raises:
+            InputError: this is such a key already.
+        """
+        if PERTURB in self.audio:
+            raise InputError(f"{self.feature}: is of perturbed recordings already")
+        audio = {**self.audio, PERTURB: how}
+        return replace(self, feature=f"{self.feature}:{PERTURB}={how}", audio=audio)
 
     def to_json(self) -> str:
         """The key as people read it: sorted, indented JSON with a final line end."""

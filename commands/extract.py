@@ -43,6 +43,13 @@ if TYPE_CHECKING:
     help="A manifest to use instead of scanning; its labels replace those in the cache.",
 )
 @features_option
+@click.option(
+    "--perturb",
+    default="",
+    metavar="NAMES",
+    help="Also the same features of perturbed recordings, to train on with augment.perturb: e.g. "
+    "speed0.9,speed1.1,noise20, or pitch2.",
+)
 @device_option
 @click.option(
     "--workers",
@@ -79,6 +86,7 @@ def extract(
     corpus: str,
     manifest_file: Path | None,
     features: tuple[str, ...],
+    perturb: str,
     device: str,
     workers: int | None,
     cluster: str,
@@ -107,14 +115,18 @@ def extract(
     known from an earlier run.
     """
     from ..cache import Terms
+    from ..cache.keys import PERTURB
+    from ..cache.perturbations import perturbations
     from ..extract import extract_corpus, plan_corpus
 
     if manifest_file and given["source"]:
         raise InputError("--manifest takes the place of --from")
+    names = split_names("--features", features)
+    ways = ["", *(f":{PERTURB}={how}" for how in perturbations(perturb))]
     crew = named_cluster(cluster, workers, cpus_per_worker, gpus_per_worker)
     wanted: dict[str, Any] = {
         "root": root,
-        "features": split_names("--features", features),
+        "features": [name + way for way in ways for name in names],
         "cache": open_cache(cache_folders),
         "options": option_pairs(options),
         "manifest": manifest_file,

@@ -18,6 +18,7 @@ from .audio import to_recipe
 from .backbones.backbone import Array, Backbone
 from .batches import similar_lengths
 from .faults import fault_of_file, out_of_memory
+from .perturb import perturbed
 
 T = TypeVar("T")
 
@@ -74,7 +75,7 @@ def features_of_each(
 
 def _prepared(backbone: Backbone, samples: Array) -> Array:
     with one_thread():
-        return backbone.prepare(samples.copy())
+        return backbone.prepare(perturbed(samples, backbone.perturb).copy())
 
 
 def _modelled(

@@ -12,6 +12,7 @@ from .audio import load_utterance
 from .backbones.backbone import Array, Backbone
 from .distant import Root, audio_file
 from .faults import Fault, fault_of
+from .perturb import perturbed
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,14 @@ def prepare(root: Root, backbones: Mapping[str, Backbone], task: Task) -> Prepar
                 samples = load_utterance(file, task.audio_hash)
         except BaseException as error:
             return Prepared(task, bad_file=fault_of(error, task.seconds))
-        prepared = Prepared(task)
+        prepared, heard = Prepared(task), {"": samples}
         for spec in task.specs:
             try:
+                backbone = backbones[spec]
+                if backbone.perturb not in heard:
+                    heard[backbone.perturb] = perturbed(samples, backbone.perturb)
                 # A copy: what one front end does to its samples is nothing to the next.
-                prepared.arrays[spec] = _plain(backbones[spec].prepare(samples.copy()))
+                prepared.arrays[spec] = _plain(backbone.prepare(heard[backbone.perturb].copy()))
             except BaseException as error:
                 prepared.bad[spec] = fault_of(error, task.seconds)
     return prepared

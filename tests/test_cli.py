@@ -591,3 +591,29 @@ def test_portions_of_a_corpus_and_of_a_run(corpora, cache, tmp_path, monkeypatch
         assert result.exit_code == 0, result.output
         assert ("Whoever finds all portions finished" in result.stderr) == left
         assert ("emodb" in result.stdout) != left
+
+
+def test_training_on_perturbed_recordings(corpora, cache, tmp_path):
+    train = ["train", "--setting", "single", "--corpus", "emodb", "--cache", cache, *QUICK]
+    train += ["--features", "mfcc,ge2e", "--set", "augment.perturb=speed1.1,noise20"]
+    needed = "--features mfcc:perturb=speed1.1,ge2e:perturb=speed1.1,mfcc:perturb=noise20"
+    refused(ser(*train), 2, "augment.perturb=speed1.1,noise20 needs features of perturbed", needed)
+    extract = ["extract", "--corpus", "emodb", "--root", corpora["emodb"], "--cache", cache]
+    refused(ser(*extract, "--perturb", "loud"), 2, "expected speed or pitch or noise")
+    result = ser(*extract, "--perturb", "speed1.10,noise20")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert [line.split(":", 1)[0] for line in lines[:2]] == ["emodb mfcc", "emodb ge2e"]
+    assert "nothing was missing" in lines[0]
+    assert lines[2].startswith("emodb mfcc:perturb=speed1.1: ")
+    assert lines[2].endswith(" new")
+    assert len(lines) == 6
+    result = ser(*train, "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    baseline = ["train", "--setting", "baseline", "--corpus", "emodb", "--cache", cache]
+    result = ser(*baseline, "--set", "augment.perturb=noise20", "--repeats", "1")
+    assert result.exit_code == 0, result.output
+    # What is predicted of is heard as it is.
+    file = next(path for path in sorted(corpora["emodb"].rglob("*.wav")))
+    result = ser("predict", "--run", tmp_path / "run", file)
+    assert result.exit_code == 0, result.output

@@ -109,7 +109,7 @@ def _batches(patch, rows):
 def test_specs_name_every_parameter():
     for name, settings in SPECS.items():
         named = {setting.partition("=")[0] for setting in settings}
-        assert named | {"dtype"} == set(BACKBONES[name].defaults)
+        assert named | {"dtype", "perturb"} == set(BACKBONES[name].defaults)
 
 
 @pytest.mark.parametrize("name", SPECS)

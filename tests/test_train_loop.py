@@ -11,8 +11,9 @@ from ser.errors import InputError, SerError
 from ser.manifests import make_splits
 from ser.train import loop
 from ser.train.augment import augment, mix
+from ser.train.batches import ordered_batches
 from ser.train.config import load_config
-from ser.train.data import Domain, Packed, load_domain, ordered_batches, statistics
+from ser.train.data import Domain, Packed, load_domain, statistics
 from ser.train.encoding import Encoding
 from ser.train.evaluate import probabilities, standardised
 from ser.train.loop import (

@@ -21,8 +21,9 @@ from ser.machine import torch_device
 from ser.manifests import Manifest
 from ser.progress import Progress
 from ser.signals import handled
+from ser.train.batches import ordered_batches
 from ser.train.config import load_config
-from ser.train.data import load_domain, ordered_batches
+from ser.train.data import load_domain
 from ser.train.evaluate import probabilities
 from ser.train.runs.networks import member_seed
 from ser.train.runs.report import describe_run

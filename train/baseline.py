@@ -99,7 +99,13 @@ class Classifiers:
 CONSTANT = 1e-9
 """An input whose deviation is this little of its mean is constant but for rounding."""
 
-READ = ("model.standardise", "model.shrinkage", "model.confounded", "train.refit")
+READ = (
+    "model.standardise",
+    "model.shrinkage",
+    "model.confounded",
+    "train.refit",
+    "augment.perturb",
+)
 """The settings that the baseline has in common with the networks."""
 
 
@@ -109,6 +115,7 @@ class BaselineSettings(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         standardise, shrinkage: as `ModelSettings` has them; for one corpus `corpus` is `shared`.
         refit: as `TrainSettings` has it.
+        perturb: as `AugmentSettings` has it.
         candidates, alike, choose: as `Classifiers` has them.
     """
 
@@ -118,6 +125,7 @@ class BaselineSettings(Struct, frozen=True, forbid_unknown_fields=True):
     shrinkage: float = 0.0
     alike: bool = True
     choose: Choose = "validation"
+    perturb: str = ""
 
     @classmethod
     def of(cls, config: Config, classifiers: Classifiers) -> BaselineSettings:
@@ -131,6 +139,7 @@ class BaselineSettings(Struct, frozen=True, forbid_unknown_fields=True):
             shrinkage=model.shrinkage if by_speaker else 0.0,
             alike=classifiers.alike,
             choose=classifiers.choose,
+            perturb=config.augment.perturb,
         )
 
     def tried(self, features: int) -> tuple[Candidate, ...]:
@@ -142,26 +151,39 @@ class BaselineSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def standardised(vectors: Vectors, rows: Rows, settings: BaselineSettings) -> list[Values]:
-    """The inputs of all N utterances as `settings.standardise` says, (N, d) of every feature.
+    """The inputs of all N utterances as `settings.standardise` says, and of every perturbation
+    those of the n that are trained on: (N + n perturbations, d) of every feature.
 
     Args:
-        rows: the training part.
+        rows: the training part, (n,).
     """
     inputs = []
-    for values in vectors.features.values():
-        known = values[rows].astype(np.float64)
+    for name in vectors.features:
+        versions = [each.features[name][rows] for each in vectors.versions]
+        known = np.concatenate(versions).astype(np.float64)
         mean = known.mean(0)
         std = np.where(known.std(0) > CONSTANT * np.abs(mean), known.std(0), 1.0)
-        if settings.standardise == "shared":
-            inputs.append((values - mean) / std)
-            continue
-        moments = utterance_moments(values)
-        if settings.standardise == "causal":
-            heard = of_past(moments, vectors.speakers, vectors.ids)
-        else:
-            heard = of_all(moments, vectors.speakers)
-        inputs.append(by_speaker(values, heard, mean, std, settings.shrinkage))
+        whole, *perturbed = (
+            _standardised(each, name, mean, std, settings) for each in vectors.versions
+        )
+        inputs.append(np.concatenate([whole, *(values[rows] for values in perturbed)]))
     return inputs
+
+
+def _standardised(
+    vectors: Vectors, name: str, mean: Values, std: Values, settings: BaselineSettings
+) -> Values:
+    """A feature of all N utterances, (N, d), by its moments over those that are trained on."""
+    values = vectors.features[name]
+    if settings.standardise == "shared":
+        shared: Values = (values - mean) / std
+        return shared
+    moments = utterance_moments(values)
+    if settings.standardise == "causal":
+        heard = of_past(moments, vectors.speakers, vectors.ids)
+    else:
+        heard = of_all(moments, vectors.speakers)
+    return by_speaker(values, heard, mean, std, settings.shrinkage)
 
 
 def side_by_side(features: Sequence[Values], alike: bool) -> Values:
@@ -242,9 +264,13 @@ def trained(
 ) -> list[Rows]:
     """What candidates that were trained on some rows say of others."""
     features = standardised(vectors, train, settings)
+    # Behind all utterances stand the perturbed versions of those that are trained on.
+    repeated = np.tile(train, len(vectors.perturbed))
+    targets = np.concatenate([vectors.targets, vectors.targets[repeated]])
+    known = np.concatenate([train, len(vectors.targets) + np.arange(len(repeated))])
     found: dict[Candidate, Rows] = {}
     for alike in dict.fromkeys(candidate.alike for candidate in candidates):
-        space = Space(side_by_side(features, alike), vectors.targets, train)
+        space = Space(side_by_side(features, alike), targets, known)
         these = [candidate for candidate in candidates if candidate.alike == alike]
         found |= zip(these, predictions(space, these, rows), strict=True)
     return [found[candidate] for candidate in candidates]

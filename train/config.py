@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
+from ..cache.perturbations import perturbations
 from ..errors import InputError, did_you_mean
 from ..files import read_regular
 from .network.settings import AuxiliarySettings, GateSettings, ModelSettings, SearchSettings
@@ -47,10 +48,22 @@ class TrainSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AugmentSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Augmentation of cached features, in training only."""
+    """Augmentation in training only: of cached features, or by those of perturbed recordings."""
 
     noise: Annotated[float, Meta(ge=0.0, le=10.0)]
     mixup: Annotated[float, Meta(ge=0.0, le=10.0)]
+    perturb: str = ""
+
+    def __post_init__(self) -> None:
+        try:
+            perturbations(self.perturb)
+        except InputError as error:
+            raise ValueError(str(error)) from None
+
+    @property
+    def perturbations(self) -> tuple[str, ...]:
+        """Canonical names of what else is heard in training, see `Domain.perturbed`."""
+        return perturbations(self.perturb)
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
 
 from ..cache import Cache, FeatureKey, StoredFeatures
 from ..errors import InputError
@@ -152,6 +152,9 @@ class Domain:
             not known, see `truth`.
         heard: what is known of the speaker of every utterance, by feature; see `speakers.Heard`.
         device: where batches are made; features that are mapped stay on the host.
+        perturbed: by what their recordings were perturbed, the same utterances and features, of
+            which training may draw. Of n utterances, row k n + i is utterance i as the k-th of
+            these has it.
     """
 
     corpus: str
@@ -163,13 +166,22 @@ class Domain:
     targets: Tensor | None = None
     heard: Mapping[str, Heard] = field(default_factory=dict)
     device: torch.device = CPU
+    perturbed: Mapping[str, Domain] = field(default_factory=dict)
 
     def to(self, device: torch.device) -> Domain:
         """The same domain on another device."""
         moved = {name: packed.to(device) for name, packed in self.features.items()}
         targets = None if self.targets is None else self.targets.to(device)
         heard = self._heard(lambda tensor: tensor.to(device))
-        return replace(self, targets=targets, features=moved, heard=heard, device=device)
+        perturbed = self._perturbed(lambda domain: domain.to(device))
+        return replace(
+            self,
+            targets=targets,
+            features=moved,
+            heard=heard,
+            device=device,
+            perturbed=perturbed,
+        )
 
     def _heard(self, change: Callable[[Tensor], Tensor]) -> dict[str, Heard]:
         return {
@@ -177,10 +189,35 @@ class Domain:
             for name, (rows, counts, moments) in self.heard.items()
         }
 
+    def _perturbed(self, change: Callable[[Domain], Domain]) -> dict[str, Domain]:
+        return {how: change(domain) for how, domain in self.perturbed.items()}
+
     def only(self, names: Sequence[str]) -> Domain:
-        """The same domain with these features alone, in this order."""
+        """The same domain with these features alone, in this order; of perturbed recordings those
+        of them that there are."""
         heard = {name: self.heard[name] for name in names if name in self.heard}
-        return replace(self, features={name: self.features[name] for name in names}, heard=heard)
+        features = {name: self.features[name] for name in names}
+        perturbed = self._perturbed(lambda it: it.only([n for n in names if n in it.features]))
+        return replace(self, features=features, heard=heard, perturbed=perturbed)
+
+    def hearing(self, perturbations: Sequence[str]) -> Domain:
+        """The same domain with these perturbations alone."""
+        return replace(self, perturbed={how: self.perturbed[how] for how in perturbations})
+
+    @property
+    def versions(self) -> tuple[Domain, ...]:
+        """The utterances as they are, and as every perturbation has them."""
+        return self, *self.perturbed.values()
+
+    def all_versions(self, rows: Tensor) -> Tensor:
+        """The utterances `rows` (k,), and their perturbed versions: (k times versions,)."""
+        return torch.cat([rows + k * len(self.ids) for k in range(len(self.versions))])
+
+    def any_versions(self, rows: Tensor, draw: torch.Generator) -> Tensor:
+        """Of each of the utterances `rows`, on the host, one version at random."""
+        if not self.perturbed:
+            return rows
+        return rows + len(self.ids) * torch.randint(len(self.versions), rows.shape, generator=draw)
 
     def encoded(self, encoding: Encoding) -> Domain:
         """The same domain, on the host, as a model takes it."""
@@ -193,7 +230,8 @@ class Domain:
         heard = {}
         if encoding.heard:
             heard = {name: self._hear(packed, encoding.heard) for name, packed in features.items()}
-        return replace(self, features=features, heard=heard) if summarised or heard else self
+        perturbed = self._perturbed(lambda domain: domain.encoded(encoding))
+        return replace(self, features=features, heard=heard, perturbed=perturbed)
 
     def _hear(self, packed: Packed, how: str) -> Heard:
         """The statistics of every utterance's speaker: of all his utterances, or of the past."""
@@ -207,7 +245,8 @@ class Domain:
         """The same domain in shared memory."""
         shared = {name: packed.share() for name, packed in self.features.items()}
         targets = None if self.targets is None else _shared(self.targets)
-        return replace(self, targets=targets, features=shared, heard=self._heard(_shared))
+        heard, perturbed = self._heard(_shared), self._perturbed(Domain.share)
+        return replace(self, targets=targets, features=shared, heard=heard, perturbed=perturbed)
 
     def truth(self, rows: Tensor) -> Tensor:
         """The targets of the utterances `rows`, (len(rows),), on the host.
@@ -217,7 +256,7 @@ class Domain:
         """
         if self.targets is None:
             raise InputError(f"{self.corpus}: the emotions of its utterances are not known")
-        return self.targets.cpu()[rows]
+        return self.targets.cpu()[rows % len(self.ids)]
 
     def rows(self, ids: Sequence[str]) -> Tensor:
         """Positions of utterance ids, (len(ids),)."""
@@ -227,12 +266,14 @@ class Domain:
     @property
     def bytes(self) -> int:
         """Size of all features."""
-        return sum(packed.frames.nbytes for packed in self.features.values())
+        own = sum(packed.frames.nbytes for packed in self.features.values())
+        return own + sum(domain.bytes for domain in self.perturbed.values())
 
     @property
     def mapped(self) -> bool:
         """Whether any feature is."""
-        return any(packed.mapped for packed in self.features.values())
+        versions = self.versions
+        return any(packed.mapped for each in versions for packed in each.features.values())
 
     def lengths(self) -> Tensor:
         """What a batch costs, per utterance: the frames of its longest sequence feature."""
@@ -240,6 +281,8 @@ class Domain:
 
     def batch(self, rows: Tensor) -> Batch:
         """Features of the utterances `rows`, a tensor on the host, padded on the device."""
+        if self.perturbed:
+            return self._batch_of_versions(rows)
         batch = {}
         for name, packed in self.features.items():
             longest = int(packed.lengths[rows].max())
@@ -249,6 +292,37 @@ class Domain:
             chosen = speaker[send(rows, self.device)]
             batch[heard_of(name)] = moments[chosen], counts[chosen]
         return batch
+
+    def _batch_of_versions(self, rows: Tensor) -> Batch:
+        """A batch of the versions that the rows say, each gathered from its own."""
+        version, utterance = rows // len(self.ids), rows % len(self.ids)
+        places = [torch.nonzero(version == k)[:, 0] for k in range(len(self.versions))]
+        plain = replace(self, perturbed={})
+        batches = [
+            domain.batch(utterance[place])
+            for domain, place in zip((plain, *self.perturbed.values()), places, strict=True)
+            if len(place)
+        ]
+        back = send(torch.cat(places).argsort(), self.device)
+        return {
+            name: (
+                _stacked([batch[name][0] for batch in batches])[back],
+                torch.cat([batch[name][1] for batch in batches])[back],
+            )
+            for name in batches[0]
+        }
+
+
+def _stacked(values: Sequence[Tensor]) -> Tensor:
+    """Batches one after the other; sequences, (B, L, dim), with zeros up to the longest."""
+    if values[0].dim() < SEQUENCES:
+        return torch.cat(list(values))
+    longest = max(each.shape[1] for each in values)
+    return torch.cat([F.pad(each, (0, 0, 0, longest - each.shape[1])) for each in values])
+
+
+SEQUENCES = 3
+"""Dimensions of a batch of them."""
 
 
 def as_tensors(heard: Statistics) -> Heard:
@@ -296,31 +370,3 @@ def read_domain(
         features={name: Packed.read(feature, mapped) for name, feature in stored.items()},
         targets=torch.tensor([position[emotion] for emotion in table["emotion"].tolist()]),
     )
-
-
-def shuffled_batches(
-    rows: Tensor, lengths: Tensor, batch_size: int, generator: torch.Generator
-) -> Iterator[Tensor]:
-    """Cut `rows` into batches of similar length, in random order, afresh at every call.
-
-    Utterances are ranked by their length with 20 % of jitter, so that little is lost to padding
-    while the batches differ from epoch to epoch. Batch sizes differ by at most one.
-    """
-    jitter = 1 + 0.2 * (2 * torch.rand(len(rows), generator=generator) - 1)
-    ranked = rows[torch.argsort(lengths[rows] * jitter)]
-    batches = torch.tensor_split(ranked, math.ceil(len(rows) / batch_size))
-    for index in torch.randperm(len(batches), generator=generator).tolist():
-        yield batches[index]
-
-
-def ordered_batches(rows: Tensor, lengths: Tensor, frames: int) -> Iterator[Tensor]:
-    """Cut `rows` into batches of similar length, for evaluation, the longest utterances first.
-
-    A batch has at most so many frames, padding included, or a single utterance.
-    """
-    ranked = rows[torch.argsort(lengths[rows], stable=True, descending=True)]
-    start = 0
-    while start < len(ranked):
-        count = max(1, frames // int(lengths[ranked[start]]))
-        yield ranked[start : start + count]
-        start += count

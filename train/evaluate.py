@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ..cache import FeatureKey
 from ..machine import inference
-from .data import Domain, Packed, as_tensors, ordered_batches, send
+from .batches import ordered_batches
+from .data import Domain, Packed, as_tensors, send
 from .encoding import Encoding
 from .metrics import confusion_matrix, unweighted_accuracy
 from .network.ensemble import Ensemble, tempered
@@ -143,7 +144,7 @@ def standardised(model: Recogniser, domain: Domain) -> Inputs:
         return lambda rows: model.standardised(domain.batch(rows), domain.corpus)
     pieces = [
         model.standardised(domain.batch(rows), domain.corpus)
-        for rows in torch.split(torch.arange(len(domain.ids)), AT_ONCE)
+        for rows in torch.split(domain.all_versions(torch.arange(len(domain.ids))), AT_ONCE)
     ]
     whole = {name: torch.cat([piece[name][0] for piece in pieces]) for name in pieces[0]}
 

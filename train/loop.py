@@ -14,8 +14,9 @@ from ..errors import SerError
 from ..ge2e.weights import weights_file
 from .augment import augment, mix
 from .balance import balanced_draw, class_weights, log_priors
+from .batches import shuffled_batches
 from .config import Config
-from .data import CPU, Domain, send, shuffled_batches, statistics
+from .data import CPU, Domain, send, statistics
 from .evaluate import evaluation_batches, standardised, validation_ua
 from .methods import METHODS, Method
 from .model import build
@@ -172,7 +173,8 @@ class Training:
         self.epochs = 0
         self.targets, self.weights, self.priors = [], [], []
         for domain, rows in ((split.domain, split.train) for split in splits):
-            targets = model.columns(domain.corpus)[domain.truth(torch.arange(len(domain.ids)))]
+            every = domain.all_versions(torch.arange(len(domain.ids)))
+            targets = model.columns(domain.corpus)[domain.truth(every)]
             classes = len(spec.tower_labels(spec.domain(domain.corpus).tower))
             self.targets.append(targets.to(self.device))
             self.weights.append(class_weights(targets[rows], classes).to(self.device))
@@ -193,7 +195,8 @@ class Training:
         if self.config.train.balance == "sampler":
             parts = [_drawn(part, self.order) for part in parts]
         for number, rows in mixed_batches(parts, self.lengths, batch_size, self.order):
-            total += self.step(number, rows) * len(rows)
+            heard = self.splits[number].domain.any_versions(rows, self.order)
+            total += self.step(number, heard) * len(rows)
             self.search.step(number, self.loss)
         self.epochs += 1
         return total / sum(len(part.train) for part in parts)
@@ -258,14 +261,18 @@ def fit_inputs(model: Recogniser, training: Sequence[tuple[Domain, Tensor]]) -> 
     for shape, standardise in zip(model.spec.inputs, model.inputs, strict=True):
         assert isinstance(standardise, Standardise)
         for group, domains in groups.items():
-            frames = [(domain.features[shape.name], rows) for domain, rows in domains]
+            frames = [
+                (version.features[shape.name], rows)
+                for domain, rows in domains
+                for version in domain.versions
+            ]
             standardise.fit(group, *statistics(frames))
     parts = zip(model.spec.inputs, model.inputs, model.reductions, strict=True)
     for shape, standardise, reduction in parts:
         if isinstance(reduction, PrincipalComponents):
             values = []
             for domain, rows in training:
-                batch = domain.only([shape.name]).to(CPU).batch(rows)
+                batch = domain.only([shape.name]).to(CPU).batch(domain.all_versions(rows))
                 speaker = batch.get(heard_of(shape.name))
                 group = model.groups[domain.corpus]
                 values.append(standardise(batch[shape.name][0], group, speaker))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from .data import shuffled_batches
+from .batches import shuffled_batches
 from .network.search import HardConcrete
 from .network.settings import SearchSettings
 from .optimiser import AdamW

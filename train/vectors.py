@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ class Vectors:
         speakers: of every utterance; blank where it is not known.
         targets: (n,): position in `labels` of each utterance's emotion.
         features: by name, (n, d).
+        perturbed: the same utterances and features, by what their recordings were perturbed.
     """
 
     corpus: str
@@ -31,6 +32,12 @@ class Vectors:
     speakers: tuple[str, ...]
     targets: NDArray[np.int64]
     features: Mapping[str, NDArray[np.floating[Any]]]
+    perturbed: Mapping[str, Vectors] = field(default_factory=dict)
+
+    @property
+    def versions(self) -> tuple[Vectors, ...]:
+        """The utterances as they are, and as every perturbation has them."""
+        return self, *self.perturbed.values()
 
     def rows(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """Positions of utterance ids, (len(ids),)."""
@@ -51,7 +58,7 @@ def united(of: Mapping[str, Vectors], labels: tuple[str, ...]) -> Vectors:
         for corpus, each in of.items()
     }
     rows = [(corpus, of[corpus], row) for corpus in of for row in kept[corpus]]
-    names = next(iter(of.values())).features
+    first = next(iter(of.values()))
     return Vectors(
         corpus="+".join(of),
         labels=labels,
@@ -63,7 +70,11 @@ def united(of: Mapping[str, Vectors], labels: tuple[str, ...]) -> Vectors:
         targets=np.array([position[e.labels[e.targets[row]]] for _, e, row in rows], np.int64),
         features={
             name: np.concatenate([of[corpus].features[name][kept[corpus]] for corpus in of])
-            for name in names
+            for name in first.features
+        },
+        perturbed={
+            how: united({corpus: each.perturbed[how] for corpus, each in of.items()}, labels)
+            for how in first.perturbed
         },
     )
 

@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...cache import FeatureKey
+from ...cache.keys import PERTURB
+from ...cache.perturbations import Perturbation
 from ...errors import InputError, SerError, did_you_mean
 from ..audio import RECIPE
 
@@ -72,9 +74,10 @@ class Backbone(ABC):
     """Rows per second of a sequence; None for a vector."""
 
     def __init_subclass__(cls) -> None:
-        """Give every backbone the parameter `dtype`: of what is stored, not of the arithmetic."""
+        """Give every backbone the parameters `dtype`, of what is stored, not of the arithmetic, and
+        `perturb`, of the samples before it gets them."""
         super().__init_subclass__()
-        cls.defaults = {"dtype": "float32", **cls.defaults}
+        cls.defaults = {"dtype": "float32", PERTURB: "", **cls.defaults}
 
     def __init__(
         self,
@@ -87,13 +90,15 @@ class Backbone(ABC):
         Raises:
             InputError: there is no such parameter, or its value makes no sense.
         """
-        parameters = parameters or {}
+        parameters = dict(parameters or {})
         for name in parameters:
             if name not in self.defaults:
                 hint, known = did_you_mean(name, self.defaults, 0.4), ", ".join(self.defaults)
                 raise InputError(
                     f"feature {self.name} has no parameter {name!r}{hint}; known: {known}"
                 )
+        if how := parameters.get(PERTURB):
+            parameters[PERTURB] = str(Perturbation.parse(str(how)))
         self.parameters: dict[str, Value] = {**self.defaults, **parameters}
         self.argument_value = argument
         self.device = device
@@ -106,8 +111,14 @@ class Backbone(ABC):
         return
 
     @property
+    def perturb(self) -> str:
+        """Canonical name of what is done to the samples before `prepare`; blank: nothing."""
+        return str(self.parameters[PERTURB])
+
+    @property
     def spec(self) -> str:
-        """The canonical spec: the name and, sorted, the parameters that are not the default."""
+        """The canonical spec: the name and the parameters that are not the default, sorted, but for
+        the perturbation, which is the last."""
         return self.write_spec(self.name)
 
     @property
@@ -117,7 +128,8 @@ class Backbone(ABC):
 
     def write_spec(self, name: str, without: frozenset[str] = frozenset()) -> str:
         """A spec that begins with `name`, some parameters left out."""
-        changed = sorted(k for k, v in self.parameters.items() if v != self.defaults[k])
+        changed = [k for k, v in self.parameters.items() if v != self.defaults[k]]
+        changed.sort(key=lambda parameter: (parameter == PERTURB, parameter))
         settings = (f"{k}={format_value(self.parameters[k])}" for k in changed if k not in without)
         return ":".join([name, *settings])
 
@@ -132,14 +144,15 @@ class Backbone(ABC):
             MissingPackageError: the weights come with a package that is not installed.
             MissingWeightsError: the weights are not on this machine.
         """
-        fixed = {k: v for k, v in self.parameters.items() if k not in {"dtype", *self.local}}
+        elsewhere = {"dtype", PERTURB, *self.local}
+        fixed = {k: v for k, v in self.parameters.items() if k not in elsewhere}
         return FeatureKey(
             feature=self.feature,
             backbone=self.name,
             version=self.version,
             weights=self.weights(),
             parameters={**self.constants, **fixed},
-            audio=RECIPE,
+            audio={**RECIPE, PERTURB: self.perturb} if self.perturb else RECIPE,
             dtype=self.dtype,
             kind=self.kind,
             dim=self.dim,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
 
 from ...cache import Cache, FeatureKey
 from ...machine import cores, one_thread
@@ -23,12 +24,19 @@ def load_vectors(
     cache: Cache,
     manifests: Mapping[str, Manifest],
     keys: Mapping[str, FeatureKey],
+    perturbed: Mapping[str, Mapping[str, FeatureKey]],
     encoding: Encoding,
 ) -> dict[str, Vectors]:
-    """Features, by their names, of corpora, by theirs."""
+    """Features, by their names, of corpora, by theirs; and the same by perturbation."""
+
+    def read(manifest: Manifest, keys: Mapping[str, FeatureKey]) -> Vectors:
+        stored = {name: cache.open(key, manifest) for name, key in keys.items()}
+        return read_vectors(manifest, stored, encoding)
+
     return {
-        corpus: read_vectors(
-            manifest, {name: cache.open(key, manifest) for name, key in keys.items()}, encoding
+        corpus: replace(
+            read(manifest, keys),
+            perturbed={how: read(manifest, others) for how, others in perturbed.items()},
         )
         for corpus, manifest in manifests.items()
     }

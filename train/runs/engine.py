@@ -110,7 +110,11 @@ def _run_baselines(
     """Do jobs of an experiment that is a baseline."""
     experiment = unit.experiment
     vectors = load_vectors(
-        cache, experiment.manifests, experiment.keys, experiment.request.encoding
+        cache,
+        experiment.manifests,
+        experiment.keys,
+        experiment.perturbed,
+        experiment.request.encoding,
     )
     outcomes = (
         baselines_on(crew, vectors, jobs)

@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ...cache import Cache, FeatureKey
-from ...cache.keys import IMPORTED
 from ...errors import InputError, MissingFeaturesError
 from ...machine import torch_device
 from ...manifests import Manifest, Split, check_leaks_between, namesakes
-from ..methods import features_read
-from ..network.spec import GE2E_MEL
 from ..svm import SETTINGS as SVM_SETTINGS
 from .by_speaker import check_by_speaker
+from .features import feature_keys, perturbed_keys
 from .request import Request, check_request
 from .results import Metrics, TrainedOn, corpus_metrics
 from .run_config import FORMAT, CorpusRecord, RunConfig
@@ -60,6 +58,20 @@ class Experiment:
     skipped: Mapping[str, Sequence[str]]
     others: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     relabelled: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def perturbed(self) -> dict[str, dict[str, FeatureKey]]:
+        """By perturbation, the keys of the same features of recordings so perturbed."""
+        return {
+            how: {name: key.perturbed(how) for name, key in self.keys.items()}
+            for how in self.request.perturbations
+        }
+
+    @property
+    def read(self) -> list[FeatureKey]:
+        """The keys of all that is read."""
+        perturbed = [key for keys in self.perturbed.values() for key in keys.values()]
+        return [*self.keys.values(), *perturbed]
 
     @cached_property
     def device(self) -> torch.device:
@@ -217,9 +229,10 @@ def resolve_all(requests: Mapping[str, Request], cache: Cache) -> dict[str, Expe
         manifests[name] = _relabelled(request, cached[name])
         check_labels(request, [manifests[name][corpus] for corpus in request.trained])
         keys[name] = feature_keys(request, cache, manifests[name])
-        if request.skip_missing:
-            for corpus, manifest in manifests[name].items():
-                for key in keys[name].values():
+        for corpus, manifest in manifests[name].items():
+            read = [*keys[name].values(), *perturbed_keys(request, keys[name], cache, manifest)]
+            if request.skip_missing:
+                for key in read:
                     lacking[corpus].update(cache.missing(key, manifest))
     return {
         name: _experiment(request, cached[name], manifests[name], keys[name], lacking)
@@ -309,59 +322,6 @@ def check_labels(request: Request, manifests: Sequence[Manifest]) -> None:
                 f"emotion in common ({', '.join(one.labels)}; {', '.join(other.labels)}), so their "
                 "label sets cannot be united"
             )
-
-
-def feature_keys(
-    request: Request, cache: Cache, manifests: Mapping[str, Manifest]
-) -> dict[str, FeatureKey]:
-    """The keys of all features that the model reads, by the names that they were asked for, the
-    same for every corpus.
-
-    Raises:
-        MissingFeaturesError: one is not cached for a corpus.
-        InputError: one is named twice, is another in two corpora, or cannot be the selector.
-    """
-    config = request.config if request.network else None
-    read = features_read(request.model, request.features, config)
-    selector = request.config.gate.selector
-    found: dict[str, FeatureKey] = {}
-    for corpus, manifest in manifests.items():
-        keys = cache.resolve_all(request.features, manifest)
-        for name in read:
-            if name not in keys:
-                keys[name] = _extra_key(name, cache, manifest)
-        for name, key in keys.items():
-            if found.setdefault(name, key).hash != key.hash:
-                imported = key.backbone == IMPORTED
-                remedy = "import both together" if imported else "extract the same for both"
-                raise InputError(
-                    f"{name} of {corpus} is another version than that of "
-                    f"{next(iter(manifests))}: {key.feature}@{key.hash[:8]} and "
-                    f"{found[name].feature}@{found[name].hash[:8]}; {remedy}"
-                )
-    if len({found[name].hash for name in request.features}) < len(request.features):
-        raise InputError(f"--features {','.join(request.features)}: a feature is named twice")
-    if len({key.feature for key in found.values()}) < len({key.hash for key in found.values()}):
-        raise InputError(f"{', '.join(found)}: two versions of one feature; leave one of them out")
-    if request.model.gated and request.encoding.shape(selector, found[selector]).sequence:
-        raise InputError(
-            f"gate.selector={selector}: is a sequence; the gates look at one vector for every "
-            "utterance, such as ge2e"
-        )
-    return found
-
-
-def _extra_key(name: str, cache: Cache, manifest: Manifest) -> FeatureKey:
-    """The key of a feature that was not asked for by --features."""
-    try:
-        return cache.resolve(name, manifest)
-    except MissingFeaturesError as error:
-        if name == GE2E_MEL:
-            raise MissingFeaturesError(f"train.finetune_ge2e=true needs frames: {error}") from None
-        raise MissingFeaturesError(
-            f"the gates look at {name} (gate.selector): {error}\n"
-            "Or let them look at another: --set gate.selector=FEATURE"
-        ) from None
 
 
 def digest(value: Any) -> str:

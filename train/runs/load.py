@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -13,6 +14,9 @@ from ...progress import Progress
 from ..data import Domain, read_domain
 from .experiment import Experiment
 from .jobs import Domains
+
+Keys = dict[str, dict[str, FeatureKey]]
+"""By perturbation, a blank one for none, the keys of features by their names."""
 
 ROOM = 0.8
 """Of the memory that is free, what features may take."""
@@ -27,21 +31,30 @@ def load_domains(
     The experiments agree about the utterances of a corpus and the memory.
     """
     manifests: dict[str, Manifest] = {}
-    keys: dict[str, dict[str, FeatureKey]] = {}
+    keys: dict[str, Keys] = {}
     for experiment in experiments:
         for corpus, manifest in experiment.manifests.items():
             manifests[corpus] = manifest
-            keys.setdefault(corpus, {}).update(experiment.keys)
+            for how, named in {"": experiment.keys, **experiment.perturbed}.items():
+                keys.setdefault(corpus, {}).setdefault(how, {}).update(named)
     if progress:
         progress.show(
             f"reading features of {', '.join(manifests)}: {sum(map(len, manifests.values()))} "
             "utterances"
         )
     stored = {
-        corpus: {name: cache.open(key, manifests[corpus]) for name, key in of_corpus.items()}
+        corpus: {
+            how: {name: cache.open(key, manifests[corpus]) for name, key in named.items()}
+            for how, named in of_corpus.items()
+        }
         for corpus, of_corpus in keys.items()
     }
-    size = sum(feature.nbytes for of_corpus in stored.values() for feature in of_corpus.values())
+    size = sum(
+        feature.nbytes
+        for of_corpus in stored.values()
+        for named in of_corpus.values()
+        for feature in named.values()
+    )
     memory, here = experiments[0].request.memory, torch.device("cpu")
     devices = {here if each.request.elsewhere else each.device for each in experiments}
     room = ROOM * min(map(free_memory, devices)) if memory is None else memory * 1e9
@@ -51,10 +64,11 @@ def load_domains(
             f"features of {size / 1e9:.3g} GB do not fit into {room / 1e9:.3g} GB of memory: read "
             "from the disk as they are needed, by one run at a time"
         )
-    return {
-        corpus: read_domain(manifest, stored[corpus], mapped)
-        for corpus, manifest in manifests.items()
-    }
+    domains = {}
+    for corpus, manifest in manifests.items():
+        heard = {how: read_domain(manifest, named, mapped) for how, named in stored[corpus].items()}
+        domains[corpus] = replace(heard.pop(""), perturbed=heard)
+    return domains
 
 
 def encode(domains: Domains, experiments: Sequence[Experiment]) -> Domains:

@@ -62,7 +62,7 @@ def plan_experiments(
         experiment = unit.experiment
         check_target(unit.folder, experiment.record, experiment.request.overwrite)
         for corpus, manifest in experiment.manifests.items():
-            for key in experiment.keys.values():
+            for key in experiment.read:
                 if (corpus, key.hash) not in sizes:
                     sizes[corpus, key.hash] = cache.open(key, manifest).nbytes
         jobs = [job for other, job in asked if other is unit]
@@ -80,7 +80,7 @@ def plan_experiments(
                 size=sum(
                     sizes[corpus, key.hash]
                     for corpus in experiment.manifests
-                    for key in experiment.keys.values()
+                    for key in experiment.read
                 ),
             )
         )

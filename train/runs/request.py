@@ -94,6 +94,13 @@ class Request:
         classifiers = self.model.classifiers
         return BaselineSettings.of(self.config, classifiers) if classifiers else None
 
+    @property
+    def perturbations(self) -> tuple[str, ...]:
+        """What recordings are perturbed by that are trained on, too."""
+        if self.network or self.baseline:
+            return self.config.augment.perturbations
+        return ()
+
     def changed(self, *changes: str) -> Request:
         """The same with some settings changed, see `Config.changed`."""
         return replace(self, config=self.config.changed(*changes))

@@ -1,0 +1,282 @@
+"""Training on perturbed recordings: drawn by networks, all of them given to the baseline."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.svm import SVC
+
+from ser.errors import InputError, MissingFeaturesError
+from ser.manifests import make_splits
+from ser.train.baseline import BaselineSettings, Classifiers, Parts, train_baseline, trained
+from ser.train.classifiers import LINEAR, Candidate
+from ser.train.config import load_config
+from ser.train.data import load_domain, statistics
+from ser.train.encoding import Encoding
+from ser.train.evaluate import probabilities
+from ser.train.loop import DomainSplit, Training, fit, fit_inputs
+from ser.train.methods import METHODS
+from ser.train.model import build, make_spec
+from ser.train.runs.experiment import resolve
+from ser.train.runs.load import load_domains
+from ser.train.runs.plan import plan_experiments
+from ser.train.runs.request import Request
+from ser.train.runs.train import train_request
+from ser.train.speakers import of_all, utterance_moments
+from ser.train.speakers import standardised as by_speaker
+from ser.train.vectors import Vectors, united
+
+from .conftest import toy_key, toy_manifest
+
+WAYS = ("speed0.9", "noise20")
+PERTURB = f"augment.perturb={','.join(WAYS)}"
+FEATURES = ("mfcc", "ge2e")
+
+
+@pytest.fixture
+def cache(toy_cache):
+    """`toy_cache` with every feature of both perturbations: longer by a frame, and other values."""
+    manifest = toy_cache.manifest("toy")
+    for name in FEATURES:
+        key = toy_cache.resolve(name, manifest)
+        plain = toy_cache.read(key, manifest)
+        for number, how in enumerate(WAYS, 1):
+            with toy_cache.write(key.perturbed(how), manifest) as writer:
+                for row, id in enumerate(manifest.ids):
+                    values = plain[row] * (1 + number / 10) + number
+                    longer = np.vstack([values, values[-1:]]) if name == "mfcc" else values[0]
+                    writer.add(id, longer.astype("f4"))
+    return toy_cache
+
+
+@pytest.fixture
+def domain(cache):
+    manifest = cache.manifest("toy")
+    keys = {name: cache.resolve(name, manifest) for name in FEATURES}
+    perturbed = {
+        how: load_domain(cache, manifest, {n: key.perturbed(how) for n, key in keys.items()})
+        for how in WAYS
+    }
+    return replace(load_domain(cache, manifest, keys), perturbed=perturbed)
+
+
+def rows_of(domain):
+    split = make_splits(toy_manifest(), "paper", [0])[0]
+    return Parts(*(domain.rows(ids).numpy() for ids in split.parts().values()))
+
+
+def test_a_batch_has_every_utterance_as_its_row_says(domain):
+    n = len(domain.ids)
+    rows = torch.tensor([3, n + 5, 2 * n + 3, 0, n + 3])
+    batch = domain.batch(rows)
+    assert {*batch} == {*FEATURES}
+    for place, row in enumerate(rows.tolist()):
+        alone = domain.versions[row // n].batch(torch.tensor([row % n]))
+        for name in FEATURES:
+            values, lengths = batch[name]
+            length = int(alone[name][1])
+            assert int(lengths[place]) == length
+            shown = values[place, :length] if values.dim() == 3 else values[place]
+            assert torch.equal(shown, alone[name][0][0])
+            if values.dim() == 3:
+                assert not values[place, length:].any()
+    assert torch.equal(domain.truth(rows), domain.truth(rows % n))
+
+
+def test_all_versions_and_any_of_them(domain):
+    n = len(domain.ids)
+    assert domain.all_versions(torch.tensor([4, 1])).tolist() == [4, 1, n + 4, n + 1, *_third(n)]
+    rows, draw = torch.arange(n).repeat(50), torch.Generator().manual_seed(0)
+    drawn = domain.any_versions(rows, draw)
+    assert torch.equal(drawn % n, rows)
+    shares = (drawn // n).bincount() / len(rows)
+    assert shares.tolist() == pytest.approx([1 / 3] * 3, abs=0.03)
+    before = draw.get_state()
+    assert domain.hearing(()).any_versions(rows, draw) is rows
+    assert torch.equal(draw.get_state(), before)  # nothing changes for those that perturb nothing
+
+
+def _third(n):
+    return [2 * n + 4, 2 * n + 1]
+
+
+def test_a_domain_keeps_its_versions_whatever_becomes_of_it(domain):
+    assert [*domain.hearing(["noise20"]).perturbed] == ["noise20"]
+    for changed in (domain.share(), domain.to(torch.device("cpu")), domain.only(["ge2e"])):
+        assert [*changed.perturbed] == [*WAYS]
+    assert [*domain.only(["ge2e"]).perturbed["noise20"].features] == ["ge2e"]
+    assert domain.bytes == sum(version.bytes for version in _alone(domain))
+    encoded = domain.encoded(Encoding("functionals", heard="speaker"))
+    for version, before in zip(_alone(encoded), _alone(domain), strict=True):
+        assert version.features["mfcc"].dim == 45
+        alone = before.encoded(Encoding("functionals", heard="speaker"))
+        for one, other in zip(version.heard["mfcc"], alone.heard["mfcc"], strict=True):
+            assert torch.equal(one, other)  # a speaker is known by what is perturbed alike
+
+
+def _alone(domain):
+    return replace(domain, perturbed={}), *domain.perturbed.values()
+
+
+@pytest.mark.parametrize("encoder", ["attention", "functionals"])
+def test_inputs_are_standardised_by_all_versions_of_the_training_part(domain, encoder):
+    config = load_config("paper", [f"model.encoder={encoder}"])
+    domain = domain.encoded(Encoding.of(config))
+    model = build(_spec(domain, config))
+    train = torch.arange(0, len(domain.ids), 2)
+    fit_inputs(model, [(domain, train)])
+    mean, std = statistics([(version.features["mfcc"], train) for version in domain.versions])
+    torch.testing.assert_close(model.inputs[0].mean[0], mean)
+    torch.testing.assert_close(model.inputs[0].std[0], std)
+
+
+def _spec(domain, config):
+    encoding = Encoding.of(config)
+    keys = {"mfcc": toy_key("mfcc", "sequence", 5), "ge2e": toy_key("ge2e", "vector", 7)}
+    shapes = {name: encoding.shape(name, keys[name]) for name in FEATURES}
+    return make_spec(METHODS["single"], FEATURES, shapes, [domain], config)
+
+
+@pytest.mark.parametrize("preset", ["paper", "strong"])
+def test_an_epoch_hears_every_utterance_once_in_one_of_its_versions(domain, preset, monkeypatch):
+    config = load_config(preset, ["train.epochs=2", PERTURB])
+    domain = domain.encoded(Encoding.of(config))
+    train, rest = torch.arange(40), torch.arange(40, len(domain.ids))
+    training = Training([DomainSplit(domain, train, rest)], _spec(domain, config), config, 0)
+    step, heard = training.step, []
+
+    def listen(number, rows):
+        heard.append(rows)
+        return step(number, rows)
+
+    monkeypatch.setattr(training, "step", listen)
+    training.epoch()
+    rows = torch.cat(heard)
+    assert sorted((rows % len(domain.ids)).tolist()) == train.tolist()
+    assert {*(rows // len(domain.ids)).tolist()} == {0, 1, 2}
+
+
+def noise_for(domain):
+    """The domain with noise for its features; the true ones are its only perturbed version."""
+    draw = torch.Generator().manual_seed(0)
+    noise = {
+        name: replace(packed, frames=torch.randn(packed.frames.shape, generator=draw))
+        for name, packed in domain.features.items()
+    }
+    plain = replace(domain, perturbed={})
+    return replace(domain, features=noise, perturbed={"noise20": plain})
+
+
+@pytest.mark.parametrize("preset", ["paper", "strong"])
+def test_a_network_learns_what_only_perturbed_recordings_tell(domain, preset):
+    config = load_config(preset, ["train.epochs=12"])
+    heard = noise_for(domain).encoded(Encoding.of(config))
+    train, _, test = map(torch.from_numpy, rows_of(domain))
+    right = {}
+    for ways in ((), ("noise20",)):
+        split = DomainSplit(heard.hearing(ways), train, train[:0])
+        model = fit([split], _spec(heard, config), config, 0).model
+        said = probabilities(model, heard.perturbed["noise20"], test).argmax(1)
+        right[ways] = (said == domain.truth(test)).float().mean().item()
+    assert right["noise20",] > 0.8 > right[()] + 0.2
+
+
+def vectors(domain, **more):
+    features = {"ge2e": domain.features["ge2e"].frames.numpy()}
+    targets = domain.targets.numpy()
+    return Vectors("toy", domain.labels, domain.ids, domain.speakers, targets, features, **more)
+
+
+@pytest.mark.parametrize("how", ["shared", "speaker"])
+def test_the_baseline_is_trained_on_all_versions(domain, how):
+    """Against scikit-learn on all of them, one under the other."""
+    others = {name: vectors(version) for name, version in domain.perturbed.items()}
+    versions = [vectors(domain), *others.values()]
+    settings = BaselineSettings.of(
+        load_config("strong", [f"model.standardise={how}"]), Classifiers({LINEAR: {"C": (1.0,)}})
+    )
+    train, validation, test = rows_of(domain)
+    known = np.concatenate([each.features["ge2e"][train] for each in versions]).astype(float)
+    mean, std = known.mean(0), known.std(0)
+
+    def inputs(of):
+        values = of.features["ge2e"]
+        if how == "shared":
+            return (values - mean) / std
+        heard = of_all(utterance_moments(values), of.speakers)
+        return by_speaker(values, heard, mean, std, settings.shrinkage)
+
+    classifier = SVC(C=1.0, kernel="linear", class_weight="balanced")
+    truth = np.tile(domain.targets.numpy()[train], len(versions))
+    classifier.fit(np.concatenate([inputs(each)[train] for each in versions]), truth)
+    candidate = Candidate(LINEAR, C=1.0)
+    given = vectors(domain, perturbed=others)
+    (said,) = trained(given, settings, [candidate], train, test)
+    np.testing.assert_array_equal(said, classifier.predict(inputs(versions[0])[test]))
+    predicted, chosen, _ = train_baseline(given, settings, Parts(train, validation, test))
+    assert chosen == candidate
+    assert len(predicted) == len(test)
+
+
+def test_corpora_that_are_one_to_a_baseline_keep_their_versions(domain):
+    one = vectors(domain, perturbed={"noise20": vectors(domain.perturbed["noise20"])})
+    whole = united({"a": one, "b": one}, domain.labels[:2])
+    again = whole.perturbed["noise20"]
+    assert again.ids == whole.ids
+    kept = np.flatnonzero(domain.targets.numpy() < 2)
+    assert len(whole.ids) == 2 * len(kept)
+    values = one.perturbed["noise20"].features["ge2e"][kept]
+    np.testing.assert_array_equal(again.features["ge2e"], np.concatenate([values, values]))
+
+
+@pytest.mark.parametrize("setting", ["single", "baseline"])
+def test_a_run_says_what_it_heard_and_needs_the_recordings_alone(cache, tmp_path, setting):
+    changes = ["train.epochs=2", "train.members=1"] if setting == "single" else []
+    runs = {}
+    for name, more in {"plain": [], "perturbed": [PERTURB]}.items():
+        config = load_config("strong", [*changes, *more])
+        request = Request(setting, ["toy"], FEATURES, config, repeats=1, workers=1)
+        runs[name] = train_request(request, cache, tmp_path / name)
+    config = runs["perturbed"].config
+    assert [*config.keys] == [*FEATURES]
+    said = config.settings.augment if setting == "single" else config.baseline
+    assert said.perturb == "speed0.9,noise20"
+    if setting == "single":
+        histories = [run.history for run in runs.values()]
+        assert histories[0] != histories[1]
+
+
+def test_what_is_not_extracted_is_named_with_its_command(cache, tmp_path):
+    def resolved(*changes, **more):
+        config = load_config("strong", [*changes])
+        request = Request("single", ["toy"], FEATURES, config, repeats=1, **more)
+        return resolve(request, cache)
+
+    with pytest.raises(MissingFeaturesError) as caught:
+        resolved("augment.perturb=speed1.1")
+    message = str(caught.value)
+    assert message.startswith("augment.perturb=speed1.1 needs features of perturbed recordings: ")
+    assert "--features mfcc:perturb=speed1.1,ge2e:perturb=speed1.1" in message
+    with pytest.raises(InputError, match="expected speed or pitch or noise"):
+        resolved("augment.perturb=loud")
+    (plain,), (more,) = (
+        plan_experiments({tmp_path / "run": resolved(*changes)}, cache)
+        for changes in ([], [PERTURB])
+    )
+    assert more.size > 3 * plain.size
+
+
+def test_utterances_without_perturbed_features_can_be_left_out(cache, tmp_path):
+    manifest = cache.manifest("toy")
+    for name in FEATURES:
+        key = cache.resolve(name, manifest)
+        with cache.write(key.perturbed("pitch2"), manifest) as writer:
+            for id in manifest.ids[:-3]:
+                writer.add(id, np.ones((1, key.dim) if name == "mfcc" else key.dim, "f4"))
+    config = load_config("strong", ["augment.perturb=pitch2"])
+    request = Request("single", ["toy"], FEATURES, config, repeats=1)
+    with pytest.raises(MissingFeaturesError, match="3 of 60 utterances"):
+        load_domains(cache, [resolve(request, cache)])
+    experiment = resolve(replace(request, skip_missing=True), cache)
+    assert experiment.skipped["toy"] == [*manifest.ids[-3:]]
