@@ -114,10 +114,14 @@ class FeatureKey:
             how: canonical name of a perturbation, such as `speed0.9`.
 
         Raises:
-            InputError: this is such a key already.
+            InputError: this is such a key already, or the feature was made elsewhere.
         """
         if PERTURB in self.audio:
             raise InputError(f"{self.feature}: is of perturbed recordings already")
+        if self.backbone == IMPORTED:
+            raise InputError(
+                f"{self.feature}: was made elsewhere, so there is none of perturbed recordings"
+            )
         audio = {**self.audio, PERTURB: how}
         return replace(self, feature=f"{self.feature}:{PERTURB}={how}", audio=audio)
 

@@ -69,7 +69,7 @@ def perturbations(text: str) -> tuple[str, ...]:
         InputError: as `Perturbation.parse`, or one is there twice.
     """
     names = tuple(str(Perturbation.parse(name)) for name in text.split(",")) if text.strip() else ()
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"perturbation {name}: is named twice")
+    if len(set(names)) < len(names):
+        twice = next(name for place, name in enumerate(names) if name in names[:place])
+        raise InputError(f"perturbation {twice}: is named twice")
     return names

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from ser.cache.keys import PERTURB
 from ser.errors import InputError
 from ser.extract import Backbone, make_backbone
 from ser.extract.backbones.backbone import format_value
@@ -45,7 +46,8 @@ def renew(page: str) -> str:
 
 def _row(backbone: type[Backbone]) -> Sequence[str]:
     whole = f"`{backbone.name}`"
-    defaults = ", ".join(f"`{k}={format_value(v)}`" for k, v in sorted(backbone.defaults.items()))
+    own = {name: value for name, value in backbone.defaults.items() if name != PERTURB}
+    defaults = ", ".join(f"`{name}={format_value(own[name])}`" for name in sorted(own))
     if backbone.argument:
         whole = f"`{backbone.name}:<{backbone.argument}>`"
         dim = rate = "of the model"

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
-from numpy.typing import NDArray
 
 from ..cache.perturbations import Perturbation
 from .audio import RATE
@@ -13,7 +10,8 @@ from .backbones.backbone import Array
 from .packages import need
 
 WINDOW = 512
-"""Samples of a window in which pitch is shifted: 32 ms, two periods of the lowest voices."""
+"""Samples of a window in which pitch is shifted: 32 ms, two periods of the lowest voices. Keys do
+not have it: another one, and any change of what is heard here, needs a name of its own."""
 
 
 def perturbed(samples: Array, how: str) -> Array:
@@ -22,8 +20,8 @@ def perturbed(samples: Array, how: str) -> Array:
     - `speedF`: resampled, so that n becomes n / F and all frequencies are F times as high (Ko et
       al. 2015, Audio augmentation for speech recognition).
     - `pitchS`: S semitones higher at the same rate, by librosa's phase vocoder; n samples.
-    - `noiseD`: white Gaussian noise is added, D dB below the mean power of the samples; the same
-      samples get the same noise.
+    - `noiseD`: white Gaussian noise is added, D dB below the mean power of the samples. It is
+      drawn by their number: their last bits may be others on another machine.
 
     Args:
         how: a name of `cache.perturbations`; blank: nothing is changed.
@@ -39,13 +37,7 @@ def perturbed(samples: Array, how: str) -> Array:
         )
     else:
         power = np.square(samples, dtype=np.float64).mean()
-        changed = samples + np.sqrt(power * 10 ** (-amount / 10)) * _white(samples)
+        # Of NumPy's generators the one whose stream no later version changes.
+        white = np.random.RandomState(len(samples)).standard_normal(len(samples))
+        changed = samples + np.sqrt(power * 10 ** (-amount / 10)) * white
     return np.ascontiguousarray(changed, dtype=np.float32)
-
-
-def _white(samples: Array) -> NDArray[np.float64]:
-    """Standard normal noise, of the length of the samples and drawn by their bytes."""
-    seed = hashlib.sha256(np.ascontiguousarray(samples, "<f4").data).digest()
-    # Of NumPy's generators the one whose stream no later version changes.
-    draw = np.random.RandomState(np.frombuffer(seed, "<u4"))
-    return draw.standard_normal(len(samples))

@@ -58,7 +58,11 @@ def work(
         stream = stack.enter_context(preparing(tasks, root, backbones, workers, alone))
         models: Models | None = None
         if modelled := [backbone for backbone in backbones.values() if backbone.batch_rows]:
+            loaded: dict[str, Backbone] = {}
             for backbone in modelled:  # while the workers start
+                first = loaded.setdefault(backbone.unperturbed, backbone)
+                if first is not backbone:
+                    backbone.take_model(first)
                 backbone.load()
             from ..machine import torch_device
             from .models import Models

@@ -11,6 +11,7 @@ from ..errors import MissingFeaturesError
 from ..manifests import Folds
 from ..train.config import load_config
 from ..train.methods import METHODS
+from ..train.runs.features import check_perturbed
 from ..train.runs.report import HEARD, bounds, decimal, interval_note, speaker_note
 from ..train.runs.request import Request, default_repeats
 from .made import grid, page, provenance, settings_of
@@ -75,7 +76,8 @@ class Table2(Plan):
                 continue
             manifest = cache.manifest(request.corpora[0])
             try:
-                for key in cache.resolve_all(request.features, manifest).values():
+                keys = cache.resolve_all(request.features, manifest)
+                for key in [*keys.values(), *check_perturbed(request, keys, cache, manifest)]:
                     if not request.skip_missing:
                         cache.open(key, manifest)
             except MissingFeaturesError as error:

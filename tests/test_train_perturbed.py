@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.svm import SVC
@@ -11,15 +12,17 @@ from ser.errors import InputError, MissingFeaturesError
 from ser.manifests import make_splits
 from ser.train.baseline import BaselineSettings, Classifiers, Parts, train_baseline, trained
 from ser.train.classifiers import LINEAR, Candidate
-from ser.train.config import load_config
-from ser.train.data import load_domain, statistics
+from ser.train.config import Config, load_config
+from ser.train.data import Packed, load_domain, statistics
 from ser.train.encoding import Encoding
 from ser.train.evaluate import probabilities
 from ser.train.loop import DomainSplit, Training, fit, fit_inputs
 from ser.train.methods import METHODS
 from ser.train.model import build, make_spec
+from ser.train.network.spec import FeatureShape
 from ser.train.runs.experiment import resolve
-from ser.train.runs.load import load_domains
+from ser.train.runs.load import encode, load_domains
+from ser.train.runs.networks import run_network
 from ser.train.runs.plan import plan_experiments
 from ser.train.runs.request import Request
 from ser.train.runs.train import train_request
@@ -245,6 +248,124 @@ def test_a_run_says_what_it_heard_and_needs_the_recordings_alone(cache, tmp_path
     if setting == "single":
         histories = [run.history for run in runs.values()]
         assert histories[0] != histories[1]
+
+
+def test_however_it_is_written_the_setting_is_the_same(tmp_path):
+    written = load_config("strong", ["augment.perturb=speed.90, noise20.0"])
+    assert written == load_config("strong", [PERTURB])
+    assert written.changes == (PERTURB,)
+    (tmp_path / "own.toml").write_text('base = "strong"\n[augment]\nperturb = "speed.9"\n')
+    assert load_config(str(tmp_path / "own.toml")).augment.perturbations == ("speed0.9",)
+    with pytest.raises(InputError, match=r"--set augment.perturb=x: perturbation 'x': expected"):
+        load_config("strong", ["augment.perturb=x"])
+    values = written.to_dict()
+    values["augment"]["perturb"] = "x"
+    with pytest.raises(InputError, match=r"config: .*perturbation 'x': expected"):
+        Config.from_dict({**values, "changes": []})
+    del values["augment"]["perturb"]  # of a run from before there was such a setting
+    assert Config.from_dict({**values, "changes": []}).augment.perturbations == ()
+
+
+def perturb(cache, corpus, names=FEATURES):
+    manifest = cache.manifest(corpus)
+    for name in names:
+        key = cache.resolve(name, manifest)
+        plain = cache.read(key, manifest)
+        for how in WAYS:
+            with cache.write(key.perturbed(how), manifest) as writer:
+                for row, id in enumerate(manifest.ids):
+                    writer.add(id, 2 * (plain[row] if name == "mfcc" else plain[row][0]))
+
+
+@pytest.mark.parametrize("method", ["ours", "base"])
+def test_several_corpora_are_perturbed_alike(two_corpora, tmp_path, method):
+    def trained(out):
+        config = load_config("strong", ["train.epochs=1", "train.members=1", PERTURB])
+        request = Request(
+            "multidomain", ["toy", "tic"], FEATURES, config, method, repeats=1, workers=1
+        )
+        return train_request(request, two_corpora, tmp_path / out)
+
+    perturb(two_corpora, "toy")
+    with pytest.raises(MissingFeaturesError, match="of tic: not in the cache"):
+        trained("lacking")
+    perturb(two_corpora, "tic")
+    run, again = trained("one"), trained("two")
+    pd.testing.assert_frame_equal(run.predictions, again.predictions)
+
+
+@pytest.mark.parametrize("setting", ["single", "baseline"])
+def test_corpora_that_are_only_tested_need_no_perturbed_recordings(two_corpora, tmp_path, setting):
+    perturb(two_corpora, "toy")
+    changes = ["train.epochs=1", "train.members=1"] if setting == "single" else []
+    config = load_config("strong", [*changes, PERTURB])
+    request = Request(
+        setting,
+        ["toy", "tic"],
+        FEATURES,
+        config,
+        protocol="corpus",
+        repeats=1,
+        tested=["tic"],
+        workers=1,
+    )
+    experiment = resolve(replace(request, skip_missing=True), two_corpora)
+    assert not experiment.skipped["tic"]
+    run = train_request(request, two_corpora, tmp_path / "run")
+    assert [*run.metrics["domains"]] == ["tic"]
+
+
+def test_experiments_on_one_corpus_share_what_is_loaded(cache):
+    def experiment(features, *changes):
+        config = load_config("paper", ["train.epochs=1", *changes])
+        return resolve(Request("single", ["toy"], features, config, repeats=1), cache)
+
+    experiments = [
+        experiment(FEATURES),
+        experiment(["ge2e"], PERTURB),
+        experiment(["mfcc"], "augment.perturb=noise20"),
+    ]
+    loaded = load_domains(cache, experiments)
+    assert [*loaded["toy"].perturbed] == [*WAYS]
+    together = [
+        run_network(encode(loaded, experiments), each.jobs[0]).predictions["toy"].probabilities
+        for each in experiments
+    ]
+    for each, found in zip(experiments, together, strict=True):
+        alone = encode(load_domains(cache, [each]), [each])
+        assert [*alone["toy"].perturbed] == [*each.request.perturbations]
+        expected = run_network(alone, each.jobs[0]).predictions["toy"].probabilities
+        np.testing.assert_array_equal(found, expected)
+    mapped = load_domains(cache, [experiment(FEATURES, PERTURB)])["toy"]
+    from_disk = replace(experiments[1].request, memory=0)
+    found = load_domains(cache, [resolve(from_disk, cache)])["toy"]
+    assert found.mapped
+    rows = mapped.all_versions(torch.arange(7))
+    assert torch.equal(found.batch(rows)["ge2e"][0], mapped.batch(rows)["ge2e"][0])
+
+
+def test_wide_vectors_are_reduced_by_all_versions(domain):
+    config = load_config("strong", ["model.components=2"])
+    wide = domain.features["ge2e"]
+    wide = replace(wide, frames=torch.randn(len(wide.frames), 1100))
+    shape = FeatureShape("ge2e", "ge2e", 1100, False)
+    spec = make_spec(METHODS["single"], ["ge2e"], {"ge2e": shape}, [domain], config)
+    shifted = replace(wide, frames=-wide.frames[:, torch.arange(1100).flip(0)])
+    other = replace(domain.only(["ge2e"]).hearing(()), features={"ge2e": shifted})
+    heard = replace(other, features={"ge2e": wide}, perturbed={"noise20": other})
+    stacked = torch.cat([wide.frames, shifted.frames])
+    both = replace(
+        heard,
+        ids=tuple(map(str, range(len(stacked)))),
+        features={"ge2e": Packed(stacked, torch.arange(len(stacked) + 1), sequence=False)},
+        perturbed={},
+    )
+    models = []
+    for part in (heard, both):
+        models.append(build(spec))
+        fit_inputs(models[-1], [(part, torch.arange(len(part.ids)))])
+    for one, other in zip(models[0].buffers(), models[1].buffers(), strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def test_what_is_not_extracted_is_named_with_its_command(cache, tmp_path):

@@ -24,6 +24,9 @@ MOST_BYTES = 1 << 20
 MOST_BASES = 8
 """Presets that are based on one another."""
 
+PERTURB = "augment.perturb"
+"""The setting that has one form for all ways to write it."""
+
 Values = dict[str, Any]
 """All settings, by `section.name`."""
 
@@ -208,10 +211,16 @@ def _checked(name: str, value: Any, source: str, typed: bool = False) -> Any:
     if typed and known[name] is bool:  # of which msgspec reads 1 and 0 too
         value, typed = {"true": True, "false": False}.get(value.lower(), value), False
     try:
-        return msgspec.convert(value, known[name], strict=not typed)
+        read = msgspec.convert(value, known[name], strict=not typed)
     except (msgspec.ValidationError, ValueError):
         expected = _expected(known[name])
         raise InputError(f"{source}: {name} is {value!r}, expected {expected}") from None
+    if name != PERTURB:
+        return read
+    try:
+        return ",".join(perturbations(read))
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
 
 
 def _expected(kind: Any) -> str:

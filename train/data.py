@@ -194,7 +194,7 @@ class Domain:
 
     def only(self, names: Sequence[str]) -> Domain:
         """The same domain with these features alone, in this order; of perturbed recordings those
-        of them that there are."""
+        of them that there are, as another experiment on the same domain may perturb them alone."""
         heard = {name: self.heard[name] for name in names if name in self.heard}
         features = {name: self.features[name] for name in names}
         perturbed = self._perturbed(lambda it: it.only([n for n in names if n in it.features]))
@@ -315,14 +315,10 @@ class Domain:
 
 def _stacked(values: Sequence[Tensor]) -> Tensor:
     """Batches one after the other; sequences, (B, L, dim), with zeros up to the longest."""
-    if values[0].dim() < SEQUENCES:
-        return torch.cat(list(values))
-    longest = max(each.shape[1] for each in values)
-    return torch.cat([F.pad(each, (0, 0, 0, longest - each.shape[1])) for each in values])
-
-
-SEQUENCES = 3
-"""Dimensions of a batch of them."""
+    if values[0].dim() == 3:
+        longest = max(each.shape[1] for each in values)
+        values = [F.pad(each, (0, 0, 0, longest - each.shape[1])) for each in values]
+    return torch.cat(list(values))
 
 
 def as_tensors(heard: Statistics) -> Heard:

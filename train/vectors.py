@@ -50,7 +50,8 @@ def united(of: Mapping[str, Vectors], labels: tuple[str, ...]) -> Vectors:
     have their corpus before them, `emodb/03a01Fa`; a speaker who is not known stays blank.
 
     Args:
-        of: by corpus, with the same features.
+        of: by corpus, with the same features. One that has no perturbed versions, as it is tested
+            alone, takes part in those of the first as it is.
     """
     position = {label: index for index, label in enumerate(labels)}
     kept = {
@@ -73,7 +74,7 @@ def united(of: Mapping[str, Vectors], labels: tuple[str, ...]) -> Vectors:
             for name in first.features
         },
         perturbed={
-            how: united({corpus: each.perturbed[how] for corpus, each in of.items()}, labels)
+            how: united({c: each.perturbed.get(how, each) for c, each in of.items()}, labels)
             for how in first.perturbed
         },
     )

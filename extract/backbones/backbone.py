@@ -116,6 +116,11 @@ class Backbone(ABC):
         return str(self.parameters[PERTURB])
 
     @property
+    def unperturbed(self) -> str:
+        """The spec without the perturbation."""
+        return self.spec.removesuffix(f":{PERTURB}={self.perturb}")
+
+    @property
     def spec(self) -> str:
         """The canonical spec: the name and the parameters that are not the default, sorted, but for
         the perturbation, which is the last."""
@@ -193,6 +198,10 @@ class Backbone(ABC):
     def load(self) -> None:
         """Have the model made; called before any audio is read, and before `forward`."""
         _ = self.model
+
+    def take_model(self, other: Backbone) -> None:
+        """Use the model of another that differs in its perturbation alone."""
+        vars(self)["_loaded"] = other.model
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy of this has: all but what is cached, the model above all."""

@@ -192,9 +192,8 @@ def _parse(name: str, parameter: str, text: str, default: Value) -> Value:
         value: Value = read(text)
         if value != "" and (not isinstance(value, float) or math.isfinite(value)):
             return value
-    raise InputError(
-        f"feature {name}: {parameter} must be {what} such as {format_value(default)}, got {text!r}"
-    )
+    example = f" such as {format_value(default)}" if default != "" else ""
+    raise InputError(f"feature {name}: {parameter} must be {what}{example}, got {text!r}")
 
 
 _TYPES: Mapping[type, tuple[str, Callable[[str], Value]]] = {

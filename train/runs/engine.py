@@ -109,13 +109,7 @@ def _run_baselines(
 ) -> None:
     """Do jobs of an experiment that is a baseline."""
     experiment = unit.experiment
-    vectors = load_vectors(
-        cache,
-        experiment.manifests,
-        experiment.keys,
-        experiment.perturbed,
-        experiment.request.encoding,
-    )
+    vectors = load_vectors(cache, experiment)
     outcomes = (
         baselines_on(crew, vectors, jobs)
         if crew

@@ -19,7 +19,7 @@ from ...machine import torch_device
 from ...manifests import Manifest, Split, check_leaks_between, namesakes
 from ..svm import SETTINGS as SVM_SETTINGS
 from .by_speaker import check_by_speaker
-from .features import feature_keys, perturbed_keys
+from .features import check_perturbed, feature_keys, perturbed_keys
 from .request import Request, check_request
 from .results import Metrics, TrainedOn, corpus_metrics
 from .run_config import FORMAT, CorpusRecord, RunConfig
@@ -41,7 +41,8 @@ class Experiment:
     Attributes:
         manifests: by corpus, of the utterances that are used.
         features: canonical names of those that are fused, or given to the baseline.
-        keys: of all features that the model reads, by their canonical names.
+        keys: of all features that the model reads, by their canonical names; those of perturbed
+            recordings, which corpora that are trained on have too, follow from them.
         splits: by corpus, all repeats and folds; corpora have the same repeats, and each its own
             number of folds.
         skipped: by corpus, ids that were left out, if that was asked for, and of corpora that are
@@ -62,16 +63,12 @@ class Experiment:
     @cached_property
     def perturbed(self) -> dict[str, dict[str, FeatureKey]]:
         """By perturbation, the keys of the same features of recordings so perturbed."""
-        return {
-            how: {name: key.perturbed(how) for name, key in self.keys.items()}
-            for how in self.request.perturbations
-        }
+        return perturbed_keys(self.request, self.keys)
 
-    @property
-    def read(self) -> list[FeatureKey]:
-        """The keys of all that is read."""
-        perturbed = [key for keys in self.perturbed.values() for key in keys.values()]
-        return [*self.keys.values(), *perturbed]
+    def heard(self, corpus: str) -> dict[str, Mapping[str, FeatureKey]]:
+        """By perturbation, a blank one for none, all keys that are read of a corpus, by name."""
+        trained = corpus in self.request.trained
+        return {"": self.keys, **(self.perturbed if trained else {})}
 
     @cached_property
     def device(self) -> torch.device:
@@ -230,7 +227,9 @@ def resolve_all(requests: Mapping[str, Request], cache: Cache) -> dict[str, Expe
         check_labels(request, [manifests[name][corpus] for corpus in request.trained])
         keys[name] = feature_keys(request, cache, manifests[name])
         for corpus, manifest in manifests[name].items():
-            read = [*keys[name].values(), *perturbed_keys(request, keys[name], cache, manifest)]
+            read = [*keys[name].values()]
+            if corpus in request.trained:
+                read += check_perturbed(request, keys[name], cache, manifest)
             if request.skip_missing:
                 for key in read:
                     lacking[corpus].update(cache.missing(key, manifest))

@@ -54,10 +54,24 @@ def feature_keys(
 
 
 def perturbed_keys(
+    request: Request, keys: Mapping[str, FeatureKey]
+) -> dict[str, dict[str, FeatureKey]]:
+    """By perturbation, the keys of the same features of recordings so perturbed."""
+    return {
+        how: {name: key.perturbed(how) for name, key in keys.items()}
+        for how in request.perturbations
+    }
+
+
+def check_perturbed(
     request: Request, keys: Mapping[str, FeatureKey], cache: Cache, manifest: Manifest
 ) -> list[FeatureKey]:
-    """Those of all features of perturbed recordings of a corpus, which are in the cache."""
-    found = [key.perturbed(how) for how in request.perturbations for key in keys.values()]
+    """The keys of all features of perturbed recordings of a corpus.
+
+    Raises:
+        MissingFeaturesError: one is not cached.
+    """
+    found = [key for named in perturbed_keys(request, keys).values() for key in named.values()]
     try:
         cache.resolve_all([key.short for key in found], manifest)
     except MissingFeaturesError as error:

@@ -57,11 +57,6 @@ class Job:
         return features_read(self.method, self.features, self.config)
 
     @property
-    def perturbations(self) -> tuple[str, ...]:
-        """What the recordings are perturbed by that a network is trained on, too."""
-        return self.config.augment.perturbations if self.config else ()
-
-    @property
     def members(self) -> int:
         """Networks that are trained."""
         return self.config.train.members if self.config else 0

@@ -35,7 +35,7 @@ def load_domains(
     for experiment in experiments:
         for corpus, manifest in experiment.manifests.items():
             manifests[corpus] = manifest
-            for how, named in {"": experiment.keys, **experiment.perturbed}.items():
+            for how, named in experiment.heard(corpus).items():
                 keys.setdefault(corpus, {}).setdefault(how, {}).update(named)
     if progress:
         progress.show(
@@ -80,7 +80,10 @@ def encode(domains: Domains, experiments: Sequence[Experiment]) -> Domains:
     for experiment in experiments:
         for corpus in experiment.manifests:
             names.setdefault(corpus, {}).update(dict.fromkeys(experiment.keys))
-    return {
-        corpus: domains[corpus].only(list(read)).encoded(experiments[0].request.encoding)
-        for corpus, read in names.items()
-    }
+    encoding, encoded = experiments[0].request.encoding, {}
+    ways = {how for experiment in experiments for how in experiment.request.perturbations}
+    for corpus, read in names.items():
+        domain = domains[corpus].only(list(read))
+        heard = [how for how in domain.perturbed if how in ways]
+        encoded[corpus] = domain.hearing(heard).encoded(encoding)
+    return encoded

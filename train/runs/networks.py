@@ -42,11 +42,13 @@ def run_network(
     assert job.spec is not None
     assert job.config is not None
     device = next(iter(domains.values())).device
-    domains = {
-        corpus: domains[corpus].only(job.reads).hearing(job.perturbations) for corpus in job.splits
+    perturbed = {
+        corpus: domains[corpus].only(job.reads).hearing(job.config.augment.perturbations)
+        for corpus in corpora_trained(job.splits)
     }
+    domains = {corpus: domains[corpus].only(job.reads).hearing(()) for corpus in job.splits}
     tests = {c: domains[c].rows(job.splits[c].test) for c in corpora_tested(job.splits)}
-    parts = [(domains[corpus], job.splits[corpus]) for corpus in corpora_trained(job.splits)]
+    parts = [(domain, job.splits[corpus]) for corpus, domain in perturbed.items()]
     subsets = [
         DomainSplit(domain, domain.rows(split.train), domain.rows(split.validation))
         for domain, split in parts

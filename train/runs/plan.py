@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...cache import Cache
+from ...cache import Cache, FeatureKey
 from ...portion import ALL, Portion
 from .engine import dealt
 from .experiment import Experiment
@@ -62,7 +62,7 @@ def plan_experiments(
         experiment = unit.experiment
         check_target(unit.folder, experiment.record, experiment.request.overwrite)
         for corpus, manifest in experiment.manifests.items():
-            for key in experiment.read:
+            for key in _keys(experiment, corpus):
                 if (corpus, key.hash) not in sizes:
                     sizes[corpus, key.hash] = cache.open(key, manifest).nbytes
         jobs = [job for other, job in asked if other is unit]
@@ -80,8 +80,13 @@ def plan_experiments(
                 size=sum(
                     sizes[corpus, key.hash]
                     for corpus in experiment.manifests
-                    for key in experiment.read
+                    for key in _keys(experiment, corpus)
                 ),
             )
         )
     return plans
+
+
+def _keys(experiment: Experiment, corpus: str) -> list[FeatureKey]:
+    """Of all that is read of a corpus."""
+    return [key for named in experiment.heard(corpus).values() for key in named.values()]

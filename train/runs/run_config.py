@@ -39,7 +39,8 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
     Attributes:
         features: canonical names of those that are fused, or given to the baseline.
-        keys: of all features that are read, by their canonical names.
+        keys: of all features that are read, by their canonical names; those of perturbed recordings
+            follow from them and the settings.
         settings: of a network, with their preset.
         baseline: the settings of a baseline that chooses its classifier.
         svm: those of the one that does not.

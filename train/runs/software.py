@@ -30,7 +30,7 @@ NUMBERS = (
     *(f"train/{name}.py" for name in ("augment", "baseline", "calibration", "data", "encoding")),
     *(f"train/{name}.py" for name in ("evaluate", "functionals", "loop", "methods", "metrics")),
     *(f"train/{name}.py" for name in ("model", "optimiser", "search_schedule", "speakers")),
-    *(f"train/{name}.py" for name in ("balance", "classifiers", "svm", "vectors")),
+    *(f"train/{name}.py" for name in ("balance", "batches", "classifiers", "svm", "vectors")),
     *(f"train/runs/{name}.py" for name in ("baselines", "jobs", "networks")),
 )
 """The code that can change a number."""
