@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from ...cache import Cache, FeatureKey
 from ...machine import cores, one_thread
 from ...manifests import Manifest, Split
 from ..baseline import Parts, train_baseline
+from ..encoding import Encoding
 from ..svm import fit_predict
 from ..vectors import Vectors, read_vectors, united
 from .choices import Choice
@@ -19,23 +19,26 @@ from .jobs import Job, Outcome, Prediction
 from .software import processor
 from .splits import corpora_tested, corpora_trained
 
-if TYPE_CHECKING:
-    from .experiment import Experiment
-
 
 def load_vectors(
     cache: Cache,
-    experiment: Experiment,
+    manifests: Mapping[str, Manifest],
+    keys: Mapping[str, Mapping[str, Mapping[str, FeatureKey]]],
+    encoding: Encoding,
 ) -> dict[str, Vectors]:
-    """All that an experiment reads, by corpus."""
+    """Features of corpora, by their names.
+
+    Args:
+        keys: by corpus, and by perturbation, a blank one for none, those of features by name.
+    """
 
     def read(manifest: Manifest, keys: Mapping[str, FeatureKey]) -> Vectors:
         stored = {name: cache.open(key, manifest) for name, key in keys.items()}
-        return read_vectors(manifest, stored, experiment.request.encoding)
+        return read_vectors(manifest, stored, encoding)
 
     vectors = {}
-    for corpus, manifest in experiment.manifests.items():
-        heard = {how: read(manifest, keys) for how, keys in experiment.heard(corpus).items()}
+    for corpus, manifest in manifests.items():
+        heard = {how: read(manifest, named) for how, named in keys[corpus].items()}
         vectors[corpus] = replace(heard.pop(""), perturbed=heard)
     return vectors
 
