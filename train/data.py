@@ -230,6 +230,8 @@ class Domain:
         heard = {}
         if encoding.heard:
             heard = {name: self._hear(packed, encoding.heard) for name, packed in features.items()}
+        if not summarised and not heard:
+            return self
         perturbed = self._perturbed(lambda domain: domain.encoded(encoding))
         return replace(self, features=features, heard=heard, perturbed=perturbed)
 
