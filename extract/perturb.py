@@ -1,4 +1,4 @@
-"""Perturbed recordings: other voices, rates and rooms for features that are trained on."""
+"""Perturbed recordings: other voices, other rates and noise, for features to train on."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def test_all_versions_and_any_of_them(domain):
     shares = (drawn // n).bincount() / len(rows)
     assert shares.tolist() == pytest.approx([1 / 3] * 3, abs=0.03)
     before = draw.get_state()
-    assert domain.hearing(()).any_versions(rows, draw) is rows
+    assert domain.perturbed_by(()).any_versions(rows, draw) is rows
     assert torch.equal(draw.get_state(), before)  # nothing changes for those that perturb nothing
 
 
@@ -105,7 +105,7 @@ def _third(n):
 
 
 def test_a_domain_keeps_its_versions_whatever_becomes_of_it(domain):
-    assert [*domain.hearing(["noise20"]).perturbed] == ["noise20"]
+    assert [*domain.perturbed_by(["noise20"]).perturbed] == ["noise20"]
     for changed in (domain.share(), domain.to(torch.device("cpu")), domain.only(["ge2e"])):
         assert [*changed.perturbed] == [*WAYS]
     assert [*domain.only(["ge2e"]).perturbed["noise20"].features] == ["ge2e"]
@@ -178,7 +178,7 @@ def test_a_network_learns_what_only_perturbed_recordings_tell(domain, preset):
     train, _, test = map(torch.from_numpy, rows_of(domain))
     right = {}
     for ways in ((), ("noise20",)):
-        split = DomainSplit(heard.hearing(ways), train, train[:0])
+        split = DomainSplit(heard.perturbed_by(ways), train, train[:0])
         model = fit([split], _spec(heard, config), config, 0).model
         said = probabilities(model, heard.perturbed["noise20"], test).argmax(1)
         right[ways] = (said == domain.truth(test)).float().mean().item()
@@ -351,7 +351,7 @@ def test_wide_vectors_are_reduced_by_all_versions(domain):
     shape = FeatureShape("ge2e", "ge2e", 1100, False)
     spec = make_spec(METHODS["single"], ["ge2e"], {"ge2e": shape}, [domain], config)
     shifted = replace(wide, frames=-wide.frames[:, torch.arange(1100).flip(0)])
-    other = replace(domain.only(["ge2e"]).hearing(()), features={"ge2e": shifted})
+    other = replace(domain.only(["ge2e"]).perturbed_by(()), features={"ge2e": shifted})
     heard = replace(other, features={"ge2e": wide}, perturbed={"noise20": other})
     stacked = torch.cat([wide.frames, shifted.frames])
     both = replace(

@@ -24,7 +24,7 @@ MOST_BYTES = 1 << 20
 MOST_BASES = 8
 """Presets that are based on one another."""
 
-PERTURB = "augment.perturb"
+_PERTURB = "augment.perturb"
 """The setting that has one form for all ways to write it."""
 
 Values = dict[str, Any]
@@ -215,7 +215,7 @@ def _checked(name: str, value: Any, source: str, typed: bool = False) -> Any:
     except (msgspec.ValidationError, ValueError):
         expected = _expected(known[name])
         raise InputError(f"{source}: {name} is {value!r}, expected {expected}") from None
-    if name != PERTURB:
+    if name != _PERTURB:
         return read
     try:
         return ",".join(perturbations(read))

@@ -200,7 +200,7 @@ class Domain:
         perturbed = self._perturbed(lambda it: it.only([n for n in names if n in it.features]))
         return replace(self, features=features, heard=heard, perturbed=perturbed)
 
-    def hearing(self, perturbations: Sequence[str]) -> Domain:
+    def perturbed_by(self, perturbations: Sequence[str]) -> Domain:
         """The same domain with these perturbations alone."""
         return replace(self, perturbed={how: self.perturbed[how] for how in perturbations})
 

@@ -195,8 +195,8 @@ class Training:
         if self.config.train.balance == "sampler":
             parts = [_drawn(part, self.order) for part in parts]
         for number, rows in mixed_batches(parts, self.lengths, batch_size, self.order):
-            heard = self.splits[number].domain.any_versions(rows, self.order)
-            total += self.step(number, heard) * len(rows)
+            drawn = self.splits[number].domain.any_versions(rows, self.order)
+            total += self.step(number, drawn) * len(rows)
             self.search.step(number, self.loss)
         self.epochs += 1
         return total / sum(len(part.train) for part in parts)

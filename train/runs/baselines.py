@@ -38,8 +38,8 @@ def load_vectors(
 
     vectors = {}
     for corpus, manifest in manifests.items():
-        heard = {how: read(manifest, named) for how, named in keys[corpus].items()}
-        vectors[corpus] = replace(heard.pop(""), perturbed=heard)
+        versions = {how: read(manifest, named) for how, named in keys[corpus].items()}
+        vectors[corpus] = replace(versions.pop(""), perturbed=versions)
     return vectors
 
 

@@ -109,7 +109,7 @@ def _run_baselines(
 ) -> None:
     """Do jobs of an experiment that is a baseline."""
     experiment = unit.experiment
-    keys = {corpus: experiment.heard(corpus) for corpus in experiment.manifests}
+    keys = {corpus: experiment.versions(corpus) for corpus in experiment.manifests}
     vectors = load_vectors(cache, experiment.manifests, keys, experiment.request.encoding)
     outcomes = (
         baselines_on(crew, vectors, jobs)

@@ -60,15 +60,11 @@ class Experiment:
     others: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     relabelled: Mapping[str, str] = field(default_factory=dict)
 
-    @cached_property
-    def perturbed(self) -> dict[str, dict[str, FeatureKey]]:
-        """By perturbation, the keys of the same features of recordings so perturbed."""
-        return perturbed_keys(self.request, self.keys)
-
-    def heard(self, corpus: str) -> dict[str, Mapping[str, FeatureKey]]:
-        """By perturbation, a blank one for none, all keys that are read of a corpus, by name."""
+    def versions(self, corpus: str) -> dict[str, Mapping[str, FeatureKey]]:
+        """By perturbation, a blank one for none, the keys of all that is read of a corpus, by name:
+        perturbed recordings are for training."""
         trained = corpus in self.request.trained
-        return {"": self.keys, **(self.perturbed if trained else {})}
+        return {"": self.keys, **(perturbed_keys(self.request, self.keys) if trained else {})}
 
     @cached_property
     def device(self) -> torch.device:

@@ -35,7 +35,7 @@ def load_domains(
     for experiment in experiments:
         for corpus, manifest in experiment.manifests.items():
             manifests[corpus] = manifest
-            for how, named in experiment.heard(corpus).items():
+            for how, named in experiment.versions(corpus).items():
                 keys.setdefault(corpus, {}).setdefault(how, {}).update(named)
     if progress:
         progress.show(
@@ -66,8 +66,10 @@ def load_domains(
         )
     domains = {}
     for corpus, manifest in manifests.items():
-        heard = {how: read_domain(manifest, named, mapped) for how, named in stored[corpus].items()}
-        domains[corpus] = replace(heard.pop(""), perturbed=heard)
+        versions = {
+            how: read_domain(manifest, named, mapped) for how, named in stored[corpus].items()
+        }
+        domains[corpus] = replace(versions.pop(""), perturbed=versions)
     return domains
 
 
@@ -84,6 +86,6 @@ def encode(domains: Domains, experiments: Sequence[Experiment]) -> Domains:
     ways = {how for experiment in experiments for how in experiment.request.perturbations}
     for corpus, read in names.items():
         domain = domains[corpus].only(list(read))
-        heard = [how for how in domain.perturbed if how in ways]
-        encoded[corpus] = domain.hearing(heard).encoded(encoding)
+        kept = [how for how in domain.perturbed if how in ways]
+        encoded[corpus] = domain.perturbed_by(kept).encoded(encoding)
     return encoded

@@ -43,10 +43,10 @@ def run_network(
     assert job.config is not None
     device = next(iter(domains.values())).device
     perturbed = {
-        corpus: domains[corpus].only(job.reads).hearing(job.config.augment.perturbations)
+        corpus: domains[corpus].only(job.reads).perturbed_by(job.config.augment.perturbations)
         for corpus in corpora_trained(job.splits)
     }
-    domains = {corpus: domains[corpus].only(job.reads).hearing(()) for corpus in job.splits}
+    domains = {corpus: domains[corpus].only(job.reads).perturbed_by(()) for corpus in job.splits}
     tests = {c: domains[c].rows(job.splits[c].test) for c in corpora_tested(job.splits)}
     parts = [(domain, job.splits[corpus]) for corpus, domain in perturbed.items()]
     subsets = [

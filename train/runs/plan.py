@@ -89,4 +89,4 @@ def plan_experiments(
 
 def _keys(experiment: Experiment, corpus: str) -> list[FeatureKey]:
     """Of all that is read of a corpus."""
-    return [key for named in experiment.heard(corpus).values() for key in named.values()]
+    return [key for named in experiment.versions(corpus).values() for key in named.values()]
