@@ -145,8 +145,8 @@ def test_a_table_that_was_killed_ends_as_one_that_was_not(two_corpora, tmp_path)
     assert 3 <= before < 18
     done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=True)
     started = [line for line in done.stderr.splitlines() if ": repeat " in line]
-    # Two that had just become a run folder may have been counted twice.
-    assert len(started) in (18 - before, 20 - before)
+    # Of two that had just become a run folder, one or both may have been counted twice.
+    assert 18 - before <= len(started) <= 20 - before
     whole = run(two_corpora, tmp_path / "whole")
     for name in ("table3.json", "table3.md"):
         assert (out / name).read_text() == (tmp_path / "whole" / name).read_text()
