@@ -1,5 +1,7 @@
 """The families of published classifiers against scikit-learn on all inputs."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.discriminant_analysis import (
@@ -81,3 +83,12 @@ def test_more_inputs_than_utterances_stop_no_family():
     some = [Candidate(LDA), Candidate(QDA, others=(("shrinkage", 0.1),)), Candidate(LINEAR, C=1e5)]
     for said in predictions(Space(inputs, targets, train), some, test):
         assert np.mean(said == targets[test]) > 0.5
+
+
+def test_a_search_that_ends_before_its_optimum_warns_nobody():
+    inputs, targets, train, test = made()
+    space, far = Space(1e6 * inputs, targets, train), Candidate(LOGISTIC, C=100.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (said,) = predictions(space, [far], test)
+    assert np.mean(said == targets[test]) > 0.5

@@ -134,6 +134,7 @@ def predictions(space: Space, candidates: Sequence[Candidate], rows: Rows) -> li
         with warnings.catch_warnings():
             # A candidate that is not at its optimum is one all the same.
             warnings.simplefilter("ignore", ConvergenceWarning)
+            warnings.filterwarnings("ignore", message="(The )?line search")
             classifier.fit(values[space.rows], truth)
             found.append(np.asarray(classifier.predict(values[rows]), dtype=np.int64))
     return found
