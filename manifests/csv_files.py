@@ -174,7 +174,7 @@ def stream_csv(
     except (csv.Error, TypeError, ValueError) as error:
         raise InputError(f"{path}, line {begins}: this is no CSV: {error}") from None
     if not columns:
-        raise InputError(f"{path} is empty; expected a header line and one row per utterance")
+        raise InputError(f"{path} is empty; expected a header line and rows below it")
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -278,7 +278,7 @@ def _uneven_table(path: Path | str, text: str, line: int, separator: str) -> _Ta
     """Any table."""
     records = _records(path, text, line, separator)
     if not records:
-        raise InputError(f"{path} is empty; expected a header line and one row per utterance")
+        raise InputError(f"{path} is empty; expected a header line and rows below it")
     (line, header), *body = records
     ragged = [
         (at, f"{len(cells)} cells, but the header has {len(header)}")
