@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -9,18 +10,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .errors import InputError, SerError
-from .files import PARTIAL, STALE_SECONDS, make_folder, partial_beside, sync, sync_folder
+from .errors import InputError, SerError, listing
+from .files import PARTIAL, STALE_SECONDS, make_folder, partial_beside, read_json, sync, sync_folder
+
+MARK = ".ser-export.json"
+"""The file by which such a folder is known, with the names of all others that were written."""
+
+_MOST_MARK = 1 << 30
 
 
 @contextmanager
-def new_folder(target: Path, mark: str, overwrite: bool = False) -> Iterator[Path]:
+def new_folder(target: Path, overwrite: bool = False) -> Iterator[Path]:
     """Yield a new folder beside `target`, which takes its name at the end; on any exception it is
     removed, and `target` stays as it was.
 
     Args:
-        mark: a file that the new folder will have, and by which an old one is known to be its like.
-        overwrite: replace an old one.
+        overwrite: replace one that was made so, and in which nothing else lies.
 
     Raises:
         InputError: `target` is there, and is not to be replaced.
@@ -28,15 +33,16 @@ def new_folder(target: Path, mark: str, overwrite: bool = False) -> Iterator[Pat
     """
     target = Path(os.path.abspath(target))  # noqa: PTH100 - links stay as they are
     try:
-        _check(target, mark, overwrite)
+        _check(target, overwrite)
         make_folder(target.parent)
         _remove_stale(target)
         made = partial_beside(target)
         made.mkdir()
         try:
             yield made
+            (made / MARK).write_text(json.dumps(sorted(_files(made))), encoding="utf-8")
             _sync_all(made)
-            _check(target, mark, overwrite)
+            _check(target, overwrite)
             _put(made, target)
             sync_folder(target.parent)
         finally:
@@ -48,16 +54,34 @@ def new_folder(target: Path, mark: str, overwrite: bool = False) -> Iterator[Pat
         ) from error
 
 
-def _check(target: Path, mark: str, overwrite: bool) -> None:
+def _check(target: Path, overwrite: bool) -> None:
     if not os.path.lexists(target):
         return
     is_folder = target.is_dir() and not target.is_symlink()
     if is_folder and not any(target.iterdir()):
         return
-    if not is_folder or not (target / mark).is_file():
-        raise InputError(f"{target}: is there, and is no export that could be replaced")
+    try:
+        if not is_folder:
+            raise FileNotFoundError
+        written = read_json(target / MARK, list[str], target, _MOST_MARK)
+    except (FileNotFoundError, ValueError):
+        raise InputError(f"{target}: is there, and is no export that could be replaced") from None
+    if others := _files(target) - {MARK, *written}:
+        raise InputError(
+            f"{target}: is there, and not all in it is of an export: {listing(sorted(others), 3)}; "
+            "move that, or choose another folder"
+        )
     if not overwrite:
         raise InputError(f"{target}: is there; --overwrite replaces it")
+
+
+def _files(folder: Path) -> set[str]:
+    """Paths below a folder of all that is no folder itself; links are not followed."""
+    return {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    }
 
 
 def _put(made: Path, target: Path) -> None:

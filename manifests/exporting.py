@@ -9,10 +9,8 @@ from typing import Literal, get_args
 from ..errors import InputError
 from ..new_folder import new_folder
 from .corpora import CORPORA
-from .formats.audformat_database import HEADER
 from .formats.audformat_export import write_database
 from .formats.kaldi_export import write_folder
-from .formats.kaldi_folder import RECORDINGS
 from .manifest import Manifest
 from .paths import restored_path
 
@@ -20,11 +18,7 @@ ManifestForm = Literal["audformat", "kaldi"]
 MANIFEST_FORMS: tuple[ManifestForm, ...] = get_args(ManifestForm)
 
 _Write = Callable[[Path, Manifest, Sequence[str], str], list[str]]
-_WRITERS: dict[ManifestForm, tuple[_Write, str]] = {
-    "audformat": (write_database, HEADER),
-    "kaldi": (write_folder, RECORDINGS),
-}
-"""By form: what writes it, and the file by which an earlier export is known."""
+_WRITERS: dict[ManifestForm, _Write] = {"audformat": write_database, "kaldi": write_folder}
 
 
 def export_manifest(
@@ -56,11 +50,10 @@ def export_manifest(
     """
     if form not in _WRITERS:
         raise InputError(f"form {form!r}: expected {', '.join(MANIFEST_FORMS)}")
-    write, mark = _WRITERS[form]
     record = CORPORA.get(manifest.corpus)
     paths = [_written(path, root) for path in manifest.table["path"]]
-    with new_folder(Path(folder), mark, overwrite) as made:
-        return write(made, manifest, paths, licence or (record.licence if record else ""))
+    with new_folder(Path(folder), overwrite) as made:
+        return _WRITERS[form](made, manifest, paths, licence or (record.licence if record else ""))
 
 
 def _written(stored: str, root: Path | str | None) -> str:

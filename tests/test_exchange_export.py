@@ -16,7 +16,7 @@ from ser.cache.exchange import FORMS, export_features, import_features
 from ser.cli import main
 from ser.errors import InputError, MissingFeaturesError, SerError
 from ser.manifests import Manifest
-from ser.new_folder import new_folder
+from ser.new_folder import MARK, new_folder
 
 from .conftest import KEY, VECTOR, fill, make_key, make_manifest, same, tree
 
@@ -48,7 +48,7 @@ def test_npy(held, tmp_path):
     report = export_features(held, tmp_path / "x", "mine", "mfcc,ge2e", form="npy")
     assert report.utterances == 6
     assert {path.name for path in (tmp_path / "x").iterdir()} == {
-        "features.json", "ge2e", "manifest.csv", "mfcc",
+        MARK, "features.json", "ge2e", "manifest.csv", "mfcc",
     }  # fmt: skip
     for id, rows in held_rows(held, KEY).items():
         np.testing.assert_array_equal(np.load(tmp_path / "x" / "mfcc" / f"{id}.npy"), rows)
@@ -184,6 +184,10 @@ def test_what_is_there_stays(held, tmp_path):
     export_features(held, target, "mine", "ge2e", form="npy", overwrite=True)
     assert (target / "ge2e" / "a.npy").is_file()
     assert not (target / "features.parquet").exists()
+    (target / "ge2e" / "notes.txt").write_text("x")
+    (target / "code").mkdir()
+    with pytest.raises(InputError, match="not all in it is of an export: ge2e/notes"):
+        export_features(held, target, "mine", "mfcc", overwrite=True)
     foreign = tmp_path / "mine"
     foreign.mkdir()
     (foreign / "thesis.txt").write_text("x")
@@ -215,8 +219,8 @@ def test_what_a_killed_export_left_goes_the_next_day(tmp_path):
     two_days_ago = time.time() - 2 * 24 * 3600
     os.utime(left, (two_days_ago, two_days_ago))
     os.utime(other, (two_days_ago, two_days_ago))
-    with new_folder(tmp_path / "x", "mark") as made:
-        (made / "mark").write_text("")
+    with new_folder(tmp_path / "x") as made:
+        (made / "file").write_text("")
     assert sorted(path.name for path in tmp_path.iterdir()) == [other.name, "x"]
 
 

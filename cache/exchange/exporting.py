@@ -105,7 +105,7 @@ def export_features(
         if progress:
             progress(done, total)
 
-    with new_folder(folder, DESCRIPTION, overwrite) as made:
+    with new_folder(folder, overwrite) as made:
         named = {name: stored[key] for name, key in _file_names(list(stored)).items()}
         _WRITE[form](made, manifest, named, step)
         manifest.save(made / "manifest.csv")
