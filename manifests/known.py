@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ..errors import InputError
 from ..progress import Progress
@@ -11,8 +12,9 @@ from .corpora import CORPORA, Corpus
 from .paths import AUDIO_SUFFIXES, audio_files, content
 from .videos import SUFFIXES, problem_with_videos
 
-LEAST = 0.5
-"""Share of the audio files of a folder that have the names of a corpus which it is."""
+LEAST = 0.4
+"""Share of a folder's files of one kind, or of a corpus where that has fewer utterances, that have
+the names of the corpus which it is. A folder may be of two corpora, as the halves of ESD."""
 
 _DEPTH = 8
 
@@ -44,7 +46,7 @@ def recognise(folder: Path, progress: Progress) -> list[Recognised]:
     """
     if not folder.is_dir():
         raise InputError(f"no such folder: {folder}")
-    files = len(audio_files(folder, _DEPTH, AUDIO_SUFFIXES | SUFFIXES))
+    files = Counter(map(_suffix, audio_files(folder, _DEPTH, AUDIO_SUFFIXES | SUFFIXES)))
     found: list[Recognised] = []
     for number, (name, corpus) in enumerate(CORPORA.items(), 1):
         progress.show(f"looking for {name}", number, len(CORPORA))
@@ -53,15 +55,21 @@ def recognise(folder: Path, progress: Progress) -> list[Recognised]:
             entries = corpus.scan(folder, options).entries
         except InputError:  # such as a table of another corpus by the same name
             continue
-        if len(entries) >= LEAST * max(files, 1):
-            expected = sum(corpus.expected(options).values()) or corpus.size
+        expected = sum(corpus.expected(options).values()) or corpus.size
+        # Files of another kind, such as videos, may be the same utterances again.
+        of = sum(files[suffix] for suffix in {_suffix(entry.path) for entry in entries})
+        if entries and len(entries) >= LEAST * min(of, expected or of):
             problem = problem_with_videos(entries, folder)
             found.append(Recognised(corpus, len(entries), expected, problem))
     if not found:
         raise InputError(
-            f"{folder} is no corpus that is known here ({files} audio files; saw "
+            f"{folder} is no corpus that is known here ({files.total()} audio files; saw "
             f"{content(folder)}); ser corpora lists those that are. Any other corpus needs a "
             "table of its files and labels: ser manifest build --corpus NAME --csv FILE, or --from "
             "FORMAT:PATH for what others made"
         )
     return sorted(found, key=lambda known: abs(known.utterances - known.expected))
+
+
+def _suffix(path: str) -> str:
+    return PurePosixPath(path).suffix.lower()

@@ -42,6 +42,17 @@ def test_a_folder_is_known_by_its_names(tmp_path):
     assert row == {"name": "emodb", "utterances": 2, "expected": 535, "problem": None}
 
 
+def test_files_of_another_kind_and_strays_hide_no_corpus(tmp_path):
+    views = [f"M003/video/{view}/angry/level_1/001.mp4" for view in ("front", "down", "top")]
+    tree(tmp_path / "mead", "M003/audio/angry/level_1/001.m4a", *views)
+    assert ser("--check", tmp_path / "mead").stdout.startswith("mead: ")
+    chinese = [f"{speaker:04}/Angry/{speaker:04}_000001.wav" for speaker in range(1, 11)]
+    english = [f"{speaker:04}/Angry/{speaker:04}_000001.wav" for speaker in range(11, 20)]
+    tree(tmp_path / "esd", *chinese, *english, "x.wav")
+    names = [row["name"] for row in json.loads(ser("--check", tmp_path / "esd", "--json").stdout)]
+    assert sorted(names) == ["esd-en", "esd-zh"]
+
+
 def test_a_folder_of_something_else(tmp_path):
     tree(tmp_path, "a.wav", "b.wav", "wav/03a01Fa.wav")
     done = ser("--check", tmp_path)

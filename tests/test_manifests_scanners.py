@@ -258,6 +258,7 @@ def test_mosei_takes_what_annotators_find_strongest(tmp_path):
         "h,a-_1,2,1,0,0,0,1,0\n"
         "h,a-_1,3,0,0,,0,0,3\n"
         "h,a-_1,9,0,0,0,0,0,3\n"
+        "h,a-_1,3,NA,0,0,9,0,0\nh,a-_1,3,nan,0,0,9,0,0\n"
     )
     (tmp_path / "Raw" / "Labels" / "sentiment.csv").write_text("Input.VIDEO_ID\na\n")
     found = CORPORA["mosei"].scan(tmp_path, {})
@@ -267,9 +268,10 @@ def test_mosei_takes_what_annotators_find_strongest(tmp_path):
         "a-_1_3": "surprise",
     }
     assert {entry.extra["video"] for entry in found.entries} == {"a-_1"}
-    assert len(found.notes) == 2
-    assert "sentiment.csv: expected the columns" in found.notes[0]
-    assert found.notes[1] == "1 clips were left out, of which two emotions are as strong"
+    assert len(found.notes) == 3
+    assert found.notes[0] == "batch.csv: what is no number was left out, in line 8, 9"
+    assert "sentiment.csv: expected the columns" in found.notes[1]
+    assert found.notes[2] == "1 clips were left out, of which two emotions are as strong"
 
 
 def test_speakers_of_meld_have_one_spelling(tmp_path):

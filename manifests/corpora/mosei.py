@@ -9,12 +9,13 @@ audio is one recording a video; this reads it cut into clips, `<video>_<clip>.wa
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...errors import InputError
+from ...errors import InputError, listing
 from ..paths import audio_files, stored_path
 from .corpus import NOT_KNOWN, Corpus, Entry, Options, Scan
 from .label_files import read_rows
@@ -61,11 +62,27 @@ def _strengths(root: Path, notes: list[str]) -> dict[tuple[str, str], dict[str, 
         except InputError as error:
             notes.append(f"a table was not read: {error}")
             continue
-        for _, row in rows:
+        wrong: list[int] = []
+        for line, row in rows:
+            said = [_strength(row[f"Answer.{emotion}"]) for emotion in _EMOTIONS]
+            if not all(map(math.isfinite, said)):
+                wrong.append(line)
+                continue
             clip = strengths[row["Input.VIDEO_ID"], row["Input.CLIP"]]
-            for emotion in _EMOTIONS:
-                clip[emotion] += float(row[f"Answer.{emotion}"] or 0)
+            for emotion, strength in zip(_EMOTIONS, said, strict=True):
+                clip[emotion] += strength
+        if wrong:
+            lines = listing(map(str, wrong))
+            notes.append(f"{file.name}: what is no number was left out, in line {lines}")
     return dict(strengths)
+
+
+def _strength(cell: str) -> float:
+    """What an annotator says of one emotion; 0 for a blank, NaN for what is no number."""
+    try:
+        return float(cell or 0)
+    except ValueError:
+        return math.nan
 
 
 def _tables(root: Path) -> Iterator[Path]:
