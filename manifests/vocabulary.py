@@ -113,6 +113,11 @@ def _slip(word: str) -> str | None:
     return next(iter(difflib.get_close_matches(word, EMOTIONS, n=1, cutoff=0.8)), None)
 
 
+def _abbreviated(word: str) -> str | None:
+    """The first emotion of the vocabulary that begins with the three letters or more of `word`."""
+    return next((name for name in EMOTIONS if len(word) >= 3 and name.startswith(word)), None)
+
+
 def _is_opposite(word: str) -> bool:
     """Whether `word` is one that says the opposite of an emotion, such as `unhappy`."""
     return any(
@@ -219,15 +224,16 @@ def read_emotion(written: str, declared: Mapping[str, str]) -> str:
 def advice(written: str) -> tuple[str, str] | None:
     """What a word that `read_emotion` refused could be declared as: the word, and the emotion.
 
-    A slip is read as what was meant, a word that can be an emotion is one, one that cannot gets a
-    name that can, and one that means "not known" is `LEFT_OUT`. None: no option can say it.
+    A slip or an abbreviation is read as what was meant, a word that can be an emotion is one, one
+    that cannot gets a name that can, and one that means "not known" is `LEFT_OUT`. None: no option
+    can say it.
     """
     word = normalise(written)
     if "," in word or "=" in word or not word.isprintable():
         return None
     if is_missing(word):
         return word or "missing", LEFT_OUT
-    near = SYNONYMS.get(word) or _slip(word)
+    near = SYNONYMS.get(word) or _slip(word) or _abbreviated(word)
     if near or problem_with_emotion(word) is None:
         return word, near or word
     name = "-".join(_parts(word))

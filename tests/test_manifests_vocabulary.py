@@ -8,7 +8,13 @@ from ser.errors import InputError, did_you_mean, listing
 from ser.manifests import EMOTIONS, is_corpus_name, problem_with_id
 from ser.manifests.names import check_corpus_name, id_from_path, is_language
 from ser.manifests.paths import is_inside, restored_path, stored_path
-from ser.manifests.vocabulary import ordered, parse_declarations, problem_with_emotion, read_emotion
+from ser.manifests.vocabulary import (
+    option_for,
+    ordered,
+    parse_declarations,
+    problem_with_emotion,
+    read_emotion,
+)
 
 
 def test_words_that_are_read():
@@ -25,6 +31,13 @@ def test_unknown_words_offer_near_misses():
         read_emotion("angr", {})
     with pytest.raises(ValueError, match="missing"):
         read_emotion("  ", {})
+
+
+def test_abbreviations_are_advised_as_what_they_begin():
+    words = ["ang", "hap", "neu", "dis", "exc", "awe", "an"]
+    assert option_for(words, "") == (
+        "ang=anger,hap=happiness,neu=neutral,dis=disgust,exc=excitement,awe,an"
+    )
 
 
 def test_declarations():
