@@ -62,27 +62,46 @@ def _scan(
         raise InputError(f"{table.where}: has no utterances")
     for adapted in (_with_ids, partial(_with_paths, root=root), _with_language):
         table = adapted(table)
+    if table.spans:
+        files = [root / path for path in table.columns["path"]]
+        table.spans.refuse_pieces(table.where, files)
     return scan_table(table, language, root, options)
 
 
 def _with_ids(table: Table) -> Table:
-    """Ids that can name files, of which the others are kept as `SOURCE_ID`."""
+    """Ids that tell utterances apart and can name files, of which the others are kept as
+    `SOURCE_ID`."""
     given = table.columns.get("id", [])
+    notes = [*table.notes]
+    ids = _by_split(given, table.columns.get("split", []))
+    if ids != given:
+        notes.append(f"ids count anew in every split, and have its name before them: {ids[0]}")
     changes = {
         id: id_from_name(id)
-        for id in unusual("id", given)
+        for id in unusual("id", ids)
         if not is_missing(id) and problem_with_id(plain(id))
     }
-    if not changes:
+    if changes:
+        first = next(id for id in ids if id in changes)
+        notes.append(
+            f"{len(changes)} ids could not name files, and are kept as {SOURCE_ID}: {first!r:.100} "
+            f"is {changes[first]}"
+        )
+        ids = [changes.get(id, id) for id in ids]
+    if ids == given:
         return table
-    first = next(id for id in given if id in changes)
-    note = (
-        f"{len(changes)} ids could not name files, and are kept as {SOURCE_ID}: {first!r:.100} is "
-        f"{changes[first]}"
-    )
-    columns = {**table.columns, "id": [changes.get(id, id) for id in given]}
-    columns.setdefault(SOURCE_ID, given)
-    return replace(table, columns=columns, notes=[*table.notes, note])
+    return replace(table, columns={SOURCE_ID: given, **table.columns, "id": ids}, notes=notes)
+
+
+def _by_split(ids: list[str], splits: list[str]) -> list[str]:
+    """Ids with their splits before them, where only so no two are the same."""
+
+    def differ(names: list[str]) -> bool:
+        return len({name.lower() for name in names}) == len(names)
+
+    named = [f"{split}-{id}" for split, id in zip(splits, ids, strict=False)]
+    told = all(splits) and not any(map(is_missing, ids))
+    return named if told and len(named) == len(ids) and not differ(ids) and differ(named) else ids
 
 
 def _with_paths(table: Table, root: Path) -> Table:

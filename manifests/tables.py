@@ -16,6 +16,7 @@ from .fingerprint import FINGERPRINT
 from .manifest import problem_with_gender
 from .missing import is_missing
 from .names import duplicates, id_from_path, language_tag, problem_with_id, problem_with_language
+from .pieces import Spans
 from .spellings import REMEDY, is_group, spelt_twice, tidy
 from .text import plain
 from .usual import unusual
@@ -42,6 +43,7 @@ class Table:
         numbers: of each row, for messages.
         word: what a row is called there.
         licence: that it says the corpus is under.
+        spans: of the utterances in their recordings; None: they are whole.
     """
 
     where: str
@@ -50,6 +52,7 @@ class Table:
     word: str = "line"
     notes: Sequence[str] = ()
     licence: str = ""
+    spans: Spans | None = None
 
     @cached_property
     def rows(self) -> dict[int, dict[str, str]]:
@@ -219,7 +222,10 @@ def _ids(
     lines = list(ids)
     for line, before in ((lines[place], lines[first]) for place, first in duplicates(ids.values())):
         holder = f"which {table.word} {before} has already"
-        if line not in absent:
+        if line not in absent and ids[line] != ids[before]:
+            reason = f"the ids {ids[line]!r} and {ids[before]!r}, of {table.word} {before}, differ"
+            findings.wrong(line, f"{reason} in upper and lower case alone", _CASE)
+        elif line not in absent:
             findings.wrong(line, f"duplicate id {ids[line]!r}, {holder}")
         else:
             reason = f"the path gives the id {ids[line]!r}, {holder}"
@@ -231,6 +237,7 @@ def _ids(
 
 
 _SAME = "One path stands in several rows: delete all but one."
+_CASE = "Ids name files, and some systems do not tell such names apart: rename one of each."
 _ALIKE = "Different paths give one id: add a column 'id' with a name of its own for each utterance."
 
 

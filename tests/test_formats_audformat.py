@@ -76,6 +76,12 @@ def test_a_database(database, tmp_path, form):
     assert list(map(str, build.manifest.ids)) == ["wav-0", "wav-1", "wav-2", "wav-3"]
 
 
+def test_languages_of_speakers_are_short_too(database, tmp_path):
+    facts = {number: {"language": "deu"} for number in (3, 8)}
+    database.schemes["speaker"].replace_labels(facts)
+    assert read(saved(database, tmp_path), language="de").manifest.language == "de"
+
+
 def test_speakers_in_a_table_of_their_own(database, tmp_path):
     people = audformat.MiscTable(pd.Index([3, 8], name="speaker", dtype="Int64"))
     database["speaker"] = people
@@ -171,6 +177,10 @@ def test_pieces_and_whole_files_of_a_segmented_table(database, tmp_path):
     column(database, "parts", "mood", ["fear", "anger"])
     folder = saved(database, tmp_path)
     assert read(folder, label="mood").manifest.table["emotion"].tolist() == ["fear", "anger"]
+    near = audformat.segmented_index(["/elsewhere/wav/0.wav"], ["0.01s"], ["0.06s"])
+    database["near"] = audformat.Table(near)
+    column(database, "near", "tone", ["fear"])
+    assert "1 of 1 utterances are pieces" in message(saved(database, tmp_path), label="tone")
     later = audformat.segmented_index(["wav/0.wav"] * 2, ["0s", "0.06s"], ["0.06s", "0.12s"])
     database["later"] = audformat.Table(later)
     column(database, "later", "feeling", ["fear", "anger"])

@@ -109,6 +109,8 @@ def test_pieces(lists, tmp_path):
     write(lists / "mine.jsonl", cut)
     told = message(lists, tmp_path / "corpus")
     assert "1 of 2 utterances are pieces of longer recordings" in told
+    write(lists / "mine.jsonl", [line(0, "anger", start_time=0, end_time=0.06)])
+    assert "1 of 1 utterances are pieces" in message(lists, tmp_path / "corpus")  # downloads/mine
     write(lists / "mine.jsonl", [line(0, "anger", start_time="x", end_time=1)])
     assert "line 1: start_time 'x', end_time 1: expected seconds" in message(lists, tmp_path)
 

@@ -139,6 +139,39 @@ def test_audio_without_names_or_with_one_name(tmp_path):
     assert not list(tmp_path.parent.glob("e.wav"))
 
 
+def coded(tmp_path):
+    """Two parts, in each of which the numbers of the classes are those of its own names."""
+    parts = {}
+    for name, emotions, people in (("train", "anger fear", "ann bob"), ("test", "fear joy", "c d")):
+        made = dataset(tmp_path / name, emotion=emotions.split(), speaker=people.split(), id=[0, 1])
+        parts[name] = made.cast_column("audio", kept())
+    both = datasets.DatasetDict(parts)
+    return both.class_encode_column("emotion").class_encode_column("speaker")
+
+
+def test_classes_are_those_of_each_part(tmp_path):
+    coded(tmp_path).save_to_disk(tmp_path / "ds")
+    build = read(tmp_path / "ds", tmp_path / "out")
+    table = build.manifest.table.set_index("id")
+    assert table["emotion"].to_dict() == {
+        "train-0": "anger", "train-1": "fear", "test-0": "fear", "test-1": "happiness",
+    }  # fmt: skip
+    assert table["speaker"].to_dict() == {
+        "train-0": "ann", "train-1": "bob", "test-0": "c", "test-1": "d",
+    }  # fmt: skip
+    assert table["source_id"].to_dict()["test-1"] == "1"
+    note = "ids count anew in every split, and have its name before them: train-0"
+    assert note in build.warnings
+
+
+def test_classes_that_differ_between_files_of_parquet(tmp_path):
+    for name, part in coded(tmp_path).items():
+        part.to_parquet(tmp_path / "folder" / "data" / f"{name}-00000-of-00001.parquet")
+    told = message(tmp_path / "folder", tmp_path / "out")
+    assert "the classes of emotion are anger, fear in train-00000-of-00001.parquet" in told
+    assert "and fear, joy in test-00000-of-00001.parquet, by the same numbers" in told
+
+
 def test_parts(tmp_path):
     whole = dataset(tmp_path, emotion=["fear", "anger"])
     parts = {"train": whole.select([0]), "test": whole.select([1])}

@@ -1,5 +1,7 @@
 """Data folders of Kaldi: there and back, what they may hold, and what is never run."""
 
+import json
+
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from ser.errors import InputError
 from ser.manifests import Manifest, build_manifest, export_manifest
 from ser.manifests.formats.kaldi_folder import as_said, as_word
+from ser.new_folder import MARK
 
 from .test_manifests_build import speak
 from .voices import build_voices, read_back, same, voices  # noqa: F401
@@ -50,6 +53,7 @@ def test_what_is_written(voices, tmp_path):  # noqa: F811
     manifest = build_voices(voices)
     export_manifest(manifest, tmp_path / "data", "kaldi", root=voices)
     files = {path.name: path.read_text("utf-8") for path in (tmp_path / "data").iterdir()}
+    assert json.loads(files.pop(MARK)) == sorted(files)
     ids = list(manifest.ids)
     first, second = ids[:2]
     assert set(files) == {
@@ -153,7 +157,25 @@ def test_pieces_are_told(tmp_path, times):
     assert "extract-segments scp:wav.scp segments scp:cut.scp" in told
 
 
+@pytest.mark.parametrize("times", ["0 0.08", "0.01 0.08"])
+def test_pieces_of_what_was_elsewhere_are_told(tmp_path, times):
+    files = "u1 /mnt/kaldi/u1.wav\nu2 /mnt/kaldi/u2.wav\n"
+    lines = f"s1 u1 {times}\ns2 u2 0 0.12\n"
+    data = two(tmp_path, wav_scp=files, segments=lines, utt2emo="s1 fear\ns2 anger\n")
+    assert "1 of 2 utterances are pieces of longer recordings" in message(data)
+
+
+def test_names_that_are_of_no_utterance_are_told(tmp_path):
+    data = two(tmp_path, utt2spk="U1 a\nU2 b\n", utt2emo="u1 anger\nu2 fear\nu3 fear\n")
+    warnings = read(data).warnings
+    assert "utt2spk: 2 of 2 names are of no utterance: U1, U2" in warnings
+    assert "utt2emo: 1 of 3 names are of no utterance: u3" in warnings
+
+
 def test_wrong_segments(tmp_path):
+    twice = two(tmp_path, wav_scp="u1 u1.wav\nu1 u2.wav\n", segments="s1 u1 0 1\n")
+    assert "wav.scp, line 2: a second value for 'u1'" in message(twice)
+    two(tmp_path)
     assert "no recording 'u9'" in message(two(tmp_path, segments="s1 u9 0 1\n"))
     assert "line 1: 'u1 0 x': expected a recording" in message(two(tmp_path, segments="s u1 0 x\n"))
 

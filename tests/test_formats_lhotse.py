@@ -3,7 +3,9 @@
 import gzip
 import json
 
+import numpy as np
 import pytest
+import soundfile
 
 from ser.errors import InputError
 
@@ -90,6 +92,52 @@ def test_parts_are_a_column_and_jsonl_does(tmp_path):
     table = read(folder).manifest.table
     assert table["split"].tolist() == ["train", "test"]
     assert table["text"].tolist() == ["", "ja"]
+
+
+def two_parts(tmp_path):
+    """Manifests of two parts, in each of which one recording is called `a`."""
+    for part, seed in (("_train", 1), ("_test", 2)):
+        record = recording(tmp_path / "m" / part, seed=seed)
+        said = supervision(record, id=part[1:], custom={"emotion": "fear" if seed == 1 else "joy"})
+        store(tmp_path / "m", [record], [said], part)
+    return tmp_path / "m"
+
+
+def test_recordings_that_every_part_counts_anew(tmp_path):
+    folder = two_parts(tmp_path)
+    table = read(folder).manifest.table.set_index("id")
+    assert table["path"].to_dict() == {"train": "_train/a.wav", "test": "_test/a.wav"}
+    assert table["emotion"].to_dict() == {"train": "fear", "test": "happiness"}
+    (folder / "v_supervisions_test.jsonl.gz").rename(folder / "v_supervisions.jsonl.gz")
+    assert "there are 2 recordings 'a', of which the supervision 'test' is" in message(folder)
+    two = lines(folder, "recordings_train.jsonl.gz") + lines(folder, "recordings_test.jsonl.gz")
+    (folder / "recordings.jsonl").write_text("\n".join(map(json.dumps, two)))
+    assert "recordings.jsonl, line 2: another recording has the id 'a'" in message(folder)
+
+
+def test_cuts_of_one_part_hide_no_other(tmp_path):
+    folder = two_parts(tmp_path)
+    record = lhotse.Recording.from_dict(lines(folder, "recordings_train.jsonl.gz")[0])
+    cut = record.to_cut()
+    cut.supervisions = [supervision(record, id="train")]
+    lhotse.CutSet.from_cuts([cut]).to_file(folder / "cuts_train.jsonl.gz")
+    told = message(folder)
+    assert "1 of 2 supervisions are in none of the 1 cuts, such as 'test': name the file" in told
+    (folder / "v_supervisions_test.jsonl.gz").unlink()
+    assert read(folder).manifest.ids == ("train",)
+
+
+def test_a_supervision_of_one_channel_of_a_cut(tmp_path):
+    speak(tmp_path / "m" / "a.wav", 1)
+    sound, rate = soundfile.read(tmp_path / "m" / "a.wav")
+    soundfile.write(tmp_path / "m" / "a.wav", np.stack([sound, sound], 1), rate)
+    record = lhotse.Recording.from_file(tmp_path / "m" / "a.wav", recording_id="a")
+    cut = record.to_cut()
+    cut.supervisions = [supervision(record, channel=0)]
+    lhotse.CutSet.from_cuts([cut]).to_file(tmp_path / "m" / "cuts.jsonl.gz")
+    assert "1 of 1 utterances are pieces" in message(
+        tmp_path / "m" / "cuts.jsonl.gz", tmp_path / "m"
+    )
 
 
 def test_labels_in_another_field(one):

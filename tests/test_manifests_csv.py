@@ -296,6 +296,9 @@ def test_two_paths_that_give_one_id(tmp_path):
     told = message(tmp_path, "path,emotion\na/b.wav,fear\na-b.wav,calm\n")
     assert "line 3: the path gives the id 'a-b', which line 2 has already" in told
     assert "add a column 'id'" in told
+    told = message(tmp_path, "path,emotion,id\na.wav,fear,x\nb.wav,calm,X\nc.wav,calm,x\n")
+    assert "line 3: the ids 'X' and 'x', of line 2, differ in upper and lower case alone" in told
+    assert "line 4: duplicate id 'x', which line 2 has already" in told
     assert len(scan(tmp_path, "path,emotion,id\na/b.wav,fear,\na-b.wav,calm,x\n").entries) == 2
     told = message(tmp_path, "path,emotion\na.wav,fear\na.wav,calm\n")
     assert "One path stands in several rows" in told

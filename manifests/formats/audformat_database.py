@@ -14,10 +14,10 @@ from typing import Any
 
 from ...errors import InputError, MissingPackageError, SerError, install_command, listing
 from ...files import open_regular, read_regular
+from ..pieces import Spans
 from ..tables import Table
 from .columns import as_table, as_text, find_roles
 from .form import Options, folder_of
-from .pieces import is_whole, length_of, refuse_pieces
 
 HEADER = "db.yaml"
 _MOST_HEADER = 16 << 20
@@ -40,7 +40,7 @@ def read_database(place: str, root: Path, options: Options) -> Table:
     if not (folder / HEADER).is_file():
         raise InputError(f"{place}: no database of audformat; expected {HEADER} in it")
     try:
-        return _table(_loaded(folder), folder, root, options)
+        return _table(_loaded(folder), folder, options)
     except SerError:
         raise
     except Exception as error:  # audformat, yaml and pandas raise nearly anything for what is wrong
@@ -91,14 +91,13 @@ def _copied(folder: Path, table: str, scratch: Path) -> Path:
     raise InputError(f"{folder}: has no db.{table}.csv or .parquet, of which {HEADER} tells")
 
 
-def _table(database: Any, folder: Path, root: Path, options: Options) -> Table:
+def _table(database: Any, folder: Path, options: Options) -> Table:
     where = str(folder)
     names, schemes = _names(database)
     roles = find_roles(list(dict.fromkeys((*names, *schemes))), options, where)
     label = roles["label"]
     frame = _labels(database, label, options, where)
     files = list(map(str, frame.index.get_level_values("file")))
-    _refuse_pieces(frame, files, root, where)
     columns = {label: list(map(as_text, frame[label].tolist()))}
     for name in dict.fromkeys((*names, *roles.values())):
         if name not in columns and (cells := _cells(database, name, files)):
@@ -109,12 +108,15 @@ def _table(database: Any, folder: Path, root: Path, options: Options) -> Table:
     if "split" not in columns and (splits := _splits(database, files)):
         columns["split"] = splits
     roles = {role: column for role, column in roles.items() if column in columns}
-    if "language" not in roles:
+    if column := roles.get("language"):
+        short = {code: short_code(code) for code in {*columns[column]}}
+        columns[column] = [short[code] for code in columns[column]]
+    else:
         columns["language"] = [short_language(database)] * len(files)
         roles["language"] = "language"
     table = {"path": files} | as_table(columns, roles)
     licence = as_text(database.license)
-    return Table(where, table, range(1, len(files) + 1), "row", notes, licence)
+    return Table(where, table, range(1, len(files) + 1), "row", notes, licence, _spans(frame))
 
 
 def _names(database: Any) -> tuple[list[str], list[str]]:
@@ -156,17 +158,13 @@ def _labels(database: Any, label: str, options: Options, where: str) -> Any:
         ) from error
 
 
-def _refuse_pieces(frame: Any, files: list[str], root: Path, where: str) -> None:
+def _spans(frame: Any) -> Spans | None:
     if "start" not in frame.index.names:
-        return
-    pieces = 0
+        return None
     starts, stops = (frame.index.get_level_values(level) for level in ("start", "end"))
-    for file, start, stop in zip(files, starts, stops, strict=True):
-        begins = start.total_seconds()
-        ends = stop.total_seconds() if stop == stop else None  # NaT: at the end
-        length = length_of(root / file) if ends is not None and begins <= 0 else 0.0
-        pieces += not is_whole(begins, ends, length)
-    refuse_pieces(where, pieces, len(files), _HOW)
+    begins = [start.total_seconds() for start in starts]
+    ends = [stop.total_seconds() if stop == stop else None for stop in stops]  # NaT: at the end
+    return Spans(begins, ends, [None] * len(begins), _HOW)
 
 
 def _cells(database: Any, name: str, files: list[str]) -> list[str]:
@@ -199,13 +197,19 @@ def _splits(database: Any, files: list[str]) -> list[str]:
 
 
 def short_language(database: Any) -> str:
-    """The language as a short tag: `de` for audformat's `deu`. Blank for none or several."""
-    from iso639 import Lang
+    """The language of a database; blank for none or several."""
+    return short_code(str(database.languages[0])) if len(database.languages) == 1 else ""
 
-    if len(database.languages) != 1:
-        return ""
-    code = str(database.languages[0])
-    return Lang(code).pt1 or code
+
+def short_code(code: str) -> str:
+    """A language as a short tag: `de` for audformat's `deu`. What is no language stays as it is."""
+    from iso639 import Lang
+    from iso639.exceptions import InvalidLanguageValue
+
+    try:
+        return Lang(code).pt1 or code
+    except InvalidLanguageValue:
+        return code
 
 
 def import_libraries() -> tuple[Any, Any]:

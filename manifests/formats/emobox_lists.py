@@ -8,11 +8,11 @@ from typing import Any
 
 from ...errors import InputError, listing
 from ...files import read_json
+from ..pieces import Spans
 from ..tables import Table
 from .columns import as_text, is_plain
 from .form import Options, folder_of
 from .json_lines import read_json_lines
-from .pieces import is_whole, length_of, refuse_pieces
 
 LABEL_MAP = "label_map.json"
 """The corpus's words to EmoBox's."""
@@ -42,7 +42,6 @@ def read_lists(place: str, root: Path, options: Options) -> Table:
     for number, line in lines:
         if absent := [name for name in _NEEDED if not isinstance(line.get(name), str)]:
             raise InputError(f"{where}, line {number}: no {listing(absent)}; expected {_WHAT}")
-    _refuse_pieces(where, root, lines)
     keys = [line["key"] for _, line in lines]
     words = _label_map(folder)
     columns = {
@@ -58,7 +57,8 @@ def read_lists(place: str, root: Path, options: Options) -> Table:
     for part in ("test", "valid"):
         if folds := _folds(parts, part, notes):
             columns[f"{part}_fold"] = [folds.get(key, "") for key in keys]
-    return Table(where, columns, [number for number, _ in lines], notes=notes)
+    numbers = [number for number, _ in lines]
+    return Table(where, columns, numbers, notes=notes, spans=_spans(where, lines))
 
 
 def _found(place: str) -> tuple[Path, Path | None]:
@@ -120,19 +120,18 @@ def _label_map(folder: Path) -> dict[str, str]:
         raise InputError(f"{folder}: {error}; expected a word for each word") from None
 
 
-def _refuse_pieces(where: str, root: Path, lines: list[_Line]) -> None:
-    pieces = 0
+def _spans(where: str, lines: list[_Line]) -> Spans:
+    begins: list[float] = []
+    ends: list[float | None] = []
     for number, line in lines:
         start, end = line.get("start_time"), line.get("end_time")
-        if start is None and end is None:
-            continue
         try:
-            begins, ends = float(start or 0), None if end is None else float(end)
+            begins.append(float(start or 0))
+            ends.append(None if end is None else float(end))
         except (TypeError, ValueError):
             raise InputError(
                 f"{where}, line {number}: start_time {start!r:.100}, end_time {end!r:.100}: "
                 "expected seconds"
             ) from None
-        pieces += not is_whole(begins, ends, length_of(root / line["wav"]))
     how = "ffmpeg -i LONG -ss START -to END PIECE.flac for each, named as wav there"
-    refuse_pieces(where, pieces, len(lines), how)
+    return Spans(begins, ends, [None] * len(lines), how)

@@ -41,7 +41,7 @@ def read_dataset(place: str, root: Path, options: Options) -> Table:
     """
     with told(place) as datasets:
         parts, card = load_parts(datasets, place, options)
-        features = next(iter(parts.values())).features
+        features = {name: kind for part in parts.values() for name, kind in part.features.items()}
         audio = _audio_column(datasets, features, options, place)
         fields = _fields(datasets, features, audio)
         roles = find_roles(list(fields), options, place)
@@ -52,12 +52,15 @@ def read_dataset(place: str, root: Path, options: Options) -> Table:
         unpacked = Unpacked(place, root)
         for split, part in parts.items():
             part.data.validate(full=True)  # what is damaged could end the whole process
-            if isinstance(features[audio], datasets.Audio):
+            known_column(audio, list(part.features), "audio=", f"{place}, {split}")
+            if isinstance(part.features[audio], datasets.Audio):
                 part = part.cast_column(audio, datasets.Audio(decode=False))
-            rows = part.with_format(None).select_columns(list(wanted))
+            # The number of a class has the name that it has in this part.
+            own = _fields(datasets, part.features, audio)
+            rows = part.with_format(None).select_columns([*wanted.keys() & part.features.keys()])
             for number, row in enumerate(rows):
-                for name, field in fields.items():
-                    columns[name].append(field.cell(row))
+                for name in fields:
+                    columns[name].append(own[name].cell(row) if name in own else "")
                 name = columns[roles["id"]][-1] if "id" in roles else f"{split}-{number:06}"
                 paths.append(unpacked.path(row[audio], name))
                 splits.append(split)

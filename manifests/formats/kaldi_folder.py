@@ -9,10 +9,10 @@ import re
 from pathlib import Path
 
 from ...errors import InputError, listing
+from ..pieces import Spans
 from ..tables import Table
 from ..text_files import read_text
 from .form import Options, folder_of
-from .pieces import is_whole, length_of, refuse_pieces
 
 RECORDINGS, SEGMENTS = "wav.scp", "segments"
 LABELS = ("utt2emo", "utt2emotion", "utt2label")
@@ -26,6 +26,10 @@ SPEAKERS_GENDER = "spk2gender"
 COMPUTED = {"utt2dur", "utt2num_frames", "utt2uniq", "utt2max_frames"}
 """What Kaldi's scripts find out of sound, or keep of what they made of it."""
 
+_HOW = (
+    "extract-segments scp:wav.scp segments scp:cut.scp, where cut.scp names a file for each "
+    "utterance; then cut.scp is wav.scp, and there is no file segments"
+)
 _REMEDY = "expected a text file of Kaldi, in UTF-8"
 _OFFSET = re.compile(r".*:\d+(\[.*\])?")
 
@@ -42,23 +46,27 @@ def read_folder(place: str, root: Path, options: Options) -> Table:
     files = sorted(path.name for path in folder.iterdir() if path.is_file())
     recordings = _lines(folder, RECORDINGS)
     _check_files(folder, recordings)
-    sources, left_out = _sources(folder, recordings, root)
+    notes: list[str] = []
+    spans: Spans | None = None
+    sources = recordings
+    if SEGMENTS in files:
+        sources, spans = _segments(folder, notes)
     label = _label_file(folder, files, options)
+    ids = [id for _, id, _ in sources]
     columns: dict[str, list[str]] = {
-        "id": [id for _, id, _ in sources],
+        "id": ids,
         "path": [path for _, _, path in sources],
-        "emotion": _cells(folder, label, sources),
+        "emotion": _cells(folder, label, ids, notes),
     }
     for name in files:
         if name in COLUMNS or (name.startswith("utt2") and name not in COMPUTED):
             column = COLUMNS.get(name) or name.removeprefix("utt2")
             if name != label and column not in columns:
-                columns[column] = _cells(folder, name, sources)
+                columns[column] = _cells(folder, name, ids, notes)
     _complete_speakers(folder, files, columns)
-    notes = [f"{left_out} recordings of {RECORDINGS} have no segment, and were left out"]
     numbers = [number for number, _, _ in sources]
     where = str(folder / (SEGMENTS if SEGMENTS in files else RECORDINGS))
-    return Table(where, columns, numbers, notes=notes if left_out else [])
+    return Table(where, columns, numbers, notes=notes, spans=spans)
 
 
 def _lines(folder: Path, name: str) -> list[tuple[int, str, str]]:
@@ -90,23 +98,22 @@ def _check_files(folder: Path, recordings: list[tuple[int, str, str]]) -> None:
         )
 
 
-def _sources(
-    folder: Path, recordings: list[tuple[int, str, str]], root: Path
-) -> tuple[list[tuple[int, str, str]], int]:
-    """The utterances with the files that they are, and how many recordings have none."""
-    if not (folder / SEGMENTS).is_file():
-        return recordings, 0
-    files = {name: path for _, name, path in recordings}
+def _segments(folder: Path, notes: list[str]) -> tuple[list[tuple[int, str, str]], Spans]:
+    """The utterances with the files that they are of, and where in them."""
+    files = _by_name(folder, RECORDINGS)
     lengths = _by_name(folder, "reco2dur")
     sources: list[tuple[int, str, str]] = []
-    pieces = 0
-    segments = _lines(folder, SEGMENTS)
-    for number, id, value in segments:
+    known: list[float | None] = []
+    begins: list[float] = []
+    ends: list[float | None] = []
+    silent = dict(files)
+    for number, id, value in _lines(folder, SEGMENTS):
         where = f"{folder / SEGMENTS}, line {number}"
         try:
-            recording, begins, ends = value.split()[:3]
-            start, end = float(begins), float(ends)
-            length = float(lengths[recording]) if recording in lengths else None
+            recording, begin, end = value.split()[:3]
+            begins.append(float(begin))
+            ends.append(None if float(end) < 0 else float(end))
+            known.append(float(lengths[recording]) if recording in lengths else None)
         except ValueError:
             raise InputError(
                 f"{where}: {value!r:.100}: expected a recording, and where the utterance begins "
@@ -114,18 +121,11 @@ def _sources(
             ) from None
         if recording not in files:
             raise InputError(f"{where}: {RECORDINGS} has no recording {recording!r:.100}")
-        if length is None and start <= 0 <= end:
-            length = length_of(root / files[recording])
-        pieces += not is_whole(start, None if end < 0 else end, length or 0)
+        silent.pop(recording, None)
         sources.append((number, id, files[recording]))
-    refuse_pieces(
-        str(folder / SEGMENTS),
-        pieces,
-        len(segments),
-        "extract-segments scp:wav.scp segments scp:cut.scp, where cut.scp names a file for each "
-        "utterance; then cut.scp is wav.scp, and there is no file segments",
-    )
-    return sources, len(files.keys() - {value.split()[0] for _, _, value in segments})
+    if silent:
+        notes.append(f"{len(silent)} recordings of {RECORDINGS} have no segment, and were left out")
+    return sources, Spans(begins, ends, known, _HOW)
 
 
 def _label_file(folder: Path, files: list[str], options: Options) -> str:
@@ -156,10 +156,15 @@ def _by_name(folder: Path, file: str) -> dict[str, str]:
     return values
 
 
-def _cells(folder: Path, file: str, sources: list[tuple[int, str, str]]) -> list[str]:
+def _cells(folder: Path, file: str, ids: list[str], notes: list[str]) -> list[str]:
     """What a file says of each utterance; blank where nothing."""
     values = _by_name(folder, file)
-    return [values.get(id, "") for _, id, _ in sources]
+    if others := sorted(values.keys() - {*ids}):
+        notes.append(
+            f"{file}: {len(others)} of {len(values)} names are of no utterance: "
+            f"{listing(others, 3)}"
+        )
+    return [values.get(id, "") for id in ids]
 
 
 def _complete_speakers(folder: Path, files: list[str], columns: dict[str, list[str]]) -> None:

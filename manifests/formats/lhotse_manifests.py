@@ -6,17 +6,18 @@ Files are read here, within limits, and what their lines mean is lhotse's own to
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ...errors import InputError, MissingPackageError, install_command, listing
+from ..pieces import is_whole, refuse_pieces
 from ..tables import Table
 from .columns import as_table, as_text, find_roles, is_plain
 from .form import Options, folder_of
 from .json_lines import read_json_lines
-from .pieces import is_whole, refuse_pieces
 
 _WHAT = "a manifest of lhotse: recordings and supervisions, or cuts"
 _NAME = re.compile(r"(?:.*[_-])?(recordings|supervisions|cuts)(?:[_-](.+?))?\.jsonl(?:\.gz)?")
@@ -30,10 +31,10 @@ _HOW = (
 
 @dataclass
 class _Read:
-    """What lines of manifests stand for; with cuts and supervisions the part of the corpus that
-    their file is of."""
+    """What lines of manifests stand for, with the part of the corpus that their file is of; of
+    recordings by that and their ids, which each part may count anew."""
 
-    recordings: dict[str, Any] = field(default_factory=dict)
+    recordings: dict[tuple[str, str], Any] = field(default_factory=dict)
     supervisions: list[tuple[str, Any]] = field(default_factory=list)
     cuts: list[tuple[str, Any]] = field(default_factory=list)
 
@@ -56,7 +57,7 @@ def read_manifests(place: str, root: Path, options: Options) -> Table:
     """
     path = Path(place).expanduser()
     read = _read(path)
-    utterances = list(_of_cuts(read) if read.cuts else _of_supervisions(read, place))
+    utterances = list(_of_cuts(read, place) if read.cuts else _of_supervisions(read, place))
     if not utterances:
         raise InputError(f"{place}: has no utterances; expected {_WHAT}")
     where = str(path)
@@ -69,7 +70,8 @@ def read_manifests(place: str, root: Path, options: Options) -> Table:
     table = {"path": paths} | as_table(columns, roles)
     if "split" not in table and any(utterance.part for utterance in utterances):
         table["split"] = [utterance.part for utterance in utterances]
-    silent = read.recordings.keys() - {utterance.recording.id for utterance in utterances}
+    heard = {id(utterance.recording) for utterance in utterances}
+    silent = [] if read.cuts else [r.id for r in read.recordings.values() if id(r) not in heard]
     note = f"{len(silent)} recordings have no supervision, and were left out"
     notes = [f"{note}: {listing(sorted(silent), 3)}"] if silent else []
     return Table(where, table, range(1, len(utterances) + 1), "utterance", notes)
@@ -100,7 +102,8 @@ def _read(path: Path) -> _Read:
 def _add(read: _Read, part: str, item: Any, where: str) -> None:
     kind = type(item).__name__
     if kind == "Recording":
-        read.recordings[item.id] = item
+        if read.recordings.setdefault((part, item.id), item) != item:
+            raise InputError(f"{where}: another recording has the id {item.id!r:.100}")
     elif kind == "SupervisionSegment":
         read.supervisions.append((part, item))
     elif kind in ("MonoCut", "MultiCut") and item.recording is not None:
@@ -124,28 +127,42 @@ def _deserialised(where: str, line: dict[str, Any]) -> Any:
         ) from error
 
 
-def _of_cuts(read: _Read) -> Iterator[_Utterance]:
+def _of_cuts(read: _Read, place: str) -> Iterator[_Utterance]:
+    """The utterances of cuts; InputError where supervisions that lie beside them are of others."""
+    cut = Counter(each.id for _, cut in read.cuts for each in cut.supervisions)
+    if others := Counter(each.id for _, each in read.supervisions) - cut:
+        raise InputError(
+            f"{place}: {others.total()} of {len(read.supervisions)} supervisions are in none of "
+            f"the {len(read.cuts)} cuts, such as {next(iter(others))!r:.100}: name the file of the "
+            "cuts, or move the cuts elsewhere"
+        )
     for part, cut in read.cuts:
         supervisions = cut.supervisions or [None]
         covers = _is_all(cut, cut.recording.duration) and _hears_all(cut, cut.recording)
         for supervision in supervisions:
             custom = {**(cut.custom or {}), **((supervision and supervision.custom) or {})}
-            whole = (
-                covers
-                and len(supervisions) == 1
-                and (supervision is None or _is_all(supervision, cut.duration))
-            )
+            whole = covers and len(supervisions) == 1
+            if supervision:
+                whole &= _is_all(supervision, cut.duration)
+                whole &= _hears_all(supervision, cut.recording)
             yield _Utterance(part, cut.recording, supervision or cut, custom, whole)
 
 
 def _of_supervisions(read: _Read, place: str) -> Iterator[_Utterance]:
+    by_id: dict[str, list[Any]] = {}
+    for (_, name), recording in read.recordings.items():
+        by_id.setdefault(name, []).append(recording)
     for part, supervision in read.supervisions:
-        recording = read.recordings.get(supervision.recording_id)
-        if recording is None:
+        name = supervision.recording_id
+        same_part = read.recordings.get((part, name))
+        found = by_id.get(name, []) if same_part is None else [same_part]
+        if len(found) != 1:
+            count = f"are {len(found)} recordings" if found else "is no recording"
             raise InputError(
-                f"{place}: there is no recording {supervision.recording_id!r:.100}, of which the "
-                f"supervision {supervision.id!r:.100} is"
+                f"{place}: there {count} {name!r:.100}, of which the supervision "
+                f"{supervision.id!r:.100} is"
             )
+        (recording,) = found
         whole = _is_all(supervision, recording.duration) and _hears_all(supervision, recording)
         yield _Utterance(part, recording, supervision, supervision.custom or {}, whole)
 

@@ -1,0 +1,68 @@
+"""Utterances that are pieces of longer recordings, which a manifest does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from ..errors import InputError, MissingPackageError, install_command
+
+TOLERANCE = 0.02
+"""Seconds by which lists of times round."""
+
+
+@dataclass(frozen=True)
+class Spans:
+    """Where each utterance begins and ends in its recording, in seconds.
+
+    Attributes:
+        begins: 0 is the beginning of the recording.
+        ends: None is its end.
+        lengths: of the recordings; None: as the header of the sound says.
+        how: pieces become files.
+    """
+
+    begins: Sequence[float]
+    ends: Sequence[float | None]
+    lengths: Sequence[float | None]
+    how: str
+
+    def refuse_pieces(self, where: str, files: Sequence[Path]) -> None:
+        """Raise InputError where utterances are not all of their recordings, which lie there."""
+        length_of = cache(_length)
+        pieces = 0
+        spans = zip(self.begins, self.ends, self.lengths, files, strict=True)
+        for begins, ends, length, file in spans:
+            if length is None:
+                asked = ends is not None and begins <= TOLERANCE
+                length = length_of(file) if asked else 0.0
+            pieces += not is_whole(begins, ends, length)
+        refuse_pieces(where, pieces, len(files), self.how)
+
+
+def refuse_pieces(where: str, pieces: int, utterances: int, how: str) -> None:
+    """Raise InputError where there are pieces; `how` says how they become files."""
+    if pieces:
+        raise InputError(
+            f"{where}: {pieces} of {utterances} utterances are pieces of longer recordings, and a "
+            f"manifest has a file for each utterance. Cut them first: {how}"
+        )
+
+
+def is_whole(start: float, end: float | None, length: float) -> bool:
+    """Whether what lies between two times is all of a recording; seconds, None for its end."""
+    return start <= TOLERANCE and (end is None or end >= length - TOLERANCE)
+
+
+def _length(file: Path) -> float:
+    """Seconds of a sound file by its header; 0 for what cannot be read, which a build tells."""
+    try:
+        import soundfile
+    except (ImportError, OSError) as error:
+        raise MissingPackageError(f"audio needs soundfile: {install_command('extract')}") from error
+    try:
+        return float(soundfile.info(str(file)).duration)
+    except (RuntimeError, OSError, ValueError):
+        return 0.0
