@@ -20,6 +20,7 @@ from ..train.data import CPU, Packed, load_domain
 from ..train.evaluate import probabilities_of_one
 from ..train.network.encoders import Standardise
 from ..train.network.ensemble import Ensemble
+from ..train.network.systems.system import System
 from ..train.runs.run import Run
 from ..train.runs.run_config import RunConfig
 from .head import Head
@@ -151,10 +152,14 @@ def probabilities(
 
 
 def made_up(
-    ensemble: Ensemble, config: RunConfig, corpus: str, lengths: tuple[int, ...] = LENGTHS
+    ensemble: Ensemble, config: RunConfig, corpus: str, lengths: tuple[int, ...] = ()
 ) -> Iterator[Utterance]:
     """Utterances at random that are as far from one another as those of a corpus: one for every
-    number of frames."""
+    number of frames, unless told those of `LENGTHS` and such as are longer than what a published
+    system hears at once."""
+    systems = [module for module in ensemble.modules() if isinstance(module, System)]
+    beyond = {n for each in systems if each.frames for n in (each.frames + 1, 2 * each.frames + 1)}
+    lengths = lengths or (*LENGTHS, *sorted(beyond))
     model = ensemble.recognisers[0]
     group, scales = model.groups[corpus], cast(Iterable[Standardise], model.inputs)
     spread = {

@@ -14,6 +14,7 @@ from ..train.encoding import SUMMARIES
 from ..train.functionals import PERCENTILES, STRETCHES
 from ..train.network.encoders import BiLSTM, SequenceEncoder
 from ..train.network.ensemble import Ensemble
+from ..train.network.systems.system import BothEnds, beginning
 from ..train.runs.run_config import RunConfig
 
 
@@ -36,6 +37,8 @@ class Head(nn.Module):
             for name, child in parent.named_children():
                 if isinstance(child, SequenceEncoder):
                     setattr(parent, name, OneSequence(child))
+                elif isinstance(child, BothEnds):
+                    setattr(parent, name, BothEndsOfOne(child))
         self.corpus = corpus
         self.features = tuple(config.keys)
         sequences = {name for name, key in config.keys.items() if key.kind == "sequence"}
@@ -90,6 +93,19 @@ class OneBiLSTM(nn.Module):
             backward, _ = back(x.flip(1))
             x = torch.cat([forward, backward.flip(1)], dim=-1)
         return x, torch.cat([forward[:, -1], backward[:, -1]], dim=-1)
+
+
+class BothEndsOfOne(nn.Module):
+    """A `BothEnds` for one utterance, of which it hears both pieces though they be the same."""
+
+    def __init__(self, system: BothEnds) -> None:
+        super().__init__()
+        self.system, self.frames = system, system.frames
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """(1, L, dim) -> (1, 2 size); the length is there for the common signature."""
+        ends = [beginning(each, self.frames) for each in (x, x[:, -self.frames :])]
+        return self.system.represent(torch.cat(ends)).flatten()[None]
 
 
 def functionals(frames: Tensor) -> Tensor:

@@ -59,7 +59,7 @@ def test_functionals_of_two_frames_by_hand():
     torch.testing.assert_close(got, expected)
 
 
-def networks(method, preset, *changes):
+def networks(method, preset, *changes, keys=KEYS):
     """Untrained networks for two corpora, whose inputs have statistics of their own."""
     settings = load_config(preset, changes)
     encoding = Encoding.of(settings)
@@ -67,16 +67,16 @@ def networks(method, preset, *changes):
         SimpleNamespace(corpus="toy", language="de", labels=("neutral", "anger")),
         SimpleNamespace(corpus="tic", language="it", labels=("anger", "fear", "neutral")),
     ]
-    corpora = corpora[1:] if method == "single" else corpora
-    shapes = {name: encoding.shape(name, key) for name, key in KEYS.items()}
-    spec = make_spec(METHODS[method], [*KEYS], shapes, corpora, settings)
+    corpora = corpora[1:] if METHODS[method].setting == "single" else corpora
+    shapes = {name: encoding.shape(name, key) for name, key in keys.items()}
+    spec = make_spec(METHODS[method], [*keys], shapes, corpora, settings)
     torch.manual_seed(1)
     members = [build(spec) for _ in range(2)]
     for standardise in (scale for member in members for scale in member.inputs):
         standardise.mean.normal_()
         standardise.std.uniform_(0.5, 2)
     ensemble = Ensemble(members, {"tic": 1.7}).eval()
-    return ensemble, SimpleNamespace(keys=KEYS, encoding=encoding)
+    return ensemble, SimpleNamespace(keys=keys, encoding=encoding)
 
 
 @pytest.mark.parametrize("preset", ["paper", "strong"])
@@ -97,6 +97,20 @@ def test_onnx_says_what_the_networks_say(method, preset):
         assert abs(said - probabilities(ensemble, config, "tic", utterance)).max() < 1e-5
         distinct.add(tuple(said.round(4)))
     assert len(distinct) == len(LENGTHS)  # it is no constant
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if METHODS[name].system])
+def test_so_it_does_of_published_systems(name):
+    reads = METHODS[name].reads
+    kind = "sequence" if reads.sequence else "vector"
+    keys = {reads.feature: toy_key(reads.feature, kind, reads.dim or 8192)}
+    ensemble, config = networks(name, METHODS[name].preset, keys=keys)
+    model = to_onnx(ensemble, config, "tic")
+    made = graph.made_up(ensemble, config, "tic", () if name != "zhao-1d" else (128_001, 256_001))
+    run = SimpleNamespace(config=config, folder="run")
+    checked = graph.check(model, run, ensemble, "tic", made)
+    assert checked.utterances >= 2
+    assert checked.difference < 1e-5
 
 
 @pytest.mark.parametrize("preset", ["paper", "strong"])

@@ -18,9 +18,11 @@ class System(nn.Module):
 
     Attributes:
         size: of the representation that enters the last layer.
+        frames: that it hears at once; 0: all of an utterance.
     """
 
     size: int
+    frames: int = 0
 
     def __init__(self, shape: FeatureShape) -> None:
         super().__init__()
@@ -45,7 +47,8 @@ class System(nn.Module):
 def beginning(x: Tensor, frames: int) -> Tensor:
     """The first frames of utterances, those of shorter ones filled up with zeros: (B, L, dim) ->
     (B, frames, dim)."""
-    return nn.functional.pad(x[:, :frames], (0, 0, 0, max(frames - x.shape[1], 0)))
+    # Without a look at the length, which an exporter would take for one of all utterances.
+    return nn.functional.pad(x[:, :frames], (0, 0, 0, frames))[:, :frames]
 
 
 def ending(x: Tensor, lengths: Tensor, frames: int) -> Tensor:
@@ -68,8 +71,6 @@ class BothEnds(System):
     Attributes:
         frames: of a piece.
     """
-
-    frames: int
 
     def represent(self, pieces: Tensor) -> Tensor:
         """(B, frames, dim) -> (B, size)."""
