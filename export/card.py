@@ -103,13 +103,13 @@ def _head(subject: Subject) -> dict[str, Any]:
 def _what(subject: Subject) -> list[str]:
     metrics, config = subject.metrics, subject.run.config
     several = "; one model for all corpora" if len(config.corpora) > 1 else ""
+    changes = ", ".join(map(code, metrics["changes"]))
+    changes = changes and f" with {changes}"
     if subject.is_network:
-        settings = f", preset {code(metrics['preset'] or '')}"
-        changes = ", ".join(map(code, metrics["changes"]))
-        settings += f" with {changes}" if changes else ""
+        settings = f", preset {code(metrics['preset'] or '')}{changes}"
         made = f"Neural networks, method {code(config.method)}{settings}{several}."
     else:
-        made = "A simple classifier, the baseline; of it only the results are kept."
+        made = f"A simple classifier, the baseline{changes}; of it only the results are kept."
     return [
         "It tells the emotion that an utterance is spoken with, by features that pretrained models "
         "and signal processing compute of the sound.",

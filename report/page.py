@@ -323,13 +323,12 @@ def sentence(subject: Subject) -> str:
         "multidomain": f"One model for {len(names)} corpora by the method {subject.model}",
     }.get(metrics["setting"], one_line(metrics["setting"]))
     repeats = f"{metrics['repeats']} repeat{'s' if metrics['repeats'] != 1 else ''}"
-    preset = ""
+    settings = one_line(", ".join(metrics["changes"]))
     if metrics["preset"] is not None:
-        changes = f" with {', '.join(metrics['changes'])}" if metrics["changes"] else ""
-        preset = f"preset {one_line(metrics['preset'] + changes)}; "
+        settings = f"preset {one_line(metrics['preset'])}{settings and f' with {settings}'}"
     return (
         f"{kind}: {', '.join(names)}; features {', '.join(map(one_line, metrics['features']))}; "
-        f"{preset}protocol {one_line(metrics['protocol'])}, {repeats}."
+        f"{settings and f'{settings}; '}protocol {one_line(metrics['protocol'])}, {repeats}."
     )
 
 

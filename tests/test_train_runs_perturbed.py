@@ -13,6 +13,7 @@ from ser.train.runs.experiment import resolve
 from ser.train.runs.load import encode, load_domains
 from ser.train.runs.networks import run_network
 from ser.train.runs.plan import plan_experiments
+from ser.train.runs.report import describe_run, model_name
 from ser.train.runs.request import Request
 from ser.train.runs.train import train_request
 
@@ -37,6 +38,10 @@ def test_a_run_says_what_it_heard_and_needs_the_recordings_alone(cache, tmp_path
     assert [*config.keys] == [*FEATURES]
     said = config.settings.augment if setting == "single" else config.baseline
     assert said.perturb == "speed0.9,noise20"
+    assert PERTURB in runs["perturbed"].metrics["changes"]
+    assert f"{PERTURB})" in model_name(runs["perturbed"].metrics)
+    assert PERTURB not in describe_run(runs["plain"].metrics)
+    assert f"{PERTURB}." in describe_run(runs["perturbed"].metrics)
     if setting == "single":
         histories = [run.history for run in runs.values()]
         assert histories[0] != histories[1]

@@ -142,6 +142,14 @@ class BaselineSettings(Struct, frozen=True, forbid_unknown_fields=True):
             perturb=config.augment.perturb,
         )
 
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """What is not as a baseline has it where nobody says, as it can be typed."""
+        changes = [f"model.standardise={self.standardise}"] if self.standardise != "shared" else []
+        changes += [] if self.refit else ["train.refit=false"]
+        changes += [f"augment.perturb={self.perturb}"] if self.perturb else []
+        return tuple(changes)
+
     def tried(self, features: int) -> tuple[Candidate, ...]:
         """All candidates: of several features, also with all that count alike."""
         plain = tuple(candidates_of(self.candidates))

@@ -100,13 +100,16 @@ class Experiment:
             predictions: see `predictions_of`.
         """
         request, config = self.request, self.request.config
+        changes = config.changes if request.network else ()
+        if request.baseline:
+            changes = request.baseline.changes
         found: Metrics = {
             "setting": request.setting,
             "method": request.model.name,
             "features": list(self.features),
             "protocol": request.protocol,
             "preset": config.preset if request.network else None,
-            "changes": list(config.changes) if request.network else [],
+            "changes": list(changes),
             "repeats": len(self.record.seeds),
             "namesakes": namesakes(self.manifests.values()),
             "domains": {

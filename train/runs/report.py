@@ -33,10 +33,12 @@ def describe_run(metrics: Metrics) -> str:
         lines += [f"  {speaker_note(metrics['protocol'], domain)}", f"  {interval_note(domain)}"]
         lines += [f"  Note: {note}" for note in domain["notes"]]
         parts.append("\n".join(lines))
+    changes = ", ".join(metrics["changes"])
     if preset := metrics["preset"]:
         usual = ", the default" if preset == TRAIN_PRESET else ""
-        changes = f", with {', '.join(metrics['changes'])}" if metrics["changes"] else ""
-        parts.append(f"Settings: preset {preset}{usual}{changes}.")
+        parts.append(f"Settings: preset {preset}{usual}{changes and f', with {changes}'}.")
+    elif changes:
+        parts.append(f"Settings: {changes}.")
     return "\n\n".join([*parts, *namesake_notes(metrics)])
 
 
@@ -102,12 +104,10 @@ def confusion_table(domain: CorpusMetrics) -> list[str]:
 
 
 def model_name(metrics: Metrics) -> str:
-    """`baseline`, `svm`, or the method with its settings: `ours (paper with train.lr=0.0005)`."""
+    """`svm`, or the method with its settings: `ours (paper with train.lr=0.0005)`."""
     others = f" of {' + '.join(metrics['trained'])}" if "trained" in metrics else ""
-    if metrics["preset"] is None:
-        return f"{metrics['method']}{others}"
-    changes = f" with {', '.join(metrics['changes'])}" if metrics["changes"] else ""
-    return f"{metrics['method']} ({metrics['preset']}{changes}){others}"
+    settings = " with ".join(filter(None, (metrics["preset"], ", ".join(metrics["changes"]))))
+    return f"{metrics['method']}{settings and f' ({settings})'}{others}"
 
 
 def trained_note(metrics: Metrics, domain: CorpusMetrics) -> list[str]:
