@@ -100,7 +100,7 @@ def training_request(
         usual_preset: where neither a user nor the method has one.
     """
     from ..manifests import WHOLE, LabelMap
-    from ..train.config import load_config
+    from ..train.config import canonical, load_config
     from ..train.methods import usual
     from ..train.runs.request import Request, default_repeats
 
@@ -112,6 +112,7 @@ def training_request(
     return Request(
         features=feature_names(cache, names),
         config=load_config(preset or usual_preset, overrides),
+        asked=canonical(overrides),
         protocol=protocol,
         repeats=repeats or default_repeats(protocol),
         label_map=LabelMap.load(label_map) if label_map else None,

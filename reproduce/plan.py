@@ -63,6 +63,10 @@ class Plan(ABC):
         why; none: that is an error."""
         return {}
 
+    def changes(self, common: Request) -> Sequence[str]:
+        """Settings that are not as a preset has them."""
+        return common.config.changes
+
     @abstractmethod
     def values(self, common: Request, cache: Cache, results: Results) -> dict[str, Any]:
         """What there is to say, as plain values.
@@ -126,7 +130,7 @@ def describe(plan: Plan, common: Request, command: str) -> dict[str, Any]:
         "command": command,
         "features": list(common.features),
         "preset": common.config.preset,
-        "changes": list(common.config.changes),
+        "changes": list(plan.changes(common)),
         "protocol": common.protocol,
         "folds": common.folds,
         "repeats": common.repeats,

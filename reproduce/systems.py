@@ -68,13 +68,29 @@ class Table2(Plan):
             for *how, request in _under(common, _of(common, row, corpus), row)
         }
 
+    def changes(self, common: Request) -> Sequence[str]:
+        """Also those that the common preset has so, and that of a system has not."""
+        return tuple(dict.fromkeys((*common.config.changes, *common.asked)))
+
     def lacking(self, requests: Mapping[str, Request], cache: Cache) -> dict[str, str]:
-        """The published systems that read what is not cached, and the command that brings it."""
+        """The published systems that read what is not cached, and the command that brings it; and
+        what needs every speaker of a corpus that has not, unless nothing else was asked for."""
         found = {}
+        both = len({request.protocol for request in requests.values()}) > 1
         for name, request in requests.items():
-            if METHODS[request.model.name].reads is None:
-                continue
             manifest = cache.manifest(request.corpora[0])
+            published = METHODS[request.model.name].reads is not None
+            apart = both and request.protocol == APART
+            if apart or (published and request.config.model.by_speaker):
+                unknown = manifest.table["id"][manifest.table["speaker"] == ""]
+                if len(unknown):
+                    found[name] = (
+                        f"{len(unknown)} utterances of {manifest.corpus} have no speaker, such as "
+                        f"{unknown.iloc[0]}, and this needs every one"
+                    )
+                    continue
+            if not published:
+                continue
             try:
                 keys = cache.resolve_all(request.features, manifest)
                 for key in [*keys.values(), *check_perturbed(request, keys, cache, manifest)]:
@@ -102,7 +118,7 @@ class Table2(Plan):
             systems: dict[str, list[str]] = {}
             for name, message in values["left_out"].items():
                 systems.setdefault(message, []).append(name)
-            lines += ["", "Left out, as what they read is not cached:", ""]
+            lines += ["", "Left out:", ""]
             lines += [f"- {', '.join(of)}: {' '.join(m.split())}" for m, of in systems.items()]
         return page(lines, values, _notes(values["rows"]))
 
@@ -113,7 +129,7 @@ def _of(common: Request, row: Row, corpus: str) -> Request:
     features = [method.reads.feature] if method.reads else common.features
     config = common.config
     if method.preset:
-        config = load_config(method.preset, config.changes)
+        config = load_config(method.preset, [*config.changes, *common.asked])
     return replace(
         common,
         setting=method.setting,

@@ -1,11 +1,12 @@
 """Table 2: which systems it runs, under which protocols, and what it says of their numbers."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from ser.cache import Cache
+from ser.cache import Cache, store_manifest
 from ser.errors import MissingFeaturesError
 from ser.extract import extract_corpus
 from ser.manifests import Manifest
@@ -13,7 +14,7 @@ from ser.progress import Progress
 from ser.reproduce.published import TABLE2
 from ser.reproduce.run import PLANS, foresee, reproduce
 from ser.reproduce.systems import ROWS
-from ser.train.config import load_config
+from ser.train.config import canonical, load_config
 from ser.train.methods import METHODS
 from ser.train.runs.request import Request
 from ser.train.runs.run import Run
@@ -83,6 +84,33 @@ def test_every_system_has_its_own_features_and_preset_and_the_changes():
     assert adrnn.config.changes == ("train.epochs=1",)
     assert (single.features, single.config.preset) == (["mfcc", "ge2e"], "paper")
     assert requests["keesing-printed-toy-paper"].config.model.standardise == "speaker"
+
+
+def test_what_is_asked_of_all_counts_where_the_common_preset_has_it_so():
+    asked = (
+        "train.epochs=20",
+        "train.refit=false",
+    )  # as `paper`, and not as `capsules`, `refitted`
+    config = load_config("paper", asked)
+    assert config.changes == ()
+    requests = PLAN.requests(replace(common(), config=config, asked=canonical(asked)))
+    assert requests["capsules-toy-paper"].config.train.epochs == 20
+    assert requests["keesing-toy-paper"].config.train.refit is False
+    assert PLAN.changes(replace(common(), config=config, asked=asked)) == asked
+
+
+def test_without_speakers_what_needs_them_is_left_out(tmp_path):
+    manifest = toy_manifest()
+    cache = Cache(tmp_path)
+    store_manifest(cache, Manifest(manifest.table.assign(speaker="")))
+    left = PLAN.lacking(PLAN.requests(common()), cache)
+    used = {name for name in PLAN.requests(common()) if name not in left}
+    assert used == {"baseline-toy-paper", "single-toy-paper"}
+    assert "utterances of toy have no speaker, such as" in left["single-toy-speaker"]
+    assert "have no speaker" in left["keesing-printed-toy-paper"]
+    assert "ser extract" in left["keesing-toy-paper"]
+    alone = PLAN.lacking(PLAN.requests(common(protocol="speaker")), cache)
+    assert "single-toy-speaker" not in alone  # which is refused as everywhere
 
 
 @pytest.mark.long

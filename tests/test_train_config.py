@@ -4,7 +4,7 @@ import pickle
 import pytest
 
 from ser.errors import InputError
-from ser.train.config import Config, load_config, presets
+from ser.train.config import Config, canonical, load_config, presets
 
 
 def test_the_paper_preset_is_the_paper():
@@ -102,6 +102,16 @@ def test_what_was_changed_is_known_when_the_preset_is_gone(tmp_path):
     assert written == config.to_dict()
     assert Config.from_dict(written) == config
     assert pickle.loads(pickle.dumps(config)) == config
+
+
+def test_what_is_asked_is_known_whatever_the_preset_has():
+    asked = canonical(["train.members = 3", "augment.perturb=speed.9", "train.lr=5e-4"])
+    assert asked == ("train.members=3", "augment.perturb=speed0.9", "train.lr=0.0005")
+    assert canonical(["train.epochs=3", "train.epochs=4"]) == ("train.epochs=4",)
+
+
+def test_a_number_may_begin_with_its_point():
+    assert load_config("strong", ["augment.mixup=.4", "train.alpha=-.5"]).augment.mixup == 0.4
 
 
 def test_a_setting_can_be_changed_twice():

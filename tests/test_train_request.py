@@ -94,3 +94,16 @@ def test_what_nobody_can_mean_is_refused(changes, says):
     values = {"setting": "single", "corpora": ["toy"], "features": ["mfcc"]}
     with pytest.raises(InputError, match=says):
         check_request(Request(**values, config=load_config(), **changes))
+
+
+@pytest.mark.parametrize(
+    ("method", "preset", "changes", "says"),
+    [
+        ("rudd-code", "rudd-code", ["train.finetune_ge2e=true"], "rudd-code has no GE2E in it"),
+        ("adrnn", "strong", [], "model.encoder=functionals makes a vector; leave --preset out"),
+    ],
+)
+def test_what_does_not_go_with_a_published_system_is_refused(method, preset, changes, says):
+    config = load_config(preset, changes)
+    with pytest.raises(InputError, match=says):
+        check_request(Request("single", ["toy"], ["ge2e"], config, method))

@@ -274,7 +274,7 @@ def test_the_command_needs_no_more_than_the_method(tmp_path):
     assert "toy adrnn: 0 of 1 models finished, 1 to train: 1 networks, 20 epochs" in planned.output
     wrong = CliRunner().invoke(main, [*command, "--preset", "strong"])
     assert wrong.exit_code == 2
-    assert "not logmel3d (a vector of 1080)" in wrong.output, "strong makes functionals of it"
+    assert "of which model.encoder=functionals makes a vector" in wrong.output
     unknown = CliRunner().invoke(main, [*command, "--method", "adrn"])
     assert unknown.exit_code == 2
     assert "did you mean 'adrnn'" in unknown.output.lower()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from operator import attrgetter
 from pathlib import Path
@@ -102,13 +103,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         """
         usual = self._values()
         values = dict(usual)
-        for override in overrides:
-            name, equals, text = (part.strip() for part in override.partition("="))
-            if not equals:
-                raise InputError(
-                    f"--set {override}: expected section.name=value, e.g. train.lr=5e-4"
-                )
-            values[name] = _checked(name, text, f"--set {override}", typed=True)
+        values |= map(_asked, overrides)
         before = {change.partition("=")[0] for change in self.changes}
         names = [name for name in values if values[name] != usual[name] or name in before]
         return _config(self.preset, [_written(name, values[name]) for name in names], values)
@@ -132,6 +127,23 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
 
     def _values(self) -> Values:
         return {name: attrgetter(name)(self) for name in _types()}
+
+
+def canonical(overrides: Iterable[str]) -> tuple[str, ...]:
+    """Settings as `Config.changes` has them; of one that is given twice the last counts.
+
+    Raises:
+        InputError: as `Config.changed`.
+    """
+    return tuple(_written(name, value) for name, value in dict(map(_asked, overrides)).items())
+
+
+def _asked(override: str) -> tuple[str, Any]:
+    """The name and the value of `section.name=value`."""
+    name, equals, text = (part.strip() for part in override.partition("="))
+    if not equals:
+        raise InputError(f"--set {override}: expected section.name=value, e.g. train.lr=5e-4")
+    return name, _checked(name, text, f"--set {override}", typed=True)
 
 
 def _config(preset: str, changes: Sequence[str], values: Values) -> Config:
@@ -210,6 +222,8 @@ def _checked(name: str, value: Any, source: str, typed: bool = False) -> Any:
         raise InputError(f"{source}: there is no setting {name!r}{hint}")
     if typed and known[name] is bool:  # of which msgspec reads 1 and 0 too
         value, typed = {"true": True, "false": False}.get(value.lower(), value), False
+    if typed and get_origin(known[name]) is Annotated:
+        value = re.sub(r"^(-?)\.", r"\g<1>0.", value)  # of which msgspec reads no number
     try:
         read = msgspec.convert(value, known[name], strict=not typed)
     except (msgspec.ValidationError, ValueError):

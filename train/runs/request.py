@@ -10,7 +10,7 @@ from ...errors import InputError, did_you_mean, listing
 from ...manifests import WHOLE, Folds, LabelMap, check_folds_asked, check_protocol, is_folds
 from ..baseline import READ, BaselineSettings
 from ..config import Config
-from ..encoding import Encoding
+from ..encoding import SUMMARIES, Encoding
 from ..methods import DEFAULT_METHODS, METHODS, Method, methods_of
 from ..network.spec import GE2E, GE2E_MEL
 
@@ -41,6 +41,8 @@ class Request:
         label_map: what becomes of the emotions of all corpora; None: they stay.
         skip_missing: leave out utterances that lack a feature, instead of refusing.
         elsewhere: the device is one of other machines, which this one need not have.
+        asked: settings that were chosen by name, see `config.canonical`, whether or not the preset
+            has them so: for methods that come with a preset of their own.
     """
 
     setting: str
@@ -60,6 +62,7 @@ class Request:
     tested: Sequence[str] = ()
     elsewhere: bool = False
     label_map: LabelMap | None = None
+    asked: Sequence[str] = ()
 
     @property
     def trained(self) -> list[str]:
@@ -129,7 +132,18 @@ def check_request(request: Request) -> None:
         )
     if gated and not settings.gate.selector:
         raise InputError("gate.selector: expected the name of a feature, such as ge2e")
+    reads = request.model.reads
+    if request.network and reads and reads.sequence and request.encoding.name in SUMMARIES:
+        raise InputError(
+            f"--method {request.model.name}: reads a sequence, of which model.encoder="
+            f"{settings.model.encoder} makes a vector; leave --preset out, or add --set "
+            "model.encoder=attention"
+        )
     if request.network and settings.train.finetune_ge2e:
+        if reads:
+            raise InputError(
+                f"train.finetune_ge2e=true: the method {request.model.name} has no GE2E in it"
+            )
         if GE2E not in names:
             raise InputError(f"train.finetune_ge2e=true: {GE2E} is not among the --features")
         if settings.model.by_speaker:
