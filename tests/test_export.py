@@ -103,7 +103,7 @@ def test_onnx_says_what_the_networks_say(method, preset):
 def test_so_it_does_of_published_systems(name):
     reads = METHODS[name].reads
     kind = "sequence" if reads.sequence else "vector"
-    keys = {reads.feature: toy_key(reads.feature, kind, reads.dim or 8192)}
+    keys = {reads.feature: toy_key(reads.feature, kind, reads.dim or 129)}
     ensemble, config = networks(name, METHODS[name].preset, keys=keys)
     model = to_onnx(ensemble, config, "tic")
     made = graph.made_up(ensemble, config, "tic", () if name != "zhao-1d" else (128_001, 256_001))
