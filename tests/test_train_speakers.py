@@ -17,7 +17,7 @@ from ser.train.encoding import Encoding
 from ser.train.evaluate import probabilities
 from ser.train.network.encoders import Standardise
 from ser.train.network.spec import heard_of
-from ser.train.runs.by_speaker import check_by_speaker
+from ser.train.runs.by_speaker import check_by_speaker, note_by_speaker
 from ser.train.runs.report import describe_run
 from ser.train.runs.request import Request
 from ser.train.runs.train import train_request
@@ -167,7 +167,13 @@ def test_confounded_speakers_are_refused_unless_allowed():
     manifest = manifest_of(speakers, emotions)
     with pytest.raises(InputError, match=r"the speaker tells 100% of the emotion.*confounded=true"):
         check_by_speaker(load_config("paper", QUICK).model, [manifest])
-    check_by_speaker(load_config("paper", [*QUICK, "model.confounded=true"]).model, [manifest])
+    allowed = load_config("paper", [*QUICK, "model.confounded=true"]).model
+    check_by_speaker(allowed, [manifest])
+    assert note_by_speaker(allowed, manifest).startswith("The speaker tells 100% of the emotion")
+    both = manifest_of(
+        speakers, ["anger" if number // 10 % 2 else "neutral" for number in range(200)]
+    )
+    assert note_by_speaker(allowed, both) == ""
 
 
 def test_a_request_is_refused_before_anything_is_trained(toy_cache, tmp_path):

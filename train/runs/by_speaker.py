@@ -33,3 +33,16 @@ def check_by_speaker(model: ModelSettings, manifests: Iterable[Manifest]) -> Non
                 "emotions; use --set model.standardise=shared, or, to do it all the same, --set "
                 "model.confounded=true"
             )
+
+
+def note_by_speaker(model: ModelSettings, manifest: Manifest) -> str:
+    """That speakers are confounded with emotions, where it was allowed; else blank."""
+    if not model.confounded or not all(manifest.table["speaker"]):
+        return ""
+    confounding = speaker_emotion_confounding(manifest)
+    if not confounding.confounded:
+        return ""
+    told = str(confounding)
+    return (
+        f"{told[:1].upper()}{told[1:]}: what goes away with the speaker is, in part, his emotions."
+    )

@@ -18,7 +18,7 @@ from ...errors import InputError, MissingFeaturesError
 from ...machine import torch_device
 from ...manifests import Manifest, Split, check_leaks_between, namesakes
 from ..svm import SETTINGS as SVM_SETTINGS
-from .by_speaker import check_by_speaker
+from .by_speaker import check_by_speaker, note_by_speaker
 from .features import check_perturbed, feature_keys, perturbed_keys
 from .request import Request, check_request
 from .results import Metrics, TrainedOn, corpus_metrics
@@ -120,8 +120,7 @@ class Experiment:
                     len(self.skipped[corpus]),
                     request.encoding.heard,
                     self.others.get(corpus, {}),
-                    self.relabelled.get(corpus, ""),
-                    request.model.caveat,
+                    self._said(manifest),
                 )
                 for corpus, manifest in self.manifests.items()
                 if corpus in self.record.answered
@@ -131,6 +130,14 @@ class Experiment:
         if request.tested:
             found["trained"] = self._trained()
         return found
+
+    def _said(self, manifest: Manifest) -> list[str]:
+        """What the numbers of a corpus rest on by the method and the settings."""
+        request = self.request
+        said = [request.model.caveat, self.relabelled.get(manifest.corpus, "")]
+        if request.encoding.heard:
+            said.append(note_by_speaker(request.config.model, manifest))
+        return list(filter(None, said))
 
     def _trained(self) -> dict[str, TrainedOn]:
         """What `metrics.json` says of corpora that are trained on alone."""

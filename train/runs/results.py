@@ -100,8 +100,7 @@ def corpus_metrics(
     skipped: int = 0,
     heard: str = "",
     others: Mapping[str, int] | None = None,
-    relabelled: str = "",
-    caveat: str = "",
+    said: Sequence[str] = (),
 ) -> CorpusMetrics:
     """What the predictions for one corpus come to.
 
@@ -116,8 +115,7 @@ def corpus_metrics(
         heard: see `Encoding`.
         others: the emotions of those among them that no corpus has which was trained on, and how
             many have them.
-        relabelled: what a label map changed, as a sentence.
-        caveat: what must be known of the method beside its numbers, likewise.
+        said: what else must be known beside the numbers, such as of the method: sentences.
     """
     position = {label: number for number, label in enumerate(manifest.labels)}
     repeats = [rows.sort_values("id") for _, rows in predictions.groupby("repeat")]
@@ -136,7 +134,7 @@ def corpus_metrics(
     kind, intervals = _intervals(held_out, splits[0], pairs, confusions, values)
     tested = len(repeats[0])
     others = others or {}
-    notes = [note for note in (caveat, relabelled) if note]
+    notes = [*said]
     notes += left_out(len(manifest), skipped - sum(others.values()))
     notes += [*note_on_others(others), *notes_on_splits(manifest, splits)]
     if none := [n.upper() for n, (low, high) in intervals.items() if high - low < LEAST_WIDTH]:
