@@ -7,7 +7,7 @@ from .corpora import CORPORA, Corpus, Entry, Scan, by_file_names
 from .exporting import MANIFEST_FORMS, ManifestForm, export_manifest
 from .findings import confounded_speakers, two_genders
 from .fingerprint import FINGERPRINT
-from .folds import FOLDS, columns_apart, two_groups
+from .folds import FOLDS, columns_apart, counted_column, two_groups
 from .foreign import corpus_from
 from .formats import FORMATS, Format
 from .known import Recognised, recognise
@@ -78,6 +78,7 @@ __all__ = [
     "convert_videos",
     "corpus_from",
     "corpus_root",
+    "counted_column",
     "described",
     "export_manifest",
     "find_root",

@@ -42,6 +42,13 @@ def grouping(manifest: Manifest) -> str:
     return column
 
 
+def counted_column(manifest: Manifest, columns: Sequence[str]) -> str:
+    """The column over whose groups intervals are taken: of several that of the fewest, if these are
+    three or more, in whatever order they are named."""
+    groups = {column: manifest.table[column].nunique() for column in columns}
+    return min(columns, key=lambda column: (groups[column] < 3, groups[column], column))
+
+
 def columns_apart(manifest: Manifest, protocol: str) -> tuple[str, ...]:
     """The columns whose values a protocol keeps apart; none of protocols that draw at random.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import deque
 from collections.abc import Generator
 from contextlib import closing
@@ -81,10 +82,17 @@ class _Voices:
     def __init__(self, recognizer: Recognizer) -> None:
         self._recognizer = recognizer
         self._voices: dict[str, Voice] = {}
+        self._heard: set[tuple[str, str]] = set()
+        self._unknown = 0
 
     def hear(self, source: Source, features: Features | AudioError) -> None:
-        """Add a file to what was heard of its speaker."""
-        if source.speaker and not isinstance(features, AudioError):
+        """Add a file to what was heard of its speaker, once however often it is named."""
+        if isinstance(features, AudioError):
+            return
+        self._unknown += not source.speaker
+        named = (source.speaker, os.path.realpath(source.path))
+        if source.speaker and named not in self._heard:
+            self._heard.add(named)
             if source.speaker not in self._voices:
                 self._voices[source.speaker] = self._recognizer.voice()
             self._voices[source.speaker].hear(features)
@@ -96,14 +104,20 @@ class _Voices:
         return self._recognizer.answer(features, self._voices.get(source.speaker))
 
     def note(self) -> str:
-        """Of whom little was heard; blank where of nobody."""
+        """Of whom little was heard, or nothing; blank where of nobody."""
         few = [speaker for speaker, voice in self._voices.items() if voice.count < FEW]
-        if not few:
-            return ""
-        return (
-            f"fewer than {FEW} files were heard of {len(few)} of {len(self._voices)} speakers "
-            f"({listing(few, 3)}): of so few, standardising per speaker may do harm"
-        )
+        notes = []
+        if few:
+            notes.append(
+                f"fewer than {FEW} files were heard of {len(few)} of {len(self._voices)} speakers "
+                f"({listing(few, 3)}): of so few, standardising per speaker may do harm"
+            )
+        if self._unknown:
+            notes.append(
+                f"{self._unknown} files have no speaker, and are told by the training part alone, "
+                "which is not what the run was tested with"
+            )
+        return "; ".join(notes)
 
 
 def _itself(features: Features) -> Features:

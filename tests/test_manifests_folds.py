@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ser.errors import InputError, LeakError
-from ser.manifests import Manifest, check_leaks, make_splits, read_splits, write_splits
+from ser.manifests import (
+    Manifest,
+    check_leaks,
+    counted_column,
+    make_splits,
+    read_splits,
+    write_splits,
+)
 from ser.manifests.protocols import check_folds_asked, check_protocol, described
 
 from .conftest import toy_manifest
@@ -229,6 +236,16 @@ def test_names_of_protocols_that_are_refused(protocol, text):
 def test_numbers_of_folds_that_are_refused(protocol, folds, text):
     with pytest.raises(InputError, match=text):
         check_folds_asked(protocol, folds)
+
+
+def test_intervals_are_over_the_fewest_groups_in_whatever_order_they_are_named():
+    table = toy_manifest(24, 4).table
+    number = pd.Series(range(len(table)))
+    columns = {"take": number % 2, "sentence": number % 3, "session": number % 6}
+    made = Manifest(table.assign(**{name: cells.map(str) for name, cells in columns.items()}))
+    for named in (["session", "take", "sentence"], ["sentence", "session"], ["take", "sentence"]):
+        assert counted_column(made, named) == "sentence"
+    assert counted_column(made, ["take"]) == "take"
 
 
 def test_published_folds_are_not_made():

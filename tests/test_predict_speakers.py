@@ -241,9 +241,23 @@ def test_one_person_and_folders(here, place):
     assert "note: fewer than 5 files were heard of 2 of 2 speakers" in both.stderr
     assert told("both.csv") == {**told("x.csv"), **told("y.csv")}
     Path("list.csv").write_text("path,who\nx/00.wav,\nx/01.wav, \n")
-    assert predict(*typed, "list.csv", "--speaker", "who", "--out", "blank.csv").exit_code == 0
+    blank = predict(*typed, "list.csv", "--speaker", "who", "--out", "blank.csv")
+    assert blank.exit_code == 0
+    assert "note: 2 files have no speaker, and are told by the training part alone" in blank.stderr
     assert predict(*typed, "list.csv", "--out", "alone.csv").exit_code == 0
     assert told("blank.csv") == told("alone.csv")
+
+
+def test_a_file_that_is_named_twice_is_heard_once(here):
+    typed = ("--run", "speaker", "--workers", 0, "--speaker", "all")
+    once = predict(*typed, "c/00.wav", "c/01.wav", "--out", "once.csv")
+    twice = predict(
+        *(*typed, "c/00.wav", "c/01.wav", "c/../c/00.wav", "c/00.wav", "c/00.wav", "c/00.wav"),
+        *("--out", "twice.csv"),
+    )
+    assert (once.exit_code, twice.exit_code) == (0, 0)
+    assert "fewer than 5 files were heard of 1 of 1 speakers" in twice.stderr
+    assert told("twice.csv") == told("once.csv")
 
 
 @pytest.mark.parametrize(

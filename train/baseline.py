@@ -145,7 +145,12 @@ class BaselineSettings(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def changes(self) -> tuple[str, ...]:
         """What is not as a baseline has it where nobody says, as it can be typed."""
-        changes = [f"model.standardise={self.standardise}"] if self.standardise != "shared" else []
+        changes = []
+        if self.standardise != "shared":
+            changes = [
+                f"model.standardise={self.standardise}",
+                f"model.shrinkage={self.shrinkage}",
+            ]
         changes += [] if self.refit else ["train.refit=false"]
         changes += [f"augment.perturb={self.perturb}"] if self.perturb else []
         return tuple(changes)

@@ -42,8 +42,8 @@ def _two_groups(manifest: Manifest, protocol: str) -> list[str]:
     """Columns that are kept apart in the test alone, as they have no third group to validate."""
     few = [c for c in group_columns(protocol) if two_groups(manifest, c, protocol)]
     return [
-        f"Of two groups by {column} one is tested and the other trains and validates: validation "
-        "hears what training hears."
+        f"Of two groups by {column} one is tested and the other trains and validates: by {column}, "
+        "validation hears what training hears."
         for column in few
     ]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ...manifests import Manifest, Split, group_columns, is_folds, shared_speakers
+from ...manifests import Manifest, Split, counted_column, group_columns, is_folds, shared_speakers
 from ..metrics import (
     RATES,
     IntArray,
@@ -169,7 +169,9 @@ def _held_out(
     columns, unheard = group_columns(protocol), protocol == "speaker" or shared == 0
     if not is_folds(protocol) or not (unheard or columns):
         return None
-    kind, column = ("speakers", "speaker") if unheard else ("groups", columns[0])
+    kind, column = (
+        ("speakers", "speaker") if unheard else ("groups", counted_column(manifest, columns))
+    )
     value = dict(zip(manifest.ids, map(str, manifest.table[column]), strict=True))
     units = [value[id] for id in ids]
     return (cast(Kind, kind), units) if len(set(units)) > 1 else None
