@@ -42,11 +42,16 @@ def grouping(manifest: Manifest) -> str:
     return column
 
 
-def counted_column(manifest: Manifest, columns: Sequence[str]) -> str:
-    """The column over whose groups intervals are taken: of several that of the fewest, if these are
-    three or more, in whatever order they are named."""
-    groups = {column: manifest.table[column].nunique() for column in columns}
-    return min(columns, key=lambda column: (groups[column] < 3, groups[column], column))
+def counted_column(manifest: Manifest, protocol: str) -> str:
+    """Of the columns that a protocol keeps apart that over whose groups intervals are taken: the
+    one with the fewest, if these are three or more, in whatever order they are named.
+
+    Raises:
+        InputError: the manifest has no such column.
+    """
+    apart = columns_apart(manifest, protocol)
+    groups: dict[str, int] = {column: manifest.table[column].nunique() for column in apart}
+    return min(groups, key=lambda column: (groups[column] < 3, groups[column], column))
 
 
 def columns_apart(manifest: Manifest, protocol: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..cache import Cache
 from ..errors import MissingFeaturesError
-from ..manifests import Folds
+from ..manifests import Folds, Manifest
 from ..train.config import load_config
 from ..train.methods import METHODS
 from ..train.runs.features import check_perturbed
@@ -75,29 +75,18 @@ class Table2(Plan):
     def lacking(self, requests: Mapping[str, Request], cache: Cache) -> dict[str, str]:
         """The published systems that read what is not cached, and the command that brings it; and
         what needs every speaker of a corpus that has not, unless nothing else was asked for."""
-        found = {}
         both = len({request.protocol for request in requests.values()}) > 1
+        found: dict[str, str] = {}
         for name, request in requests.items():
-            manifest = cache.manifest(request.corpora[0])
             published = METHODS[request.model.name].reads is not None
-            apart = both and request.protocol == APART
-            if apart or (published and request.config.model.by_speaker):
-                unknown = manifest.table["id"][manifest.table["speaker"] == ""]
-                if len(unknown):
-                    found[name] = (
-                        f"{len(unknown)} utterances of {manifest.corpus} have no speaker, such as "
-                        f"{unknown.iloc[0]}, and this needs every one"
-                    )
-                    continue
-            if not published:
-                continue
-            try:
-                keys = cache.resolve_all(request.features, manifest)
-                for key in [*keys.values(), *check_perturbed(request, keys, cache, manifest)]:
-                    if not request.skip_missing:
-                        cache.open(key, manifest)
-            except MissingFeaturesError as error:
-                found[name] = str(error)
+            by_speaker = published and request.config.model.by_speaker
+            reason = ""
+            if by_speaker or (both and request.protocol == APART):
+                reason = _speakers_missing(cache.manifest(request.corpora[0]))
+            if published and not reason:
+                reason = _features_missing(request, cache)
+            if reason:
+                found[name] = reason
         return found
 
     def values(self, common: Request, cache: Cache, results: Results) -> dict[str, Any]:
@@ -121,6 +110,28 @@ class Table2(Plan):
             lines += ["", "Left out:", ""]
             lines += [f"- {', '.join(of)}: {' '.join(m.split())}" for m, of in systems.items()]
         return page(lines, values, _notes(values["rows"]))
+
+
+def _speakers_missing(manifest: Manifest) -> str:
+    unknown = manifest.table["id"][manifest.table["speaker"] == ""]
+    if not len(unknown):
+        return ""
+    return (
+        f"{len(unknown)} utterances of {manifest.corpus} have no speaker, such as "
+        f"{unknown.iloc[0]}, and this needs every one"
+    )
+
+
+def _features_missing(request: Request, cache: Cache) -> str:
+    manifest = cache.manifest(request.corpora[0])
+    try:
+        keys = cache.resolve_all(request.features, manifest)
+        for key in [*keys.values(), *check_perturbed(request, keys, cache, manifest)]:
+            if not request.skip_missing:
+                cache.open(key, manifest)
+    except MissingFeaturesError as error:
+        return str(error)
+    return ""
 
 
 def _of(common: Request, row: Row, corpus: str) -> Request:

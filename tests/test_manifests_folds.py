@@ -243,9 +243,9 @@ def test_intervals_are_over_the_fewest_groups_in_whatever_order_they_are_named()
     number = pd.Series(range(len(table)))
     columns = {"take": number % 2, "sentence": number % 3, "session": number % 6}
     made = Manifest(table.assign(**{name: cells.map(str) for name, cells in columns.items()}))
-    for named in (["session", "take", "sentence"], ["sentence", "session"], ["take", "sentence"]):
-        assert counted_column(made, named) == "sentence"
-    assert counted_column(made, ["take"]) == "take"
+    for named in ("session+take+sentence", "sentence+session", "take+sentence"):
+        assert counted_column(made, f"group:{named}") == "sentence"
+    assert counted_column(made, "group:take") == "take"
 
 
 def test_published_folds_are_not_made():

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...cache import Cache
 from ...errors import InputError, SerError, listing
-from ...manifests import Manifest, columns_apart, counted_column
+from ...manifests import Manifest, counted_column
 from .compare import Comparison, all_pairs, compare
 from .experiment import labels_hash
 from .report import p_value, signed
@@ -155,9 +155,7 @@ def units_of(manifest: Manifest, protocol: str, over: str) -> dict[tuple[str, st
     Raises:
         InputError: the manifest has no such column.
     """
-    column = "speaker"
-    if over != "speakers":
-        column = counted_column(manifest, columns_apart(manifest, protocol))
+    column = "speaker" if over == "speakers" else counted_column(manifest, protocol)
     values = map(str, manifest.table[column])
     return {(manifest.corpus, id): name for id, name in zip(manifest.ids, values, strict=True)}
 

@@ -166,12 +166,11 @@ def _held_out(
 ) -> tuple[Kind, list[str]] | None:
     """What was held out as a whole, and which of it every utterance belongs to, where a repeat is
     folds: speakers if no test speaker was in training, else the groups of the protocol."""
-    columns, unheard = group_columns(protocol), protocol == "speaker" or shared == 0
-    if not is_folds(protocol) or not (unheard or columns):
+    unheard = protocol == "speaker" or shared == 0
+    if not is_folds(protocol) or not (unheard or group_columns(protocol)):
         return None
-    kind, column = (
-        ("speakers", "speaker") if unheard else ("groups", counted_column(manifest, columns))
-    )
+    kind = "speakers" if unheard else "groups"
+    column = "speaker" if unheard else counted_column(manifest, protocol)
     value = dict(zip(manifest.ids, map(str, manifest.table[column]), strict=True))
     units = [value[id] for id in ids]
     return (cast(Kind, kind), units) if len(set(units)) > 1 else None
