@@ -226,6 +226,7 @@ def test_without_the_packages_it_is_said_how_to_get_them(package, toy_runs, tmp_
     assert not [*tmp_path.iterdir()]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not CORPORA, reason="SER_TEST_CORPORA names no folder of real corpora")
 def test_the_test_part_of_emodb(tmp_path):
     """What `ser train` wrote of utterances, ONNX says of their features."""

@@ -22,6 +22,7 @@ from ser.train.network.systems.adrnn import Adrnn, Dilated
 from ser.train.network.systems.capsules import Routing, squash
 from ser.train.network.systems.rudd import Rudd
 from ser.train.network.systems.system import BothEnds, MeanOfPieces, beginning, ending
+from ser.train.network.systems.zhao import last_state
 from ser.train.runs.run import Run
 
 from .conftest import toy_key, toy_manifest
@@ -112,6 +113,13 @@ def test_pools_leave_the_lstm_one_step_to_the_letter_and_fifteen_where_time_is_k
     assert made("zhao-2d")[0].blocks(image).shape == (1, 128, 1, 1)
     assert made("zhao-2d-time")[0].blocks(image).shape == (1, 128, 15, 1)
     assert made("zhao-1d")[0].blocks(torch.zeros(1, 1, 128_000)).shape == (1, 128, 500)
+
+
+def test_the_last_state_is_that_at_the_end_of_the_utterance():
+    states = torch.arange(6.0).expand(5, 6)[..., None].repeat(1, 1, 2)
+    states[..., 1] += 10
+    said = last_state(states, torch.tensor([1, 16, 17, 96, 500]), 16)
+    assert said.tolist() == [[0, 10], [0, 10], [1, 11], [5, 15], [5, 15]]
 
 
 def test_what_is_beyond_eight_seconds_is_not_heard():

@@ -5,12 +5,14 @@ Jianfeng Zhao, Mao and Chen, *Speech emotion recognition using deep 1D & 2D CNN 
 max pooling with 64, 64, 128 and 128 channels, and an LSTM whose last state is classified. Both hear
 the first eight seconds; a shorter utterance is filled up with what is the mean of the training
 part. The ELU rises, so the maximum of a pool is taken before it: the same values at less work.
-Chosen here, as it is not known: 256 units of the LSTM.
+Chosen here, as it is not known: 256 units of the LSTM, and that its last state is that at the end
+of the utterance, not of what fills it up, which it would have to remember the utterance through.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import prod
 
 from torch import Tensor, nn
 
@@ -38,8 +40,7 @@ class Zhao1d(System):
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         steps = self.blocks(beginning(x, self.frames).transpose(1, 2)).transpose(1, 2)
-        _, (state, _) = self.lstm(steps)
-        return state[-1]  # type: ignore[no-any-return]
+        return last_state(self.lstm(steps)[0], lengths, 4**4)
 
 
 class Zhao2d(System):
@@ -67,11 +68,18 @@ class Zhao2d(System):
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         image = beginning(x, self.frames)[:, None]
         steps = self.blocks(image).transpose(1, 2).flatten(2)
-        _, (state, _) = self.lstm(steps)
-        return state[-1]  # type: ignore[no-any-return]
+        return last_state(self.lstm(steps)[0], lengths, prod(frames for frames, _ in self.pools))
 
 
 class Zhao2dTime(Zhao2d):
     """The same, but no pool takes more than two frames together: the LSTM has 15 steps."""
 
     pools = ((2, 2), (2, 4), (2, 4), (2, 4))
+
+
+def last_state(states: Tensor, lengths: Tensor, frames: int) -> Tensor:
+    """That at the end of utterances, of steps of so many frames: (B, steps, size), (B,) -> (B,
+    size)."""
+    # Whole numbers also where they are exported, whose quotients are none.
+    step = ((lengths - 1) // frames).clamp(max=states.shape[1] - 1).long()
+    return states.gather(1, step[:, None, None].expand(-1, 1, states.shape[2])).squeeze(1)
