@@ -86,8 +86,9 @@ _WORDS = (
 
 WORDS: frozenset[str] = frozenset(map(_letters, _WORDS.split()))
 
-LANGUAGES = frozenset(("und", "mis", "mul", "zxx"))
-"""ISO 639 codes that name no language: undetermined, uncoded, several, none."""
+LANGUAGES = frozenset(("und", "mis", "zxx"))
+"""ISO 639 codes that name no language: undetermined, uncoded, none. `mul` says that there are
+several."""
 
 _WRITTEN = frozenset(
     ("#n/a n/a", "\\n", "#nv", "#n/d", "n/d", "s/d", "n/k", "n/c", "n/s", "d/k", "#getting_data")

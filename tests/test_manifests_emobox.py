@@ -16,6 +16,7 @@ import soundfile
 
 from ser.manifests import CORPORA, build_manifest, problem_with_id, recognise
 from ser.manifests.corpora import file_names, label_files
+from ser.manifests.names import problem_with_language
 from ser.manifests.paths import AUDIO_SUFFIXES, audio_files
 from ser.manifests.vocabulary import read_emotion
 from ser.progress import Progress
@@ -61,6 +62,10 @@ SPEAKERS = {
 UNKNOWN = {"mesd", "resd", "pavoque"}
 APART = ("cafe", "casia", "emovo", "jlcorpus", "polish", "ravdess", "savee", "subesco")
 """Corpora whose folds by EmoBox keep speakers apart."""
+
+
+def test_languages_are_such_as_manifests_have():
+    assert [name for name in CORPORA if problem_with_language(CORPORA[name].language)] == []
 
 
 def rows(corpus):
