@@ -63,14 +63,15 @@ class Adrnn(BothEnds):
 
     def __init__(self, shape: FeatureShape) -> None:
         super().__init__(shape)
-        # With the channels of a place side by side in memory, which is quicker. Batch norms would
-        # lose digits that way; here is none before the linear layer.
-        self.convolutions = nn.Sequential(
+        convolutions = nn.Sequential(
             nn.Conv2d(PLANES, 128, (5, 3), padding=(2, 1)),
             nn.MaxPool2d((2, 4)),
             nn.LeakyReLU(SLOPE),  # It rises: the pool may as well come first, and leaves it less.
             Dilated(128, 256),
-        ).to(memory_format=torch.channels_last)
+        )
+        # With the channels of a place side by side in memory, which is quicker. Batch norms would
+        # lose digits that way; here is none before the linear layer.
+        self.convolutions = convolutions.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.linear = nn.Linear(256 * BANDS // 4, 768)
         self.norm = nn.BatchNorm1d(768)
         self.lstm = nn.LSTM(768, 128, batch_first=True, bidirectional=True)
