@@ -16,7 +16,13 @@ from ..progress import Progress
 from .audio import blamed_on_the_file, read_audio
 from .corpora import CORPORA, Corpus, Entry, Scan
 from .csv_corpus import scan_csv
-from .findings import confounded_speakers, same_audio, two_genders, wrong_counts
+from .findings import (
+    confounded_speakers,
+    parts_of_files,
+    same_audio,
+    two_genders,
+    wrong_counts,
+)
 from .fingerprint import FINGERPRINT, fingerprint
 from .limit import BadFileLimit
 from .manifest import COLUMNS, Manifest
@@ -88,7 +94,9 @@ def build_manifest(
         why = listing((f"{file.path}: {file.reason}" for file in bad), 3)
         raise InputError(f"{source.name}: none of {len(bad)} files in {folder} can be used: {why}")
     manifest = _manifest(source.name, scan.language or source.language, good, probes)
-    warnings = [*scan.notes, *manifest.notes, *same_audio(manifest), *two_genders(manifest)]
+    warnings = [*scan.notes, *manifest.notes]
+    for finding in (parts_of_files, same_audio, two_genders):
+        warnings += finding(manifest)
     if source.counts:
         warnings += wrong_counts(manifest, source.expected(options or {}))
     else:

@@ -129,7 +129,7 @@ def read_csv(
     kept = {
         name: cells if name in verbatim else list(map(str.strip, cells))
         for place, (name, cells) in enumerate(zip(columns, table.cells, strict=True), 1)
-        if _is_kept(where, place, name, cells, notes)
+        if is_kept(where, place, name, cells, notes)
     }
     return CsvFile(kept, table.lines, notes)
 
@@ -325,7 +325,7 @@ def _check_columns(where: str, columns: list[str], required: Sequence[str], sepa
             raise InputError(f"{where}: two columns are named {name!r}")
 
 
-def _is_kept(where: str, place: int, name: str, cells: list[str], notes: list[str]) -> bool:
+def is_kept(where: str, place: int, name: str, cells: list[str], notes: list[str]) -> bool:
     """Whether a column is one: not where it is empty or numbers the rows, and has no own name."""
     if not _INDEX.fullmatch(name):
         return True

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from ..errors import listing
 from .manifest import Manifest
+from .pieces import TOLERANCE
+from .text import alike
 from .vocabulary import ordered
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def same_audio(manifest: Manifest) -> list[str]:
@@ -41,6 +47,38 @@ def same_audio(manifest: Manifest) -> list[str]:
                 f"the same audio has more than one {column}; {consequence}: {listing(conflicts, 3)}"
             )
     return warnings
+
+
+def parts_of_files(manifest: Manifest) -> list[str]:
+    """Warn of files that are longer than the times say which stand beside them: perhaps an
+    utterance is a part of its file, of which all is heard."""
+    names = {alike(name): name for name in manifest.table.columns}
+    for times in _TIMES:
+        if all(time in names for time in times):
+            break
+    else:
+        return []
+    begins, ends = (_numbers(manifest.table[names[time]]) for time in times)
+    longer = manifest.table[manifest.table["duration"] > ends - begins + TOLERANCE]
+    if longer.empty:
+        return []
+    first = longer.iloc[0]
+    said = " to ".join(str(first[names[time]]) for time in times)
+    return [
+        f"{len(longer)} utterances have longer files than {' and '.join(times)} say, and all of a "
+        f"file is heard: {first['id']} ({said}, the file has {first['duration']:.2f} s); if they "
+        "are pieces of recordings, cut them first"
+    ]
+
+
+_TIMES = (("start", "end"), ("start_time", "end_time"), ("begin", "end"), ("onset", "offset"))
+"""What columns are called that say where in a recording an utterance is, in seconds."""
+
+
+def _numbers(cells: pd.Series) -> pd.Series:
+    import pandas as pd
+
+    return pd.to_numeric(cells, errors="coerce")
 
 
 def wrong_counts(manifest: Manifest, expected: Mapping[str, int]) -> list[str]:

@@ -11,12 +11,14 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import InputError, listing
 from .corpora.corpus import Corpus, Scan
+from .csv_files import is_kept
+from .csv_paths import path_in_root
 from .formats import FORMATS, Format
 from .missing import is_missing
 from .names import id_from_name, language_tag, problem_with_id, problem_with_language
-from .paths import exists, is_inside
-from .tables import Table, scan_table
-from .text import plain
+from .paths import audio_path, exists, is_inside
+from .tables import OPTIONAL, Table, scan_table
+from .text import alike, plain
 from .usual import unusual
 
 SOURCE_ID = "source_id"
@@ -60,12 +62,35 @@ def _scan(
     table = form.read(place, root, options)
     if not table.numbers:
         raise InputError(f"{table.where}: has no utterances")
-    for adapted in (_with_ids, partial(_with_paths, root=root), _with_language):
+    for adapted in (_with_columns, _with_ids, partial(_with_paths, root=root), _with_language):
         table = adapted(table)
     if table.spans:
-        files = [root / path for path in table.columns["path"]]
+        files = [_file(path, root) for path in table.columns["path"]]
         table.spans.refuse_pieces(table.where, files)
     return scan_table(table, language, root, options)
+
+
+def _file(path: str, root: Path) -> Path:
+    """The file that a path of a table means, as it is looked for when the manifest is built."""
+    try:
+        return audio_path(root, path_in_root(path, root))
+    except ValueError:  # what is wrong with it, `scan_table` says
+        return root / path
+
+
+def _with_columns(table: Table) -> Table:
+    """Without columns that a manifest, read again, would not have: those that number the rows, and
+    those whose names differ from ones of ours in case or form alone."""
+    notes = [*table.notes]
+    ours = {"path", "emotion", *OPTIONAL}
+    twins = {name: alike(name) for name in table.columns if name not in ours}
+    kept = {}
+    for place, (name, cells) in enumerate(table.columns.items(), 1):
+        if (twin := twins.get(name)) in ours:
+            notes.append(f"column {name!r} was left out: a manifest has its own {twin!r}")
+        elif is_kept(table.where, place, name, cells, notes):
+            kept[name] = cells
+    return replace(table, columns=kept, notes=notes)
 
 
 def _with_ids(table: Table) -> Table:

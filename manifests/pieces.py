@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ..errors import InputError, MissingPackageError, install_command
+from ..errors import AudioError, InputError, MissingPackageError, install_command
+from .audio import read_audio
 
 TOLERANCE = 0.02
 """Seconds by which lists of times round."""
@@ -57,12 +58,13 @@ def is_whole(start: float, end: float | None, length: float) -> bool:
 
 
 def _length(file: Path) -> float:
-    """Seconds of a sound file by its header; 0 for what cannot be read, which a build tells."""
+    """Seconds of a sound file by its header, or decoded where that does not say; 0 for what cannot
+    be read, which a build tells."""
     try:
         import soundfile
     except (ImportError, OSError) as error:
         raise MissingPackageError(f"audio needs soundfile: {install_command('extract')}") from error
     try:
-        return float(soundfile.info(str(file)).duration)
-    except (RuntimeError, OSError, ValueError):
+        return float(soundfile.info(str(file)).duration) or read_audio(file).duration
+    except (RuntimeError, OSError, ValueError, AudioError):
         return 0.0

@@ -1,6 +1,7 @@
 """Data folders of Kaldi: there and back, what they may hold, and what is never run."""
 
 import json
+import unicodedata
 
 import pandas as pd
 import pytest
@@ -162,6 +163,27 @@ def test_pieces_of_what_was_elsewhere_are_told(tmp_path, times):
     files = "u1 /mnt/kaldi/u1.wav\nu2 /mnt/kaldi/u2.wav\n"
     lines = f"s1 u1 {times}\ns2 u2 0 0.12\n"
     data = two(tmp_path, wav_scp=files, segments=lines, utt2emo="s1 fear\ns2 anger\n")
+    assert "1 of 2 utterances are pieces of longer recordings" in message(data)
+
+
+@pytest.mark.parametrize("path", ["wav\\u1.wav", "wav/é.wav", "ROOT/wav/é.wav"])
+def test_pieces_are_told_of_files_whose_paths_are_written_in_another_form(tmp_path, path):
+    data = two(tmp_path)
+    speak(data / "wav" / "u1.wav", 1)
+    speak(data / "wav" / unicodedata.normalize("NFD", "é.wav"), 1)
+    path = path.replace("ROOT", str(data))
+    (data / "wav.scp").write_text(f"u1 {path}\nu2 u2.wav\n", encoding="utf-8")
+    (data / "segments").write_text("s1 u1 0 0.08\ns2 u2 0 0.12\n")
+    (data / "utt2emo").write_text("s1 fear\ns2 anger\n")
+    assert "1 of 2 utterances are pieces of longer recordings" in message(data)
+
+
+def test_a_piece_is_told_where_the_header_says_no_length(tmp_path):
+    lines = "s1 u1 0 0.08\ns2 u2 0 0.12\n"
+    data = two(tmp_path, segments=lines, utt2emo="s1 fear\ns2 anger\n")
+    sound = bytearray((data / "u1.wav").read_bytes())
+    sound[40:44] = bytes(4)  # as it is written to where nobody can go back
+    (data / "u1.wav").write_bytes(sound)
     assert "1 of 2 utterances are pieces of longer recordings" in message(data)
 
 

@@ -14,6 +14,7 @@ from ser.manifests import (
     speaker_emotion_confounding,
     two_genders,
 )
+from ser.manifests.findings import parts_of_files
 
 from .test_manifests_build import speak
 
@@ -40,6 +41,16 @@ def manifest(rows, corpus="mine", language="pt"):
             ]
         )
     )
+
+
+def test_files_that_are_longer_than_their_times_say():
+    made = manifest([("a", "fear", "")] * 4).table
+    made["Start"], made["end"] = ["0.5", "10", "", "x"], ["1", "11", "1", "2"]
+    assert parts_of_files(Manifest(made)) == [
+        "1 utterances have longer files than start and end say, and all of a file is heard: u000 "
+        "(0.5 to 1, the file has 1.00 s); if they are pieces of recordings, cut them first"
+    ]
+    assert parts_of_files(Manifest(made.drop(columns="end"))) == []
 
 
 def said(text):

@@ -56,6 +56,18 @@ def told(tmp_path):
     FORMATS._added.discard("told")
 
 
+def test_columns_that_would_not_be_read_again_are_told(told, tmp_path):
+    more = {"Duration": ["9", "9"], "EMOTION": ["x", "y"], "Unnamed: 0": ["0", "1"], "a": ["1", ""]}
+    told["columns"] |= more
+    found = build_manifest(corpus_from("mine", "told:x", "de"), tmp_path)
+    assert {*found.manifest.table.columns} & {*more} == {"a"}
+    assert "column 'Duration' was left out: a manifest has its own 'duration'" in found.warnings
+    assert "column 'EMOTION' was left out: a manifest has its own 'emotion'" in found.warnings
+    assert "column 5 ('Unnamed: 0') was left out: it numbers the rows" in found.warnings
+    found.manifest.save(tmp_path / "manifest.csv")
+    same(Manifest.load(tmp_path / "manifest.csv"), found.manifest)
+
+
 @pytest.mark.parametrize("source", ["", "kaldi", "kaldi:", "nothing:x", "C:\\data", ":x"])
 def test_sources_that_name_no_format(source):
     with pytest.raises(InputError, match="expected one of audformat:PATH, emobox:PATH, hf:PATH"):
