@@ -21,7 +21,8 @@ from .vocabulary import EMOTIONS, LEFT_OUT, SYNONYMS, normalise, problem_with_em
 MAPS = Path(__file__).parent / "maps"
 
 OTHERS = "*"
-"""What stands for all emotions that a map does not name; without it they stay as they are."""
+"""What stands for all emotions that a map names in neither column; without it they stay as they
+are."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,16 @@ class LabelMap:
     name: str = "the map"
 
     @classmethod
+    def of(cls, meanings: Mapping[str, str], name: str = "the map") -> LabelMap:
+        """One of one's own, whose words are read as those of a file are.
+
+        Raises:
+            InputError: what is wrong in it.
+        """
+        rows = [(n, word, meant or LEFT_OUT) for n, (word, meant) in enumerate(meanings.items(), 1)]
+        return cls._read(name, rows, "entry")
+
+    @classmethod
     def load(cls, name: str) -> LabelMap:
         """A ready map by its name, or a CSV file with the columns `from` and `to`; a blank `to`
         leaves out.
@@ -50,10 +61,15 @@ class LabelMap:
                 f"no label map {name!r}{did_you_mean(name, ready_maps())}: expected one of "
                 f"{', '.join(ready_maps())}, or a CSV file with the columns from and to"
             )
+        table = read_csv(path, ("from", "to")).rows.items()
+        return cls._read(name, [(line, row["from"], row["to"]) for line, row in table])
+
+    @classmethod
+    def _read(cls, name: str, rows: Iterable[tuple[int, str, str]], word: str = "line") -> LabelMap:
         meanings: dict[str, str] = {}
         problems: list[tuple[int, str]] = []
-        for line, row in read_csv(path, ("from", "to")).rows.items():
-            written, meant = _emotion(row["from"]), _emotion(row["to"])
+        for line, *both in rows:
+            written, meant = map(_emotion, both)
             problem = _problem(written, meant)
             if meanings.setdefault(written, meant) != meant:
                 before = meanings[written] or "left out"
@@ -61,11 +77,11 @@ class LabelMap:
             if problem:
                 problems.append((line, problem))
         if problems:
-            raise TableError(path, problems)
+            raise TableError(f"label map {name}", problems, word=word)
         if not meanings:
-            raise InputError(f"label map {path}: has a header but no labels")
+            raise InputError(f"label map {name}: has no labels")
         if not any(meanings.values()) and OTHERS in meanings:
-            raise InputError(f"label map {path}: maps to no label, so that nothing would be left")
+            raise InputError(f"label map {name}: maps to no label, so that nothing would be left")
         return cls(meanings, name)
 
     def check(self, labels: Iterable[str]) -> None:
@@ -98,7 +114,14 @@ class LabelMap:
 
     def __call__(self, emotion: str) -> str:
         """The label of an emotion, or `LEFT_OUT`."""
-        return self.meanings.get(emotion, self.meanings.get(OTHERS, emotion))
+        if emotion in self.meanings or emotion in self._targets:
+            return self.meanings.get(emotion, emotion)
+        return self.meanings.get(OTHERS, emotion)
+
+    @cached_property
+    def _targets(self) -> set[str]:
+        """Labels that emotions which are named get."""
+        return {meant for word, meant in self.meanings.items() if word != OTHERS}
 
     def note(self, manifest: Manifest) -> str:
         """What it changes of a corpus, as a sentence; blank for nothing."""

@@ -100,7 +100,7 @@ def test_a_map_of_an_emotion_that_no_corpus_has(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([], "has a header but no labels"),
+        ([], "has no labels"),
         (["neutral,", "*,"], "maps to no label, so that nothing would be left"),
         (["neutral,none"], "line 2: 'none' is no label; to leave out 'neutral', leave the column"),
         (["neutral,", "neutral,calm"], "line 3: 'neutral' is given two labels, 'left out' and"),
@@ -113,6 +113,24 @@ def test_maps_that_cannot_be(tmp_path, rows, message):
     with pytest.raises(InputError) as error:
         written(tmp_path, *rows)
     assert message in str(error.value)
+
+
+def test_what_stands_for_the_rest_leaves_alone_what_others_become(tmp_path):
+    label_map = written(tmp_path, "calm,neutral", "boredom,", "*,other")
+    assert list(map(label_map, MANIFEST.labels)) == ["neutral", "other", "", "neutral", "other"]
+
+
+def test_one_s_own_is_read_as_a_file_is():
+    assert LabelMap.of({" Happy": "Calm", "BORED": ""}).meanings == {
+        "happiness": "calm",
+        "boredom": "",
+    }
+    with pytest.raises(InputError, match=r"entry 1: 'none' is no label"):
+        LabelMap.of({"calm": "none"})
+    with pytest.raises(InputError, match=r"entry 2: 'happiness' is given two labels"):
+        LabelMap.of({"happy": "calm", "joy": "anger"})
+    with pytest.raises(InputError, match="has no labels"):
+        LabelMap.of({})
 
 
 @pytest.mark.parametrize(

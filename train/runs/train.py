@@ -107,7 +107,7 @@ def train(
 def _map(given: LabelMap | Mapping[str, str] | str | None) -> LabelMap | None:
     if given is None or isinstance(given, LabelMap):
         return given
-    return LabelMap.load(given) if isinstance(given, str) else LabelMap(given)
+    return LabelMap.load(given) if isinstance(given, str) else LabelMap.of(given)
 
 
 def _names(names: str | Sequence[str]) -> list[str]:
