@@ -19,7 +19,7 @@ def runs(folder: Path, as_json: bool) -> None:
     Corpora, method with its preset and changes, features, protocol, UA (with several corpora the
     mean, and each), and when it was finished. What cannot be read is said, and left out.
     """
-    from ..train.runs.survey import HEAD, find_runs
+    from ..train.runs.survey import APART, HEAD, find_runs
 
     found, problems = find_runs(folder)
     if as_json:
@@ -29,5 +29,10 @@ def runs(folder: Path, as_json: bool) -> None:
         complain(f"left out: {problem}")
     if found:
         echo_table([HEAD, *(each.cells(folder) for each in found)])
+        if any(each.apart for each in found):
+            echo(
+                f"\n{APART} of other labels, by a map, or the test part had its say: "
+                "`ser report` tells"
+            )
     else:
         echo(f"{folder}: no runs")

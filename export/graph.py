@@ -195,7 +195,8 @@ def cached(run: Run, corpus: str, repeat: int, cache: Cache) -> Iterator[Utteran
         InputError: the cache has the corpus with other emotions or utterances.
         MissingFeaturesError: the cache lacks the corpus, or a feature in that version.
     """
-    labels, manifest = run.spec.domain(corpus).labels, cache.manifest(corpus)
+    labels = run.spec.domain(corpus).labels
+    manifest = run.config.used(cache.manifest(corpus))
     if manifest.labels != labels:
         raise InputError(f"the cache {cache} has {corpus} with other emotions")
     table = run.predictions

@@ -7,10 +7,12 @@ from click.testing import CliRunner
 
 from ser.cache import Cache
 from ser.cli import main
+from ser.export import graph
 from ser.manifests import LabelMap, make_splits, write_splits
 from ser.train.config import load_config
 from ser.train.runs.experiment import resolve
 from ser.train.runs.pairs import compare_runs
+from ser.train.runs.report import decimal
 from ser.train.runs.request import Request
 from ser.train.runs.run import Run
 from ser.train.runs.train import default_out
@@ -57,6 +59,14 @@ def test_a_run_by_a_map(cached, tmp_path):
     assert (cached.folder / "manifests" / "toy.csv").read_bytes() == before
     assert len(run.domain("toy", cached).ids) == 72
     assert len(compare_runs([run, run], cached)) == 1
+    assert len([*graph.cached(run, "toy", 0, cached)]) == 72
+    listed = CliRunner().invoke(main, ["runs", str(tmp_path)])
+    ua = decimal(run.metrics["domains"]["toy"]["ua"]["mean"])
+    assert f" {ua}* " in listed.stdout
+    assert "* of other labels, by a map" in listed.stdout
+    told = json.loads(CliRunner().invoke(main, ["runs", str(tmp_path), "--json"]).stdout)["runs"]
+    assert told[0]["domains"]["toy"]["labels"] == ["neutral", "aroused"]
+    assert any("Labels by the map" in note for note in told[0]["domains"]["toy"]["notes"])
 
 
 def test_ready_maps_by_their_names(cached, tmp_path):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
+from ..methods import METHODS
 from .events import SUFFIX
 from .report import decimal, folds, model_name
 from .results import Metrics
@@ -17,6 +18,12 @@ from .run import CONFIG, METRICS, VERSIONS, Run
 
 MARKS = frozenset({CONFIG, METRICS, VERSIONS})
 """A folder that has one of these is meant to be a run."""
+
+
+APART = "*"
+"""Behind numbers that are not to be set beside others; see `Trained.apart`."""
+
+_TOLD = ("ua", "wa", "labels", "notes")
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,14 @@ class Trained:
         rates = [domain["ua"]["mean"] for domain in self.metrics["domains"].values()]
         return sum(rates) / len(rates)
 
+    @property
+    def apart(self) -> bool:
+        """Whether its numbers are of other labels than those of the corpora, or the test part had
+        its say in them."""
+        notes = {note for domain in self.metrics["domains"].values() for note in domain["notes"]}
+        caveats = {METHODS[name].caveat for name in METHODS} - {""}
+        return bool(self.run.config.label_map or notes & caveats)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         metrics = self.metrics
@@ -48,7 +63,7 @@ class Trained:
             **{name: metrics[name] for name in names},  # type: ignore[literal-required]
             "ua": self.ua,
             "domains": {
-                corpus: {"ua": domain["ua"], "wa": domain["wa"]}
+                corpus: {name: domain[name] for name in _TOLD}  # type: ignore[literal-required]
                 for corpus, domain in metrics["domains"].items()
             },
             "when": self.when.isoformat(timespec="seconds"),
@@ -69,7 +84,7 @@ class Trained:
             " + ".join(metrics["features"]),
             f"{metrics['protocol']}, {repeats} repeat{'s' if repeats != 1 else ''}"
             + folds(next(iter(metrics["domains"].values()))),
-            decimal(self.ua) + each,
+            decimal(self.ua) + APART * self.apart + each,
             self.when.astimezone().strftime("%Y-%m-%d %H:%M"),
         )
 
