@@ -181,7 +181,8 @@ def _results(shown: Sequence[Subject]) -> Section:
         for corpus, domain in each.metrics["domains"].items()
     ]
     head = [*(["run"] if several else []), "corpus", "language", "UA", "95 %", "WA", "95 %"]
-    notes = [*map(one_line, notes_of([each.metrics for each in shown]))]
+    labels = [each.label for each in shown]
+    notes = [*map(one_line, notes_of([each.metrics for each in shown], labels))]
     charts = [figures_rates.rates(shown)] if len(rows) > 1 else []
     about = (
         "Rates on the test parts; UA is the mean recall over classes, WA the share that is right."

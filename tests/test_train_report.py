@@ -114,6 +114,17 @@ def test_the_table_has_a_line_per_run():
     assert lines[3] == ""
 
 
+def test_what_is_not_of_all_runs_is_said_of_those_that_it_is_of():
+    mapped = metrics()
+    mapped["domains"] = {
+        name: {**domain, "notes": ["Labels by a map."]}
+        for name, domain in mapped["domains"].items()
+    }
+    lines = comparison_table([metrics(), mapped], ["[1]", "[2]"]).splitlines()
+    assert [line for line in lines if "Labels by" in line] == ["[2]: toy: Labels by a map."]
+    assert next(line for line in lines if "Intervals" in line).startswith("Intervals")
+
+
 def test_different_settings_of_one_preset_are_labelled_apart():
     changed = metrics() | {"changes": ["train.lr=0.0005"]}
     lines = comparison_table([metrics(), changed]).splitlines()

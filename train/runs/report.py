@@ -210,16 +210,27 @@ def comparison_table(runs: Sequence[Metrics], names: Sequence[str] = ()) -> str:
             rows.append((*named, corpus, *model, *rates))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    return "\n".join([*lines, "", *notes_of(runs)])
+    return "\n".join([*lines, "", *notes_of(runs, names)])
 
 
-def notes_of(runs: Sequence[Metrics]) -> list[str]:
-    """What the numbers of runs rest on, each said once: speakers, intervals, corpora."""
-    domains = [(run["protocol"], *domain) for run in runs for domain in run["domains"].items()]
-    notes = [
-        note for run in runs for of in run["domains"].values() for note in trained_note(run, of)
+def notes_of(runs: Sequence[Metrics], names: Sequence[str] = ()) -> list[str]:
+    """What the numbers of runs rest on, each said once: speakers, intervals, corpora; before what
+    is not of all of them the names of the runs."""
+    domains = [
+        (number, run, corpus, domain)
+        for number, run in enumerate(runs)
+        for corpus, domain in run["domains"].items()
     ]
-    notes += [speaker_note(protocol, domain) for protocol, _, domain in domains]
-    notes += [interval_note(domain) for _, _, domain in domains]
-    notes += [f"{corpus}: {note}" for _, corpus, domain in domains for note in domain["notes"]]
-    return list(dict.fromkeys(notes))
+    said = [(n, note) for n, run, _, domain in domains for note in trained_note(run, domain)]
+    said += [(n, speaker_note(run["protocol"], domain)) for n, run, _, domain in domains]
+    said += [(n, interval_note(domain)) for n, _, _, domain in domains]
+    said += [(n, f"{name}: {note}") for n, _, name, of in domains for note in of["notes"]]
+    by: dict[str, dict[int, None]] = {}
+    for number, note in said:
+        by.setdefault(note, {})[number] = None
+    if not names:
+        return list(by)
+    return [
+        note if len(of) == len(runs) else f"{', '.join(names[n] for n in of)}: {note}"
+        for note, of in by.items()
+    ]
