@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -203,10 +204,14 @@ FEWEST = 4
 
 
 def _check_sizes(experiments: Mapping[str, Experiment]) -> None:
-    """Raise InputError where a test part is too small to say anything of."""
+    """Raise InputError where what a repeat tests, in all its folds, is too little to say anything
+    of."""
     for experiment in experiments.values():
         for corpus, splits in experiment.splits.items():
-            count = min(len(split.test) for split in splits)
+            tested: Counter[int] = Counter()
+            for split in splits:
+                tested[split.seed] += len(split.test)
+            count = min(tested.values())
             if count < FEWEST:
                 raise InputError(
                     f"{corpus}: its test part has {count} utterances; a table or figure needs "

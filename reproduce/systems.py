@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..cache import Cache
-from ..errors import MissingFeaturesError
-from ..manifests import Folds, Manifest
+from ..errors import InputError, MissingFeaturesError
+from ..manifests import Folds, Manifest, make_splits
 from ..train.config import load_config
 from ..train.methods import METHODS
+from ..train.runs.by_speaker import check_by_speaker
 from ..train.runs.features import check_perturbed
 from ..train.runs.report import HEARD, bounds, decimal, interval_note, speaker_note
 from ..train.runs.request import Request, default_repeats
@@ -20,6 +21,9 @@ from .published import TABLE2
 
 RANDOM, APART = "paper", "speaker"
 """The protocols under which every system is tested."""
+
+INSTEAD = "; use --protocol paper"
+"""What the messages of splits advise, and is done here in any case."""
 
 
 @dataclass(frozen=True)
@@ -74,19 +78,24 @@ class Table2(Plan):
 
     def lacking(self, requests: Mapping[str, Request], cache: Cache) -> dict[str, str]:
         """The published systems that read what is not cached, and the command that brings it; and
-        what needs every speaker of a corpus that has not, unless nothing else was asked for."""
+        what needs other speakers than a corpus has, unless nothing else was asked for."""
         both = len({request.protocol for request in requests.values()}) > 1
+        several = len({request.corpora[0] for request in requests.values()}) > 1
         found: dict[str, str] = {}
         for name, request in requests.items():
             published = METHODS[request.model.name].reads is not None
-            by_speaker = published and request.config.model.by_speaker
-            reason = ""
-            if by_speaker or (both and request.protocol == APART):
-                reason = _speakers_missing(cache.manifest(request.corpora[0]))
-            if published and not reason:
-                reason = _features_missing(request, cache)
-            if reason:
-                found[name] = reason
+            manifest = cache.manifest(request.corpora[0])
+            if request.label_map:
+                manifest = request.label_map.applied(manifest)
+            try:
+                if both and request.protocol == APART:
+                    make_splits(manifest, APART, 0, request.folds)
+                if published or several:
+                    check_by_speaker(request.config.model, [manifest])
+                if published:
+                    _check_features(request, manifest, cache)
+            except (InputError, MissingFeaturesError) as error:
+                found[name] = str(error).removesuffix(INSTEAD)
         return found
 
     def values(self, common: Request, cache: Cache, results: Results) -> dict[str, Any]:
@@ -112,26 +121,12 @@ class Table2(Plan):
         return page(lines, values, _notes(values["rows"]))
 
 
-def _speakers_missing(manifest: Manifest) -> str:
-    unknown = manifest.table["id"][manifest.table["speaker"] == ""]
-    if not len(unknown):
-        return ""
-    return (
-        f"{len(unknown)} utterances of {manifest.corpus} have no speaker, such as "
-        f"{unknown.iloc[0]}, and this needs every one"
-    )
-
-
-def _features_missing(request: Request, cache: Cache) -> str:
-    manifest = cache.manifest(request.corpora[0])
-    try:
-        keys = cache.resolve_all(request.features, manifest)
-        for key in [*keys.values(), *check_perturbed(request, keys, cache, manifest)]:
-            if not request.skip_missing:
-                cache.open(key, manifest)
-    except MissingFeaturesError as error:
-        return str(error)
-    return ""
+def _check_features(request: Request, manifest: Manifest, cache: Cache) -> None:
+    """Raise MissingFeaturesError unless all that a system reads of a corpus is cached."""
+    keys = cache.resolve_all(request.features, manifest)
+    for key in [*keys.values(), *check_perturbed(request, keys, cache, manifest)]:
+        if not request.skip_missing:
+            cache.open(key, manifest)
 
 
 def _of(common: Request, row: Row, corpus: str) -> Request:

@@ -15,10 +15,10 @@ from torch.nn import functional as F  # noqa: N812
 
 from ser.cache import store_manifest
 from ser.errors import InputError, MissingFeaturesError, SerError
-from ser.manifests import LabelMap
+from ser.manifests import LabelMap, Manifest
 from ser.progress import Progress
 from ser.reproduce.plan import default_out, path_name
-from ser.reproduce.run import PLANS, reproduce
+from ser.reproduce.run import PLANS, foresee, reproduce
 from ser.train.config import load_config
 from ser.train.data import load_domain
 from ser.train.encoding import Encoding
@@ -205,6 +205,17 @@ def test_what_cannot_be_told_or_written_is_refused_before_any_work(
     store_manifest(two_corpora, few, replace=True)
     with pytest.raises(InputError, match=r"toy: its test part has \d utterances"):
         run(two_corpora, tmp_path / "out", "table4", corpora=["toy"])
+
+
+def test_of_folds_together_enough_is_tested(two_corpora, tmp_path):
+    manifest = two_corpora.manifest("toy")
+    one = manifest.table["speaker"] == manifest.table["speaker"].iloc[0]
+    few = manifest.select([id for id, of in zip(manifest.ids, one, strict=True) if not of][:-1])
+    few = Manifest(few.table.assign(speaker=["rare", "rare", *few.table["speaker"][2:]]))
+    store_manifest(two_corpora, few, replace=True)
+    request = common(corpora=["toy"], protocol="speaker", folds="all", repeats=1)
+    planned, _ = foresee(PLANS["table4"], request, two_corpora, tmp_path / "out", Progress())
+    assert len(planned) == 2
 
 
 def test_other_runs_in_the_folder_are_refused(two_corpora, tmp_path):

@@ -106,11 +106,33 @@ def test_without_speakers_what_needs_them_is_left_out(tmp_path):
     left = PLAN.lacking(PLAN.requests(common()), cache)
     used = {name for name in PLAN.requests(common()) if name not in left}
     assert used == {"baseline-toy-paper", "single-toy-paper"}
-    assert "utterances of toy have no speaker, such as" in left["single-toy-speaker"]
-    assert "have no speaker" in left["keesing-printed-toy-paper"]
+    assert "needs every speaker, but" in left["single-toy-speaker"]
+    assert "--protocol" not in left["single-toy-speaker"]
+    assert "whose speaker is not known" in left["keesing-printed-toy-paper"]
     assert "ser extract" in left["keesing-toy-paper"]
     alone = PLAN.lacking(PLAN.requests(common(protocol="speaker")), cache)
     assert "single-toy-speaker" not in alone  # which is refused as everywhere
+
+
+def test_of_two_speakers_what_needs_three_is_left_out(tmp_path):
+    cache = make_toy_cache(tmp_path, toy_manifest(speakers=2))
+    left = PLAN.lacking(PLAN.requests(common()), cache)
+    used = {name for name in PLAN.requests(common()) if name not in left}
+    assert used == {"baseline-toy-paper", "single-toy-paper"}
+    assert "the protocol 'speaker' needs at least 3" in left["single-toy-speaker"]
+
+
+def test_one_of_several_corpora_cannot_do_what_was_asked(tmp_path):
+    cache = make_toy_cache(tmp_path, toy_manifest())
+    tic = toy_manifest(corpus="tic")
+    store_manifest(cache, Manifest(tic.table.assign(speaker="")))
+    config = load_config("paper", ["model.standardise=speaker"])
+    several = PLAN.requests(common(corpora=["toy", "tic"], config=config))
+    left = PLAN.lacking(several, cache)
+    assert "tic has" in left["baseline-tic-paper"]
+    assert "baseline-toy-paper" not in left
+    alone = PLAN.lacking(PLAN.requests(common(corpora=["tic"], config=config)), cache)
+    assert "baseline-tic-paper" not in alone  # which is refused as everywhere
 
 
 @pytest.mark.long

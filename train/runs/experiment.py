@@ -229,6 +229,10 @@ def resolve_all(requests: Mapping[str, Request], cache: Cache) -> dict[str, Expe
     for name, request in requests.items():
         check_request(request)
         cached[name] = {corpus: cache.manifest(corpus) for corpus in request.corpora}
+    there = [label for of in cached.values() for one in of.values() for label in one.labels]
+    for name, request in requests.items():
+        if request.label_map:
+            request.label_map.check(there)
         manifests[name] = _relabelled(request, cached[name])
         check_labels(request, [manifests[name][corpus] for corpus in request.trained])
         keys[name] = feature_keys(request, cache, manifests[name])
@@ -249,7 +253,6 @@ def _relabelled(request: Request, cached: Mapping[str, Manifest]) -> dict[str, M
     """The manifests by the request's label map, if it has one."""
     if request.label_map is None:
         return dict(cached)
-    request.label_map.check([label for manifest in cached.values() for label in manifest.labels])
     return {corpus: request.label_map.applied(manifest) for corpus, manifest in cached.items()}
 
 
