@@ -12,8 +12,9 @@ from pathlib import Path, PurePosixPath
 from ..errors import InputError, listing
 from .corpora.corpus import Corpus, Scan
 from .formats import FORMATS, Format
+from .languages import short_tag
 from .missing import is_missing
-from .names import id_from_name, language_tag, problem_with_id, problem_with_language
+from .names import id_from_name, problem_with_id, problem_with_language
 from .paths import exists, is_inside
 from .tables import Table, scan_table
 from .text import plain
@@ -44,10 +45,11 @@ def corpus_from(name: str, source: str, language: str | None = None) -> Corpus:
     if form not in FORMATS:
         raise InputError(f"{source!r}: expected one of {known}")
     found = FORMATS[form]
+    spoken = short_tag(language) if language else ""
     return Corpus(
         name,
-        language or "",
-        partial(_scan, found, place, language),
+        spoken,
+        partial(_scan, found, place, spoken or None),
         options=dict.fromkeys((*found.options, "emotions"), ()),
         root=found.home(place),
         unpacks=found.unpacks,
@@ -124,17 +126,19 @@ def _with_paths(table: Table, root: Path) -> Table:
 
 
 def _with_language(table: Table) -> Table:
-    """Languages that are codes: a column with anything else is left out."""
+    """Languages that are short codes: a column with what is none is left out."""
     given = table.columns.get("language")
     if given is None:
         return table
+    short = {word: word if is_missing(word) else short_tag(word) for word in {*given}}
     wrong = {
         word: count
         for word, count in Counter(given).most_common()
-        if not is_missing(word) and problem_with_language(language_tag(word))
+        if not is_missing(word) and problem_with_language(short[word])
     }
     if not wrong:
-        return table
+        cells = [short[word] for word in given]
+        return replace(table, columns={**table.columns, "language": cells})
     words = listing(f"{word!r:.50} ({count})" for word, count in wrong.items())
     note = f"language: what is no code, such as en, was left out: {words}"
     columns = {name: cells for name, cells in table.columns.items() if name != "language"}
