@@ -62,12 +62,42 @@ def _scan(
     table = form.read(place, root, options)
     if not table.numbers:
         raise InputError(f"{table.where}: has no utterances")
+    _refuse_repeats(table, "split" in form.options)
     for adapted in (_with_ids, partial(_with_paths, root=root), _with_language):
         table = adapted(table)
     if table.spans:
         files = [root / path for path in table.columns["path"]]
         table.spans.refuse_pieces(table.where, files)
     return scan_table(table, language, root, options)
+
+
+def _refuse_repeats(table: Table, chooses: bool) -> None:
+    """Raise InputError where splits have the same utterances, as `all` has those of the others.
+
+    Args:
+        chooses: whether an option says which splits are read.
+    """
+    splits = table.columns.get("split", [])
+    paths = table.columns["path"]
+    ids = table.columns.get("id", [""] * len(paths))
+    found: dict[tuple[str, str], set[str]] = {}
+    for id, path, split in zip(ids, paths, splits, strict=False):
+        if split:
+            found.setdefault((id, path), set()).add(split)
+    again = {path: sorted(names) for (_, path), names in found.items() if len(names) > 1}
+    if not again:
+        return
+    path, names = next(iter(again.items()))
+    largest = max(names, key=Counter(splits).__getitem__)
+    remedy = (
+        f"say which are read: --option split={largest}, several with commas between"
+        if chooses
+        else "leave lists there that have each utterance once, and move the others elsewhere"
+    )
+    raise InputError(
+        f"{table.where}: {len(again)} of {len(found)} utterances are in several splits, such as "
+        f"{path!r:.200} in {listing(names)}; {remedy}"
+    )
 
 
 def _with_ids(table: Table) -> Table:

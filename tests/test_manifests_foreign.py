@@ -117,6 +117,24 @@ def test_short_codes_are_those_of_iso_639():
             assert short_tag(code) == (language.pt1.replace("na", "") or code)
 
 
+def test_splits_that_repeat_others(told):
+    columns = told["columns"]
+    columns |= {name: cells * 2 for name, cells in columns.items()}
+    columns["split"] = ["all", "all", "train", "test"]
+    for ids in ({}, {"id": ["0", "1"] * 2}):
+        told["columns"] = columns | ids
+        with pytest.raises(InputError) as caught:
+            read_back("told:x", None, "de")
+        assert "2 of 2 utterances are in several splits, such as 'a.wav' in all, train" in str(
+            caught.value
+        )
+        assert "leave lists there that have each utterance once" in str(caught.value)
+    told["columns"] = columns | {"id": ["0", "0", "0", "0"], "path": ["a.wav", "b.wav"] * 2}
+    told["columns"]["split"] = ["train", "test", "", ""]
+    with pytest.raises(InputError, match="duplicate id"):
+        read_back("told:x", None, "de")
+
+
 def test_a_table_without_utterances(told):
     told["columns"] = {"path": [], "emotion": []}
     with pytest.raises(InputError, match="x: has no utterances"):
