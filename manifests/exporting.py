@@ -11,6 +11,7 @@ from ..new_folder import new_folder
 from .corpora import CORPORA
 from .formats.audformat_export import write_database
 from .formats.kaldi_export import write_folder
+from .languages import short_tag
 from .manifest import Manifest
 from .paths import restored_path
 
@@ -53,7 +54,11 @@ def export_manifest(
     record = CORPORA.get(manifest.corpus)
     paths = [_written(path, root) for path in manifest.table["path"]]
     with new_folder(Path(folder), overwrite) as made:
-        return _WRITERS[form](made, manifest, paths, licence or (record.licence if record else ""))
+        known = record.licence if record else ""
+        notes = _WRITERS[form](made, manifest, paths, licence or known)
+    if (short := short_tag(manifest.language)) != manifest.language:
+        notes.append(f"the language {manifest.language} is read again as {short}")
+    return notes
 
 
 def _written(stored: str, root: Path | str | None) -> str:

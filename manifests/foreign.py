@@ -14,8 +14,9 @@ from .corpora.corpus import Corpus, Scan
 from .csv_files import is_kept
 from .csv_paths import path_in_root
 from .formats import FORMATS, Format
+from .languages import short_tag
 from .missing import is_missing
-from .names import id_from_name, language_tag, problem_with_id, problem_with_language
+from .names import id_from_name, problem_with_id, problem_with_language
 from .paths import audio_path, exists, is_inside
 from .tables import OPTIONAL, Table, scan_table
 from .text import alike, plain
@@ -46,10 +47,11 @@ def corpus_from(name: str, source: str, language: str | None = None) -> Corpus:
     if form not in FORMATS:
         raise InputError(f"{source!r}: expected one of {known}")
     found = FORMATS[form]
+    spoken = short_tag(language) if language else ""
     return Corpus(
         name,
-        language or "",
-        partial(_scan, found, place, language),
+        spoken,
+        partial(_scan, found, place, spoken or None),
         options=dict.fromkeys((*found.options, "emotions"), ()),
         root=found.home(place),
         unpacks=found.unpacks,
@@ -62,6 +64,7 @@ def _scan(
     table = form.read(place, root, options)
     if not table.numbers:
         raise InputError(f"{table.where}: has no utterances")
+    _refuse_repeats(table, "split" in form.options)
     for adapted in (_with_columns, _with_ids, partial(_with_paths, root=root), _with_language):
         table = adapted(table)
     if table.spans:
@@ -91,6 +94,35 @@ def _with_columns(table: Table) -> Table:
         elif is_kept(table.where, place, name, cells, notes):
             kept[name] = cells
     return replace(table, columns=kept, notes=notes)
+
+
+def _refuse_repeats(table: Table, chooses: bool) -> None:
+    """Raise InputError where splits have the same utterances, as `all` has those of the others.
+
+    Args:
+        chooses: whether an option says which splits are read.
+    """
+    splits = table.columns.get("split", [])
+    paths = table.columns["path"]
+    ids = table.columns.get("id", [""] * len(paths))
+    found: dict[tuple[str, str], set[str]] = {}
+    for id, path, split in zip(ids, paths, splits, strict=False):
+        if split:
+            found.setdefault((id, path), set()).add(split)
+    again = {path: sorted(names) for (_, path), names in found.items() if len(names) > 1}
+    if not again:
+        return
+    path, names = next(iter(again.items()))
+    largest = max(names, key=Counter(splits).__getitem__)
+    remedy = (
+        f"say which are read: --option split={largest}, several with commas between"
+        if chooses
+        else "leave lists there that have each utterance once, and move the others elsewhere"
+    )
+    raise InputError(
+        f"{table.where}: {len(again)} of {len(found)} utterances are in several splits, such as "
+        f"{path!r:.200} in {listing(names)}; {remedy}"
+    )
 
 
 def _with_ids(table: Table) -> Table:
@@ -149,17 +181,19 @@ def _with_paths(table: Table, root: Path) -> Table:
 
 
 def _with_language(table: Table) -> Table:
-    """Languages that are codes: a column with anything else is left out."""
+    """Languages that are short codes: a column with what is none is left out."""
     given = table.columns.get("language")
     if given is None:
         return table
+    short = {word: word if is_missing(word) else short_tag(word) for word in {*given}}
     wrong = {
         word: count
         for word, count in Counter(given).most_common()
-        if not is_missing(word) and problem_with_language(language_tag(word))
+        if not is_missing(word) and problem_with_language(short[word])
     }
     if not wrong:
-        return table
+        cells = [short[word] for word in given]
+        return replace(table, columns={**table.columns, "language": cells})
     words = listing(f"{word!r:.50} ({count})" for word, count in wrong.items())
     note = f"language: what is no code, such as en, was left out: {words}"
     columns = {name: cells for name, cells in table.columns.items() if name != "language"}

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ser.errors import InputError
-from ser.manifests import export_manifest
+from ser.manifests import Manifest, export_manifest
 
 from .conftest import tree
 from .test_manifests_build import speak
@@ -115,6 +115,30 @@ def test_languages_there_and_back(voices, tmp_path, language):  # noqa: F811
     assert read(tmp_path / "db", root=voices).manifest.language == language
 
 
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"speaker": "", "actor": "a"},
+        {"gender": "", "sex": "x"},
+        {"locale": "at", "lang": "x"},
+        {"session": "", "label": "fear", "key": "3", "rater.gender": "male"},
+    ],
+)
+def test_columns_that_others_could_be_taken_for_there_and_back(voices, tmp_path, columns):  # noqa: F811
+    table = build_voices(voices).table.assign(**columns)
+    export_manifest(Manifest(table), tmp_path / "db", "audformat")
+    build = read(tmp_path / "db", root=voices)
+    same(build.manifest, Manifest(table))
+
+
+def test_a_long_language_is_told_when_it_is_exported(voices, tmp_path):  # noqa: F811
+    manifest = Manifest(build_voices(voices).table.assign(language="fra"))
+    for form in ("audformat", "kaldi"):
+        notes = export_manifest(manifest, tmp_path / form, form)
+        assert notes == ["the language fra is read again as fr"]
+        assert read_back(f"{form}:{tmp_path / form}", voices).manifest.language == "fr"
+
+
 def test_an_export_is_the_same_bytes_again_and_replaces_an_export_alone(voices, tmp_path):  # noqa: F811
     manifest = build_voices(voices)
     export_manifest(manifest, tmp_path / "a", "audformat")
@@ -201,6 +225,98 @@ def test_raters_who_differ(database, tmp_path):
         *("neutral", "anger")
     ]
     assert "has no table 'third'" in message(folder, table="third")
+
+
+def rated(database, tmp_path):
+    """Tables of raters beside those of gold, and gold that is missing where raters have a say."""
+    for split in ("train", "test"):
+        gold, name = database[f"emotion.{split}"], f"raters.{split}"
+        database[name] = audformat.Table(gold.index, split_id=split)
+        for rater in ("rater1", "rater2"):
+            database[name][rater] = audformat.Column(scheme_id="emotion")
+            database[name][rater].set(["anger" if rater == "rater1" else "fear"] * 2)
+    return saved(database, tmp_path)
+
+
+def test_gold_is_read_whole_and_raters_do_not_fill_it(database, tmp_path):
+    folder = rated(database, tmp_path)
+    table = read(folder).manifest.table
+    assert table["emotion"].tolist() == ["anger", "fear", "neutral", "anger"]
+    assert table["rater1"].tolist() == ["anger"] * 4
+    database["emotion.test"]["emotion"].set([None, "anger"])
+    told = message(saved(database, tmp_path))
+    assert "the emotion is missing" in told
+    build = read(folder, label="rater1", table="raters.train,raters.test")
+    assert build.manifest.table["emotion"].tolist() == ["anger"] * 4
+
+
+def test_raters_by_their_scheme(database, tmp_path):
+    folder = rated(database, tmp_path)
+    told = message(folder, table="raters.test")
+    assert "wav/2.wav is 'anger' and 'fear'" in told
+    assert told.endswith("commas between: --option label=rater1|rater2")
+    assert "--option table=raters.test|raters.train" in message(
+        folder, table="raters.test,raters.train"
+    )
+    told = message(folder, table="files")
+    assert "files has no emotion, but emotion.test, emotion.train" in told
+
+
+def test_codes_of_emotions_are_read_as_their_words(database, tmp_path):
+    database.schemes["code"] = audformat.Scheme("str", labels={"W": "anger", "A": "fear"})
+    database["files"]["heard"] = audformat.Column(scheme_id="code")
+    database["files"]["heard"].set(["W", "A", "A", "W"])
+    table = read(saved(database, tmp_path), label="heard").manifest.table
+    assert table["emotion"].tolist() == ["anger", "fear", "fear", "anger"]
+
+
+def test_what_labels_say_of_raters_is_not_of_speakers(database, tmp_path):
+    facts = {"r1": {"gender": "male", "language": "eng"}, "r2": {"gender": "female"}}
+    database.schemes["speaker"].replace_labels({3: {"age": 31}, 8: {"age": 34}})
+    database.schemes["rater"] = audformat.Scheme("str", labels=facts)
+    database["files"]["rater"] = audformat.Column(scheme_id="rater")
+    database["files"]["rater"].set(["r1", "r2", "r1", "r2"])
+    folder = saved(database, tmp_path)
+    build = read(folder)
+    table = build.manifest.table
+    assert build.manifest.language == "de"
+    assert table["gender"].tolist() == [""] * 4
+    assert table["age"].tolist() == ["31", "31", "34", "34"]
+    assert table["rater.gender"].tolist() == ["male", "female", "male", "female"]
+    assert any("rater.gender may be of others than the speakers" in w for w in build.warnings)
+    table = read(folder, gender="rater.gender").manifest.table
+    assert table["gender"].tolist() == ["male", "female", "male", "female"]
+
+
+def test_a_partner_of_the_speakers_scheme(database, tmp_path):
+    database.schemes["speaker"].replace_labels({3: {"gender": "male"}, 8: {"age": 34}})
+    database["files"]["partner"] = audformat.Column(scheme_id="speaker")
+    database["files"]["partner"].set([8, 8, 3, 3])
+    table = read(saved(database, tmp_path)).manifest.table
+    assert table["gender"].tolist() == ["male", "male", "", ""]
+    assert table["partner.gender"].tolist() == ["", "", "male", "male"]
+
+
+def test_splits_are_those_of_the_emotions(database, tmp_path):
+    whole = database["files"].index
+    database["age.test"] = audformat.Table(whole, split_id="test")
+    column(database, "age.test", "age", ["3", "4", "5", "6"])
+    assert read(saved(database, tmp_path)).manifest.table["split"].tolist() == [
+        *("train", "train", "test", "test")
+    ]
+    database["again"] = audformat.Table(whole[:1], split_id="test")
+    column(database, "again", "emotion", ["anger"])
+    build = read(saved(database, tmp_path))
+    assert "1 files are in several splits, of which the first is kept: wav/0.wav" in build.warnings
+    assert read(saved(database, tmp_path), table="again").manifest.table["split"].tolist() == [
+        "test"
+    ]
+
+
+def test_files_without_emotions_are_told(database, tmp_path):
+    build = read(saved(database, tmp_path), table="emotion.test")
+    told = "2 of 4 files have no emotion, and were left out: wav/0.wav, wav/1.wav"
+    assert told in build.warnings
 
 
 def test_labels_that_are_missing(database, tmp_path):

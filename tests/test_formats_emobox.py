@@ -85,6 +85,32 @@ def test_folds_alone(lists, tmp_path):
     assert len(read(lists, tmp_path / "corpus").manifest) == 5
 
 
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ({"wav": "x.wav"}, "has the wav 'downloads/mine/wav/0.wav', and the train part of fold 2"),
+        ({"emo": "happy"}, "has the emo 'anger', and the train part of fold 2, line 1, 'happy'"),
+        ({"end_time": 3}, "has the end_time None, and the train part of fold 2, line 1, 3"),
+        ({"emo": None}, "the train part of fold 2, line 1: no emo"),
+    ],
+)
+def test_folds_alone_in_which_a_key_is_of_two_utterances(lists, tmp_path, other, told):
+    (lists / "mine.jsonl").unlink()
+    train = lists / "fold_2" / "mine_train_fold_2.jsonl"
+    first, *rest = map(json.loads, train.read_text().splitlines())
+    write(train, [first | other, *rest])
+    found = message(lists, tmp_path / "corpus")
+    assert told in found
+    assert "the key 'mine-0' is not of one utterance" in found or other == {"emo": None}
+
+
+def test_keys_of_folds_that_the_list_lacks_are_told(lists, tmp_path):
+    write(lists / "mine.jsonl", [line(number, EMOTIONS[number]) for number in range(4)])
+    build = read(lists, tmp_path / "corpus")
+    told = f"1 keys of folds are not in {lists / 'mine.jsonl'}, and were left out: mine-4"
+    assert told in build.warnings
+
+
 def test_an_official_part_that_validates_and_a_fold_that_tests_again(lists, tmp_path):
     write(lists / "fold_1" / "mine_valid_fold_1.jsonl", [line(4, "happy")])
     write(lists / "fold_2" / "mine_test_fold_2.jsonl", [line(0, "anger"), line(2, "happy")])

@@ -184,6 +184,20 @@ def test_parts(tmp_path):
     assert "has no split 'tset' (did you mean 'test'?); there are train, test" in told
 
 
+@pytest.mark.parametrize("ids", [{}, {"id": ["0", "1"]}])
+def test_a_part_that_repeats_the_others(tmp_path, ids):
+    whole = dataset(tmp_path, emotion=["fear", "anger"], **ids)
+    parts = {"all": whole, "train": whole.select([0]), "test": whole.select([1])}
+    datasets.DatasetDict(parts).save_to_disk(tmp_path / "ds")
+    told = message(tmp_path / "ds", tmp_path / "wavs")
+    assert "2 of 2 utterances are in several splits, such as 'a.wav' in all, train" in told
+    assert "--option split=all, several with commas between" in told
+    assert len(list((tmp_path / "wavs").iterdir())) == 2
+    assert len(read(tmp_path / "ds", tmp_path / "wavs", split="all").manifest) == 2
+    table = read(tmp_path / "ds", tmp_path / "wavs", split="train,test").manifest.table
+    assert table["split"].tolist() == ["train", "test"]
+
+
 def folder_of_audio(tmp_path):
     """As the library's own `audiofolder` wants it, with a card."""
     folder = tmp_path / "repo"

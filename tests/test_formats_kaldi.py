@@ -116,6 +116,30 @@ def test_names_and_labels(tmp_path):
     assert build.root == data
 
 
+def test_blanks_between_and_tabs_in_values(tmp_path):
+    speak(tmp_path / "data" / "a\tb.wav", 3)
+    lines = {"wav_scp": "u1 a\tb.wav\nu2 \t u2.wav\n", "text": "u1\tja  nun\tgut\nu2\n"}
+    manifest = read(two(tmp_path, **lines)).manifest
+    table = manifest.table
+    assert table["path"].tolist() == ["a%09b.wav", "u2.wav"]
+    assert table["text"].tolist() == ["ja nun gut", ""]
+    export_manifest(manifest, tmp_path / "out", "kaldi")
+    same(read(tmp_path / "out", root=tmp_path / "data").manifest, manifest)
+
+
+def test_files_of_kaldi_come_before_others_of_that_column(tmp_path):
+    others = {"utt2speaker": "u1 x\nu2 x\n", "utt2gender": "u1 other\n", "utt2emotion": "u1 joy\n"}
+    build = read(two(tmp_path, utt2spk="u1 a\nu2 b\n", spk2gender="a f\nb m\n", **others))
+    assert build.manifest.table["speaker"].tolist() == ["a", "b"]
+    assert "utt2speaker was not read, as utt2spk says the speaker" in build.warnings
+    assert "utt2emotion was not read, as utt2emo says the emotion" in build.warnings
+    assert "spk2gender was not read, as utt2gender says the gender" in build.warnings
+    assert set(build.manifest.table) >= {"speaker", "gender"}
+    assert "emo" not in build.manifest.table
+    (tmp_path / "data" / "utt2spk").unlink()
+    assert read(tmp_path / "data").manifest.table["speaker"].tolist() == ["x", "x"]
+
+
 def test_labels_in_another_file(tmp_path):
     data = two(tmp_path, text="u1 fear\nu2 anger\n")
     (data / "utt2emo").unlink()

@@ -94,6 +94,67 @@ def test_parts_are_a_column_and_jsonl_does(tmp_path):
     assert table["text"].tolist() == ["", "ja"]
 
 
+@pytest.mark.parametrize(
+    ("names", "parts"),
+    [
+        (("cuts_train", "cuts.test"), ["test", "train"]),
+        (("cuts.1", "cuts.00000002"), None),
+        (("cuts_train.1", "cuts_train.2"), ["train", "train"]),
+        (("my.cuts", "my_cuts_train-clean-100"), ["", "train-clean-100"]),
+    ],
+)
+def test_files_of_parts_and_of_shards(tmp_path, names, parts):
+    for seed, name in enumerate(names):
+        record = recording(tmp_path / "m", f"{seed}.wav", seed)
+        cut = record.to_cut()
+        cut.supervisions = [supervision(record)]
+        lhotse.CutSet.from_cuts([cut]).to_file(tmp_path / "m" / f"{name}.jsonl.gz")
+    build = read(tmp_path / "m")
+    table = build.manifest.table
+    assert sorted(table["path"]) == ["0.wav", "1.wav"]
+    assert (sorted(table["split"]) if parts else "split" not in table) == (parts or True)
+
+
+def test_lists_that_are_none_of_its_manifests_are_told(one):
+    (one / "features.jsonl.gz").write_text("")
+    (one / "mycuts.jsonl").write_text("")
+    told = "2 files are no recordings*, supervisions* or cuts* by their names, and were not read: "
+    assert told + "features.jsonl.gz, mycuts.jsonl" in read(one).warnings
+    for file in one.glob("*s.jsonl.gz"):
+        file.rename(file.with_name(f"{file.name.removesuffix('s.jsonl.gz')}.jsonl.gz"))
+    assert "nor .jsonl.gz, but feature.jsonl.gz, mycuts.jsonl, recording.jsonl.gz" in message(one)
+
+
+def test_numbers_that_lhotse_has_not(tmp_path):
+    first, second = recording(tmp_path / "m"), recording(tmp_path / "m", "b.wav", 2)
+    said = [{"emotion": "fear", "valence": float("nan"), "text": 'says "NaN'}, {"valence": 0.5}]
+    custom = [{"emotion": "fear"} | each for each in said]
+    pairs = zip((first, second), custom, strict=True)
+    supervisions = [supervision(record, custom=each) for record, each in pairs]
+    table = read(store(tmp_path / "m", [first, second], supervisions)).manifest.table
+    assert table["valence"].tolist() == ["", "0.5"]
+    assert table["text"].tolist() == ['says "NaN', ""]
+
+
+def test_languages_of_three_letters(one):
+    (line,) = lines(one, "v_supervisions.jsonl.gz")
+    store_line(one, "v_supervisions.jsonl.gz", line | {"language": "eng"})
+    assert read(one).manifest.language == read(one, language="en").manifest.language == "en"
+
+
+def test_parts_that_repeat_others(tmp_path):
+    records = [recording(tmp_path / "m", f"{n}.wav", n) for n in range(2)]
+    parts = {"_all": records, "_test": records[:1], "_train": records[1:]}
+    for part, kept in parts.items():
+        store(tmp_path / "m", kept, list(map(supervision, kept)), part)
+    told = message(tmp_path / "m")
+    assert "2 of 2 utterances are in several splits, such as " in told
+    assert "0.wav' in all, test; leave lists there that have each utterance once" in told
+    for file in (tmp_path / "m").glob("*_all.*"):
+        file.unlink()
+    assert len(read(tmp_path / "m").manifest) == 2
+
+
 def two_parts(tmp_path):
     """Manifests of two parts, in each of which one recording is called `a`."""
     for part, seed in (("_train", 1), ("_test", 2)):
@@ -215,7 +276,9 @@ def test_recordings_without_words_and_words_without_recordings(one, tmp_path):
     [
         ("{", "line 1: Input data was truncated"),
         ("[1]", "Expected `object`"),
-        ('{"duration": NaN}', "JSON is malformed"),
+        ('{"duration": Infinity}', "JSON is malformed"),
+        ('{"duration": NaN}', "lhotse cannot read it"),
+        ('"' + '\\"' * 400_000 + "NaN", "line 1: Input data was truncated"),
         ('{"id": "a"}', "lhotse cannot read it"),
         ('{"id": "a", "type": "Cat"}', "lhotse cannot read it: ValueError"),
         ('{"shape": [99999999999, 9999999999]}', "lhotse cannot read it"),

@@ -24,6 +24,7 @@ from ser.manifests import (
     problem_with_id,
 )
 from ser.manifests.foreign import SOURCE_ID
+from ser.manifests.languages import short_tag
 from ser.manifests.names import id_from_name
 from ser.manifests.tables import Table
 
@@ -109,6 +110,41 @@ def test_paths_that_leave_the_root(told, tmp_path, path):
     told["columns"] = {"path": [path], "emotion": ["fear"]}
     with pytest.raises(InputError, match=r"leaves the corpus root|lie in the corpus root"):
         read_back("told:x", tmp_path / "root", "de")
+
+
+@pytest.mark.parametrize("code", ["eng", "EN", "en"])
+def test_a_language_by_any_of_its_codes_is_one(told, code):
+    told["columns"]["language"] = [code, "eng"]
+    for language in ("en", "eng", None):
+        assert read_back("told:x", None, language).manifest.language == "en"
+    told["columns"]["language"] = ["yue", "Yue"]
+    assert read_back("told:x", None).manifest.language == "yue"
+
+
+def test_short_codes_are_those_of_iso_639():
+    known = pytest.importorskip("iso639", reason="the extra `audformat` is not installed")
+    for language in known.iter_langs():
+        for code in filter(None, (language.pt2b, language.pt2t, language.pt3)):
+            # Nauru's, na, is what tables write for "not known".
+            assert short_tag(code) == (language.pt1.replace("na", "") or code)
+
+
+def test_splits_that_repeat_others(told):
+    columns = told["columns"]
+    columns |= {name: cells * 2 for name, cells in columns.items()}
+    columns["split"] = ["all", "all", "train", "test"]
+    for ids in ({}, {"id": ["0", "1"] * 2}):
+        told["columns"] = columns | ids
+        with pytest.raises(InputError) as caught:
+            read_back("told:x", None, "de")
+        assert "2 of 2 utterances are in several splits, such as 'a.wav' in all, train" in str(
+            caught.value
+        )
+        assert "leave lists there that have each utterance once" in str(caught.value)
+    told["columns"] = columns | {"id": ["0", "0", "0", "0"], "path": ["a.wav", "b.wav"] * 2}
+    told["columns"]["split"] = ["train", "test", "", ""]
+    with pytest.raises(InputError, match="duplicate id"):
+        read_back("told:x", None, "de")
 
 
 def test_a_table_without_utterances(told):

@@ -9,14 +9,26 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ...errors import InputError, MissingPackageError, SerError, install_command, listing
+from ...errors import (
+    InputError,
+    MissingPackageError,
+    SerError,
+    did_you_mean,
+    install_command,
+    listing,
+)
 from ...files import open_regular, read_regular
+from ..missing import is_missing
+from ..names import is_language, language_tag
 from ..pieces import Spans
 from ..tables import Table
-from .columns import as_table, as_text, find_roles
+from ..text import alike
+from .audformat_facts import Facts, Piece, Source, merged
+from .columns import ROLES, as_table, as_text, find_role, find_roles
 from .form import Options, folder_of
 
 HEADER = "db.yaml"
@@ -93,123 +105,141 @@ def _copied(folder: Path, table: str, scratch: Path) -> Path:
 
 def _table(database: Any, folder: Path, options: Options) -> Table:
     where = str(folder)
-    names, schemes = _names(database)
-    roles = find_roles(list(dict.fromkeys((*names, *schemes))), options, where)
+    facts = Facts(database)
+    if speaker := find_role("speaker", [*facts.names, *facts.schemes], options, where):
+        facts.know_speakers(speaker)
+    names = facts.names
+    roles = find_roles(list(dict.fromkeys((*names, *facts.schemes))), options, where)
     label = roles["label"]
-    frame = _labels(database, label, options, where)
-    files = list(map(str, frame.index.get_level_values("file")))
-    columns = {label: list(map(as_text, frame[label].tolist()))}
+    sources = _label_sources(database, facts, label, options, where)
+    emotions = _emotions(sources, label, where)
+    files = [file for file, _, _ in emotions]
+    columns = {label: list(emotions.values())}
     for name in dict.fromkeys((*names, *roles.values())):
-        if name not in columns and (cells := _cells(database, name, files)):
+        if name not in columns and (cells := _cells(facts, name, files)) is not None:
             columns[name] = cells
-    notes: list[str] = []
+    notes = _left_out(database, files, label)
     if left := [name for name in names if name not in columns]:
         notes.append(f"what has not one value for each file was left out: {listing(left)}")
-    if "split" not in columns and (splits := _splits(database, files)):
-        columns["split"] = splits
     roles = {role: column for role, column in roles.items() if column in columns}
-    if column := roles.get("language"):
-        short = {code: short_code(code) for code in {*columns[column]}}
-        columns[column] = [short[code] for code in columns[column]]
-    else:
-        columns["language"] = [short_language(database)] * len(files)
+    if "split" not in columns and (splits := _splits(database, sources, files, notes)):
+        columns["split"] = splits
+    if any(spoken := columns.get(roles.get("language", ""), [])):
+        codes = {word: _code(word) for word in {*spoken}}
+        columns[roles["language"]] = [codes[word] for word in spoken]
+    elif len(database.languages) == 1:
+        columns["language"] = [str(database.languages[0])] * len(files)
         roles["language"] = "language"
+    notes += _not_read(names, roles, options)
     table = {"path": files} | as_table(columns, roles)
     licence = as_text(database.license)
-    return Table(where, table, range(1, len(files) + 1), "row", notes, licence, _spans(frame))
+    return Table(where, table, range(1, len(files) + 1), "row", notes, licence, _spans(emotions))
 
 
-def _names(database: Any) -> tuple[list[str], list[str]]:
-    """What columns, and what labels of their schemes, say of files; and the schemes themselves."""
-    names: list[str] = []
-    schemes: list[str] = []
-    for table in database.tables.values():
-        names += table.columns
-        schemes += [each.scheme_id for each in table.columns.values() if each.scheme_id]
-    for scheme in (database.schemes[name] for name in dict.fromkeys(schemes)):
-        if scheme.uses_table:
-            names += database.misc_tables[scheme.labels].columns
-        elif isinstance(scheme.labels, dict):
-            names += [
-                name for said in scheme.labels.values() if isinstance(said, dict) for name in said
-            ]
-    return list(dict.fromkeys(names)), schemes
+def _label_sources(
+    database: Any, facts: Facts, label: str, options: Options, where: str
+) -> list[Source]:
+    """What gives the emotions, in all tables or those that an option names."""
+    tables = options["table"].split(",") if options.get("table") else None
+    for table in tables or ():
+        if table not in database.tables:
+            raise InputError(
+                f"{where}: has no table {table!r}{did_you_mean(table, database.tables)}; there are "
+                f"{listing(database.tables, 20)}"
+            )
+    if sources := facts.sources(label, tables):
+        return sources
+    others = dict.fromkeys(source.table for source in facts.sources(label))
+    raise InputError(
+        f"{where}: {options['table']} has no {label}, but {listing(others, 20)}: choose of these, "
+        f"or another column: --option table={'|'.join(others)}, --option label=COLUMN"
+    )
 
 
-def _labels(database: Any, label: str, options: Options, where: str) -> Any:
-    """The emotions by file, or by file, start and end."""
-    table = options.get("table")
-    if table and table not in database.tables:
-        raise InputError(
-            f"{where}: has no table {table!r}; there are {listing(database.tables, 20)}"
-        )
+def _emotions(sources: list[Source], label: str, where: str) -> dict[Piece, str]:
     try:
-        return database.get(label, tables=table)
-    except (ValueError, TypeError) as error:
-        tables = [
-            name
-            for name, each in database.tables.items()
-            if any(label in (id, column.scheme_id) for id, column in each.columns.items())
-        ]
+        return merged(sources)
+    except ValueError as error:
+        choices = {
+            "label": dict.fromkeys(source.name for source in sources),
+            "table": dict.fromkeys(source.table for source in sources),
+        }
+        ways = [f"{name}={'|'.join(each)}" for name, each in choices.items() if len(each) > 1]
         raise InputError(
             f"{where}: {label} is not one for each file, as columns of several raters or tables "
-            f"differ ({str(error).splitlines()[0]:.200}); choose a column or a table: --option "
-            f"label=COLUMN, --option table={'|'.join(tables)}"
+            f"differ ({error}); choose a column, or tables with commas between: --option "
+            f"{', --option '.join(ways)}"
         ) from error
 
 
-def _spans(frame: Any) -> Spans | None:
-    if "start" not in frame.index.names:
-        return None
-    starts, stops = (frame.index.get_level_values(level) for level in ("start", "end"))
-    begins = [start.total_seconds() for start in starts]
-    ends = [stop.total_seconds() if stop == stop else None for stop in stops]  # NaT: at the end
-    return Spans(begins, ends, [None] * len(begins), _HOW)
-
-
-def _cells(database: Any, name: str, files: list[str]) -> list[str]:
-    """What is said of each file under a name; nothing where it is not one for each."""
+def _cells(facts: Facts, name: str, files: list[str]) -> list[str] | None:
+    """What is said of each file under a name; None where it is of others, or not one for each."""
+    values: dict[str, str] = {}
     try:
-        frame = database.get(name)
+        for (file, _, _), value in merged(facts.sources(name)).items():
+            if value and values.get(file) and values[file] != value:
+                return None
+            values[file] = values.get(file) or value
     except (ValueError, TypeError):
-        return []
-    series = frame[name].dropna()
-    index = series.index.get_level_values("file")
-    if not len(series) or index.has_duplicates:
-        return []
-    said = dict(zip(map(str, index), series.tolist(), strict=True))
-    return [_text(said.get(file)) for file in files]
+        return None
+    return None if values.keys().isdisjoint(files) else [values.get(file, "") for file in files]
 
 
-def _text(value: Any) -> str:
-    seconds = getattr(value, "total_seconds", None)
-    return as_text(seconds() if seconds else value)
+def _left_out(database: Any, files: list[str], label: str) -> list[str]:
+    """A note of the files of which nothing says the emotion."""
+    every = {str(file) for table in database.tables.values() for file in table.files}
+    others = sorted(every - {*files})
+    note = f"{len(others)} of {len(every)} files have no {label}, and were left out"
+    return [f"{note}: {listing(others, 3)}"] if others else []
 
 
-def _splits(database: Any, files: list[str]) -> list[str]:
-    """The split of each file; nothing where the tables have none."""
+def _splits(database: Any, sources: list[Source], files: list[str], notes: list[str]) -> list[str]:
+    """The split of each file, by the tables that have its emotion; nothing where there is none."""
     splits: dict[str, str] = {}
-    for table in database.tables.values():
-        if table.split_id is not None:
-            for file in table.files:
-                splits.setdefault(str(file), table.split_id)
+    again: set[str] = set()
+    for source in sources:
+        split = database.tables[source.table].split_id
+        for (file, _, _), emotion in source.said() if split else ():
+            if emotion and splits.setdefault(file, split) != split:
+                again.add(file)
+    if again:
+        notes.append(
+            f"{len(again)} files are in several splits, of which the first is kept: "
+            f"{listing(sorted(again), 3)}"
+        )
     return [splits.get(file, "") for file in files] if splits else []
 
 
-def short_language(database: Any) -> str:
-    """The language of a database; blank for none or several."""
-    return short_code(str(database.languages[0])) if len(database.languages) == 1 else ""
+def _not_read(names: list[str], roles: Mapping[str, str], options: Options) -> list[str]:
+    """Notes of what labels say that may be of speakers, where nothing else is."""
+    notes: list[str] = []
+    for role in ("speaker", "gender", "language"):
+        fields = (name.partition(".") for name in names)
+        found = [f"{of}.{field}" for of, dot, field in fields if alike(field) in ROLES[role]]
+        if found and role not in roles and role not in options:
+            notes.append(
+                f"{listing(found)} may be of others than the speakers, and is no {role} here; "
+                f"where it is: --option {role}={found[0]}"
+            )
+    return notes
 
 
-def short_code(code: str) -> str:
-    """A language as a short tag: `de` for audformat's `deu`. What is no language stays as it is."""
-    from iso639 import Lang
-    from iso639.exceptions import InvalidLanguageValue
+def _spans(pieces: Iterable[Piece]) -> Spans | None:
+    spans = [(begin, end) for _, begin, end in pieces]
+    begins, ends = [begin for begin, _ in spans], [end for _, end in spans]
+    whole = {*spans} <= {(0.0, None)}
+    return None if whole else Spans(begins, ends, [None] * len(spans), _HOW)
 
+
+def _code(language: str) -> str:
+    """A language as a code, which audformat knows of names: `deu` for `German`."""
+    if is_missing(language) or is_language(language_tag(language)):
+        return language
+    audformat, _ = import_libraries()
     try:
-        return Lang(code).pt1 or code
-    except InvalidLanguageValue:
-        return code
+        return str(audformat.utils.map_language(language))
+    except ValueError:
+        return language
 
 
 def import_libraries() -> tuple[Any, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from ...errors import InputError, listing
 from ..fingerprint import FINGERPRINT
 from ..manifest import GENDERS, Manifest
-from .audformat_database import import_libraries, short_language
+from .audformat_database import import_libraries
 
 EMOTION, FILES = "emotion", "files"
 """Tables: of the emotions, and of what else is known of the files."""
@@ -17,7 +17,7 @@ EMOTION, FILES = "emotion", "files"
 _INDEX = {"file", "start", "end"}
 """Columns that tables of audformat have of their own."""
 
-_ELSEWHERE = {"path", "corpus", "language", "emotion", "duration", "audio_hash", FINGERPRINT}
+_ELSEWHERE = {"path", "corpus", "emotion", "duration", "audio_hash", FINGERPRINT}
 """Columns that are written apart, or that a scan makes anew."""
 
 
@@ -56,9 +56,8 @@ def write_database(
     index = audformat.filewise_index(list(paths))
     database[EMOTION], database[FILES] = audformat.Table(index), audformat.Table(index)
     apart = _ELSEWHERE | _INDEX
-    columns = [name for name in table.columns if name not in apart and any(table[name])]
-    if short_language(database) != manifest.language:
-        columns.append("language")
+    # Blank ones too: where no column has the name of a role, another may be taken for it.
+    columns = [name for name in table.columns if name not in apart]
     for name in (EMOTION, *columns):
         database.schemes[name] = audformat.Scheme("str", labels=labels.get(name))
         column = audformat.Column(scheme_id=name)

@@ -29,20 +29,23 @@ def find_roles(names: Collection[str], options: Options, where: str) -> dict[str
     Raises:
         InputError: an option names no column, or none has the emotions.
     """
-    by_name = {alike(name): name for name in reversed([*names])}
-    found: dict[str, str] = {}
-    for role, usual in ROLES.items():
-        if role in options:
-            if column := options[role]:
-                found[role] = known_column(column, names, f"{role}=", where)
-        elif column := next((by_name[name] for name in usual if name in by_name), ""):
-            found[role] = column
+    roles = {role: find_role(role, names, options, where) for role in ROLES}
+    found = {role: column for role, column in roles.items() if column}
     if "label" not in found:
         raise InputError(
             f"{where}: which column has the emotions? There are {listing(names, 20) or 'none'}: "
             "--option label=COLUMN"
         )
     return found
+
+
+def find_role(role: str, names: Collection[str], options: Options, where: str) -> str:
+    """The column of one role: as an option says, else by its name; blank where there is none."""
+    if role in options:
+        column = options[role]
+        return known_column(column, names, f"{role}=", where) if column else ""
+    by_name = {alike(name): name for name in reversed([*names])} | {name: name for name in names}
+    return next((by_name[name] for name in ROLES[role] if name in by_name), "")
 
 
 def known_column(column: str, names: Collection[str], option: str, where: str) -> str:

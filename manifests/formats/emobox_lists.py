@@ -19,6 +19,9 @@ LABEL_MAP = "label_map.json"
 
 _WHAT = "a list of EmoBox, with key, wav and emo in every line"
 _NEEDED = ("key", "wav", "emo")
+_OF_ONE = ("wav", "emo", "start_time", "end_time")
+"""What is the same wherever an utterance is listed."""
+
 _FOLD = re.compile(r"fold_?(\d{1,4})")
 _PART = re.compile(r".*_(train|valid|test)_fold_?\d+\.jsonl")
 _LEFT_OUT = {*_NEEDED, "dataset", "type", "task", "channel", "sample_rate", "num_frame", "length"}
@@ -37,11 +40,12 @@ def read_lists(place: str, root: Path, options: Options) -> Table:
     """
     folder, file = _found(place)
     parts = _parts(folder)
-    lines = read_json_lines(file, folder, _WHAT) if file else _distinct(parts)
     where = str(file or folder)
-    for number, line in lines:
-        if absent := [name for name in _NEEDED if not isinstance(line.get(name), str)]:
-            raise InputError(f"{where}, line {number}: no {listing(absent)}; expected {_WHAT}")
+    if file:
+        lines = read_json_lines(file, folder, _WHAT)
+        _check(lines, where)
+    else:
+        lines = _distinct(parts, where)
     keys = [line["key"] for _, line in lines]
     words = _label_map(folder)
     columns = {
@@ -53,7 +57,7 @@ def read_lists(place: str, root: Path, options: Options) -> Table:
         values = [line.get(name) for _, line in lines]
         if name not in _LEFT_OUT and name not in columns and is_plain(values):
             columns[name] = list(map(as_text, values))
-    notes: list[str] = []
+    notes = _unknown(parts, keys, where) if file else []
     for part in ("test", "valid"):
         if folds := _folds(parts, part, notes):
             columns[f"{part}_fold"] = [folds.get(key, "") for key in keys]
@@ -86,10 +90,41 @@ def _parts(folder: Path) -> _Parts:
     return parts
 
 
-def _distinct(parts: _Parts) -> list[_Line]:
-    """The lines of all parts, each utterance once, numbered anew."""
-    lines = {str(line.get("key")): line for part in parts.values() for _, line in part}
-    return list(enumerate(lines.values(), 1))
+def _check(lines: list[_Line], where: str) -> None:
+    for number, line in lines:
+        if absent := [name for name in _NEEDED if not isinstance(line.get(name), str)]:
+            raise InputError(f"{where}, line {number}: no {listing(absent)}; expected {_WHAT}")
+
+
+def _distinct(parts: _Parts, where: str) -> list[_Line]:
+    """The lines of all parts, each utterance once, numbered anew.
+
+    Raises:
+        InputError: a key is of several utterances.
+    """
+    found: dict[str, tuple[str, dict[str, Any]]] = {}
+    for (part, fold), lines in parts.items():
+        place = f"the {part} part of fold {fold}"
+        _check(lines, f"{where}, {place}")
+        for number, line in lines:
+            before, first = found.setdefault(line["key"], (f"{place}, line {number},", line))
+            for name in _OF_ONE:
+                if line.get(name) != first.get(name):
+                    raise InputError(
+                        f"{where}: the key {line['key']!r:.100} is not of one utterance: {before} "
+                        f"has the {name} {first.get(name)!r:.100}, and {place}, line {number}, "
+                        f"{line.get(name)!r:.100}; give each utterance a key of its own, or have "
+                        "its lines agree"
+                    )
+    return list(enumerate((line for _, line in found.values()), 1))
+
+
+def _unknown(parts: _Parts, keys: list[str], where: str) -> list[str]:
+    """A note of what folds have, and the list of all does not."""
+    listed = {str(line.get("key")) for lines in parts.values() for _, line in lines}
+    others = sorted(listed - {*keys})
+    note = f"{len(others)} keys of folds are not in {where}, and were left out"
+    return [f"{note}: {listing(others, 3)}"] if others else []
 
 
 def _folds(parts: _Parts, part: str, notes: list[str]) -> dict[str, str]:

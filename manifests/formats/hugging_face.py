@@ -32,7 +32,7 @@ _AUDIO_COLUMNS = (
 
 
 def read_dataset(place: str, root: Path, options: Options) -> Table:
-    """The rows of all parts of a data set, or of the one that the option `split` names.
+    """The rows of all parts of a data set, or of those that the option `split` names.
 
     Raises:
         InputError: it is none, or there is no column of audio or of emotions.
@@ -62,7 +62,8 @@ def read_dataset(place: str, root: Path, options: Options) -> Table:
                 for name in fields:
                     columns[name].append(own[name].cell(row) if name in own else "")
                 name = columns[roles["id"]][-1] if "id" in roles else f"{split}-{number:06}"
-                paths.append(unpacked.path(row[audio], name))
+                emotion = columns[roles["label"]][-1]
+                paths.append(unpacked.path(row[audio], name, split, emotion))
                 splits.append(split)
     if len(parts) > 1:
         columns.setdefault("split", splits)

@@ -110,12 +110,14 @@ def load_parts(datasets: Any, place: str, options: Options) -> tuple[dict[str, A
     if licence := next((as_text(part.info.license) for part in parts.values()), ""):
         card = Card(licence, card.language)
     if wanted := options.get("split"):
-        if wanted not in parts:
-            raise InputError(
-                f"{place}: has no split {wanted!r}{did_you_mean(wanted, parts)}; there are "
-                f"{', '.join(parts)}"
-            )
-        parts = {wanted: parts[wanted]}
+        names = [wanted] if wanted in parts else wanted.split(",")
+        for name in names:
+            if name not in parts:
+                raise InputError(
+                    f"{place}: has no split {name!r}{did_you_mean(name, parts)}; there are "
+                    f"{', '.join(parts)}"
+                )
+        parts = {name: parts[name] for name in names}
     if not parts:
         raise InputError(f"{place}: has no splits")
     return parts, card

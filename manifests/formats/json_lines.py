@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,18 @@ from ..text_files import read_text
 _LONGEST = 1 << 20
 """Characters of a line."""
 
+_TEXT_OR_NAN = re.compile(r'"(?:[^"\\]|\\.)*+"?|\bNaN\b')
 
-def read_json_lines(path: Path, below: Path, what: str) -> list[tuple[int, dict[str, Any]]]:
+
+def read_json_lines(
+    path: Path, below: Path, what: str, nan_is_missing: bool = False
+) -> list[tuple[int, dict[str, Any]]]:
     """The objects of a file, each with the number of its line; blank lines are none.
 
     Args:
         below: a folder that it must lie in, wherever links lead.
         what: was expected, for messages.
+        nan_is_missing: read `NaN`, which is no JSON, as null.
 
     Raises:
         InputError: it cannot be read, or a line is no JSON object.
@@ -29,6 +35,8 @@ def read_json_lines(path: Path, below: Path, what: str) -> list[tuple[int, dict[
         if len(line) > _LONGEST:
             raise InputError(f"{where}: longer than {_LONGEST} characters; expected {what}")
         if line.strip():
+            if nan_is_missing and "NaN" in line:
+                line = _TEXT_OR_NAN.sub(lambda m: "null" if m[0] == "NaN" else m[0], line)
             try:
                 items.append((number, parse_json(line.encode(), dict[str, Any], where)))
             except ValueError as error:

@@ -31,6 +31,7 @@ _HOW = (
     "utterance; then cut.scp is wav.scp, and there is no file segments"
 )
 _REMEDY = "expected a text file of Kaldi, in UTF-8"
+_BLANKS = re.compile(r"[ \t]+")
 _OFFSET = re.compile(r".*:\d+(\[.*\])?")
 
 
@@ -58,12 +59,17 @@ def read_folder(place: str, root: Path, options: Options) -> Table:
         "path": [path for _, _, path in sources],
         "emotion": _cells(folder, label, ids, notes),
     }
-    for name in files:
-        if name in COLUMNS or (name.startswith("utt2") and name not in COMPUTED):
-            column = COLUMNS.get(name) or name.removeprefix("utt2")
-            if name != label and column not in columns:
-                columns[column] = _cells(folder, name, ids, notes)
-    _complete_speakers(folder, files, columns)
+    said_by = {"id": RECORDINGS, "path": RECORDINGS, "emotion": label}
+    # Kaldi's own files come before others that would be the same column, such as utt2speaker.
+    usual = [name for name in COLUMNS if name in files]
+    others = [name for name in files if name.startswith("utt2") and name not in usual]
+    for name in (name for name in (*usual, *others) if name not in {label, *COMPUTED}):
+        column = COLUMNS.get(name) or name.removeprefix("utt2")
+        if said_by.setdefault(column, name) == name:
+            columns[column] = _cells(folder, name, ids, notes)
+        else:
+            notes.append(f"{name} was not read, as {said_by[column]} says the {column}")
+    _complete_speakers(folder, files, columns, notes)
     numbers = [number for number, _, _ in sources]
     where = str(folder / (SEGMENTS if SEGMENTS in files else RECORDINGS))
     return Table(where, columns, numbers, notes=notes, spans=spans)
@@ -75,7 +81,7 @@ def _lines(folder: Path, name: str) -> list[tuple[int, str, str]]:
     lines: list[tuple[int, str, str]] = []
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
-            key, _, value = line.strip().replace("\t", " ", 1).partition(" ")
+            key, value = _BLANKS.split(line.strip() + " ", maxsplit=1)
             lines.append((number, key, value.strip()))
     return lines
 
@@ -167,7 +173,9 @@ def _cells(folder: Path, file: str, ids: list[str], notes: list[str]) -> list[st
     return [values.get(id, "") for id in ids]
 
 
-def _complete_speakers(folder: Path, files: list[str], columns: dict[str, list[str]]) -> None:
+def _complete_speakers(
+    folder: Path, files: list[str], columns: dict[str, list[str]], notes: list[str]
+) -> None:
     """Read speakers as they were before they had to be one word, and their genders.
 
     Kaldi wants a speaker of every utterance: one by the name of the utterance stands for none.
@@ -176,7 +184,9 @@ def _complete_speakers(folder: Path, files: list[str], columns: dict[str, list[s
         return
     pairs = list(zip(columns["speaker"], columns["id"], strict=True))
     columns["speaker"] = ["" if name == id else as_said(name) for name, id in pairs]
-    if SPEAKERS_GENDER in files and "gender" not in columns:
+    if SPEAKERS_GENDER in files and "gender" in columns:
+        notes.append(f"{SPEAKERS_GENDER} was not read, as utt2gender says the gender")
+    elif SPEAKERS_GENDER in files:
         genders = _by_name(folder, SPEAKERS_GENDER)
         columns["gender"] = [genders.get(name, "") for name, _ in pairs]
 

@@ -20,7 +20,11 @@ from .form import Options, folder_of
 from .json_lines import read_json_lines
 
 _WHAT = "a manifest of lhotse: recordings and supervisions, or cuts"
-_NAME = re.compile(r"(?:.*[_-])?(recordings|supervisions|cuts)(?:[_-](.+?))?\.jsonl(?:\.gz)?")
+_NAME = re.compile(
+    r"(?:.*[_.-])?(?:recordings|supervisions|cuts)"
+    r"(?:[_.-](?P<part>.+?))??(?:\.\d+)?\.jsonl(?:\.gz)?"
+)
+"""Manifests by their parts, whose shards lhotse numbers: `cuts_train.1.jsonl.gz`."""
 _FIELDS = ("id", "speaker", "gender", "language", "text")
 """Of a supervision, besides what is its own custom field."""
 
@@ -37,6 +41,7 @@ class _Read:
     recordings: dict[tuple[str, str], Any] = field(default_factory=dict)
     supervisions: list[tuple[str, Any]] = field(default_factory=list)
     cuts: list[tuple[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -73,27 +78,36 @@ def read_manifests(place: str, root: Path, options: Options) -> Table:
     heard = {id(utterance.recording) for utterance in utterances}
     silent = [] if read.cuts else [r.id for r in read.recordings.values() if id(r) not in heard]
     note = f"{len(silent)} recordings have no supervision, and were left out"
-    notes = [f"{note}: {listing(sorted(silent), 3)}"] if silent else []
+    notes = [*read.notes, *([f"{note}: {listing(sorted(silent), 3)}"] if silent else [])]
     return Table(where, table, range(1, len(utterances) + 1), "utterance", notes)
 
 
 def _read(path: Path) -> _Read:
     """What the manifests of a file or folder hold."""
     below = folder_of(str(path))
-    files = [path]
+    files, others = [path], []
     if path == below:
-        files = sorted(file for file in path.iterdir() if _NAME.fullmatch(file.name))
+        lists = sorted(file for file in path.iterdir() if ".jsonl" in file.suffixes)
+        files = [file for file in lists if _NAME.fullmatch(file.name)]
+        others = [file.name for file in lists if file not in files]
+    told = listing(others, 3)
     if not files:
         raise InputError(
-            f"{path}: no recordings*.jsonl, supervisions*.jsonl or cuts*.jsonl, nor .jsonl.gz; "
-            f"expected {_WHAT}"
+            f"{path}: no recordings*.jsonl, supervisions*.jsonl or cuts*.jsonl, nor .jsonl.gz"
+            f"{f', but {told}' if told else ''}; expected {_WHAT}"
         )
     _check_installed()
     read = _Read()
+    if told:
+        read.notes.append(
+            f"{len(others)} files are no recordings*, supervisions* or cuts* by their names, and "
+            f"were not read: {told}"
+        )
     for file in files:
         name = _NAME.fullmatch(file.name)
-        part = (name and name[2]) or ""
-        for number, line in read_json_lines(file, below, _WHAT):
+        part = (name and name["part"]) or ""
+        # lhotse writes NaN where it has no number.
+        for number, line in read_json_lines(file, below, _WHAT, nan_is_missing=True):
             where = f"{file}, line {number}"
             _add(read, part, _deserialised(where, line), where)
     return read

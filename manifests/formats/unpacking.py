@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,9 +23,13 @@ class Unpacked:
         self.place, self.root = place, root.resolve()
         self._home = Path(place).expanduser().resolve()
         self._taken: set[str] = set()
+        self._first: dict[tuple[str, str, bytes], tuple[str, str]] = {}
 
-    def path(self, audio: Any, fallback: str) -> str:
-        """The path of the audio of a row, which is written where it is no file yet."""
+    def path(self, audio: Any, fallback: str, split: str, emotion: str) -> str:
+        """The path of the audio of a row, which is written where it is no file yet.
+
+        A row that another split has too, by name, sound and emotion, has the path of that one.
+        """
         if not isinstance(audio, dict):
             return as_text(audio)
         data, path = audio.get("bytes"), as_text(audio.get("path"))
@@ -35,8 +40,13 @@ class Unpacked:
                 f"{self.place}: its audio is inside; say in which folder the files are to be "
                 "written: --root DIR"
             )
+        row = (path, emotion, hashlib.sha256(data).digest())
+        first_split, first = self._first.get(row, (split, ""))
+        if path and first_split != split:
+            return first
         name = self._name(path, fallback, data)
         self._write(name, data)
+        self._first.setdefault(row, (split, name))
         return name
 
     def _name(self, path: str, fallback: str, data: bytes) -> str:
