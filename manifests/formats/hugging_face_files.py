@@ -4,10 +4,9 @@ what is not their own."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from ...files import read_json
 from ..paths import is_inside
 from .columns import as_text
 from .form import Options
+from .hugging_face_classes import check_classes
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 _CARD = "README.md"
@@ -95,7 +95,7 @@ def load_parts(datasets: Any, place: str, options: Options) -> tuple[dict[str, A
         revision = None if folder.is_dir() else options.get("revision")
         builder = datasets.load_dataset_builder(where, options.get("config"), revision=revision)
         _check_sources(builder, folder if folder.is_dir() else None, place)
-        _check_classes(datasets, builder, place)
+        check_classes(datasets, builder, place)
         with _sound_as_it_is(datasets):
             builder.download_and_prepare()
         loaded = builder.as_dataset()
@@ -177,27 +177,3 @@ def _check_sources(builder: Any, folder: Path | None, place: str) -> None:
             )
             if not inside:
                 raise InputError(f"{place}: has a file read that is none of its own: {file!s:.200}")
-
-
-def _check_classes(datasets: Any, builder: Any, place: str) -> None:
-    """Refuse Parquet files in which the number of a class has not one name: the library reads all
-    by the names of one."""
-    import fsspec
-    from pyarrow.parquet import read_schema
-
-    known: dict[str, tuple[str, Sequence[str]]] = {}
-    for file in map(str, chain.from_iterable((builder.config.data_files or {}).values())):
-        if not file.endswith(".parquet"):
-            continue
-        with fsspec.open(file) as stream:
-            features = datasets.Features.from_arrow_schema(read_schema(stream)).flatten()
-        for column, kind in features.items():
-            if isinstance(kind, datasets.ClassLabel):
-                first, names = known.setdefault(column, (file, kind.names))
-                if names != kind.names:
-                    raise InputError(
-                        f"{place}: the classes of {column} are {', '.join(names):.200} in "
-                        f"{Path(first).name}, and {', '.join(kind.names):.200} in "
-                        f"{Path(file).name}, by the same numbers. Save it anew with text in place "
-                        f'of classes: cast_column("{column}", Value("string"))'
-                    )
