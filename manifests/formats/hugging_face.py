@@ -15,7 +15,7 @@ from ...errors import InputError, listing
 from ..tables import Table
 from .columns import as_table, as_text, find_roles, known_column
 from .form import Options
-from .hugging_face_files import load_parts, told
+from .hugging_face_files import Loaded, load, told
 from .unpacking import Unpacked
 
 _AUDIO_COLUMNS = (
@@ -40,11 +40,15 @@ def read_dataset(place: str, root: Path, options: Options) -> Table:
         SerError: audio cannot be written.
     """
     with told(place) as datasets:
-        parts, card = load_parts(datasets, place, options)
+        loaded = load(datasets, place, options)
+        parts, card = loaded.parts, loaded.card
         features = {name: kind for part in parts.values() for name, kind in part.features.items()}
         audio = _audio_column(datasets, features, options, place)
         fields = _fields(datasets, features, audio)
-        roles = find_roles(list(fields), options, place)
+        try:
+            roles = find_roles(list(fields), options, place)
+        except InputError as error:
+            raise InputError("\n".join(filter(None, (str(error), loaded.left_out)))) from None
         wanted = dict.fromkeys([audio, *(field.column for field in fields.values())])
         columns: dict[str, list[str]] = {name: [] for name in fields}
         paths: list[str] = []
@@ -71,6 +75,7 @@ def read_dataset(place: str, root: Path, options: Options) -> Table:
         roles["language"] = "language"
     others = sorted(features.keys() - wanted.keys())
     notes = [f"columns of other types were left out: {listing(others)}"] if others else []
+    notes += filter(None, (loaded.left_out, _without_rows(loaded, paths)))
     table = {"path": paths} | as_table(columns, roles)
     return Table(place, table, range(1, len(paths) + 1), "row", notes, card.licence)
 
@@ -131,3 +136,15 @@ def _fields(datasets: Any, features: Mapping[str, Any], audio: str) -> dict[str,
                     title = f"{name}.{part}" if part in features else part
                     fields.setdefault(title, _Field(name, part, names(each)))
     return fields
+
+
+def _without_rows(loaded: Loaded, paths: Sequence[str]) -> str:
+    """Say which files of a folder of sound are in no row; blank where all are."""
+    sounds = {file for part in loaded.parts for file in loaded.sounds.get(part, ())}
+    others = sorted(sounds - set(map(Path, paths)))
+    if not others:
+        return ""
+    return (
+        f"{len(others)} of {len(sounds)} files of sound have no row, and were left out, such as "
+        f"{others[0].name}"
+    )

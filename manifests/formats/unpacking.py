@@ -26,9 +26,10 @@ class Unpacked:
     def path(self, audio: Any, fallback: str) -> str:
         """The path of the audio of a row, which is written where it is no file yet."""
         if not isinstance(audio, dict):
-            return as_text(audio)
+            audio = {"path": audio}
         data, path = audio.get("bytes"), as_text(audio.get("path"))
         if data is None:
+            self._check_no_archive(path)
             return path
         if self._home == self.root:
             raise InputError(
@@ -38,6 +39,15 @@ class Unpacked:
         name = self._name(path, fallback, data)
         self._write(name, data)
         return name
+
+    def _check_no_archive(self, path: str) -> None:
+        """Refuse what the library calls a file in a zip."""
+        if path.startswith("zip://"):
+            archive = PurePosixPath(path.rpartition("::")[2]).name
+            raise InputError(
+                f"{self.place}: its audio is in the archive {archive}; unzip that into a folder, "
+                "and give the folder: --from hf:FOLDER"
+            )
 
     def _name(self, path: str, fallback: str, data: bytes) -> str:
         """The path that the data set has, if it can be one here and is of one row alone."""
