@@ -25,6 +25,8 @@ class Unpacked:
 
     def path(self, audio: Any, fallback: str) -> str:
         """The path of the audio of a row, which is written where it is no file yet."""
+        if isinstance(audio, bytes):
+            audio = {"bytes": audio}
         if not isinstance(audio, dict):
             audio = {"path": audio}
         data, path = audio.get("bytes"), as_text(audio.get("path"))
