@@ -12,13 +12,20 @@ from ..text import alike
 from .form import Options
 
 ROLES: Mapping[str, tuple[str, ...]] = {
-    "label": ("emotion", "label", "emo", "emotion_label", "emotions", "labels", "category"),
+    "label": (
+        *("emotion", "label", "emo", "emotion_label", "emotions", "labels", "category"),
+        *("emotion.label", "emotion.name"),
+    ),
     "id": ("id", "utterance_id", "utt_id", "key"),
-    "speaker": ("speaker", "speaker_id", "spk", "actor", "actor_id"),
-    "gender": ("gender", "sex"),
+    "speaker": (
+        *("speaker", "speaker_id", "spk", "actor", "actor_id"),
+        *("speaker.id", "speaker.name", "actor.id", "actor.name"),
+    ),
+    "gender": ("gender", "sex", "speaker.gender", "speaker.sex", "actor.gender", "actor.sex"),
     "language": ("language", "lang", "locale"),
 }
-"""What a column can be, which an option of that name says, to names that it has in the world."""
+"""What a column can be, which an option of that name says, to names that it has in the world; a dot
+stands before what is a part of a column."""
 
 _OURS = {"path", "emotion", "id", "speaker", "gender", "language", *COMPUTED}
 

@@ -6,16 +6,16 @@ Audio inside of one is written into the corpus root, a file for each row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ...errors import InputError, listing
 from ..tables import Table
-from .columns import as_table, as_text, find_roles, known_column
+from .columns import as_table, find_roles, known_column
 from .form import Options
-from .hugging_face_files import load_parts, told
+from .hugging_face_columns import Names, cell, is_plain, leaves, titles
+from .hugging_face_files import Loaded, load, told
 from .unpacking import Unpacked
 
 _AUDIO_COLUMNS = (
@@ -40,43 +40,70 @@ def read_dataset(place: str, root: Path, options: Options) -> Table:
         SerError: audio cannot be written.
     """
     with told(place) as datasets:
-        parts, card = load_parts(datasets, place, options)
+        loaded = load(datasets, place, options)
+        parts = loaded.parts
         features = {name: kind for part in parts.values() for name, kind in part.features.items()}
         audio = _audio_column(datasets, features, options, place)
-        fields = _fields(datasets, features, audio)
-        roles = find_roles(list(fields), options, place)
-        wanted = dict.fromkeys([audio, *(field.column for field in fields.values())])
+        kinds = {path: kind for part in parts.values() for path, kind in leaves(part.features)}
+        every = {name: path for name, path in titles(kinds).items() if path[0] != audio}
+        fields = {name: path for name, path in every.items() if is_plain(datasets, kinds[path])}
+        others = sorted(every.keys() - fields.keys())
+        # A part of a column can be named with what it is a part of, though its own name is enough.
+        whole = {".".join(path): name for name, path in fields.items()}
+        options = {option: whole.get(value, value) for option, value in options.items()}
+        try:
+            roles = find_roles(list(fields), options, place)
+        except InputError as error:
+            raise InputError("\n".join(filter(None, (str(error), loaded.left_out)))) from None
+        # The library's own, such as where the data set lay, say nothing of utterances.
+        own = {name for name, path in fields.items() if path[0].startswith("__")}
+        own -= {*roles.values()}
+        fields = {name: path for name, path in fields.items() if name not in own}
         columns: dict[str, list[str]] = {name: [] for name in fields}
         paths: list[str] = []
         splits: list[str] = []
         unpacked = Unpacked(place, root)
         for split, part in parts.items():
-            part.data.validate(full=True)  # what is damaged could end the whole process
-            known_column(audio, list(part.features), "audio=", f"{place}, {split}")
-            if isinstance(part.features[audio], datasets.Audio):
-                part = part.cast_column(audio, datasets.Audio(decode=False))
-            # The number of a class has the name that it has in this part.
-            own = _fields(datasets, part.features, audio)
-            rows = part.with_format(None).select_columns([*wanted.keys() & part.features.keys()])
-            for number, row in enumerate(rows):
-                for name in fields:
-                    columns[name].append(own[name].cell(row) if name in own else "")
-                name = columns[roles["id"]][-1] if "id" in roles else f"{split}-{number:06}"
-                emotion = columns[roles["label"]][-1]
-                paths.append(unpacked.path(row[audio], name, split, emotion))
+            where = f"{place}, {split}"
+            for number, (sound, cells) in enumerate(_rows(datasets, part, audio, fields, where)):
+                for name, value in cells.items():
+                    columns[name].append(value)
+                name = cells[roles["id"]] if "id" in roles else f"{split}-{number:06}"
+                paths.append(unpacked.path(sound, name, split, cells[roles["label"]]))
                 splits.append(split)
     if len(parts) > 1:
         columns.setdefault("split", splits)
+    card = loaded.card
     if card.language and "language" not in roles and "language" not in options:
         columns["language"] = [card.language] * len(paths)
         roles["language"] = "language"
-    others = sorted(features.keys() - wanted.keys())
     notes = [f"columns of other types were left out: {listing(others)}"] if others else []
+    notes += filter(None, (loaded.left_out, _without_rows(loaded, paths)))
     table = {"path": paths} | as_table(columns, roles)
     return Table(place, table, range(1, len(paths) + 1), "row", notes, card.licence)
 
 
-def _audio_column(datasets: Any, features: Any, options: Options, place: str) -> str:
+def _rows(
+    datasets: Any, part: Any, audio: str, fields: Mapping[str, Names], where: str
+) -> Iterator[tuple[Any, dict[str, str]]]:
+    """The audio of each row, as it is there, and its cells by the names of columns."""
+    part.data.validate(full=True)  # what is damaged could end the whole process
+    known_column(audio, list(part.features), "audio=", where)
+    _check_audio(datasets, audio, part.features[audio], where)
+    # The number of a class has the name that it has in this part.
+    kinds = {path: kind for path, kind in leaves(part.features) if is_plain(datasets, kind)}
+    if isinstance(part.features[audio], datasets.Audio):
+        part = part.cast_column(audio, datasets.Audio(decode=False))
+    wanted = {audio, *(path[0] for path in fields.values())} & part.features.keys()
+    for row in part.with_format(None).select_columns([*wanted]):
+        cells = {
+            name: cell(row, path, kinds[path]) if path in kinds else ""
+            for name, path in fields.items()
+        }
+        yield row[audio], cells
+
+
+def _audio_column(datasets: Any, features: Mapping[str, Any], options: Options, place: str) -> str:
     if column := options.get("audio"):
         return known_column(column, list(features), "audio=", place)
     typed = [name for name, kind in features.items() if isinstance(kind, datasets.Audio)]
@@ -88,47 +115,33 @@ def _audio_column(datasets: Any, features: Any, options: Options, place: str) ->
             f"{place}: no column has audio, or paths of it; there are {listing(features, 20)}: "
             "--option audio=COLUMN"
         )
-    return str((typed or named)[0])
+    usable = [name for name in named if _is_audio(datasets, features[name])]
+    return str((typed or usable or named)[0])
 
 
-@dataclass(frozen=True)
-class _Field:
-    """What becomes a column: one of the data set, or a part of one that is made of parts."""
-
-    column: str
-    part: str | None
-    names: Sequence[str] | None
-
-    def cell(self, row: Mapping[str, Any]) -> str:
-        """The value as text, the number of a class as its name; a negative one is none."""
-        value = row[self.column]
-        if self.part is not None:
-            value = (value or {}).get(self.part)
-        if self.names is not None and isinstance(value, int) and value < len(self.names):
-            return self.names[value] if value >= 0 else ""
-        return as_text(value)
+def _is_audio(datasets: Any, kind: Any) -> bool:
+    """Whether a column can have paths or bytes of sound."""
+    if isinstance(kind, dict):
+        return not {"bytes", "path"}.isdisjoint(kind)
+    texts = ("string", "large_string", "binary", "large_binary")
+    return isinstance(kind, datasets.Audio) or getattr(kind, "dtype", "") in texts
 
 
-def _fields(datasets: Any, features: Mapping[str, Any], audio: str) -> dict[str, _Field]:
-    """All that is text, numbers or classes, by the names that columns get."""
+def _check_audio(datasets: Any, column: str, kind: Any, where: str) -> None:
+    if not _is_audio(datasets, kind):
+        raise InputError(
+            f"{where}: the column {column} has {kind!r:.100}; expected paths of files of sound, or "
+            "their bytes: --option audio=COLUMN"
+        )
 
-    def is_plain(kind: Any) -> bool:
-        binary = ("binary", "large_binary")
-        is_value = isinstance(kind, datasets.Value) and kind.dtype not in binary
-        return is_value or isinstance(kind, datasets.ClassLabel)
 
-    def names(kind: Any) -> Sequence[str] | None:
-        return kind.names if isinstance(kind, datasets.ClassLabel) else None
-
-    fields = {
-        name: _Field(name, None, names(kind))
-        for name, kind in features.items()
-        if name != audio and is_plain(kind)
-    }
-    for name, kind in features.items():
-        if isinstance(kind, dict) and name != audio:
-            for part, each in kind.items():
-                if is_plain(each):
-                    title = f"{name}.{part}" if part in features else part
-                    fields.setdefault(title, _Field(name, part, names(each)))
-    return fields
+def _without_rows(loaded: Loaded, paths: Sequence[str]) -> str:
+    """Say which files of a folder of sound are in no row; blank where all are."""
+    sounds = {file for part in loaded.parts for file in loaded.sounds.get(part, ())}
+    others = sorted(sounds - set(map(Path, paths)))
+    if not others:
+        return ""
+    return (
+        f"{len(others)} of {len(sounds)} files of sound have no row, and were left out, such as "
+        f"{others[0].name}"
+    )

@@ -4,18 +4,26 @@ what is not their own."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ...errors import InputError, MissingPackageError, SerError, did_you_mean, install_command
+from ...errors import (
+    InputError,
+    MissingPackageError,
+    SerError,
+    did_you_mean,
+    install_command,
+    listing,
+)
 from ...files import read_json
 from ..paths import is_inside
 from .columns import as_text
 from .form import Options
+from .hugging_face_classes import check_classes
+from .hugging_face_splits import left_out
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 _CARD = "README.md"
@@ -27,6 +35,21 @@ class Card:
 
     licence: str = ""
     language: str = ""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The parts of a data set by their names, and what is to be known of all of it.
+
+    Attributes:
+        left_out: says which files are in no part; blank: none.
+        sounds: the files of a folder of sound, by part, where a table has a row for each.
+    """
+
+    parts: Mapping[str, Any]
+    card: Card = field(default_factory=Card)
+    left_out: str = ""
+    sounds: Mapping[str, Set[Path]] = field(default_factory=dict)
 
 
 @contextmanager
@@ -79,36 +102,28 @@ def _sound_as_it_is(datasets: Any) -> Iterator[None]:
         datasets.Audio.encode_example = encode
 
 
-def load_parts(datasets: Any, place: str, options: Options) -> tuple[dict[str, Any], Card]:
-    """The parts of a data set by their names, and what its card says.
+def load(datasets: Any, place: str, options: Options) -> Loaded:
+    """What a place has.
 
     Raises:
         InputError: it is none, has no such split, or would read files of elsewhere.
     """
     folder = Path(place).expanduser()
-    card = Card()
     if (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
         _check_saved(folder)
-        loaded = datasets.load_from_disk(str(folder))
-    elif folder.is_dir() or _REPOSITORY.fullmatch(place):
-        where = str(folder) if folder.is_dir() else place
-        revision = None if folder.is_dir() else options.get("revision")
-        builder = datasets.load_dataset_builder(where, options.get("config"), revision=revision)
-        _check_sources(builder, folder if folder.is_dir() else None, place)
-        _check_classes(datasets, builder, place)
-        with _sound_as_it_is(datasets):
-            builder.download_and_prepare()
-        loaded = builder.as_dataset()
-        card = _card(folder / _CARD if folder.is_dir() else place, revision)
+        loaded = Loaded(_parts(datasets, datasets.load_from_disk(str(folder))))
+    elif folder.is_dir():
+        loaded = _built(datasets, str(folder), folder, options)
+    elif _REPOSITORY.fullmatch(place):
+        loaded = _built(datasets, place, None, options)
     else:
         raise InputError(
             f"no such folder: {place}; expected what save_to_disk made, a folder that load_dataset "
             "reads, or a repository such as NAME/DATASET"
         )
-    is_dict = isinstance(loaded, datasets.DatasetDict)
-    parts: dict[str, Any] = dict(loaded) if is_dict else {str(loaded.split or "all"): loaded}
+    parts = loaded.parts
     if licence := next((as_text(part.info.license) for part in parts.values()), ""):
-        card = Card(licence, card.language)
+        loaded = replace(loaded, card=replace(loaded.card, licence=licence))
     if wanted := options.get("split"):
         names = [wanted] if wanted in parts else wanted.split(",")
         for name in names:
@@ -117,10 +132,70 @@ def load_parts(datasets: Any, place: str, options: Options) -> tuple[dict[str, A
                     f"{place}: has no split {name!r}{did_you_mean(name, parts)}; there are "
                     f"{', '.join(parts)}"
                 )
-        parts = {name: parts[name] for name in names}
+        return replace(loaded, parts={name: parts[name] for name in names})
     if not parts:
         raise InputError(f"{place}: has no splits")
-    return parts, card
+    return loaded
+
+
+def _parts(datasets: Any, loaded: Any) -> dict[str, Any]:
+    if isinstance(loaded, datasets.DatasetDict):
+        return dict(loaded)
+    return {str(loaded.split or "all"): loaded}
+
+
+def _built(datasets: Any, place: str, folder: Path | None, options: Options) -> Loaded:
+    """What the library makes of a folder, or else of a repository."""
+    revision = None if folder else options.get("revision")
+    builder = _builder(datasets, place, options.get("config"), revision)
+    _check_sources(builder, folder, place)
+    home = folder.resolve().as_posix() if folder else _repository(builder, place)
+    check_classes(datasets, builder, place)
+    unread = left_out(datasets, builder, home, place)
+    with _sound_as_it_is(datasets):
+        builder.download_and_prepare()
+    card = _card(folder / _CARD if folder else place, revision)
+    sounds = _sounds(builder) if folder else {}
+    return Loaded(_parts(datasets, builder.as_dataset()), card, unread, sounds)
+
+
+def _builder(datasets: Any, place: str, config: str | None, revision: str | None) -> Any:
+    try:
+        return datasets.load_dataset_builder(place, config, revision=revision)
+    except ValueError:
+        configs: list[str] = []
+        with suppress(Exception):  # what is wrong is told already
+            configs = datasets.get_dataset_config_names(place, revision=revision)
+        if len(configs) < 2 or config in configs:
+            raise
+        has = f"has no configuration {config!r}" if config else "has several configurations"
+        near = did_you_mean(config, configs) if config else ""
+        raise InputError(
+            f"{place}: {has}{near}; there are {listing(configs, 20)}: --option config={configs[0]}"
+        ) from None
+
+
+def _repository(builder: Any, place: str) -> str:
+    """The address of a repository of the hub at the revision that is read."""
+    file = next((str(file) for files in _data_files(builder).values() for file in files), "")
+    home = f"hf://datasets/{place}@"
+    return home + file.removeprefix(home).partition("/")[0]
+
+
+def _data_files(builder: Any) -> Mapping[str, list[Any]]:
+    return builder.config.data_files or {}
+
+
+def _sounds(builder: Any) -> dict[str, Set[Path]]:
+    """The files of sound by part, where a table says what they are."""
+    kinds, tables = (getattr(builder, name, ()) for name in ("EXTENSIONS", "METADATA_FILENAMES"))
+    files = {str(part): list(map(Path, each)) for part, each in _data_files(builder).items()}
+    if not any(file.name in tables for each in files.values() for file in each):
+        return {}
+    return {
+        part: {file for file in each if file.suffix.lower() in kinds}
+        for part, each in files.items()
+    }
 
 
 def _card(where: Path | str, revision: str | None) -> Card:
@@ -162,44 +237,24 @@ def _check_saved(folder: Path) -> None:
 
 def _below(folder: Path, name: str) -> Path:
     path = folder / name
-    if not is_inside(name) or not path.resolve().is_relative_to(folder.resolve()):
+    if not is_inside(name) or not _is_of(folder, path):
         raise ValueError(f"{name!r:.100} is no file in {folder}")
     return path
+
+
+def _is_of(folder: Path, path: Path) -> bool:
+    """Whether a file lies in a folder, or is a link as the cache of the hub has them: from
+    `snapshots/REVISION` into `blobs`, which is of the same repository."""
+    home = folder.resolve()
+    blobs = [each.with_name("blobs") for each in home.parents if each.name == "snapshots"]
+    homes = (home, *blobs)
+    return any(path.resolve().is_relative_to(each) for each in homes)
 
 
 def _check_sources(builder: Any, folder: Path | None, place: str) -> None:
     """Refuse a data set whose card has files of elsewhere read."""
     home = f"hf://datasets/{place}@"
-    for files in (builder.config.data_files or {}).values():
-        for file in files:
-            inside = (
-                str(file).startswith(home)
-                if folder is None
-                else Path(file).resolve().is_relative_to(folder.resolve())
-            )
-            if not inside:
-                raise InputError(f"{place}: has a file read that is none of its own: {file!s:.200}")
-
-
-def _check_classes(datasets: Any, builder: Any, place: str) -> None:
-    """Refuse Parquet files in which the number of a class has not one name: the library reads all
-    by the names of one."""
-    import fsspec
-    from pyarrow.parquet import read_schema
-
-    known: dict[str, tuple[str, Sequence[str]]] = {}
-    for file in map(str, chain.from_iterable((builder.config.data_files or {}).values())):
-        if not file.endswith(".parquet"):
-            continue
-        with fsspec.open(file) as stream:
-            features = datasets.Features.from_arrow_schema(read_schema(stream)).flatten()
-        for column, kind in features.items():
-            if isinstance(kind, datasets.ClassLabel):
-                first, names = known.setdefault(column, (file, kind.names))
-                if names != kind.names:
-                    raise InputError(
-                        f"{place}: the classes of {column} are {', '.join(names):.200} in "
-                        f"{Path(first).name}, and {', '.join(kind.names):.200} in "
-                        f"{Path(file).name}, by the same numbers. Save it anew with text in place "
-                        f'of classes: cast_column("{column}", Value("string"))'
-                    )
+    for files in _data_files(builder).values():
+        for file in map(str, files):
+            if not (_is_of(folder, Path(file)) if folder else file.startswith(home)):
+                raise InputError(f"{place}: has a file read that is none of its own: {file:.200}")

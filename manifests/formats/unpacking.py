@@ -30,10 +30,13 @@ class Unpacked:
 
         A row that another split has too, by name, sound and emotion, has the path of that one.
         """
+        if isinstance(audio, bytes):
+            audio = {"bytes": audio}
         if not isinstance(audio, dict):
-            return as_text(audio)
+            audio = {"path": audio}
         data, path = audio.get("bytes"), as_text(audio.get("path"))
         if data is None:
+            self._check_no_archive(path)
             return path
         if self._home == self.root:
             raise InputError(
@@ -48,6 +51,15 @@ class Unpacked:
         self._write(name, data)
         self._first.setdefault(row, (split, name))
         return name
+
+    def _check_no_archive(self, path: str) -> None:
+        """Refuse what the library calls a file in a zip."""
+        if path.startswith("zip://"):
+            archive = PurePosixPath(path.rpartition("::")[2]).name
+            raise InputError(
+                f"{self.place}: its audio is in the archive {archive}; unzip that into a folder, "
+                "and give the folder: --from hf:FOLDER"
+            )
 
     def _name(self, path: str, fallback: str, data: bytes) -> str:
         """The path that the data set has, if it can be one here and is of one row alone."""
