@@ -1,6 +1,7 @@
 """The scanners of known corpora, over small trees of empty files: names alone are read."""
 
 import os
+import re
 
 import pytest
 
@@ -98,6 +99,17 @@ def test_a_copy_inside_the_corpus_is_not_looked_at(tmp_path):
     assert entry.path == name
 
 
+def test_what_lies_deeper_and_is_no_copy_is_told(tmp_path):
+    name, other = (f"Actor_01/03-01-05-01-02-01-{take}.wav" for take in ("01", "02"))
+    tree(tmp_path, name, f"copy/{name}", f"more/of/it/{other}")
+    found = CORPORA["ravdess"].scan(tmp_path, {})
+    assert [entry.path for entry in found.entries] == [name]
+    assert found.notes == [
+        "1 audio files were left out, as they lie deeper than the others of this corpus: "
+        f"more/of/it/{other}"
+    ]
+
+
 def test_what_systems_leave_behind_is_skipped(tmp_path):
     tree(tmp_path, "wav/03a01Fa.wav", "wav/._03a01Fa.wav", "__MACOSX/03a02Fa.wav", ".x/03a02Fb.wav")
     assert list(scan("emodb", tmp_path)) == ["03a01Fa"]
@@ -135,6 +147,15 @@ def test_cafe_letters_and_intensities(tmp_path):
 def test_cafe_one_level_up_finds_more_than_the_neutral_files(tmp_path):
     tree(tmp_path, "CaFE/Neutre/01-N-6.wav", "CaFE/Joie/Fort/01-J-2-6.wav")
     assert set(scan("cafe", tmp_path)) == {"01-N-6", "01-J-2-6"}
+
+
+@pytest.mark.parametrize("above", ["", "enterface database/"])
+def test_enterface_is_found_with_subject_6_or_not_at_all(tmp_path, above):
+    names = ["subject 1/anger/sentence 1/s1_an_1.avi", "subject 6/anger/s6_an.avi"]
+    tree(tmp_path, *(f"{above}{name}" for name in names))
+    found = CORPORA["enterface"].scan(tmp_path, {})
+    assert [entry.path for entry in found.entries] == [f"{above}{name}" for name in names]
+    assert found.notes == []
 
 
 def test_cafe_in_two_archives_is_put_together(tmp_path):
@@ -212,6 +233,12 @@ def test_mead(tmp_path):
     assert entry.id == "W009-contempt-2-010"
     assert facts(entry) == ("W009", "female", "contempt")
     assert dict(entry.extra) == {"intensity": "2", "number": "010"}
+
+
+def test_mead_of_archives_that_were_unpacked_in_two_ways(tmp_path):
+    speakers = ("M003", "W009/W009", "part2/M005")
+    tree(tmp_path, *(f"{speaker}/audio/sad/level_1/001.m4a" for speaker in speakers))
+    assert {entry.speaker for entry in scan("mead", tmp_path).values()} == {"M003", "W009", "M005"}
 
 
 MSP = "FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set\n"
@@ -369,6 +396,56 @@ def test_iemocap_label_lines_that_cannot_be_read(tmp_path):
     labels.write_text(HEADER + "[1.0 - 2.0] Ses01F_impro01_F000 neu\n")
     with pytest.raises(InputError, match="line 3"):
         scan("iemocap", tmp_path)
+
+
+LABELLED = {
+    "emns": (
+        "metadata.csv",
+        "emotion|gender|audio_recording|user_id\nHappy|Female|wavs/recorded_audio_X.webm|3\n",
+        "cleaned_webm/recorded_audio_X.webm",
+    ),
+    "emozionalmente": (
+        "metadata/samples.csv",
+        "file_name,actor,emotion_expressed\n1612871026347.wav,1,joy\n",
+        "audio/1612871026347.wav",
+    ),
+    "iemocap": (
+        "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt",
+        HEADER + turn("Ses01F_impro01_F000", "neu"),
+        "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav",
+    ),
+    "meld": (
+        "train/train_sent_emo.csv",
+        "Speaker,Emotion,Dialogue_ID,Utterance_ID\nRoss,joy,0,0\n",
+        "train/train_splits/dia0_utt0.mp4",
+    ),
+    "mosei": (
+        "Raw/Labels/batch.csv",
+        f"{MOSEI}\nh,video,0,0,0,0,1,0,0\n",
+        "Raw/Audio/clips/video_0.wav",
+    ),
+    "msppodcast": (
+        "Labels/labels_consensus.csv",
+        f"{MSP}MSP-PODCAST_0001_0008.wav,N,2.2,4.0,2.6,30,Male,Test1\n",
+        "Audios/MSP-PODCAST_0001_0008.wav",
+    ),
+}
+"""A table, what it says, and the audio of it; of the corpora whose labels are not in names."""
+
+
+@pytest.mark.parametrize("above", ["", "above/"])
+@pytest.mark.parametrize("corpus", sorted(CORPORA))
+def test_the_layout_of_every_corpus_is_found_and_from_one_level_above(tmp_path, corpus, above):
+    table, text, audio = LABELLED.get(corpus, ("", "", ""))
+    layouts = [audio] if audio else re.split(r"(?<=\.wav) (?:or|and) ", CORPORA[corpus].layout)
+    for number, layout in enumerate(layouts):
+        root = tree(tmp_path / str(number), f"{above}{layout}")
+        if table:
+            tree(root, f"{above}{table}")
+            (root / above / table).write_text(text)
+        found = CORPORA[corpus].scan(root, {})
+        assert [entry.path for entry in found.entries] == [f"{above}{layout}"]
+        assert found.notes == []
 
 
 @pytest.mark.parametrize(

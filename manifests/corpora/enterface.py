@@ -25,7 +25,8 @@ ENTERFACE = Corpus(
     language="en",
     scan=by_named_groups(
         r"s_?(?P<speaker>\d+)_(?P<emotion>[a-z]{2})(?:_(?P<sentence>\d)(?:avi)?)?",
-        (4, 5),
+        # One depth only: files of subject 6 lie a level higher, and must not be found alone.
+        (5,),
         _EMOTIONS,
         id="s{speaker}-{emotion}-{sentence}",
         suffixes=AUDIO_SUFFIXES | {".avi"},

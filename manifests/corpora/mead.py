@@ -23,7 +23,8 @@ MEAD = Corpus(
     scan=by_named_groups(
         r"(?P<speaker>(?P<gender>[MW])\d{3})/audio/"
         r"(?P<emotion>[a-z]+)/level_(?P<intensity>\d)/(?P<number>\d+)",
-        (5, 6),
+        # One depth only: a speaker's archive may be unpacked into a folder of its own, or not.
+        (6,),
         _EMOTIONS,
         id="{speaker}-{emotion}-{intensity}-{number}",
         genders={"m": "male", "w": "female"},
