@@ -314,6 +314,56 @@ def test_speakers_of_meld_have_one_spelling(tmp_path):
     assert dict(found["dev-dia0_utt0"].extra) == {"part": "dev", "dialog": "dev-0"}
 
 
+def meld(root, *rows):
+    """A table of the publisher's, of utterances and emotions."""
+    lines = ["Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID"]
+    lines += [f"{at},{said},Ross,{how},neutral,0,{at}" for at, (said, how) in enumerate(rows)]
+    (root / "train_sent_emo.csv").write_bytes("\r\n".join([*lines, ""]).encode("cp1252"))
+    return root
+
+
+def test_quotes_in_a_table_as_publishers_write_them(tmp_path):
+    rows = [
+        ("It\u2019s him", "joy"),
+        ('"So he says, ""You\u2019re not, are you."""', "anger"),
+        ('Well "no" is no', "fear"),
+        ('"Two lines,\nof one row"', "sadness"),
+    ]
+    found = scan("meld", meld(tmp_path, *rows))
+    emotions = ["happiness", "anger", "fear", "sadness"]
+    assert [entry.emotion for entry in found.values()] == emotions
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "problem"),
+    [
+        ('"and then', '"end"', "',' expected after '\"'"),
+        ('"and then', 'the end"', "one cell holds several lines of the table"),
+        ('"and then', "end", "unexpected end of data"),
+        ("and, then", "end", "8 cells, but the header has 7"),
+    ],
+)
+def test_a_quote_that_stands_open_swallows_no_rows(tmp_path, first, last, problem):
+    meld(tmp_path, ("a", "joy"), (first, "joy"), ("b", "anger"), (last, "joy"), ("c", "joy"))
+    with pytest.raises(InputError) as error:
+        scan("meld", tmp_path)
+    assert f"train_sent_emo.csv, line 3: {problem}. Perhaps a double quote" in str(error.value)
+
+
+def emns(root, *said):
+    lines = ["id|utterance|emotion|gender|audio_recording|user_id"]
+    lines += [f"{at}|{text}|Happy|Female|wavs/{at}.webm|3" for at, text in enumerate(said)]
+    (root / "metadata.csv").write_text("\n".join([*lines, ""]))
+    return root
+
+
+def test_a_table_that_needs_no_quotes(tmp_path):
+    assert len(scan("emns", emns(tmp_path, '"No!" she said', "a", "so"))) == 3
+    for said in (['"No', "a", 'so"'], ['"No', "a", "so"]):
+        with pytest.raises(InputError, match=r"metadata\.csv, line 2: .* double quote"):
+            scan("emns", emns(tmp_path, *said))
+
+
 HEADER = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"
 
 
