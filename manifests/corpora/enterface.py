@@ -19,6 +19,7 @@ _EMOTIONS = {
     "di": "disgust",
     "su": "surprise",
 }
+_VIDEOS = frozenset({".avi"})
 
 ENTERFACE = Corpus(
     name="enterface",
@@ -29,8 +30,9 @@ ENTERFACE = Corpus(
         (5,),
         _EMOTIONS,
         id="s{speaker}-{emotion}-{sentence}",
-        suffixes=AUDIO_SUFFIXES | {".avi"},
+        suffixes=AUDIO_SUFFIXES | _VIDEOS,
     ),
+    videos=_VIDEOS,
     title="eNTERFACE '05 Audio-Visual Emotion Database",
     licence=NOT_KNOWN,
     url="https://enterface.net/enterface05/main.php?frame=emotion",

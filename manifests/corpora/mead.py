@@ -16,6 +16,7 @@ _EMOTIONS = {
     "surprised": "surprise",
     "contempt": "contempt",
 }
+_VIDEOS = frozenset({".m4a"})
 
 MEAD = Corpus(
     name="mead",
@@ -28,8 +29,9 @@ MEAD = Corpus(
         _EMOTIONS,
         id="{speaker}-{emotion}-{intensity}-{number}",
         genders={"m": "male", "w": "female"},
-        suffixes=AUDIO_SUFFIXES | {".m4a"},
+        suffixes=AUDIO_SUFFIXES | _VIDEOS,
     ),
+    videos=_VIDEOS,
     title="Multi-view Emotional Audio-visual Dataset (MEAD)",
     licence="for research",
     url="https://github.com/uniBruce/Mead",
