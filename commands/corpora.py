@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -64,21 +65,24 @@ def _check(folder: Path, progress: Progress, as_json: bool) -> None:
         return
     for known in found:
         echo(str(known))
-        echo(f"  {known.problem or f'ser extract --corpus {known.corpus.name} --root {folder}'}")
+        words = ["--corpus", known.corpus.name, "--root", str(folder)]
+        echo(f"  {known.problem or f'ser extract {shlex.join(words)}'}")
 
 
 def _convert(folder: Path, progress: Progress, as_json: bool) -> None:
     from ..manifests import convert_videos
 
     with progress:
-        written, failed = convert_videos(folder, progress)
+        done = convert_videos(folder, progress)
     if as_json:
-        echo_json({"written": written, "failed": failed})
+        echo_json({"written": done.written, "failed": done.failed, "notes": done.notes})
     else:
-        echo(f"{folder}: {written} files written")
-    for path, problem in failed.items():
+        echo(f"{folder}: {done.written} files written")
+        for note in done.notes:
+            complain(f"note: {note}")
+    for path, problem in done.failed.items():
         complain(f"  {path}: {problem}")
-    if failed:
+    if done.failed:
         raise click.exceptions.Exit(BAD_FILES)
 
 

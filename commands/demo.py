@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -50,5 +51,6 @@ def demo(out: Path, only_audio: bool, as_json: bool, progress: Progress) -> None
     echo(comparison_table(made.metrics))
     echo(f"\nThe report of the models for several languages: {made.page}")
     echo(f"\nA new utterance, said with {ACTED} by a voice that no corpus has: {sure}")
-    echo(f"  ser predict --run {made.run} --corpus synthetic-german {made.sound}")
+    words = ["--run", str(made.run), "--corpus", "synthetic-german", str(made.sound)]
+    echo(f"  ser predict {shlex.join(words)}")
     echo(f"\n{NOTICE}")

@@ -3,6 +3,7 @@
 from .audio import Audio, read_audio
 from .build import Build, build_manifest, scan_corpus
 from .confounding import Confounding, speaker_emotion_confounding
+from .conversion import Conversion, convert_videos
 from .corpora import CORPORA, Corpus, Entry, Scan, by_file_names
 from .exporting import MANIFEST_FORMS, ManifestForm, export_manifest
 from .findings import confounded_speakers, two_genders
@@ -33,7 +34,6 @@ from .published import Published, read_published
 from .roots import corpus_root, find_root, root_variable
 from .split_files import read_splits, write_splits
 from .splits import Split, make_splits, split_of_whole
-from .videos import convert_videos
 from .vocabulary import EMOTIONS
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "BadFileMemory",
     "Build",
     "Confounding",
+    "Conversion",
     "Corpus",
     "Entry",
     "Folds",

@@ -22,6 +22,7 @@ from .findings import (
     same_audio,
     two_genders,
     wrong_counts,
+    wrong_size,
 )
 from .fingerprint import FINGERPRINT, fingerprint
 from .limit import BadFileLimit
@@ -100,7 +101,7 @@ def build_manifest(
     if source.counts:
         warnings += wrong_counts(manifest, source.expected(options or {}))
     else:
-        warnings += confounded_speakers(manifest)
+        warnings += wrong_size(manifest, source.size) + confounded_speakers(manifest)
     return Build(manifest, bad, warnings, folder, scan.licence)
 
 

@@ -102,6 +102,14 @@ def wrong_counts(manifest: Manifest, expected: Mapping[str, int]) -> list[str]:
     return warnings
 
 
+def wrong_size(manifest: Manifest, expected: int) -> list[str]:
+    """Warn of a copy that gives fewer or more utterances than there are, where their number by
+    emotion is not known."""
+    if not expected or len(manifest) == expected:
+        return []
+    return [f"this copy of {manifest.corpus} gives {len(manifest)} of {expected} utterances"]
+
+
 def two_genders(manifest: Manifest) -> list[str]:
     """Warn of speakers with more than one gender: perhaps several people under one name."""
     both = [

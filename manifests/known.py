@@ -9,14 +9,12 @@ from pathlib import Path, PurePosixPath
 from ..errors import InputError
 from ..progress import Progress
 from .corpora import CORPORA, Corpus
-from .paths import AUDIO_SUFFIXES, audio_files, content
+from .paths import AUDIO_SUFFIXES, DEEPEST, audio_files, content
 from .videos import SUFFIXES, problem_with_videos
 
 LEAST = 0.4
 """Share of a folder's files of one kind, or of a corpus where that has fewer utterances, that have
 the names of the corpus which it is. A folder may be of two corpora, as the halves of ESD."""
-
-_DEPTH = 8
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ def recognise(folder: Path, progress: Progress) -> list[Recognised]:
     """
     if not folder.is_dir():
         raise InputError(f"no such folder: {folder}")
-    files = Counter(map(_suffix, audio_files(folder, _DEPTH, AUDIO_SUFFIXES | SUFFIXES)))
+    files = Counter(map(_suffix, audio_files(folder, DEEPEST, AUDIO_SUFFIXES | SUFFIXES)))
     found: list[Recognised] = []
     for number, (name, corpus) in enumerate(CORPORA.items(), 1):
         progress.show(f"looking for {name}", number, len(CORPORA))

@@ -20,6 +20,9 @@ from ..errors import InputError, listing
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".aiff", ".aif"})
 """Suffixes that the scanners take, in lower case."""
 
+DEEPEST = 8
+"""Levels that are looked at below a folder which may be any."""
+
 _ENCODE = re.compile("%(?=[0-9A-Fa-f]{2})|[\x01-\x1f\x7f\udc80-\udcff]")
 _LEAVES = re.compile(r"^[\\/]|^[A-Za-z]:|(?:^|[\\/])\.\.(?:[\\/]|$)|\0")
 _DECODE = re.compile(r"%(25|7F|[01][0-9A-F]|[89A-F][0-9A-F])")

@@ -77,6 +77,13 @@ def test_a_whole_copy_and_more_than_one(emodb):
     assert "more than was published in 1 of 3 classes: neutral 2 of 1" in warning
 
 
+def test_a_copy_of_a_corpus_of_which_only_the_size_is_known(emodb):
+    sized = replace(CORPORA["emodb"], counts={}, size=535)
+    (warning,) = build_manifest(sized, emodb).warnings
+    assert warning == "this copy of emodb gives 3 of 535 utterances"
+    assert build_manifest(replace(sized, size=3), emodb).warnings == []
+
+
 def test_bad_files_do_not_stop_the_others(emodb):
     (emodb / "wav" / "09a01Fa.wav").write_text("no sound")
     speak(emodb / "wav" / "10a01Fa.wav", 5, seconds=0.01)

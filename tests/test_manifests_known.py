@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 
@@ -40,6 +41,18 @@ def test_a_folder_is_known_by_its_names(tmp_path):
     ]
     (row,) = json.loads(ser("--check", tmp_path, "--json").stdout)
     assert row == {"name": "emodb", "utterances": 2, "expected": 535, "problem": None}
+
+
+def test_commands_can_be_given_as_they_are_told(tmp_path):
+    names = {"emodb": "wav/03a01Fa.wav", "enterface": f"{NAME}.avi"}
+    for corpus, name in names.items():
+        tree(tmp_path / f"it's {corpus}", name)
+    command = ser("--check", tmp_path / "it's emodb").stdout.splitlines()[1]
+    assert shlex.split(command)[-2:] == ["--root", f"{tmp_path}/it's emodb"]
+    problem = ser("--check", tmp_path / "it's enterface").stdout.splitlines()[1]
+    _, _, command = problem.partition("writes a FLAC beside each: ")
+    convert = ["ser", "corpora", "--convert", f"{tmp_path}/it's enterface"]
+    assert shlex.split(command) == convert
 
 
 def test_files_of_another_kind_and_strays_hide_no_corpus(tmp_path):
@@ -96,6 +109,73 @@ def test_without_ffmpeg(tmp_path, monkeypatch):
     assert "converting needs ffmpeg, which is not installed" in done.stderr
 
 
+@pytest.fixture
+def slow_ffmpeg(tmp_path_factory, monkeypatch):
+    """A stand-in that takes its time, and whose sound is the name of what it is given."""
+    if os.name == "nt":
+        pytest.skip("the stand-in is a script of a shell")
+    program = tmp_path_factory.mktemp("bin") / "ffmpeg"
+    program.write_text(
+        '#!/bin/sh\nfor out in "$@"; do :; done\n'
+        'case "$6" in *broken*) echo no sound >&2; exit 1;; esac\n'
+        'for part in 1 2; do echo "$part ${6##*/}" >> "$out"; sleep 0.1; done\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+
+
+def flacs(root):
+    return sorted(file.relative_to(root).as_posix() for file in root.rglob("*.flac"))
+
+
+@pytest.mark.usefixtures("slow_ffmpeg")
+def test_of_two_videos_by_one_name_one_is_converted(tmp_path):
+    tree(tmp_path, "s/001.mp4", "s/001.M4A", "s/002.mkv", "s/002.avi", "t/001.mp4")
+    done = ser("--convert", tmp_path)
+    assert (done.exit_code, done.stdout) == (0, f"{tmp_path}: 3 files written\n")
+    assert (tmp_path / "s" / "001.flac").read_text() == "1 001.M4A\n2 001.M4A\n"
+    assert (tmp_path / "s" / "002.flac").read_text() == "1 002.avi\n2 002.avi\n"
+    assert done.stderr == (
+        "note: 2 videos were left out, as another file by their name gives the sound: "
+        "s/001.mp4 (beside s/001.M4A), s/002.mkv (beside s/002.avi)\n"
+    )
+    again = json.loads(ser("--convert", tmp_path, "--json").stdout)
+    assert again == {"written": 0, "failed": {}, "notes": []}
+
+
+@pytest.mark.usefixtures("slow_ffmpeg")
+def test_a_video_that_gives_no_sound_is_told(tmp_path):
+    tree(tmp_path, "broken.mp4", "whole.mp4")
+    done = ser("--convert", tmp_path)
+    assert (done.exit_code, done.stdout) == (3, f"{tmp_path}: 1 files written\n")
+    assert done.stderr == "  broken.mp4: no sound\n"
+    left = {file.name for file in tmp_path.iterdir()}
+    assert left == {"broken.mp4", "whole.flac", "whole.mp4"}
+
+
+@pytest.mark.usefixtures("slow_ffmpeg")
+@pytest.mark.parametrize("suffix", [".wav", ".WAV", ".aiff"])
+def test_a_video_with_its_sound_beside_it_is_not_converted(tmp_path, suffix):
+    tree(tmp_path, f"{NAME}.avi", f"{NAME}{suffix}", "subject 1/anger/sentence 2/s1_an_2.avi")
+    assert convert_videos(tmp_path, QUIET).written == 1
+    assert flacs(tmp_path) == ["subject 1/anger/sentence 2/s1_an_2.flac"]
+    assert len(CORPORA["enterface"].scan(tmp_path, {}).entries) == 2
+
+
+@pytest.mark.usefixtures("slow_ffmpeg")
+def test_videos_that_a_known_corpus_does_not_read_are_not_converted(tmp_path):
+    tree(tmp_path, "M003/audio/angry/level_1/001.m4a", "M003/video/front/angry/level_1/001.mp4")
+    for written in (1, 0):
+        done = convert_videos(tmp_path, QUIET)
+        assert (done.written, done.failed) == (written, {})
+        assert done.notes == [
+            "1 videos were left out, as mead is read from .m4a alone: "
+            "M003/video/front/angry/level_1/001.mp4"
+        ]
+    assert flacs(tmp_path) == ["M003/audio/angry/level_1/001.flac"]
+    assert convert_videos(tmp_path / "M003" / "video", QUIET).written == 1
+
+
 def test_videos_become_flac(tmp_path):
     program = shutil.which("ffmpeg")
     if program is None:
@@ -106,13 +186,13 @@ def test_videos_become_flac(tmp_path):
     picture = ("-f", "lavfi", "-i", "color=size=16x16:duration=0.1")
     sound = ("-i", tmp_path / "sound.wav", "-c:a", "pcm_s16le", tmp_path / f"{NAME}.avi")
     subprocess.run([program, "-v", "error", "-y", *picture, *sound], check=True)
-    tree(tmp_path, "broken.mp4")
-    written, failed = convert_videos(tmp_path, QUIET)
-    assert written == 1
-    assert list(failed) == ["broken.mp4"]
+    tree(tmp_path, "broken.avi")
+    done = convert_videos(tmp_path, QUIET)
+    assert done.written == 1
+    assert list(done.failed) == ["broken.avi"]
     heard, rate = soundfile.read(tmp_path / f"{NAME}.flac")
     assert rate == 48000
     assert np.array_equal(heard, soundfile.read(tmp_path / "sound.wav")[0])
     assert not [name for _, _, names in os.walk(tmp_path) for name in names if "part" in name]
-    assert convert_videos(tmp_path, QUIET)[0] == 0
+    assert convert_videos(tmp_path, QUIET).written == 0
     assert build_manifest("enterface", tmp_path).manifest.ids == ("s1-an-1",)

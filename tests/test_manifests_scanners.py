@@ -1,6 +1,7 @@
 """The scanners of known corpora, over small trees of empty files: names alone are read."""
 
 import os
+import re
 
 import pytest
 
@@ -98,6 +99,17 @@ def test_a_copy_inside_the_corpus_is_not_looked_at(tmp_path):
     assert entry.path == name
 
 
+def test_what_lies_deeper_and_is_no_copy_is_told(tmp_path):
+    name, other = (f"Actor_01/03-01-05-01-02-01-{take}.wav" for take in ("01", "02"))
+    tree(tmp_path, name, f"copy/{name}", f"more/of/it/{other}")
+    found = CORPORA["ravdess"].scan(tmp_path, {})
+    assert [entry.path for entry in found.entries] == [name]
+    assert found.notes == [
+        "1 audio files were left out, as they lie deeper than the others of this corpus: "
+        f"more/of/it/{other}"
+    ]
+
+
 def test_what_systems_leave_behind_is_skipped(tmp_path):
     tree(tmp_path, "wav/03a01Fa.wav", "wav/._03a01Fa.wav", "__MACOSX/03a02Fa.wav", ".x/03a02Fb.wav")
     assert list(scan("emodb", tmp_path)) == ["03a01Fa"]
@@ -135,6 +147,15 @@ def test_cafe_letters_and_intensities(tmp_path):
 def test_cafe_one_level_up_finds_more_than_the_neutral_files(tmp_path):
     tree(tmp_path, "CaFE/Neutre/01-N-6.wav", "CaFE/Joie/Fort/01-J-2-6.wav")
     assert set(scan("cafe", tmp_path)) == {"01-N-6", "01-J-2-6"}
+
+
+@pytest.mark.parametrize("above", ["", "enterface database/"])
+def test_enterface_is_found_with_subject_6_or_not_at_all(tmp_path, above):
+    names = ["subject 1/anger/sentence 1/s1_an_1.avi", "subject 6/anger/s6_an.avi"]
+    tree(tmp_path, *(f"{above}{name}" for name in names))
+    found = CORPORA["enterface"].scan(tmp_path, {})
+    assert [entry.path for entry in found.entries] == [f"{above}{name}" for name in names]
+    assert found.notes == []
 
 
 def test_cafe_in_two_archives_is_put_together(tmp_path):
@@ -214,6 +235,12 @@ def test_mead(tmp_path):
     assert dict(entry.extra) == {"intensity": "2", "number": "010"}
 
 
+def test_mead_of_archives_that_were_unpacked_in_two_ways(tmp_path):
+    speakers = ("M003", "W009/W009", "part2/M005")
+    tree(tmp_path, *(f"{speaker}/audio/sad/level_1/001.m4a" for speaker in speakers))
+    assert {entry.speaker for entry in scan("mead", tmp_path).values()} == {"M003", "W009", "M005"}
+
+
 MSP = "FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set\n"
 
 
@@ -285,6 +312,56 @@ def test_speakers_of_meld_have_one_spelling(tmp_path):
     assert {entry.speaker for entry in found.values()} == {"Dr. Green"}
     assert found["dev-dia0_utt1"].path == names[1]
     assert dict(found["dev-dia0_utt0"].extra) == {"part": "dev", "dialog": "dev-0"}
+
+
+def meld(root, *rows):
+    """A table of the publisher's, of utterances and emotions."""
+    lines = ["Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID"]
+    lines += [f"{at},{said},Ross,{how},neutral,0,{at}" for at, (said, how) in enumerate(rows)]
+    (root / "train_sent_emo.csv").write_bytes("\r\n".join([*lines, ""]).encode("cp1252"))
+    return root
+
+
+def test_quotes_in_a_table_as_publishers_write_them(tmp_path):
+    rows = [
+        ("It\u2019s him", "joy"),
+        ('"So he says, ""You\u2019re not, are you."""', "anger"),
+        ('Well "no" is no', "fear"),
+        ('"Two lines,\nof one row"', "sadness"),
+    ]
+    found = scan("meld", meld(tmp_path, *rows))
+    emotions = ["happiness", "anger", "fear", "sadness"]
+    assert [entry.emotion for entry in found.values()] == emotions
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "problem"),
+    [
+        ('"and then', '"end"', "',' expected after '\"'"),
+        ('"and then', 'the end"', "one cell holds several lines of the table"),
+        ('"and then', "end", "unexpected end of data"),
+        ("and, then", "end", "8 cells, but the header has 7"),
+    ],
+)
+def test_a_quote_that_stands_open_swallows_no_rows(tmp_path, first, last, problem):
+    meld(tmp_path, ("a", "joy"), (first, "joy"), ("b", "anger"), (last, "joy"), ("c", "joy"))
+    with pytest.raises(InputError) as error:
+        scan("meld", tmp_path)
+    assert f"train_sent_emo.csv, line 3: {problem}. Perhaps a double quote" in str(error.value)
+
+
+def emns(root, *said):
+    lines = ["id|utterance|emotion|gender|audio_recording|user_id"]
+    lines += [f"{at}|{text}|Happy|Female|wavs/{at}.webm|3" for at, text in enumerate(said)]
+    (root / "metadata.csv").write_text("\n".join([*lines, ""]))
+    return root
+
+
+def test_a_table_that_needs_no_quotes(tmp_path):
+    assert len(scan("emns", emns(tmp_path, '"No!" she said', "a", "so"))) == 3
+    for said in (['"No', "a", 'so"'], ['"No', "a", "so"]):
+        with pytest.raises(InputError, match=r"metadata\.csv, line 2: .* double quote"):
+            scan("emns", emns(tmp_path, *said))
 
 
 HEADER = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"
@@ -369,6 +446,56 @@ def test_iemocap_label_lines_that_cannot_be_read(tmp_path):
     labels.write_text(HEADER + "[1.0 - 2.0] Ses01F_impro01_F000 neu\n")
     with pytest.raises(InputError, match="line 3"):
         scan("iemocap", tmp_path)
+
+
+LABELLED = {
+    "emns": (
+        "metadata.csv",
+        "emotion|gender|audio_recording|user_id\nHappy|Female|wavs/recorded_audio_X.webm|3\n",
+        "cleaned_webm/recorded_audio_X.webm",
+    ),
+    "emozionalmente": (
+        "metadata/samples.csv",
+        "file_name,actor,emotion_expressed\n1612871026347.wav,1,joy\n",
+        "audio/1612871026347.wav",
+    ),
+    "iemocap": (
+        "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt",
+        HEADER + turn("Ses01F_impro01_F000", "neu"),
+        "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav",
+    ),
+    "meld": (
+        "train/train_sent_emo.csv",
+        "Speaker,Emotion,Dialogue_ID,Utterance_ID\nRoss,joy,0,0\n",
+        "train/train_splits/dia0_utt0.mp4",
+    ),
+    "mosei": (
+        "Raw/Labels/batch.csv",
+        f"{MOSEI}\nh,video,0,0,0,0,1,0,0\n",
+        "Raw/Audio/clips/video_0.wav",
+    ),
+    "msppodcast": (
+        "Labels/labels_consensus.csv",
+        f"{MSP}MSP-PODCAST_0001_0008.wav,N,2.2,4.0,2.6,30,Male,Test1\n",
+        "Audios/MSP-PODCAST_0001_0008.wav",
+    ),
+}
+"""A table, what it says, and the audio of it; of the corpora whose labels are not in names."""
+
+
+@pytest.mark.parametrize("above", ["", "above/"])
+@pytest.mark.parametrize("corpus", sorted(CORPORA))
+def test_the_layout_of_every_corpus_is_found_and_from_one_level_above(tmp_path, corpus, above):
+    table, text, audio = LABELLED.get(corpus, ("", "", ""))
+    layouts = [audio] if audio else re.split(r"(?<=\.wav) (?:or|and) ", CORPORA[corpus].layout)
+    for number, layout in enumerate(layouts):
+        root = tree(tmp_path / str(number), f"{above}{layout}")
+        if table:
+            tree(root, f"{above}{table}")
+            (root / above / table).write_text(text)
+        found = CORPORA[corpus].scan(root, {})
+        assert [entry.path for entry in found.entries] == [f"{above}{layout}"]
+        assert found.notes == []
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ class Corpus:
     values the protocol `speaker` keeps apart, in every process that knows the corpus by name.
     `licensees_only` marks what only those may have who signed for it. `size` is how many utterances
     there are where their number by emotion is not known, and `speakers` whether their speakers are.
+    `videos` are the suffixes, in lower case, of the videos and coded files that the scan takes.
     `root` is where its audio is unless told; `unpacks`, that the scan writes it there.
     """
 
@@ -72,6 +73,7 @@ class Corpus:
     licensees_only: bool = False
     size: int = 0
     speakers: bool = True
+    videos: frozenset[str] = frozenset()
     root: Path | None = None
     unpacks: bool = False
 

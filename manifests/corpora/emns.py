@@ -19,6 +19,7 @@ _EMOTIONS = {
     "excited": "excitement",
     "sarcastic": "sarcasm",
 }
+_VIDEOS = frozenset({".webm"})
 
 
 def _entry(row: Row, table: str) -> Entry | None:
@@ -37,9 +38,10 @@ EMNS = Corpus(
         ("emotion", "gender", "audio_recording", "user_id"),
         _entry,
         depth=3,
-        suffixes=AUDIO_SUFFIXES | {".webm"},
+        suffixes=AUDIO_SUFFIXES | _VIDEOS,
         separator="|",
     ),
+    videos=_VIDEOS,
     title="Emotive Narrative Storytelling corpus (EMNS)",
     licence=NOT_KNOWN,
     url="https://www.openslr.org/136",

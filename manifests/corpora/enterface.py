@@ -19,17 +19,20 @@ _EMOTIONS = {
     "di": "disgust",
     "su": "surprise",
 }
+_VIDEOS = frozenset({".avi"})
 
 ENTERFACE = Corpus(
     name="enterface",
     language="en",
     scan=by_named_groups(
         r"s_?(?P<speaker>\d+)_(?P<emotion>[a-z]{2})(?:_(?P<sentence>\d)(?:avi)?)?",
-        (4, 5),
+        # One depth only: files of subject 6 lie a level higher, and must not be found alone.
+        (5,),
         _EMOTIONS,
         id="s{speaker}-{emotion}-{sentence}",
-        suffixes=AUDIO_SUFFIXES | {".avi"},
+        suffixes=AUDIO_SUFFIXES | _VIDEOS,
     ),
+    videos=_VIDEOS,
     title="eNTERFACE '05 Audio-Visual Emotion Database",
     licence=NOT_KNOWN,
     url="https://enterface.net/enterface05/main.php?frame=emotion",

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Set
+from contextlib import suppress
 from pathlib import Path
 
-from ...errors import listing
+from ...errors import InputError, listing
 from ..names import id_from_path
-from ..paths import AUDIO_SUFFIXES, audio_files, is_audio, stored_path
+from ..paths import AUDIO_SUFFIXES, DEEPEST, audio_files, is_audio, stored_path
 from .corpus import Entry, Options, Scan, Scanner
 
 ParseName = Callable[[re.Match[str], str, Options], Entry | None]
@@ -33,7 +34,7 @@ def by_file_names(
 
     It goes down to the first of `depths` where any name parses. The second depth finds a root given
     one level too high. Going there only when the first has nothing leaves out the copy of itself
-    that some archives hold.
+    that some archives hold. What lies deeper still and is no such copy is told.
 
     Args:
         pattern: of a whole name without its suffix, or of the last folders too, with '/' between.
@@ -44,26 +45,36 @@ def by_file_names(
         suffixes: in lower case, of the files that the publisher ships.
     """
 
-    def scan(root: Path, options: Options) -> Scan:
+    def look(root: Path, depth: int, options: Options) -> tuple[list[Entry], dict[str, list[str]]]:
+        """The entries down to a depth, and the files that were left out, by the reason."""
         real = root.resolve().as_posix()
         foreign, other = "their names are not this corpus's", f"what lies in {beside}/ is no speech"
+        entries: list[Entry] = []
+        left_out: dict[str, list[str]] = {foreign: [], other: []}
+        for file in audio_files(root, depth, suffixes):
+            path = stored_path(file)
+            parts = f"{real}/{file}".split("/")
+            if beside and parts[-2].lower() == beside:
+                left_out[other].append(path)
+                continue
+            try:
+                entry = parse(_match(pattern, parts), path, options)
+            except LookupError:
+                left_out[foreign].append(path)
+            else:
+                entries += [entry] if entry else []
+        return _decodable_first(entries), left_out
+
+    def scan(root: Path, options: Options) -> Scan:
         for depth in depths:
-            entries: list[Entry] = []
-            left_out: dict[str, list[str]] = {foreign: [], other: []}
-            for file in audio_files(root, depth, suffixes):
-                path = stored_path(file)
-                parts = f"{real}/{file}".split("/")
-                if beside and parts[-2].lower() == beside:
-                    left_out[other].append(path)
-                    continue
-                try:
-                    entry = parse(_match(pattern, parts), path, options)
-                except LookupError:
-                    left_out[foreign].append(path)
-                else:
-                    entries += [entry] if entry else []
-            if entries := _decodable_first(entries):
+            entries, left_out = look(root, depth, options)
+            if entries:
                 break
+        if ids := {entry.id for entry in entries}:
+            with suppress(InputError):  # what cannot be read down there is not asked for
+                deeper, _ = look(root, DEEPEST, options)
+                too_deep = [entry.path for entry in deeper if entry.id not in ids]
+                left_out["they lie deeper than the others of this corpus"] = too_deep
         notes = [
             f"{len(files)} audio files were left out, as {reason}: {listing(files, 3)}"
             for reason, files in left_out.items()

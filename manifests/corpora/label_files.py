@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -88,22 +88,54 @@ def read_rows(file: Path, columns: tuple[str, ...], separator: str = ",") -> lis
     """The rows of a table, with the number of the line where each ends.
 
     Raises:
-        InputError: it cannot be read, or lacks one of the columns.
+        InputError: it cannot be read, lacks one of the columns, or has a row that may be several: a
+            double quote that stands open swallows lines up to the next one.
     """
     try:
         text = read_regular(file, MOST_BYTES).decode("utf-8-sig", "replace")
     except OSError as error:
         raise InputError(f"cannot read {file}: {error.strerror}") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, restval="")
-    if missing := [name for name in columns if name not in (reader.fieldnames or ())]:
+    # Where commas part nothing, no cell needs quotes, and one may begin with them: "No!" she said.
+    strict = separator == ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
+    rows: list[tuple[int, Row]] = []
+    begins = 1
+    try:
+        header = next(reader, [])
+        _check_header(file, header, columns)
+        needed = max(map(header.index, columns)) + 1
+        begins = reader.line_num + 1
+        for cells in reader:
+            if any(map(str.strip, cells)):
+                if problem := _problem_with_row(cells, len(header), needed, separator):
+                    raise csv.Error(problem)
+                rest = [""] * (len(header) - len(cells))
+                rows.append((reader.line_num, dict(zip(header, cells + rest, strict=False))))
+            begins = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(
+            f"{file}, line {begins}: {error}. Perhaps a double quote stands open there; expected "
+            "the table as its publisher ships it"
+        ) from None
+    return rows
+
+
+def _check_header(file: Path, header: Sequence[str], columns: Sequence[str]) -> None:
+    if missing := [name for name in columns if name not in header]:
         raise InputError(
             f"{file}: expected the columns {', '.join(columns)}; there is no {listing(missing)}, "
             "so this is another table than the publisher's"
         )
-    try:
-        return [(reader.line_num, row) for row in reader]
-    except csv.Error as error:
-        raise InputError(f"{file}, line {reader.line_num}: {error}") from error
+
+
+def _problem_with_row(cells: Sequence[str], width: int, needed: int, separator: str) -> str | None:
+    """Say why the cells are not those of one row of so many columns; the last may be wanting, if
+    they are not needed."""
+    if len(cells) < needed or any(cells[width:]):
+        return f"{len(cells)} cells, but the header has {width}"
+    if any("\n" in cell and cell.count(separator) >= width - 1 for cell in cells):
+        return "one cell holds several lines of the table"
+    return None
 
 
 def _one_spelling(entries: list[Entry]) -> list[Entry]:

@@ -16,6 +16,7 @@ _EMOTIONS = {
     "surprised": "surprise",
     "contempt": "contempt",
 }
+_VIDEOS = frozenset({".m4a"})
 
 MEAD = Corpus(
     name="mead",
@@ -23,12 +24,14 @@ MEAD = Corpus(
     scan=by_named_groups(
         r"(?P<speaker>(?P<gender>[MW])\d{3})/audio/"
         r"(?P<emotion>[a-z]+)/level_(?P<intensity>\d)/(?P<number>\d+)",
-        (5, 6),
+        # One depth only: a speaker's archive may be unpacked into a folder of its own, or not.
+        (6,),
         _EMOTIONS,
         id="{speaker}-{emotion}-{intensity}-{number}",
         genders={"m": "male", "w": "female"},
-        suffixes=AUDIO_SUFFIXES | {".m4a"},
+        suffixes=AUDIO_SUFFIXES | _VIDEOS,
     ),
+    videos=_VIDEOS,
     title="Multi-view Emotional Audio-visual Dataset (MEAD)",
     licence="for research",
     url="https://github.com/uniBruce/Mead",

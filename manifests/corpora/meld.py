@@ -25,6 +25,7 @@ _FOLDERS = {
     "dev_sent_emo.csv": "dev_splits_complete",
     "test_sent_emo.csv": "output_repeated_splits_test",
 }
+_VIDEOS = frozenset({".mp4"})
 
 
 def _entry(row: Row, table: str) -> Entry | None:
@@ -46,8 +47,9 @@ MELD = Corpus(
         ("Speaker", "Emotion", "Dialogue_ID", "Utterance_ID"),
         _entry,
         depth=4,
-        suffixes=AUDIO_SUFFIXES | {".mp4"},
+        suffixes=AUDIO_SUFFIXES | _VIDEOS,
     ),
+    videos=_VIDEOS,
     title="Multimodal EmotionLines Dataset (MELD)",
     licence="GPL-3.0, by the publisher's repository",
     url="https://affective-meld.github.io/",

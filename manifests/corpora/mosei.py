@@ -31,7 +31,7 @@ def scan(root: Path, options: Options) -> Scan:
     notes: list[str] = []
     ties = 0
     strengths = _strengths(root, notes)
-    for file in audio_files(root, 5) if strengths else ():
+    for file in audio_files(root, 6) if strengths else ():
         name = _CLIP.fullmatch(file.rpartition("/")[2].rpartition(".")[0])
         found = strengths.get((name[1], name[2])) if name else None
         if name is None or found is None:
@@ -86,7 +86,7 @@ def _strength(cell: str) -> float:
 
 
 def _tables(root: Path) -> Iterator[Path]:
-    for file in audio_files(root, 3, {".csv"}):
+    for file in audio_files(root, 4, {".csv"}):
         if (root / file).resolve().parent.name == "Labels":
             yield root / file
 

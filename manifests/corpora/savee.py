@@ -23,7 +23,7 @@ SAVEE = Corpus(
     language="en",
     scan=by_named_groups(
         r"(?P<speaker>DC|JE|JK|KL)[_/](?P<emotion>sa|su|[adfhn])(?P<sentence>\d\d)",
-        (1, 2, 3),
+        (1, 2, 3, 4),
         _EMOTIONS,
         id="{speaker}-{emotion}{sentence}",
         genders=dict.fromkeys(("dc", "je", "jk", "kl"), "male"),
