@@ -14,6 +14,7 @@ from .formats.kaldi_export import write_folder
 from .languages import short_tag
 from .manifest import Manifest
 from .paths import restored_path
+from .vocabulary import EMOTIONS
 
 ManifestForm = Literal["audformat", "kaldi"]
 MANIFEST_FORMS: tuple[ManifestForm, ...] = get_args(ManifestForm)
@@ -58,6 +59,8 @@ def export_manifest(
         notes = _WRITERS[form](made, manifest, paths, licence or known)
     if (short := short_tag(manifest.language)) != manifest.language:
         notes.append(f"the language {manifest.language} is read again as {short}")
+    if own := [label for label in manifest.labels if label not in EMOTIONS]:
+        notes.append(f"emotions of one's own are read again with --option emotions={','.join(own)}")
     return notes
 
 

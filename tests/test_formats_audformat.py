@@ -11,7 +11,7 @@ from ser.manifests import Manifest, export_manifest
 
 from .conftest import tree
 from .test_manifests_build import speak
-from .voices import build_voices, read_back, same, voices  # noqa: F401
+from .voices import OWN, build_voices, read_back, same, voices  # noqa: F401
 
 audformat = pytest.importorskip("audformat", reason="the extra `audformat` is not installed")
 
@@ -95,7 +95,7 @@ def test_speakers_in_a_table_of_their_own(database, tmp_path):
 
 def test_there_and_back(voices, tmp_path):  # noqa: F811
     manifest = build_voices(voices)
-    assert export_manifest(manifest, tmp_path / "db", "audformat", licence="mine alone") == []
+    assert export_manifest(manifest, tmp_path / "db", "audformat", licence="mine alone") == OWN
     build = read(tmp_path / "db", root=voices)
     same(build.manifest, manifest)
     assert build.licence == "mine alone"
@@ -135,7 +135,7 @@ def test_a_long_language_is_told_when_it_is_exported(voices, tmp_path):  # noqa:
     manifest = Manifest(build_voices(voices).table.assign(language="fra"))
     for form in ("audformat", "kaldi"):
         notes = export_manifest(manifest, tmp_path / form, form)
-        assert notes == ["the language fra is read again as fr"]
+        assert notes == ["the language fra is read again as fr", *OWN]
         assert read_back(f"{form}:{tmp_path / form}", voices).manifest.language == "fr"
 
 
@@ -154,7 +154,10 @@ def test_an_export_is_the_same_bytes_again_and_replaces_an_export_alone(voices, 
 def test_what_audformat_cannot_hold(voices, tmp_path):  # noqa: F811
     manifest = build_voices(voices)
     odd = type(manifest)(manifest.table.assign(start="3"))
-    assert export_manifest(odd, tmp_path / "db", "audformat") == ["audformat has no column start"]
+    assert export_manifest(odd, tmp_path / "db", "audformat") == [
+        "audformat has no column start",
+        *OWN,
+    ]
     same(read(tmp_path / "db", root=voices).manifest, manifest)
     paths = ["05.wav", "05.wav", *manifest.table["path"][2:]]
     with pytest.raises(InputError, match=r"05\.wav is of several"):

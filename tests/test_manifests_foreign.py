@@ -29,7 +29,7 @@ from ser.manifests.names import id_from_name
 from ser.manifests.tables import Table
 
 from .test_manifests_build import speak
-from .voices import build_voices, read_back, same, voices  # noqa: F401
+from .voices import OWN, build_voices, read_back, same, voices  # noqa: F401
 
 
 def run(*arguments, code=0):
@@ -168,7 +168,8 @@ def test_the_commands(voices, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.chdir(tmp_path)
     build_voices(voices).save(tmp_path / "voices.csv")
     said = run("manifest", "export", "voices.csv", "data", "--format", "kaldi")
-    assert said == "data: 6 utterances of voices\n"
+    assert said.startswith("data: 6 utterances of voices\n")
+    assert OWN[0] in said
     given = ("--corpus", "again", "--from", "kaldi:data", "--root", voices)
     run("manifest", "build", *given, "--option", "emotions=awe")
     again = Manifest.load("again.csv").table.assign(corpus="voices")

@@ -22,6 +22,10 @@ ROWS = (
 )
 
 
+OWN = ["emotions of one's own are read again with --option emotions=awe"]
+"""What is told of these rows wherever they are exported to."""
+
+
 @pytest.fixture
 def voices(tmp_path: Path) -> Path:
     """A folder with the sound of all, and the table `mine.csv`."""
