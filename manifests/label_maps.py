@@ -35,10 +35,10 @@ class LabelMap:
     """
 
     meanings: Mapping[str, str]
-    name: str = "the map"
+    name: str = "of one's own"
 
     @classmethod
-    def of(cls, meanings: Mapping[str, str], name: str = "the map") -> LabelMap:
+    def of(cls, meanings: Mapping[str, str], name: str = "of one's own") -> LabelMap:
         """One of one's own, whose words are read as those of a file are.
 
         Raises:

@@ -83,7 +83,9 @@ def test_what_is_left_out_is_not_used(cached):
     experiment = resolve(request(LESS), cached)
     assert experiment.manifests["toy"].labels == ("neutral", "anger")
     assert experiment.record.corpora["toy"].utterances == 48
-    assert experiment.relabelled == {"toy": "Labels by the map the map: left out happiness (24)."}
+    assert experiment.relabelled == {
+        "toy": "Labels by the map of one's own: left out happiness (24)."
+    }
     assert experiment.record.used(cached.manifest("toy")).ids == experiment.manifests["toy"].ids
 
 
