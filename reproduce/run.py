@@ -96,7 +96,7 @@ def reproduce(
     files = [out / f"{plan.name}.{suffix}" for suffix in ("json", "md")]
     if not common.overwrite:
         _check_files(files, about)
-    experiments, about["left_out"] = _resolved(plan, common, cache)
+    experiments, about["left_out"] = _resolved(plan, common, cache, progress)
     progress.show("loading torch")
     from ..train.runs.engine import run_experiments
 
@@ -144,7 +144,7 @@ def foresee(
     files = [out / f"{plan.name}.{suffix}" for suffix in ("json", "md")]
     if not common.overwrite:
         _check_files(files, describe(plan, common, ""))
-    experiments, _ = _resolved(plan, common, cache)
+    experiments, _ = _resolved(plan, common, cache, progress)
     from ..train.runs.plan import plan_experiments
 
     places = {out / RUNS / name: experiment for name, experiment in experiments.items()}
@@ -152,11 +152,15 @@ def foresee(
 
 
 def _resolved(
-    plan: Plan, common: Request, cache: Cache
+    plan: Plan, common: Request, cache: Cache, progress: Progress
 ) -> tuple[dict[str, Experiment], dict[str, str]]:
-    """The experiments of a plan; and those that it does without, and why. Raises as `reproduce`."""
+    """The experiments of a plan; and those that it does without, and why, which is said before any
+    work. Raises as `reproduce`."""
     requests = plan.requests(common)
     left_out = plan.lacking(requests, cache)
+    for reason in dict.fromkeys(left_out.values()):
+        names = [name for name, why in left_out.items() if why == reason]
+        progress.warn(f"left out: {', '.join(names)}: {' '.join(reason.split())}")
     used = {name: request for name, request in requests.items() if name not in left_out}
     experiments = resolve_all(used, cache)
     _check_sizes(experiments)

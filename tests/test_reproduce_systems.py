@@ -189,7 +189,7 @@ def test_what_is_not_cached_is_left_out_with_the_command_that_brings_it(made):
         foresee(PLAN, common(features=["pitch"]), cache, None, Progress())
 
 
-def test_it_is_taken_up_where_it_was_left_and_grows_with_the_cache(made):
+def test_it_is_taken_up_where_it_was_left_and_grows_with_the_cache(made, capsys):
     cache, out, table = made
     again = reproduce(PLAN, common(), cache, out, "ser reproduce table2", Progress())
     assert again.markdown == table.markdown
@@ -202,6 +202,9 @@ def test_it_is_taken_up_where_it_was_left_and_grows_with_the_cache(made):
     plans, written = foresee(PLAN, common(), more, out, Progress())
     assert written
     assert {plan.method for plan in plans if plan.to_do} == {"rudd"}
+    assert "warning: left out: adrnn-toy-paper, adrnn-toy-speaker: logmel3d" in (
+        capsys.readouterr().err
+    )
 
 
 @pytest.mark.soak
