@@ -12,14 +12,14 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from ..errors import InputError, SerError, listing
 from ..files import atomic_path
 from ..progress import Progress
 from .corpora import Corpus
 from .known import recognise
-from .paths import AUDIO_SUFFIXES, DEEPEST, audio_files, exists, is_audio
+from .paths import AUDIO_SUFFIXES, DEEPEST, audio_files, exists, is_audio, suffix_of
 from .videos import SUFFIXES
 
 
@@ -72,12 +72,12 @@ def _waiting(root: Path, progress: Progress) -> tuple[list[str], list[str]]:
     known = _known(root, progress)
     taken = {suffix for corpus in known for suffix in corpus.videos} or SUFFIXES
     # A file without pictures comes before a video, of which it is perhaps the sound.
-    silent.sort(key=lambda file: (_suffix(file) != ".m4a", file))
+    silent.sort(key=lambda file: (suffix_of(file) != ".m4a", file))
     first: dict[str, str] = {}
     others: list[str] = []
     twins: list[str] = []
     for file in silent:
-        if _suffix(file) not in taken:
+        if suffix_of(file) not in taken:
             others.append(file)
         elif (one := first.setdefault(_stem(file), file)) != file:
             twins.append(f"{file} (beside {one})")
@@ -118,7 +118,3 @@ def _convert(program: str, video: Path) -> str | None:
 
 def _stem(file: str) -> str:
     return file.rpartition(".")[0]
-
-
-def _suffix(file: str) -> str:
-    return PurePath(file).suffix.lower()

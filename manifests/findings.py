@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from ..errors import listing
 from .manifest import Manifest
@@ -12,8 +11,8 @@ from .pieces import TOLERANCE
 from .text import alike
 from .vocabulary import ordered
 
-if TYPE_CHECKING:
-    import pandas as pd
+_TIMES = (("start", "end"), ("start_time", "end_time"), ("begin", "end"), ("onset", "offset"))
+"""What columns are called that say where in a recording an utterance is, in seconds."""
 
 
 def same_audio(manifest: Manifest) -> list[str]:
@@ -52,13 +51,14 @@ def same_audio(manifest: Manifest) -> list[str]:
 def parts_of_files(manifest: Manifest) -> list[str]:
     """Warn of files that are longer than the times say which stand beside them: perhaps an
     utterance is a part of its file, of which all is heard."""
+    import pandas as pd
+
     names = {alike(name): name for name in manifest.table.columns}
-    for times in _TIMES:
-        if all(time in names for time in times):
-            break
-    else:
+    times = next((pair for pair in _TIMES if {*pair} <= names.keys()), None)
+    if times is None:
         return []
-    begins, ends = (_numbers(manifest.table[names[time]]) for time in times)
+    cells = [manifest.table[names[time]] for time in times]
+    begins, ends = (pd.to_numeric(each, errors="coerce") for each in cells)
     longer = manifest.table[manifest.table["duration"] > ends - begins + TOLERANCE]
     if longer.empty:
         return []
@@ -69,16 +69,6 @@ def parts_of_files(manifest: Manifest) -> list[str]:
         f"file is heard: {first['id']} ({said}, the file has {first['duration']:.2f} s); if they "
         "are pieces of recordings, cut them first"
     ]
-
-
-_TIMES = (("start", "end"), ("start_time", "end_time"), ("begin", "end"), ("onset", "offset"))
-"""What columns are called that say where in a recording an utterance is, in seconds."""
-
-
-def _numbers(cells: pd.Series) -> pd.Series:
-    import pandas as pd
-
-    return pd.to_numeric(cells, errors="coerce")
 
 
 def wrong_counts(manifest: Manifest, expected: Mapping[str, int]) -> list[str]:

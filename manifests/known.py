@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ..errors import InputError
 from ..progress import Progress
 from .corpora import CORPORA, Corpus
-from .paths import AUDIO_SUFFIXES, DEEPEST, audio_files, content
+from .paths import AUDIO_SUFFIXES, DEEPEST, audio_files, content, suffix_of
 from .videos import SUFFIXES, problem_with_videos
 
 LEAST = 0.4
@@ -44,7 +44,7 @@ def recognise(folder: Path, progress: Progress) -> list[Recognised]:
     """
     if not folder.is_dir():
         raise InputError(f"no such folder: {folder}")
-    files = Counter(map(_suffix, audio_files(folder, DEEPEST, AUDIO_SUFFIXES | SUFFIXES)))
+    files = Counter(map(suffix_of, audio_files(folder, DEEPEST, AUDIO_SUFFIXES | SUFFIXES)))
     found: list[Recognised] = []
     for number, (name, corpus) in enumerate(CORPORA.items(), 1):
         progress.show(f"looking for {name}", number, len(CORPORA))
@@ -55,7 +55,7 @@ def recognise(folder: Path, progress: Progress) -> list[Recognised]:
             continue
         expected = sum(corpus.expected(options).values()) or corpus.size
         # Files of another kind, such as videos, may be the same utterances again.
-        of = sum(files[suffix] for suffix in {_suffix(entry.path) for entry in entries})
+        of = sum(files[suffix] for suffix in {suffix_of(entry.path) for entry in entries})
         if entries and len(entries) >= LEAST * min(of, expected or of):
             problem = problem_with_videos(entries, folder)
             found.append(Recognised(corpus, len(entries), expected, problem))
@@ -67,7 +67,3 @@ def recognise(folder: Path, progress: Progress) -> list[Recognised]:
             "FORMAT:PATH for what others made"
         )
     return sorted(found, key=lambda known: abs(known.utterances - known.expected))
-
-
-def _suffix(path: str) -> str:
-    return PurePosixPath(path).suffix.lower()

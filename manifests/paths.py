@@ -145,7 +145,7 @@ def audio_files(root: Path, depth: int, suffixes: Set[str] = AUDIO_SUFFIXES) -> 
                 links.append(name)
             elif child.is_dir(follow_symlinks=False):
                 walk(f"{name}/")
-            elif _suffix(name) in suffixes:
+            elif suffix_of(name) in suffixes:
                 files.append(name)
                 seen.add(os.path.join(real, child.name))  # noqa: PTH118 - compared as text
 
@@ -155,7 +155,7 @@ def audio_files(root: Path, depth: int, suffixes: Set[str] = AUDIO_SUFFIXES) -> 
         real = os.path.realpath(root / name)
         if os.path.isdir(real):  # noqa: PTH112 - unlike Path.is_dir, it never raises
             walk(f"{name}/")
-        elif _suffix(name) in suffixes and real not in seen:
+        elif suffix_of(name) in suffixes and real not in seen:
             files.append(name)
             seen.add(real)
     return sorted(files)
@@ -163,10 +163,11 @@ def audio_files(root: Path, depth: int, suffixes: Set[str] = AUDIO_SUFFIXES) -> 
 
 def is_audio(path: str) -> bool:
     """Whether a file has a suffix that the scanners take."""
-    return _suffix(path) in AUDIO_SUFFIXES
+    return suffix_of(path) in AUDIO_SUFFIXES
 
 
-def _suffix(name: str) -> str:
+def suffix_of(name: str) -> str:
+    """The suffix of a file, in lower case: `.wav`."""
     return os.path.splitext(name)[1].lower()  # noqa: PTH122
 
 

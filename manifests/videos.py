@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from ..errors import listing
 from .corpora.corpus import Entry
+from .paths import suffix_of
 
 SUFFIXES = frozenset((".avi", ".mp4", ".m4a", ".webm", ".mkv", ".mov"))
 """In lower case, of the files that ffmpeg is asked for."""
@@ -15,7 +16,7 @@ SUFFIXES = frozenset((".avi", ".mp4", ".m4a", ".webm", ".mkv", ".mov"))
 
 def problem_with_videos(entries: Sequence[Entry], root: Path) -> str | None:
     """Say what to do about utterances that are videos; None if there are none."""
-    videos = [each.path for each in entries if PurePath(each.path).suffix.lower() in SUFFIXES]
+    videos = [each.path for each in entries if suffix_of(each.path) in SUFFIXES]
     if not videos:
         return None
     return (

@@ -80,17 +80,19 @@ class Table2(Plan):
         """The published systems that read what is not cached, and the command that brings it; and
         what needs other speakers than a corpus has, unless nothing else was asked for."""
         both = len({request.protocol for request in requests.values()}) > 1
-        several = len({request.corpora[0] for request in requests.values()}) > 1
+        of_corpus = {request.corpora[0]: request for request in requests.values()}
+        manifests = {
+            corpus: request.relabelled(cache.manifest(corpus))
+            for corpus, request in of_corpus.items()
+        }
         found: dict[str, str] = {}
         for name, request in requests.items():
             published = METHODS[request.model.name].reads is not None
-            manifest = cache.manifest(request.corpora[0])
-            if request.label_map:
-                manifest = request.label_map.applied(manifest)
+            manifest = manifests[request.corpora[0]]
             try:
                 if both and request.protocol == APART:
                     make_splits(manifest, APART, 0, request.folds)
-                if published or several:
+                if published or len(manifests) > 1:
                     check_by_speaker(request.config.model, [manifest])
                 if published:
                     _check_features(request, manifest, cache)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
+from .hugging_face_splits import data_files
 
 
 def check_classes(datasets: Any, builder: Any, place: str) -> None:
@@ -32,7 +33,7 @@ def check_classes(datasets: Any, builder: Any, place: str) -> None:
                     f'anew with text in place of classes: cast_column("{column}", Value("string"))'
                 )
 
-    for file in map(str, chain.from_iterable((builder.config.data_files or {}).values())):
+    for file in map(str, chain.from_iterable(data_files(builder).values())):
         if (schema := _schema(file)) is not None:
             features = datasets.Features.from_arrow_schema(schema)
             compare(Path(file).name, features.flatten(), "S")

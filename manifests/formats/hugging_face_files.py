@@ -23,7 +23,7 @@ from ..paths import is_inside
 from .columns import as_text
 from .form import Options
 from .hugging_face_classes import check_classes
-from .hugging_face_splits import left_out
+from .hugging_face_splits import data_files, left_out
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 _CARD = "README.md"
@@ -177,19 +177,15 @@ def _builder(datasets: Any, place: str, config: str | None, revision: str | None
 
 def _repository(builder: Any, place: str) -> str:
     """The address of a repository of the hub at the revision that is read."""
-    file = next((str(file) for files in _data_files(builder).values() for file in files), "")
+    file = next((str(file) for files in data_files(builder).values() for file in files), "")
     home = f"hf://datasets/{place}@"
     return home + file.removeprefix(home).partition("/")[0]
-
-
-def _data_files(builder: Any) -> Mapping[str, list[Any]]:
-    return builder.config.data_files or {}
 
 
 def _sounds(builder: Any) -> dict[str, Set[Path]]:
     """The files of sound by part, where a table says what they are."""
     kinds, tables = (getattr(builder, name, ()) for name in ("EXTENSIONS", "METADATA_FILENAMES"))
-    files = {str(part): list(map(Path, each)) for part, each in _data_files(builder).items()}
+    files = {str(part): list(map(Path, each)) for part, each in data_files(builder).items()}
     if not any(file.name in tables for each in files.values() for file in each):
         return {}
     return {
@@ -254,7 +250,7 @@ def _is_of(folder: Path, path: Path) -> bool:
 def _check_sources(builder: Any, folder: Path | None, place: str) -> None:
     """Refuse a data set whose card has files of elsewhere read."""
     home = f"hf://datasets/{place}@"
-    for files in _data_files(builder).values():
+    for files in data_files(builder).values():
         for file in map(str, files):
             if not (_is_of(folder, Path(file)) if folder else file.startswith(home)):
                 raise InputError(f"{place}: has a file read that is none of its own: {file:.200}")

@@ -233,7 +233,7 @@ def resolve_all(requests: Mapping[str, Request], cache: Cache) -> dict[str, Expe
     for name, request in requests.items():
         if request.label_map:
             request.label_map.check(there)
-        manifests[name] = _relabelled(request, cached[name])
+        manifests[name] = {corpus: request.relabelled(of) for corpus, of in cached[name].items()}
         check_labels(request, [manifests[name][corpus] for corpus in request.trained])
         keys[name] = feature_keys(request, cache, manifests[name])
         for corpus, manifest in manifests[name].items():
@@ -247,13 +247,6 @@ def resolve_all(requests: Mapping[str, Request], cache: Cache) -> dict[str, Expe
         name: _experiment(request, cached[name], manifests[name], keys[name], lacking)
         for name, request in requests.items()
     }
-
-
-def _relabelled(request: Request, cached: Mapping[str, Manifest]) -> dict[str, Manifest]:
-    """The manifests by the request's label map, if it has one."""
-    if request.label_map is None:
-        return dict(cached)
-    return {corpus: request.label_map.applied(manifest) for corpus, manifest in cached.items()}
 
 
 def _experiment(

@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...errors import InputError, did_you_mean, listing
-from ...manifests import WHOLE, Folds, LabelMap, check_folds_asked, check_protocol, is_folds
+from ...manifests import (
+    WHOLE,
+    Folds,
+    LabelMap,
+    Manifest,
+    check_folds_asked,
+    check_protocol,
+    is_folds,
+)
 from ..baseline import READ, BaselineSettings
 from ..config import Config
 from ..encoding import SUMMARIES, Encoding
@@ -103,6 +111,10 @@ class Request:
         if self.network or self.baseline:
             return self.config.augment.perturbations
         return ()
+
+    def relabelled(self, manifest: Manifest) -> Manifest:
+        """The utterances that are used of a corpus, with the labels that the map gives them."""
+        return self.label_map.applied(manifest) if self.label_map else manifest
 
     def changed(self, *changes: str) -> Request:
         """The same with some settings changed, see `Config.changed`."""

@@ -19,7 +19,6 @@ from .run import CONFIG, METRICS, VERSIONS, Run
 MARKS = frozenset({CONFIG, METRICS, VERSIONS})
 """A folder that has one of these is meant to be a run."""
 
-
 APART = "*"
 """Behind numbers that are not to be set beside others; see `Trained.apart`."""
 
