@@ -98,6 +98,7 @@ def read_csv(
     known: Iterable[str] = (),
     verbatim: Iterable[str] = (),
     data: bytes | None = None,
+    lacking: str = "",
 ) -> CsvFile:
     """Read a CSV file: UTF-8 (a byte order mark is fine), one header line; or one in gzip.
 
@@ -108,6 +109,7 @@ def read_csv(
 
     Args:
         data: the bytes of the file, where they are not to be read; `path` then only names it.
+        lacking: what to do about a file that lacks one of the required columns.
 
     Raises:
         InputError: not readable, not UTF-8, a column missing, without name or named twice, a row
@@ -119,7 +121,7 @@ def read_csv(
     forms = {alike(name): name for name in (*required, *known)}
     columns = [forms.get(alike(name), plain(name)) for name in table.header]
     where = f"{path}, line {table.line}"
-    _check_columns(where, columns[: _named(columns)], required, separator)
+    _check_columns(where, columns[: _named(columns)], required, separator, lacking)
     if table.ragged:
         what = _SEPARATORS.get(separator, "separators")
         quote = f"A cell that holds one of the {what} must stand in double quotes."
@@ -309,16 +311,20 @@ def _records(path: Path | str, text: str, line: int, separator: str) -> _Records
     return records
 
 
-def _check_columns(where: str, columns: list[str], required: Sequence[str], separator: str) -> None:
+def _check_columns(
+    where: str, columns: list[str], required: Sequence[str], separator: str, lacking: str = ""
+) -> None:
     """Refuse a header that lacks required columns, or names one twice."""
     if missing := [name for name in required if name not in columns]:
         quoted = len(columns) == 1 and any(separator in columns[0] for separator in _SEPARATORS)
         parted = "" if separator == "," else f", separated by {_SEPARATORS.get(separator, '?')},"
+        names = f"column{'s' if len(missing) > 1 else ''} {' and '.join(map(repr, missing))}"
         raise InputError(
-            f"{where}: the column {' and the column '.join(map(repr, missing))} is missing"
+            f"{where}: the {names} {'are' if len(missing) > 1 else 'is'} missing"
             f"{did_you_mean(missing[0], columns)}; the columns there{parted} are "
             + listing(map(repr, columns), 20)
             + ("; the whole line stands in quotes as one cell: save it anew" if quoted else "")
+            + (f"\n{lacking}" if lacking else "")
         )
     for name, count in sorted(Counter(columns).items()):
         if name and count > 1:

@@ -89,7 +89,7 @@ def _with_columns(table: Table) -> Table:
     twins = {name: alike(name) for name in table.columns if name not in ours}
     kept = {}
     for place, (name, cells) in enumerate(table.columns.items(), 1):
-        if (twin := twins.get(name)) in ours:
+        if (twin := twins.get(name)) in ours or name == (twin := "corpus"):
             notes.append(f"column {name!r} was left out: a manifest has its own {twin!r}")
         elif is_kept(table.where, place, name, cells, notes):
             kept[name] = cells

@@ -50,6 +50,9 @@ GENDERS: tuple[str, ...] = ("female", "male", "other", "")
 LONGEST_TEXT = 100_000
 """Characters of a cell; what reads CSV files takes little more."""
 
+_LIST = "A list of files and emotions becomes one by ser manifest build --corpus NAME --csv FILE"
+"""What to do about a file that is no manifest."""
+
 _HASH = re.compile(r"[0-9a-f]{16,64}")
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -225,7 +228,7 @@ class Manifest:
         if (known := checked.recall(data)) is not None:
             manifest._take(*known)
             return manifest
-        file = read_csv(path, COLUMNS, verbatim=("path",), data=data)
+        file = read_csv(path, COLUMNS, verbatim=("path",), data=data, lacking=_LIST)
         try:
             manifest._fill(_in_order(file.columns))
         except TableError as invalid:

@@ -101,7 +101,8 @@ def scan_table(table: Table, language: str | None, root: Path, options: Mapping[
         if problem := problem_with_gender(row.get("gender", "")):
             findings.wrong(line, problem)
     if findings.problems:
-        remedies = "\n".join(findings.remedies)
+        # What was told of the table can be the reason, such as labels of other names.
+        remedies = "\n".join([*findings.remedies, *(f"Note: {note}" for note in table.notes)])
         raise TableError(table.where, findings.problems, remedies, table.word)
     left = {emotions[line] for line in rows}
     if len(left) == 1 and len(rows) < len(table.rows):
@@ -226,7 +227,7 @@ def _ids(
             reason = f"the ids {ids[line]!r} and {ids[before]!r}, of {table.word} {before}, differ"
             findings.wrong(line, f"{reason} in upper and lower case alone", _CASE)
         elif line not in absent:
-            findings.wrong(line, f"duplicate id {ids[line]!r}, {holder}")
+            findings.wrong(line, f"duplicate id {ids[line]!r}, {holder}", _TWICE)
         else:
             reason = f"the path gives the id {ids[line]!r}, {holder}"
             findings.wrong(line, reason, _SAME if paths[before] == paths[line] else _ALIKE)
@@ -236,6 +237,7 @@ def _ids(
     return ids
 
 
+_TWICE = "An id is of one utterance; without the column (--option id=) ids are made of the paths."
 _SAME = "One path stands in several rows: delete all but one."
 _CASE = "Ids name files, and some systems do not tell such names apart: rename one of each."
 _ALIKE = "Different paths give one id: add a column 'id' with a name of its own for each utterance."
@@ -259,11 +261,10 @@ def _language(
     language = given or next(iter(spoken), "")
     if not language:
         hint = f" that says more than {listing(map(repr, absent))}" if absent else ""
-        reason = problem_with_language(absent[0]) if absent else None
-        raise InputError(
-            f"which language is {table.where}? Give --language, such as --language pt, or a column "
-            f"'language'{hint}" + (f"\n{reason}" if reason else "")
-        )
+        told = [note for note in table.notes if note.startswith("language: ")]
+        told += filter(None, map(problem_with_language, absent[:1]))
+        ask = "Give --language, such as --language pt, or a column 'language'"
+        raise InputError("\n".join([f"which language is {table.where}? {ask}{hint}", *told]))
     if problem := problem_with_language(language):
         raise InputError(problem)
     if absent:

@@ -129,7 +129,7 @@ def test_without_a_map_words_are_the_corpus_own(lists, tmp_path):
 
 def test_pieces(lists, tmp_path):
     whole, piece = {"start_time": 0, "end_time": 0.12}, {"start_time": 0.02, "end_time": 0.06}
-    cut = [line(0, "anger", **whole), line(1, "happy", **piece)]
+    cut = [line(0, EMOTIONS[0], **whole), line(1, EMOTIONS[1], **piece)]
     for each in cut:
         each["wav"] = each["wav"].removeprefix("downloads/mine/")
     write(lists / "mine.jsonl", cut)
@@ -197,3 +197,14 @@ def test_lists_of_real_corpora(corpus, tmp_path):
     assert read.columns["emotion"] == [row["emotion"] for row in rows]
     assert read.columns["test_fold"] == [row["test_fold"] for row in rows]
     assert [problem_with_id(key) for key in read.columns["id"]].count(None) == len(rows)
+
+
+@pytest.mark.parametrize(("other", "told"), [({"wav": "7.wav"}, "7.wav"), ({"emo": "x"}, "x")])
+def test_folds_that_contradict_the_list(lists, tmp_path, other, told):
+    test = lists / "fold_1" / "mine_test_fold_1.jsonl"
+    first, *rest = map(json.loads, test.read_text().splitlines())
+    write(test, [first | other, *rest])
+    said = message(lists, tmp_path / "corpus")
+    assert "the key 'mine-0' is not of one utterance: it is 0.wav and " in said
+    assert "in the test part of fold 1, line 1; have them agree" in said
+    assert told in said

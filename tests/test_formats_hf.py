@@ -375,3 +375,55 @@ def test_without_the_library(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(MissingPackageError, match=r"\[datasets\]"):
         read(tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_files_with_sound_that_the_library_would_decode(tmp_path, form):
+    kinds = {"emotion": datasets.ClassLabel(names=["fear", "anger"])}
+    files = [speak(tmp_path / f"made/{name}.wav", seed) for seed, name in enumerate("ab")]
+    sound = [{"path": path.name, "bytes": path.read_bytes()} for path in files]
+    kinds |= {"audio": kept()}
+    columns = {"emotion": [0, 1], "audio": sound}
+    made = datasets.Dataset.from_dict(columns).cast(datasets.Features(kinds))
+    made = made.cast_column("audio", datasets.Audio())
+    assert made.features["audio"].decode
+    (tmp_path / "ds").mkdir()
+    if form == "parquet":
+        made.to_parquet(tmp_path / "ds" / "train.parquet")
+    else:
+        made.save_to_disk(tmp_path / "saved")
+        (arrow,) = (tmp_path / "saved").glob("*.arrow")
+        arrow.rename(tmp_path / "ds" / "train.arrow")
+    table = read(tmp_path / "ds", tmp_path / "wavs").manifest.table
+    assert table["emotion"].tolist() == ["fear", "anger"]
+
+
+def test_a_column_split_is_kept_beside_the_parts(tmp_path):
+    parts = {
+        name: dataset(tmp_path / name, emotion=emotions, split=["k1", "k2"])
+        for name, emotions in (("train", ["fear", "anger"]), ("test", ["anger", "fear"]))
+    }
+    datasets.DatasetDict(parts).save_to_disk(tmp_path / "ds")
+    build = read(tmp_path / "ds", tmp_path / "wavs")
+    table = build.manifest.table
+    assert sorted(table["split"]) == ["test", "test", "train", "train"]
+    assert sorted(table["source_split"]) == ["k1", "k1", "k2", "k2"]
+    assert "the column 'split' is kept as 'source_split'" in " ".join(build.warnings)
+
+
+def test_columns_by_our_names_that_are_something_else_are_told(tmp_path):
+    columns = {"emotion": ["joy", "joy"], "speaker": ["x", "y"], "corpus": ["savee", "tess"]}
+    folder = saved(tmp_path, gold=["fear", "anger"], actor=["ann", "bob"], **columns)
+    build = read(folder, tmp_path / "wavs", label="gold", speaker="actor")
+    assert build.manifest.table["speaker"].tolist() == ["ann", "bob"]
+    said = "columns were left out, as a manifest has its own: "
+    assert f"{said}emotion, speaker" in build.warnings
+    assert "column 'corpus' was left out: a manifest has its own 'corpus'" in build.warnings
+    build = read(folder, tmp_path / "wavs", label="gold", speaker="")
+    assert f"{said}emotion" in build.warnings  # as was asked for
+
+
+def test_numbers_have_the_digits_that_they_were_stored_with(tmp_path):
+    kinds = {"arousal": datasets.Value("float32")}
+    folder = saved(tmp_path, kinds, emotion=["fear", "anger"], arousal=[0.1, float("nan")])
+    assert read(folder, tmp_path / "wavs").manifest.table["arousal"].tolist() == ["0.1", ""]

@@ -122,3 +122,17 @@ def test_sound_of_a_type_that_is_not_kept(tmp_path):
     made.save_to_disk(tmp_path / "ds")
     assert len(read_wavs(tmp_path)) == 2
     assert made.features["audio"] != kept()
+
+
+def test_emotions_in_lists_are_told(tmp_path):
+    saved(tmp_path, emotion=[["fear", "anger"], ["anger"]])
+    told = message(tmp_path / "ds", tmp_path / "wavs")
+    assert "Columns of lists and the like are not read: emotion" in told
+
+
+def test_decoded_samples_are_not_taken_for_a_path(tmp_path):
+    samples = [{"array": [0.1, 0.2], "path": path, "sampling_rate": 16_000} for path in "ab"]
+    made = datasets.Dataset.from_dict({"audio": samples, "emotion": EMOTIONS})
+    made.save_to_disk(tmp_path / "ds")
+    told = message(tmp_path / "ds", tmp_path / "wavs")
+    assert "the column audio has decoded samples, which are not read; save it anew" in told

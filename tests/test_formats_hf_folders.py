@@ -192,3 +192,12 @@ def test_a_snapshot_with_files_of_elsewhere(tmp_path):
     classes("fear").to_parquet(tmp_path / "x.parquet")
     snapshot = linked(tmp_path, "train.parquet", tmp_path / "x.parquet", blobs="secret")
     assert "has a file read that is none of its own" in message(snapshot, tmp_path)
+
+
+def test_a_table_beside_sound_by_another_name_is_told(tmp_path):
+    folder = sounds(tmp_path / "ds", "audio/a.wav", "audio/b.wav")
+    (folder / "labels.csv").write_text("file_name,emotion\naudio/a.wav,fear\naudio/b.wav,anger\n")
+    told = message(folder)
+    assert "labels.csv was not read: in a folder of sound, the table is metadata.csv" in told
+    (folder / "labels.csv").rename(folder / "metadata.csv")
+    assert read(folder).manifest.table["emotion"].tolist() == ["fear", "anger"]

@@ -3,8 +3,10 @@
 import json
 import unicodedata
 
+import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -267,3 +269,70 @@ def test_paths_that_were_written_elsewhere(tmp_path):
     build = read(data)
     assert build.manifest.table["path"].tolist() == ["u1.wav", "u2.wav"]
     assert "all paths begin with '/mnt/kaldi/data', and were read without it" in build.warnings
+
+
+def test_one_channel_of_several_is_a_piece(tmp_path):
+    data = two(tmp_path, segments="s1 u1 0 0.12 0\ns2 u2 0 0.12 1\n", utt2emo="s1 fear\ns2 sad\n")
+    assert read(data).manifest.ids == ("s1", "s2")  # of one channel each
+    sound, rate = soundfile.read(data / "u1.wav")
+    soundfile.write(data / "u1.wav", np.stack([sound, sound[::-1]], 1), rate)
+    assert "1 of 2 utterances are pieces of longer recordings, or one channel" in message(data)
+
+
+def test_speakers_by_what_they_say_and_what_is_said_of_them(tmp_path):
+    data = two(tmp_path, spk2utt="a u1\nb u2\n", spk2gender="a f\nb m\n", spk2age="a 31\nb 34\n")
+    table = read(data).manifest.table
+    assert table["speaker"].tolist() == ["a", "b"]
+    assert table["gender"].tolist() == ["female", "male"]
+    assert table["age"].tolist() == ["31", "34"]
+    (data / "spk2utt").unlink()
+    build = read(data)
+    assert build.manifest.table["speaker"].tolist() == ["", ""]
+    assert "spk2age was not read, as no file says who speaks" in build.warnings
+
+
+def test_a_column_of_ours_is_told(tmp_path):
+    data = two(tmp_path, utt2corpus="u1 savee\nu2 tess\n")
+    told = "column 'corpus' was left out: a manifest has its own 'corpus'"
+    assert told in read(data).warnings
+
+
+def test_why_labels_are_missing_is_told(tmp_path):
+    told = message(two(tmp_path, utt2emo="x1 fear\nx2 sad\n"))
+    assert "Note: utt2emo: 2 of 2 names are of no utterance: x1, x2" in told
+
+
+def exported(tmp_path, *rows):
+    """What is told of an export of utterances, each by its speaker, gender, text and a rating."""
+    columns = ("path", "speaker", "gender", "text", "rating")
+    lines = [",".join(("emotion", *columns))]
+    for seed, row in enumerate(rows):
+        speak(tmp_path / "sound" / f"{seed:03}.wav", seed)
+        lines.append(",".join(("fear" if seed % 2 else "anger", f"{seed:03}.wav", *row)))
+    (tmp_path / "mine.csv").write_text("\n".join(lines) + "\n")
+    root = tmp_path / "sound"
+    manifest = build_manifest("mine", root, csv=tmp_path / "mine.csv", language="en").manifest
+    notes = export_manifest(manifest, tmp_path / "data", "kaldi")
+    assert read(tmp_path / "data", "en", root).manifest.table["speaker"].tolist() == [
+        row[0] for row in rows
+    ]
+    return notes
+
+
+def test_what_kaldi_takes_for_something_else_is_told(tmp_path):
+    notes = exported(tmp_path, ("001", "m", "ja", ""), ("", "", "", ""), ("b", "f", "so", ""))
+    assert "1 utterances without a speaker have the name of one, who is taken" in notes[1]
+    assert "theirs by Kaldi: 001" in " ".join(notes)
+    assert "2 of 3" not in " ".join(notes)
+    assert "1 of 3 utterances have no text, which Kaldi's scripts and lhotse want" in notes[-1]
+
+
+def test_blank_columns_are_told_and_lhotse_reads_the_rest(tmp_path):
+    lhotse = pytest.importorskip("lhotse", reason="the extra `lhotse` is not installed")
+    notes = exported(tmp_path, ("a", "m", "", ""), ("b", "", "", ""))
+    assert notes == ["columns without a value have no file: rating"]
+    root = tmp_path / "sound"
+    scp = (tmp_path / "data" / "wav.scp").read_text().replace(" 00", f" {root.as_posix()}/00")
+    (tmp_path / "data" / "wav.scp").write_text(scp)
+    _, supervisions, _ = lhotse.kaldi.load_kaldi_data_dir(tmp_path / "data", 16000)
+    assert sorted(each.speaker for each in supervisions) == ["a", "b"]

@@ -315,3 +315,40 @@ def test_paths_that_leave(one, path):
     store_line(one, "recordings.jsonl.gz", line)
     told = message(one)
     assert "leaves the corpus root" in told or "does not lie in the corpus root" in told
+
+
+def test_custom_fields_that_are_left_out_are_told(tmp_path):
+    record = recording(tmp_path / "m")
+    custom = {"emotion": "fear", "votes": ["fear", "joy"], "speaker": "x", "arousal": 3}
+    said = supervision(record, custom=custom, speaker="ann")
+    build = read(store(tmp_path / "m", [record], [said]))
+    assert build.manifest.table["arousal"].tolist() == ["3"]
+    assert build.manifest.table["speaker"].tolist() == ["ann"]
+    assert "custom fields were left out, as lhotse's own say it: speaker" in build.warnings
+    assert "custom fields of other types were left out: votes" in build.warnings
+
+
+def test_channels_can_be_cut_as_is_told(tmp_path):
+    both = np.random.default_rng(0).uniform(-0.5, 0.5, (int(16_000 * LENGTH), 2))
+    (tmp_path / "m").mkdir()
+    soundfile.write(tmp_path / "m" / "a.wav", both, 16_000)
+    record = lhotse.Recording.from_file(tmp_path / "m" / "a.wav", recording_id="a")
+    sides = [supervision(record, id=f"side-{side}", channel=side) for side in (0, 1)]
+    folder = store(tmp_path / "m", [record], sides)
+    assert "or one channel of several" in message(folder)
+    cuts = lhotse.CutSet.from_manifests(
+        recordings=lhotse.RecordingSet.from_recordings([record]),
+        supervisions=lhotse.SupervisionSet.from_segments(sides),
+    )
+    cut = cuts.trim_to_supervisions(keep_overlapping=False).save_audios(tmp_path / "cut")
+    cut.to_file(tmp_path / "cut" / "cuts.jsonl.gz")
+    table = read(tmp_path / "cut").manifest.table
+    assert table["id"].tolist() == ["side-0", "side-1"]
+    heard, _ = soundfile.read(tmp_path / "cut" / table["path"][1])
+    assert np.allclose(heard, both[:, 1], atol=1e-3)
+
+
+def test_a_word_for_a_language_is_told_where_none_is_left(tmp_path):
+    record = recording(tmp_path / "m")
+    folder = store(tmp_path / "m", [record], [supervision(record, language="English")])
+    assert "language: what is no code, such as en, was left out: 'English' (1)" in message(folder)

@@ -179,7 +179,7 @@ def test_missing_columns_and_rows(tmp_path):
         ("id,corpus\n".encode("utf-16"), "UTF-16"),
         (b"id,corpus\nCol\xe8re,x\n", "line 2: not UTF-8"),
         (b"id,corpus\nx,\0\n", "line 2: not a text file"),
-        (b"id,corpus\n", "line 1: the column 'language'"),
+        (b"id,corpus\n", "line 1: the columns 'language' and"),
         (b'id,corpus\n"x,y\n', "no CSV"),
     ],
 )

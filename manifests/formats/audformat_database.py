@@ -28,7 +28,7 @@ from ..pieces import Spans
 from ..tables import Table
 from ..text import alike
 from .audformat_facts import Facts, Piece, Source, merged
-from .columns import ROLES, as_table, as_text, find_role, find_roles
+from .columns import ROLES, as_table, as_text, find_role, find_roles, with_parts
 from .form import Options, folder_of
 
 HEADER = "db.yaml"
@@ -118,12 +118,12 @@ def _table(database: Any, folder: Path, options: Options) -> Table:
     for name in dict.fromkeys((*names, *roles.values())):
         if name not in columns and (cells := _cells(facts, name, files)) is not None:
             columns[name] = cells
-    notes = _left_out(database, files, label)
+    notes = _left_out(database, files, label, bool(options.get("table")))
     if left := [name for name in names if name not in columns]:
         notes.append(f"what has not one value for each file was left out: {listing(left)}")
     roles = {role: column for role, column in roles.items() if column in columns}
-    if "split" not in columns and (splits := _splits(database, sources, files, notes)):
-        columns["split"] = splits
+    if splits := _splits(database, sources, files, notes):
+        columns = with_parts(columns, splits, notes)
     if any(spoken := columns.get(roles.get("language", ""), [])):
         codes = {word: _code(word) for word in {*spoken}}
         columns[roles["language"]] = [codes[word] for word in spoken]
@@ -131,7 +131,7 @@ def _table(database: Any, folder: Path, options: Options) -> Table:
         columns["language"] = [str(database.languages[0])] * len(files)
         roles["language"] = "language"
     notes += _not_read(names, roles, options)
-    table = {"path": files} | as_table(columns, roles)
+    table = {"path": files} | as_table(columns, roles, options, notes)
     licence = as_text(database.license)
     return Table(where, table, range(1, len(files) + 1), "row", notes, licence, _spans(emotions))
 
@@ -185,11 +185,12 @@ def _cells(facts: Facts, name: str, files: list[str]) -> list[str] | None:
     return None if values.keys().isdisjoint(files) else [values.get(file, "") for file in files]
 
 
-def _left_out(database: Any, files: list[str], label: str) -> list[str]:
+def _left_out(database: Any, files: list[str], label: str, chosen: bool) -> list[str]:
     """A note of the files of which nothing says the emotion."""
     every = {str(file) for table in database.tables.values() for file in table.files}
     others = sorted(every - {*files})
-    note = f"{len(others)} of {len(every)} files have no {label}, and were left out"
+    where = " in the tables that were chosen" if chosen else ""
+    note = f"{len(others)} of {len(every)} files have no {label}{where}, and were left out"
     return [f"{note}: {listing(others, 3)}"] if others else []
 
 

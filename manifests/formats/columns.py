@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ...errors import InputError, did_you_mean, listing
-from ..tables import COMPUTED
 from ..text import alike
 from .form import Options
 
@@ -27,7 +26,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
 """What a column can be, which an option of that name says, to names that it has in the world; a dot
 stands before what is a part of a column."""
 
-_OURS = {"path", "emotion", "id", "speaker", "gender", "language", *COMPUTED}
+_OURS = {"path", "emotion", "id", "speaker", "gender", "language"}
 
 
 def find_roles(names: Collection[str], options: Options, where: str) -> dict[str, str]:
@@ -65,11 +64,33 @@ def known_column(column: str, names: Collection[str], option: str, where: str) -
     return column
 
 
-def as_table(columns: Mapping[str, list[str]], roles: Mapping[str, str]) -> dict[str, list[str]]:
-    """The columns under our names: those of roles, then the others, less what is made anew."""
+def as_table(
+    columns: Mapping[str, list[str]],
+    roles: Mapping[str, str],
+    options: Options,
+    notes: list[str],
+) -> dict[str, list[str]]:
+    """The columns under our names: those of roles, then the others; a note of those among them that
+    are no such role, though their name is one, and that no option says not to read."""
     named = {"emotion" if role == "label" else role: columns[roles[role]] for role in roles}
-    taken = {*roles.values(), *_OURS}
-    return named | {name: cells for name, cells in columns.items() if name not in taken}
+    others = {name: cells for name, cells in columns.items() if name not in roles.values()}
+    if left_out := [name for name in others if name in _OURS and options.get(name) != ""]:
+        notes.append(f"columns were left out, as a manifest has its own: {listing(left_out)}")
+    return named | {name: cells for name, cells in others.items() if name not in _OURS}
+
+
+def with_parts(
+    columns: Mapping[str, list[str]], parts: list[str], notes: list[str]
+) -> dict[str, list[str]]:
+    """The columns with the parts of a corpus as `split`; a column of that name which says something
+    else is kept as `source_split`."""
+    if columns.get("split", parts) == parts:
+        return {**columns, "split": parts}
+    before = {"source_split" if name == "split" else name: columns[name] for name in columns}
+    notes.append(
+        f"the column 'split' is kept as 'source_split': parts are {listing(dict.fromkeys(parts))}"
+    )
+    return {**before, "split": parts}
 
 
 def as_text(value: Any) -> str:

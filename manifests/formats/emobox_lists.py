@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...errors import InputError, listing
@@ -41,13 +42,14 @@ def read_lists(place: str, root: Path, options: Options) -> Table:
     folder, file = _found(place)
     parts = _parts(folder)
     where = str(file or folder)
+    words = _label_map(folder)
     if file:
         lines = read_json_lines(file, folder, _WHAT)
         _check(lines, where)
+        _compare(lines, parts, words, where)
     else:
         lines = _distinct(parts, where)
     keys = [line["key"] for _, line in lines]
-    words = _label_map(folder)
     columns = {
         "id": keys,
         "path": [line["wav"] for _, line in lines],
@@ -117,6 +119,26 @@ def _distinct(parts: _Parts, where: str) -> list[_Line]:
                         "its lines agree"
                     )
     return list(enumerate((line for _, line in found.values()), 1))
+
+
+def _compare(lines: list[_Line], parts: _Parts, words: Mapping[str, str], where: str) -> None:
+    """Raise InputError where folds have another file or emotion for a key than the list of all;
+    in which folder the file lies may be written differently."""
+
+    def said(line: dict[str, Any]) -> tuple[str, str]:
+        emotion = str(line.get("emo"))
+        return PurePosixPath(str(line.get("wav"))).name, words.get(emotion, emotion)
+
+    listed = {line["key"]: said(line) for _, line in lines}
+    for (part, fold), of_part in parts.items():
+        for number, line in of_part:
+            first = listed.get(line.get("key"))
+            if first is not None and said(line) != first:
+                raise InputError(
+                    f"{where}: the key {line['key']!r:.100} is not of one utterance: it is "
+                    f"{' and '.join(first):.200} there, and {' and '.join(said(line)):.200} in "
+                    f"the {part} part of fold {fold}, line {number}; have them agree"
+                )
 
 
 def _unknown(parts: _Parts, keys: list[str], where: str) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...errors import InputError, listing
 from ..tables import Table
-from .columns import as_table, find_roles, known_column
+from .columns import as_table, find_roles, known_column, with_parts
 from .form import Options
 from .hugging_face_columns import Names, cell, is_plain, leaves, titles
 from .hugging_face_files import Loaded, load, told
@@ -54,7 +54,9 @@ def read_dataset(place: str, root: Path, options: Options) -> Table:
         try:
             roles = find_roles(list(fields), options, place)
         except InputError as error:
-            raise InputError("\n".join(filter(None, (str(error), loaded.left_out)))) from None
+            lists = f"Columns of lists and the like are not read: {listing(others)}"
+            told_too = (str(error), lists if others else "", loaded.left_out)
+            raise InputError("\n".join(filter(None, told_too))) from None
         # The library's own, such as where the data set lay, say nothing of utterances.
         own = {name for name, path in fields.items() if path[0].startswith("__")}
         own -= {*roles.values()}
@@ -71,15 +73,15 @@ def read_dataset(place: str, root: Path, options: Options) -> Table:
                 name = cells[roles["id"]] if "id" in roles else f"{split}-{number:06}"
                 paths.append(unpacked.path(sound, name, split, cells[roles["label"]]))
                 splits.append(split)
+    notes = [f"columns of other types were left out: {listing(others)}"] if others else []
     if len(parts) > 1:
-        columns.setdefault("split", splits)
+        columns = with_parts(columns, splits, notes)
     card = loaded.card
     if card.language and "language" not in roles and "language" not in options:
         columns["language"] = [card.language] * len(paths)
         roles["language"] = "language"
-    notes = [f"columns of other types were left out: {listing(others)}"] if others else []
     notes += filter(None, (loaded.left_out, _without_rows(loaded, paths)))
-    table = {"path": paths} | as_table(columns, roles)
+    table = {"path": paths} | as_table(columns, roles, options, notes)
     return Table(place, table, range(1, len(paths) + 1), "row", notes, card.licence)
 
 
@@ -122,12 +124,18 @@ def _audio_column(datasets: Any, features: Mapping[str, Any], options: Options, 
 def _is_audio(datasets: Any, kind: Any) -> bool:
     """Whether a column can have paths or bytes of sound."""
     if isinstance(kind, dict):
-        return not {"bytes", "path"}.isdisjoint(kind)
+        return "bytes" in kind or ("path" in kind and "array" not in kind)
     texts = ("string", "large_string", "binary", "large_binary")
     return isinstance(kind, datasets.Audio) or getattr(kind, "dtype", "") in texts
 
 
 def _check_audio(datasets: Any, column: str, kind: Any, where: str) -> None:
+    if isinstance(kind, dict) and "array" in kind and not _is_audio(datasets, kind):
+        raise InputError(
+            f"{where}: the column {column} has decoded samples, which are not read; save it anew "
+            f'with coded sound, cast_column("{column}", Audio()), or name another column: --option '
+            "audio=COLUMN"
+        )
     if not _is_audio(datasets, kind):
         raise InputError(
             f"{where}: the column {column} has {kind!r:.100}; expected paths of files of sound, or "

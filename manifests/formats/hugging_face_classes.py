@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
+from .hugging_face_columns import leaves
 from .hugging_face_splits import data_files
 
 
@@ -22,7 +23,8 @@ def check_classes(datasets: Any, builder: Any, place: str) -> None:
     known: dict[str, tuple[str, Sequence[str]]] = {}
 
     def compare(where: str, features: Mapping[str, Any], remedy: str) -> None:
-        for column, kind in features.items():
+        for path, kind in leaves(features):
+            column = ".".join(path)
             if not isinstance(kind, datasets.ClassLabel):
                 continue
             first, names = known.setdefault(column, (where, kind.names))
@@ -36,10 +38,9 @@ def check_classes(datasets: Any, builder: Any, place: str) -> None:
     for file in map(str, chain.from_iterable(data_files(builder).values())):
         if (schema := _schema(file)) is not None:
             features = datasets.Features.from_arrow_schema(schema)
-            compare(Path(file).name, features.flatten(), "S")
+            compare(Path(file).name, features, "S")
     if builder.info.features and known:
-        features = builder.info.features.flatten()
-        compare("its card", features, "Correct the card (README.md), or s")
+        compare("its card", builder.info.features, "Correct the card (README.md), or s")
 
 
 def _schema(file: str) -> Any:

@@ -68,4 +68,8 @@ def cell(row: Mapping[str, Any], path: Names, kind: Any) -> str:
     names = getattr(kind, "names", None)
     if names is not None and isinstance(value, int) and value < len(names):
         return str(names[value]) if value >= 0 else ""
+    if isinstance(value, float) and kind.dtype in ("float16", "float32"):
+        import numpy as np
+
+        return as_text(float(str(np.dtype(kind.dtype).type(value))))  # no digits that it has not
     return as_text(value)

@@ -17,6 +17,9 @@ _REMEDY = (
 )
 
 
+_TABLES = {".csv", ".tsv", ".jsonl", ".parquet"}
+
+
 def data_files(builder: Any) -> Mapping[str, list[Any]]:
     """The files that each split is made of."""
     return builder.config.data_files or {}
@@ -43,6 +46,12 @@ def left_out(datasets: Any, builder: Any, home: str, place: str) -> str:
     table = next((name for name in others if PurePosixPath(name).name in tables), "")
     if table and not any(PurePosixPath(name).name in tables for name in read):
         raise InputError(f"{place}: {table} is in {splits}, and would not be read. {_REMEDY}")
+    strange = [name for name in others if tables and suffix_of(name) in _TABLES]
+    if strange and not any(PurePosixPath(name).name in tables for name in read):
+        return (
+            f"{strange[0]} was not read: in a folder of sound, the table is metadata.csv (or "
+            ".jsonl, .parquet), with the column file_name; others are read with --csv"
+        )
     files = [name for name in others if suffix_of(name) in suffixes]
     if not files:
         return ""

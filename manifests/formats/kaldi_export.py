@@ -50,7 +50,7 @@ def write_folder(folder: Path, manifest: Manifest, paths: Sequence[str], licence
         spoken.setdefault(speaker, []).append(id)
     _write(folder / "spk2utt", ((name, " ".join(spoken[name])) for name in sorted(spoken)))
     _write_genders(folder, ids, speakers, table["gender"].tolist())
-    written, left_out = {"utt2spk", "spk2utt", "utt2gender"}, []
+    written, left_out, blank = {"utt2spk", "spk2utt", "utt2gender"}, [], []
     for column in table.columns:
         if column in _ELSEWHERE:
             continue
@@ -62,11 +62,36 @@ def write_folder(folder: Path, manifest: Manifest, paths: Sequence[str], licence
         cells = [(id, str(cell)) for id, cell in zip(ids, table[column], strict=True)]
         if said := [pair for pair in cells if pair[1]]:
             _write(folder / file, said)
+        elif column not in COLUMNS.values():  # which the reader knows to be blank
+            blank.append(column)
     notes = [f"Kaldi has no file for {listing(left_out)}"] if left_out else []
-    if alone := [id for id, name in zip(ids, table["speaker"], strict=True) if as_word(name) == id]:
+    if blank:
+        notes.append(f"columns without a value have no file: {listing(blank)}")
+    return notes + _misleading(manifest)
+
+
+def _misleading(manifest: Manifest) -> list[str]:
+    """Notes of what Kaldi takes for something else than it is, or wants whole."""
+    ids, table = manifest.ids, manifest.table
+    names = list(map(as_word, table["speaker"]))
+    known = {*names}
+    alone = [id for id, name in zip(ids, names, strict=True) if name == id]
+    mistaken = [id for id, name in zip(ids, names, strict=True) if not name and id in known]
+    notes = []
+    if alone:
         notes.append(
             f"{len(alone)} speakers have the name of their utterance, which tells Kaldi that they "
             f"are not known: {listing(alone, 3)}"
+        )
+    if mistaken:
+        notes.append(
+            f"{len(mistaken)} utterances without a speaker have the name of one, who is taken for "
+            f"theirs by Kaldi: {listing(mistaken, 3)}"
+        )
+    if "text" in table and 0 < (silent := list(table["text"]).count("")) < len(ids):
+        notes.append(
+            f"{silent} of {len(ids)} utterances have no text, which Kaldi's scripts and lhotse "
+            "want of all or of none"
         )
     return notes
 
@@ -74,11 +99,11 @@ def write_folder(folder: Path, manifest: Manifest, paths: Sequence[str], licence
 def _write_genders(
     folder: Path, ids: Sequence[str], speakers: Sequence[str], genders: Sequence[str]
 ) -> None:
-    """By speaker, as Kaldi has them, where that says all; else by utterance."""
+    """By speaker, as Kaldi has them, where all have one; else by utterance."""
     said = dict(zip(speakers, genders, strict=True))
     same = all(said[name] == gender for name, gender in zip(speakers, genders, strict=True))
-    if same and {*genders} <= {*_INITIALS, ""}:
-        lines = [(name, _INITIALS[said[name]]) for name in sorted(said) if said[name]]
+    if same and {*genders} <= {*_INITIALS}:
+        lines = [(name, _INITIALS[said[name]]) for name in sorted(said)]
         file = SPEAKERS_GENDER
     else:
         lines = [(id, gender) for id, gender in zip(ids, genders, strict=True) if gender]

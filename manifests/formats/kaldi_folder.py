@@ -6,6 +6,7 @@ Each file has a line for an utterance: its name, a blank, and a value to the end
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from ...errors import InputError, listing
@@ -21,10 +22,12 @@ LABELS = ("utt2emo", "utt2emotion", "utt2label")
 COLUMNS = {"utt2spk": "speaker", "utt2lang": "language", "utt2gender": "gender", "text": "text"}
 """Files by what is said there of utterances, besides `utt2<column>` for any other column."""
 
-SPEAKERS_GENDER = "spk2gender"
+SPEAKERS, SPEAKERS_GENDER = "spk2utt", "spk2gender"
+_OF_SPEAKERS = {"spk2lang": "language"}
+"""Files by what is said there of speakers, besides `spk2<column>` for any other column."""
 
-COMPUTED = {"utt2dur", "utt2num_frames", "utt2uniq", "utt2max_frames"}
-"""What Kaldi's scripts find out of sound, or keep of what they made of it."""
+COMPUTED = {"utt2dur", "utt2num_frames", "utt2uniq", "utt2max_frames", SPEAKERS, "spk2warp"}
+"""What Kaldi's scripts find out of sound or other files, or keep of what they made of it."""
 
 _HOW = (
     "extract-segments scp:wav.scp segments scp:cut.scp, where cut.scp names a file for each "
@@ -69,7 +72,9 @@ def read_folder(place: str, root: Path, options: Options) -> Table:
             columns[column] = _cells(folder, name, ids, notes)
         else:
             notes.append(f"{name} was not read, as {said_by[column]} says the {column}")
-    _complete_speakers(folder, files, columns, notes)
+    if SPEAKERS in files and "speaker" not in columns:
+        columns["speaker"] = _spoken_by(folder, ids)
+    _say_of_speakers(folder, files, columns, said_by, notes)
     numbers = [number for number, _, _ in sources]
     where = str(folder / (SEGMENTS if SEGMENTS in files else RECORDINGS))
     return Table(where, columns, numbers, notes=notes, spans=spans)
@@ -110,16 +115,18 @@ def _segments(folder: Path, notes: list[str]) -> tuple[list[tuple[int, str, str]
     lengths = _by_name(folder, "reco2dur")
     sources: list[tuple[int, str, str]] = []
     known: list[float | None] = []
+    one_channel: list[bool] = []
     begins: list[float] = []
     ends: list[float | None] = []
     silent = dict(files)
     for number, id, value in _lines(folder, SEGMENTS):
         where = f"{folder / SEGMENTS}, line {number}"
         try:
-            recording, begin, end = value.split()[:3]
+            recording, begin, end, *channel = value.split()
             begins.append(float(begin))
             ends.append(None if float(end) < 0 else float(end))
             known.append(float(lengths[recording]) if recording in lengths else None)
+            one_channel.append(bool(channel))
         except ValueError:
             raise InputError(
                 f"{where}: {value!r:.100}: expected a recording, and where the utterance begins "
@@ -131,7 +138,7 @@ def _segments(folder: Path, notes: list[str]) -> tuple[list[tuple[int, str, str]
         sources.append((number, id, files[recording]))
     if silent:
         notes.append(f"{len(silent)} recordings of {RECORDINGS} have no segment, and were left out")
-    return sources, Spans(begins, ends, known, _HOW)
+    return sources, Spans(begins, ends, known, _HOW, one_channel)
 
 
 def _label_file(folder: Path, files: list[str], options: Options) -> str:
@@ -173,22 +180,36 @@ def _cells(folder: Path, file: str, ids: list[str], notes: list[str]) -> list[st
     return [values.get(id, "") for id in ids]
 
 
-def _complete_speakers(
-    folder: Path, files: list[str], columns: dict[str, list[str]], notes: list[str]
+def _say_of_speakers(
+    folder: Path,
+    files: list[str],
+    columns: dict[str, list[str]],
+    said_by: Mapping[str, str],
+    notes: list[str],
 ) -> None:
-    """Read speakers as they were before they had to be one word, and their genders.
+    """Read what is said of speakers, and their names as they were before they had to be one word.
 
     Kaldi wants a speaker of every utterance: one by the name of the utterance stands for none.
     """
-    if "speaker" not in columns:
-        return
-    pairs = list(zip(columns["speaker"], columns["id"], strict=True))
-    columns["speaker"] = ["" if name == id else as_said(name) for name, id in pairs]
-    if SPEAKERS_GENDER in files and "gender" in columns:
-        notes.append(f"{SPEAKERS_GENDER} was not read, as utt2gender says the gender")
-    elif SPEAKERS_GENDER in files:
-        genders = _by_name(folder, SPEAKERS_GENDER)
-        columns["gender"] = [genders.get(name, "") for name, _ in pairs]
+    names = columns.get("speaker", [])
+    for file in (name for name in files if name.startswith("spk2") and name not in COMPUTED):
+        column = _OF_SPEAKERS.get(file) or file.removeprefix("spk2")
+        if not names:
+            notes.append(f"{file} was not read, as no file says who speaks")
+        elif column in said_by:
+            notes.append(f"{file} was not read, as {said_by[column]} says the {column}")
+        else:
+            values = _by_name(folder, file)
+            columns[column] = [values.get(name, "") for name in names]
+    if names:
+        pairs = zip(names, columns["id"], strict=True)
+        columns["speaker"] = ["" if name == id else as_said(name) for name, id in pairs]
+
+
+def _spoken_by(folder: Path, ids: list[str]) -> list[str]:
+    """The speaker of each utterance by the file that has the utterances of each speaker."""
+    speakers = {id: name for _, name, spoken in _lines(folder, SPEAKERS) for id in spoken.split()}
+    return [speakers.get(id, "") for id in ids]
 
 
 def as_word(name: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from ...errors import InputError, MissingPackageError, install_command, listing
 from ..pieces import is_whole, refuse_pieces
 from ..tables import Table
-from .columns import as_table, as_text, find_roles, is_plain
+from .columns import as_table, as_text, find_roles, is_plain, with_parts
 from .form import Options, folder_of
 from .json_lines import read_json_lines
 
@@ -69,16 +69,18 @@ def read_manifests(place: str, root: Path, options: Options) -> Table:
     _check_sources(where, utterances)
     pieces = sum(not utterance.whole for utterance in utterances)
     refuse_pieces(where, pieces, len(utterances), _HOW)
-    columns = _columns(utterances)
+    notes = [*read.notes]
+    columns = _columns(utterances, notes)
     roles = find_roles(list(columns), options, where)
     paths = [str(utterance.recording.sources[0].source) for utterance in utterances]
-    table = {"path": paths} | as_table(columns, roles)
-    if "split" not in table and any(utterance.part for utterance in utterances):
-        table["split"] = [utterance.part for utterance in utterances]
+    table = {"path": paths} | as_table(columns, roles, options, notes)
+    if any(parts := [utterance.part for utterance in utterances]):
+        table = with_parts(table, parts, notes)
     heard = {id(utterance.recording) for utterance in utterances}
     silent = [] if read.cuts else [r.id for r in read.recordings.values() if id(r) not in heard]
-    note = f"{len(silent)} recordings have no supervision, and were left out"
-    notes = [*read.notes, *([f"{note}: {listing(sorted(silent), 3)}"] if silent else [])]
+    if silent:
+        told = listing(sorted(silent), 3)
+        notes.append(f"{len(silent)} recordings have no supervision, and were left out: {told}")
     return Table(where, table, range(1, len(utterances) + 1), "utterance", notes)
 
 
@@ -187,8 +189,11 @@ def _is_all(piece: Any, duration: float) -> bool:
 
 
 def _hears_all(piece: Any, recording: Any) -> bool:
-    """Whether a cut or supervision is of all channels."""
+    """Whether a cut or supervision is of all channels; of a sole one, whatever it is called: lhotse
+    keeps the number that it had among others."""
     channel = piece.channel
+    if len(recording.channel_ids) == 1:
+        return True
     heard = {channel} if isinstance(channel, int) else {*channel}
     return heard >= {*recording.channel_ids}
 
@@ -212,17 +217,26 @@ def _check_sources(where: str, utterances: list[_Utterance]) -> None:
         )
 
 
-def _columns(utterances: list[_Utterance]) -> dict[str, list[str]]:
-    """What is said of the utterances: fields of lhotse's own, then custom ones."""
+def _columns(utterances: list[_Utterance], notes: list[str]) -> dict[str, list[str]]:
+    """What is said of the utterances: fields of lhotse's own, then custom ones that are plain."""
     columns: dict[str, list[str]] = {}
     for name in _FIELDS:
         values = [getattr(utterance.supervision, name, None) for utterance in utterances]
         if any(value is not None for value in values):
             columns[name] = list(map(as_text, values))
-    for name in dict.fromkeys(name for utterance in utterances for name in utterance.custom):
+    custom = dict.fromkeys(name for utterance in utterances for name in utterance.custom)
+    own = [name for name in custom if name in columns]
+    others = []
+    for name in (name for name in custom if name not in own):
         values = [utterance.custom.get(name) for utterance in utterances]
-        if name not in columns and is_plain(values):
+        if is_plain(values):
             columns[name] = list(map(as_text, values))
+        else:
+            others.append(name)
+    if own:
+        notes.append(f"custom fields were left out, as lhotse's own say it: {listing(own)}")
+    if others:
+        notes.append(f"custom fields of other types were left out: {listing(others)}")
     return columns
 
 
