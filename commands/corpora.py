@@ -46,7 +46,7 @@ def corpora(
 
 
 def _check(folder: Path, progress: Progress, as_json: bool) -> None:
-    from ..manifests import recognise
+    from ..manifests import recognise, unrecognised
 
     with progress:
         found = recognise(folder, progress)
@@ -67,6 +67,8 @@ def _check(folder: Path, progress: Progress, as_json: bool) -> None:
         echo(str(known))
         words = ["--corpus", known.corpus.name, "--root", str(folder)]
         echo(f"  {known.problem or f'ser extract {shlex.join(words)}'}")
+    if others := unrecognised(folder, found):
+        complain(f"note: {others}")
 
 
 def _convert(folder: Path, progress: Progress, as_json: bool) -> None:

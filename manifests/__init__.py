@@ -11,8 +11,8 @@ from .fingerprint import FINGERPRINT
 from .folds import FOLDS, columns_apart, counted_column, two_groups
 from .foreign import corpus_from
 from .formats import FORMATS, Format
-from .known import Recognised, recognise
-from .label_maps import LabelMap, ready_maps
+from .known import Recognised, recognise, unrecognised
+from .label_maps import BY_MAP, LabelMap, ready_maps
 from .leaks import check_leaks, check_leaks_between, namesakes, shared_speakers
 from .limit import ANY_MAY_BE_BAD, BadFileLimit
 from .manifest import COLUMNS, Manifest
@@ -38,6 +38,7 @@ from .vocabulary import EMOTIONS
 
 __all__ = [
     "ANY_MAY_BE_BAD",
+    "BY_MAP",
     "COLUMNS",
     "CORPORA",
     "EMOTIONS",
@@ -105,5 +106,6 @@ __all__ = [
     "stored_path",
     "two_genders",
     "two_groups",
+    "unrecognised",
     "write_splits",
 ]

@@ -176,6 +176,7 @@ def _scan(corpus: Corpus, root: Path, options: Mapping[str, str]) -> Scan:
             f"found no {corpus.title or corpus.name} in {root}: expected there "
             f"{corpus.layout or 'its audio'} (or .flac, .aiff); saw {content(root)}."
             + (f" Where to get it: {corpus.url}" if corpus.url else "")
+            + "".join(f"\n{note}" for note in scan.notes)
         )
     if problem := problem_with_videos(scan.entries, root):
         raise InputError(f"{corpus.name}: {problem}")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import InputError, listing
 from .memory import BadFile
+
+_PLACE = re.compile(r" \([^()]+, \w+ \d+\)$")
+"""Where a table names the file, at the end of a reason."""
 
 FIRST = 100
 """Files after which a share says something."""
@@ -53,8 +57,9 @@ class BadFileLimit:
             over = count / (done if done >= FIRST else total) > self.share
         if not (none_is_good or over):
             return
-        reasons = Counter(file.reason for file in (*self.before, *bad))
-        example = {file.reason: file.path for file in reversed((*self.before, *bad))}
+        files = (*self.before, *bad)
+        reasons = Counter(_PLACE.sub("", file.reason) for file in files)
+        example = {_PLACE.sub("", file.reason): file.path for file in reversed(files)}
         told = (
             f"{reason} ({number}, such as {example[reason]})"
             for reason, number in reasons.most_common()

@@ -70,7 +70,10 @@ def test_a_folder_of_something_else(tmp_path):
     tree(tmp_path, "a.wav", "b.wav", "wav/03a01Fa.wav")
     done = ser("--check", tmp_path)
     assert done.exit_code == 2
-    assert "is no corpus that is known here (3 audio files; saw a.wav, b.wav, wav)" in done.stderr
+    assert (
+        "is no corpus that is known here, but has of emodb (1 files) (3 files of sound"
+        in done.stderr
+    )
     assert "ser manifest build --corpus NAME --csv FILE" in done.stderr
 
 
@@ -196,3 +199,45 @@ def test_videos_become_flac(tmp_path):
     assert not [name for _, _, names in os.walk(tmp_path) for name in names if "part" in name]
     assert convert_videos(tmp_path, QUIET).written == 0
     assert build_manifest("enterface", tmp_path).manifest.ids == ("s1-an-1",)
+
+
+def test_tables_without_their_sound_are_no_copy(tmp_path):
+    (tmp_path / "metadata").mkdir()
+    table = tmp_path / "metadata" / "samples.csv"
+    table.write_text("file_name,actor,emotion_expressed\n1.wav,a,joy\n2.wav,b,fear\n")
+    told = ser("--check", tmp_path).stderr
+    assert "but has of emozionalmente (its table, and none of its files)" in told
+    tree(tmp_path, "audio/1.wav")
+    assert "1 of 6902 utterances" in ser("--check", tmp_path).stdout
+
+
+def test_sound_deep_below_a_root_that_is_too_high(tmp_path):
+    parts = tmp_path / "MELD-RAW" / "MELD.Raw"
+    parts.mkdir(parents=True)
+    header = "Utterance,Speaker,Emotion,Dialogue_ID,Utterance_ID"
+    rows = "Hi,Joey,joy,0,0\nNo,Ross,anger,0,1"
+    (parts / "train_sent_emo.csv").write_text(f"{header}\n{rows}\n")
+    names = [f"train/train_splits/dia0_utt{number}.wav" for number in (0, 1)]
+    tree(parts, *names)
+    for seed, name in enumerate(names):
+        soundfile.write(parts / name, np.random.default_rng(seed).normal(0, 0.1, 1600), 16_000)
+    build = build_manifest("meld", tmp_path)
+    assert build.manifest.labels == ("happiness", "anger")
+
+
+def test_what_is_of_none_of_several_corpora_is_told(tmp_path):
+    tree(tmp_path, "emodb/wav/03a01Fa.wav", "emodb/wav/08a02Na.wav", "own/x/y/z/1.wav")
+    done = ser("--check", tmp_path)
+    assert done.stdout.startswith("emodb: ")
+    assert done.stderr == "note: 1 of 3 audio files are not of this corpus: own/x/y/z/1.wav\n"
+
+
+def test_speakers_of_anybody_are_not_those_of_casia(tmp_path):
+    tree(tmp_path, *(f"ann/{emotion}/{n:03}.wav" for emotion in ("angry", "sad") for n in (1, 2)))
+    assert "is no corpus that is known here" in ser("--check", tmp_path).stderr
+
+
+def test_what_a_wrong_root_has_is_told(tmp_path):
+    tree(tmp_path, "Actor_01/03-02-01-01-01-01-01.wav")
+    with pytest.raises(InputError, match="1 audio files were left out, as their names are not"):
+        build_manifest("ravdess", tmp_path)

@@ -18,7 +18,7 @@ CASIA = Corpus(
     name="casia",
     language="zh",
     scan=by_named_groups(
-        r"(?P<speaker>[a-z]+)/(?P<emotion>[a-z]+)/(?P<sentence>\d{3})",
+        r"(?P<speaker>liuchanhg|wangzhe|zhaoquanyin|zhaozuoxiang)/(?P<emotion>[a-z]+)/(?P<sentence>\d{3})",
         (3, 4),
         _EMOTIONS,
         id="{speaker}-{emotion}-{sentence}",

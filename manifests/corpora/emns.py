@@ -37,7 +37,6 @@ EMNS = Corpus(
         ("metadata.csv",),
         ("emotion", "gender", "audio_recording", "user_id"),
         _entry,
-        depth=3,
         suffixes=AUDIO_SUFFIXES | _VIDEOS,
         separator="|",
     ),

@@ -27,9 +27,7 @@ def _entry(row: Row, table: str) -> Entry | None:
 EMOZIONALMENTE = Corpus(
     name="emozionalmente",
     language="it",
-    scan=by_label_files(
-        ("samples.csv",), ("file_name", "actor", "emotion_expressed"), _entry, depth=3
-    ),
+    scan=by_label_files(("samples.csv",), ("file_name", "actor", "emotion_expressed"), _entry),
     title="Emozionalmente, Italian emotional speech of many speakers",
     licence=NOT_KNOWN,
     url="https://zenodo.org/records/6569824",

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from ...errors import InputError, listing
 from ...files import read_regular
-from ..paths import AUDIO_SUFFIXES, audio_files, is_audio, stored_path
+from ..paths import AUDIO_SUFFIXES, DEEPEST, audio_files, is_audio, stored_path
 from ..spellings import spelling
 from .corpus import Entry, Options, Scan, Scanner
 
@@ -25,7 +25,6 @@ def by_label_files(
     tables: tuple[str, ...],
     columns: tuple[str, ...],
     read: ReadRow,
-    depth: int,
     suffixes: Set[str] = AUDIO_SUFFIXES,
     separator: str = ",",
 ) -> Scanner:
@@ -38,7 +37,6 @@ def by_label_files(
         columns: those that `read` needs.
         read: makes the entry of a row and the name of its table, with the end of the path of its
             audio, without suffix; None leaves the row out.
-        depth: how many levels below the root files lie at most.
         suffixes: in lower case, of the audio that the publisher ships.
         separator: between cells.
     """
@@ -46,8 +44,8 @@ def by_label_files(
     def scan(root: Path, options: Options) -> Scan:
         entries: list[Entry] = []
         left_out = 0
-        found = _tables(root, tables, depth)
-        audio = _by_ends(audio_files(root, depth, suffixes)) if found else {}
+        found = _tables(root, tables)
+        audio = _by_ends(audio_files(root, DEEPEST, suffixes)) if found else {}
         for file in found:
             for line, row in read_rows(root / file, columns, separator):
                 entry = read(row, Path(file).name)
@@ -63,11 +61,11 @@ def by_label_files(
     return scan
 
 
-def _tables(root: Path, names: tuple[str, ...], depth: int) -> list[str]:
+def _tables(root: Path, names: tuple[str, ...]) -> list[str]:
     """The tables by these names; of several of one name that which lies highest."""
     found: dict[str, str] = {}
     suffixes = {Path(name).suffix for name in names}
-    for file in sorted(audio_files(root, depth, suffixes), key=lambda file: file.count("/")):
+    for file in sorted(audio_files(root, DEEPEST, suffixes), key=lambda file: file.count("/")):
         if Path(file).name in names:
             found.setdefault(Path(file).name, file)
     return [found[name] for name in names if name in found]
@@ -75,9 +73,9 @@ def _tables(root: Path, names: tuple[str, ...], depth: int) -> list[str]:
 
 def _by_ends(files: list[str]) -> dict[str, str]:
     """Files by their names without suffix, and with one folder before; the first of each counts,
-    and sound before video."""
+    sound before video and what lies higher before what lies deeper."""
     ends: dict[str, str] = {}
-    for file in sorted(files, key=lambda file: not is_audio(file)):
+    for file in sorted(files, key=lambda file: (not is_audio(file), file.count("/"))):
         path = PurePosixPath(file).with_suffix("")
         for end in (path.name, f"{path.parent.name}/{path.name}"):
             ends.setdefault(end, file)

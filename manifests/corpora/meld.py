@@ -46,7 +46,6 @@ MELD = Corpus(
         tuple(_FOLDERS),
         ("Speaker", "Emotion", "Dialogue_ID", "Utterance_ID"),
         _entry,
-        depth=4,
         suffixes=AUDIO_SUFFIXES | _VIDEOS,
     ),
     videos=_VIDEOS,

@@ -40,7 +40,6 @@ MSPPODCAST = Corpus(
         ("labels_consensus.csv", "labels_concensus.csv"),
         ("FileName", "EmoClass", "SpkrID", "Gender", "Split_Set"),
         _entry,
-        depth=3,
     ),
     title="MSP-Podcast corpus",
     licence="for those who signed an agreement with the University of Texas at Dallas",
