@@ -16,9 +16,13 @@ from ..errors import InputError, did_you_mean, listing
 from .csv_files import TableError, read_csv
 from .manifest import Manifest
 from .missing import is_missing
+from .spellings import REMEDY, spelling
 from .vocabulary import EMOTIONS, LEFT_OUT, SYNONYMS, normalise, problem_with_emotion
 
 MAPS = Path(__file__).parent / "maps"
+
+BY_MAP = "Labels by the map"
+"""How a sentence begins that says what a map changed."""
 
 OTHERS = "*"
 """What stands for all emotions that a map names in neither column; without it they stay as they
@@ -44,6 +48,12 @@ class LabelMap:
         Raises:
             InputError: what is wrong in it.
         """
+        for word, meant in meanings.items():
+            if not isinstance(word, str) or not isinstance(meant, str | None):
+                raise InputError(
+                    f"label map {name}: {word!r:.50}: {meant!r:.50}: expected an emotion and its "
+                    "label as text, None or blank to leave it out"
+                )
         rows = [(n, word, meant or LEFT_OUT) for n, (word, meant) in enumerate(meanings.items(), 1)]
         return cls._read(name, rows, "entry")
 
@@ -99,7 +109,7 @@ class LabelMap:
         """The utterances that are left of a corpus, with their new labels.
 
         Raises:
-            InputError: none are, or all have one label.
+            InputError: none are, all have one label, or two labels look like one.
         """
         emotions = [self(emotion) for emotion in manifest.table["emotion"]]
         left = dict.fromkeys(filter(None, emotions))
@@ -109,6 +119,13 @@ class LabelMap:
                 f"label map {self.name}: leaves {rest} of {manifest.corpus} "
                 f"({', '.join(manifest.labels)}), and training tells at least two labels apart"
             )
+        first: dict[str, str] = {}
+        for label in left:
+            if (other := first.setdefault(spelling(label), label)) != label:
+                raise InputError(
+                    f"label map {self.name}: leaves {manifest.corpus} the labels {other!r} and "
+                    f"{label!r}, which look like one. {REMEDY}"
+                )
         table = manifest.table.assign(emotion=emotions)
         return Manifest(table[table["emotion"] != LEFT_OUT])
 
@@ -124,7 +141,7 @@ class LabelMap:
         return {meant for word, meant in self.meanings.items() if word != OTHERS}
 
     def note(self, manifest: Manifest) -> str:
-        """What it changes of a corpus, as a sentence; blank for nothing."""
+        """What it changes of a corpus, as a sentence."""
         counts = manifest.counts()
         changed = {label: self(label) for label in counts if self(label) != label}
         said = Counter({label: counts[label] for label in changed})
@@ -132,7 +149,9 @@ class LabelMap:
         gone = [f"{label} ({said[label]})" for label, new in changed.items() if not new]
         parts = [listing(merged, 30), f"left out {listing(gone, 30)}" if gone else ""]
         told = "; ".join(filter(None, parts))
-        return f"Labels by the map {self.name}: {told}." if told else ""
+        if not told:
+            return f"The map {self.name} changes no label of {manifest.corpus}."
+        return f"{BY_MAP} {self.name}: {told}."
 
     @cached_property
     def plain(self) -> dict[str, str]:

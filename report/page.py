@@ -270,6 +270,9 @@ def _embeddings(shown: Sequence[Subject], cache: Cache | None, say: Say) -> Sect
             try:
                 chart = figures_embedding.embedding(subject, corpus, cache)
             except SerError:  # its message has paths of this machine
+                if corpus in subject.run.config.tested:
+                    notes.append(f"Not drawn for {subject.on(corpus)}: it was not trained on.")
+                    continue
                 lacking.setdefault(subject.label, []).append(corpus)
                 continue
             charts += [chart] if chart else []
@@ -316,19 +319,23 @@ def render(report: Report) -> str:
 
 def sentence(subject: Subject) -> str:
     """What a run is."""
-    metrics, names = subject.metrics, subject.corpora
+    metrics, names = subject.metrics, subject.trained
     simple = "A simple classifier of one vector per utterance, chosen by validation"
     kind = {
         "baseline": "An SVM on pooled features" if metrics["method"] == "svm" else simple,
         "single": "A network for one corpus",
         "multidomain": f"One model for {len(names)} corpora by the method {subject.model}",
     }.get(metrics["setting"], one_line(metrics["setting"]))
+    tested = ""
+    if names != subject.corpora:
+        tested = f", tested on {', '.join(subject.corpora)}"
     repeats = f"{metrics['repeats']} repeat{'s' if metrics['repeats'] != 1 else ''}"
     settings = one_line(", ".join(metrics["changes"]))
     if metrics["preset"] is not None:
         settings = f"preset {one_line(metrics['preset'])}{settings and f' with {settings}'}"
+    features = ", ".join(map(one_line, metrics["features"]))
     return (
-        f"{kind}: {', '.join(names)}; features {', '.join(map(one_line, metrics['features']))}; "
+        f"{kind}: {', '.join(names)}{tested}; features {features}; "
         f"{settings and f'{settings}; '}protocol {one_line(metrics['protocol'])}, {repeats}."
     )
 

@@ -80,6 +80,11 @@ class Subject:
         """What it was tested on, and but for whole corpora trained for."""
         return list(self.metrics["domains"])
 
+    @property
+    def trained(self) -> list[str]:
+        """The corpora that it was trained on."""
+        return list(self.metrics.get("trained") or self.metrics["domains"])
+
     def domain(self, corpus: str) -> CorpusMetrics:
         """What it came to on a corpus."""
         return self.metrics["domains"][corpus]

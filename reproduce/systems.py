@@ -9,6 +9,7 @@ from typing import Any
 from ..cache import Cache
 from ..errors import InputError, MissingFeaturesError
 from ..manifests import Folds, Manifest, make_splits
+from ..train import REPRODUCE_PRESET
 from ..train.config import load_config
 from ..train.methods import METHODS
 from ..train.runs.by_speaker import check_by_speaker
@@ -108,7 +109,8 @@ class Table2(Plan):
         lines = [
             "UA and WA on the test parts (95 % interval of UA). The baseline and the single-domain "
             f"model read {', '.join(values['features'])}: preset {settings_of(values)} Published "
-            "systems have features and a preset of their own."
+            "systems have features and a preset of their own; what is changed of it stands with "
+            "each."
         ]
         head = ["system", "reads", "protocol", "UA", "WA", "printed", "the printed number rests on"]
         for corpus in values["corpora"]:
@@ -169,14 +171,16 @@ def _entry(result: Result) -> dict[str, Any]:
     known = bool(domain["speakers_shared"]) or request.protocol == RANDOM
     printed = None if request.label_map else TABLE2.get(row.method)
     number = printed and (printed.known if known else printed.unknown).get(corpus)
+    others = row.method == "single" and request.config.preset != REPRODUCE_PRESET
     return {
         "row": row.method,
-        "name": row.name,
+        "name": "single-domain" if others else row.name,
         "corpus": corpus,
         "features": result.metrics["features"],
         "protocol": request.protocol,
         "folds": request.folds,
         "preset": request.config.preset,
+        "changes": list(result.metrics["changes"]),
         "domain": domain,
         "printed": number,
         "rests_on": printed.rests_on if printed and number is not None else "",
@@ -188,8 +192,10 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
     folds = f", {domain['folds']} folds" if domain["folds"] > 1 else ""
     ua = f"{decimal(domain['ua']['mean'])} ({bounds(domain['ua'])})"
     printed = decimal(row["printed"]) if row["printed"] is not None else "-"
+    own = METHODS[row["row"]].reads is not None and row["changes"]
+    changes = f" (with {', '.join(row['changes'])})" if own else ""
     return [
-        row["name"],
+        row["name"] + changes,
         ", ".join(row["features"]),
         f"`{row['protocol']}`{folds}",
         ua,

@@ -51,10 +51,10 @@ def test_it_merges_drops_and_renames(tmp_path):
     )
 
 
-def test_a_map_that_changes_nothing_says_nothing(tmp_path):
+def test_a_map_that_changes_nothing_says_so(tmp_path):
     label_map = written(tmp_path, "sadness,grief")
     assert label_map.applied(MANIFEST).table.equals(MANIFEST.table)
-    assert label_map.note(MANIFEST) == ""
+    assert label_map.note(MANIFEST) == (f"The map {tmp_path / 'map.csv'} changes no label of mine.")
 
 
 def test_words_are_read_as_tables_of_labels_are(tmp_path):
@@ -148,3 +148,15 @@ def test_maps_that_leave_too_little(tmp_path, rows, left):
 def test_a_map_that_is_not_there(tmp_path):
     with pytest.raises(InputError, match=r"no label map 'for' \(did you mean 'four'"):
         LabelMap.load("for")
+
+
+def test_labels_that_look_like_one():
+    label_map = LabelMap.of({"calm": "high-joy", "anger": "high_joy"})
+    with pytest.raises(InputError, match=r"leaves mine the labels .* which look like one\."):
+        label_map.applied(MANIFEST)
+
+
+@pytest.mark.parametrize("meanings", [{1: "calm"}, {"calm": 0}, {"calm": ["x"]}])
+def test_what_is_no_text_is_refused(meanings):
+    with pytest.raises(InputError, match="expected an emotion and its label as text"):
+        LabelMap.of(meanings)

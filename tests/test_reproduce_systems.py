@@ -171,6 +171,14 @@ def test_it_says_where_a_number_rests_on_the_test_part(made):
     assert "`speaker`: No speaker is in two parts" in text
 
 
+def test_a_row_says_what_is_changed_of_a_preset_of_its_own(made):
+    text = made[2].markdown
+    assert "| Rudd 2022, the released code's (with train.epochs=1) | rudd129 |" in text
+    assert "| single-domain, the paper's | mfcc, ge2e |" in text
+    (row,) = {str(row["changes"]) for row in made[2].values["rows"] if row["row"] == "rudd-code"}
+    assert row == "['train.epochs=1']"
+
+
 def test_what_is_not_cached_is_left_out_with_the_command_that_brings_it(made):
     cache, _, table = made
     left = table.values["left_out"]

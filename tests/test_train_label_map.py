@@ -1,12 +1,14 @@
 """Training by a label map: what is learned, recorded and found again; the cache stays as it is."""
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from ser.cache import Cache
 from ser.cli import main
+from ser.errors import InputError
 from ser.export import graph
 from ser.manifests import LabelMap, make_splits, write_splits
 from ser.train.config import load_config
@@ -16,6 +18,7 @@ from ser.train.runs.report import decimal
 from ser.train.runs.request import Request
 from ser.train.runs.run import Run
 from ser.train.runs.train import default_out
+from ser.train.runs.train import train as train_in_python
 
 from .conftest import make_toy_cache, toy_manifest
 
@@ -126,3 +129,40 @@ def test_wrong_maps(cached, tmp_path, rows, message):
     assert message in done.stderr
     assert done.stderr.count("label map") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_a_map_that_changes_nothing_sets_no_number_apart(cached, tmp_path):
+    (tmp_path / "map.csv").write_text("from,to\ncalm,neutral\n")
+    done = train(cached, tmp_path / "run", tmp_path / "map.csv")
+    assert f"The map {tmp_path / 'map.csv'} changes no label of toy." in done.output
+    assert "*" not in CliRunner().invoke(main, ["runs", str(tmp_path)]).stdout
+
+
+def test_splits_of_a_run_by_another_map(cached, tmp_path):
+    (tmp_path / "less.csv").write_text("from,to\nhappiness,\n")
+    assert train(cached, tmp_path / "run", tmp_path / "less.csv").exit_code == 0
+    command = ["train", "--setting", "single", "--corpus", "toy", "--features", "ge2e", "-q"]
+    command += ["--cache", str(cached.folder), "--split", str(tmp_path / "run")]
+    told = CliRunner().invoke(main, command).stderr
+    assert f"The labels of {tmp_path / 'run'} are by another label map: --split takes" in told
+
+
+def test_what_was_trained_on_alone_has_its_labels_told(tmp_path):
+    cache = make_toy_cache(tmp_path / "cache", toy_manifest(72), noise=4.0)
+    other = make_toy_cache(cache.folder, toy_manifest(45, language="it", corpus="tic"))
+    experiment = resolve(
+        request(MERGED, corpora=["toy", "tic"], tested=["tic"], protocol="corpus"),
+        other,
+    )
+    said = experiment._said(experiment.manifests["tic"])
+    assert said[-1] == (
+        "Labels by the map of one's own: happiness as aroused (24), anger as aroused (24). That is "
+        "toy, trained on."
+    )
+
+
+def test_a_map_of_the_wrong_type_is_refused(cached):
+    with pytest.raises(InputError, match="label_map: expected a name, a file or a mapping"):
+        train_in_python("single", "toy", cache=cached, label_map=["four"])
+    with pytest.raises(InputError, match=r"no label map 'x\.csv'"):
+        train_in_python("single", "toy", cache=cached, label_map=Path("x.csv"))

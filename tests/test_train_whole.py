@@ -15,6 +15,7 @@ from ser.cache import Cache, store_manifest
 from ser.cli import main
 from ser.errors import InputError, LeakError
 from ser.manifests import Manifest, check_leaks, split_of_whole
+from ser.report.page import Asked, make_report, sentence
 from ser.report.subject import subjects
 from ser.train.config import load_config
 from ser.train.data import load_domain
@@ -99,6 +100,16 @@ def test_the_run_folder_has_it(run):
     }
     assert [domain.corpus for domain in made.spec.domains] == ["toy", "tic"]
     made.verify()
+
+
+def test_its_page_says_what_was_trained_and_what_tested(run, three):
+    made, _ = run
+    report = make_report([made], Asked(cache=three))
+    assert sentence(report.shown[0]).startswith(
+        "One model for 2 corpora by the method base: toy, tic, tested on tac; features"
+    )
+    (drawn,) = [section for section in report.sections if section.id == "tsne"]
+    assert [*drawn.notes] == ["Not drawn for tac: it was not trained on."]
 
 
 def test_the_same_again_is_not_trained_again(run, three):

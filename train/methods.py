@@ -175,7 +175,7 @@ METHODS = Registry(
             *_SCHEIDWASSER,
             Method("single", f"{_FUSION}:Concatenation"),
             _system("adrnn", "adrnn:Adrnn", Reads("logmel3d", sequence=True, dim=120)),
-            _system("zhao-1d", "zhao:Zhao1d", Reads("wave", sequence=True, dim=1), "zhao"),
+            _system("zhao-1d", "zhao:Zhao1d", Reads("wave", sequence=True, dim=1)),
             _system("zhao-2d", "zhao:Zhao2d", Reads("logmel128", sequence=True, dim=128), "zhao"),
             _system(
                 "zhao-2d-time",

@@ -135,6 +135,9 @@ class Experiment:
         """What the numbers of a corpus rest on by the method and the settings."""
         request = self.request
         said = [request.model.caveat, self.relabelled.get(manifest.corpus, "")]
+        if request.tested:  # of the others there is no word elsewhere
+            trained = ((name, self.relabelled.get(name)) for name in request.trained)
+            said += [f"{note} That is {name}, trained on." for name, note in trained if note]
         if request.encoding.heard:
             said.append(note_by_speaker(request.config.model, manifest))
         return list(filter(None, said))

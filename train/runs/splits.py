@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -20,7 +21,7 @@ from ...manifests import (
     split_of_whole,
 )
 from .request import Request
-from .run import SPLIT, VERSIONS, Run, reason, split_name
+from .run import CONFIG, SPLIT, VERSIONS, Run, reason, split_name
 
 
 def resolve_splits(request: Request, manifest: Manifest, cached: Manifest) -> list[Split]:
@@ -32,7 +33,10 @@ def resolve_splits(request: Request, manifest: Manifest, cached: Manifest) -> li
     """
     if request.splits is not None:
         path = split_file(request.splits, manifest.corpus, len(request.corpora))
-        splits = _read(path, manifest, cached if request.label_map else manifest)
+        try:
+            splits = _read(path, manifest, cached if request.label_map else manifest)
+        except InputError as error:
+            raise InputError(f"{error}{_by_another_map(request)}") from None
         protocol = request.protocol or splits[0].protocol
         if WHOLE in {protocol, *(split.protocol for split in splits)}:
             raise InputError(
@@ -70,6 +74,19 @@ def _read(path: Path, manifest: Manifest, whole: Manifest) -> list[Split]:
             raise
     kept = {*manifest.ids}
     return [split.restricted(kept) for split in read_splits(path, whole)]
+
+
+def _by_another_map(request: Request) -> str:
+    """Say that the run whose splits are named was by another label map; blank if it was not."""
+    folder = request.splits
+    if folder is None or not (folder / CONFIG).is_file():
+        return ""
+    with suppress(InputError):
+        theirs = Run.open(folder).config.label_map
+        if theirs != (request.label_map.plain if request.label_map else {}):
+            other = "by another label map" if theirs else "by none"
+            return f"\nThe labels of {folder} are {other}: --split takes what the same --map left"
+    return ""
 
 
 def split_file(path: Path, corpus: str, corpora: int) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
+from ...manifests import BY_MAP
 from ..methods import METHODS
 from .events import SUFFIX
 from .report import decimal, folds, model_name
@@ -49,8 +50,9 @@ class Trained:
         """Whether its numbers are of other labels than those of the corpora, or the test part had
         its say in them."""
         notes = {note for domain in self.metrics["domains"].values() for note in domain["notes"]}
+        mapped = any(note.startswith(BY_MAP) for note in notes)
         caveats = {METHODS[name].caveat for name in METHODS} - {""}
-        return bool(self.run.config.label_map or notes & caveats)
+        return bool(mapped or notes & caveats)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ...cache import Cache
+from ...errors import InputError
 from ...manifests import FOLDS, WHOLE, Folds, LabelMap
 from ...portion import ALL, Portion
 from ...progress import Progress
@@ -51,7 +52,7 @@ def train(
     progress: Progress | None = None,
     executor: Executor | None = None,
     log: Literal["", "tensorboard"] = "",
-    label_map: LabelMap | Mapping[str, str] | str | None = None,
+    label_map: LabelMap | Mapping[str, str] | Path | str | None = None,
 ) -> Run:
     """Train and test on cached features, as `ser train` does.
 
@@ -73,7 +74,7 @@ def train(
         out: the run folder; None: a new one in `runs`.
         executor: what trains networks; None: processes of this machine.
         log: `tensorboard` for event files beside the run folder, see `EventFiles`.
-        label_map: a ready map or a file by its name, or from emotions to labels.
+        label_map: a ready map or a file by its name, or from emotions to labels, None to leave out.
         and as `Request`.
 
     Raises:
@@ -104,10 +105,14 @@ def train(
     return train_request(request, Cache.of(cache), folder, progress, executor, log)
 
 
-def _map(given: LabelMap | Mapping[str, str] | str | None) -> LabelMap | None:
+def _map(given: LabelMap | Mapping[str, str] | Path | str | None) -> LabelMap | None:
     if given is None or isinstance(given, LabelMap):
         return given
-    return LabelMap.load(given) if isinstance(given, str) else LabelMap.of(given)
+    if isinstance(given, str | Path):
+        return LabelMap.load(str(given))
+    if isinstance(given, Mapping):
+        return LabelMap.of(given)
+    raise InputError(f"label_map: expected a name, a file or a mapping, not {given!r:.100}")
 
 
 def _names(names: str | Sequence[str]) -> list[str]:
