@@ -83,7 +83,7 @@ class Subject:
     @property
     def trained(self) -> list[str]:
         """The corpora that it was trained on."""
-        return list(self.metrics.get("trained") or self.metrics["domains"])
+        return list(self.run.config.corpora)
 
     def domain(self, corpus: str) -> CorpusMetrics:
         """What it came to on a corpus."""

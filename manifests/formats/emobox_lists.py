@@ -132,7 +132,7 @@ def _compare(lines: list[_Line], parts: _Parts, words: Mapping[str, str], where:
     listed = {line["key"]: said(line) for _, line in lines}
     for (part, fold), of_part in parts.items():
         for number, line in of_part:
-            first = listed.get(line.get("key"))
+            first = listed.get(str(line.get("key")))
             if first is not None and said(line) != first:
                 raise InputError(
                     f"{where}: the key {line['key']!r:.100} is not of one utterance: it is "

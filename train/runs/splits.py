@@ -36,7 +36,9 @@ def resolve_splits(request: Request, manifest: Manifest, cached: Manifest) -> li
         try:
             splits = _read(path, manifest, cached if request.label_map else manifest)
         except InputError as error:
-            raise InputError(f"{error}{_by_another_map(request)}") from None
+            if told := _by_another_map(request):
+                raise InputError(f"{error}\n{told}") from None
+            raise
         protocol = request.protocol or splits[0].protocol
         if WHOLE in {protocol, *(split.protocol for split in splits)}:
             raise InputError(
@@ -85,7 +87,7 @@ def _by_another_map(request: Request) -> str:
         theirs = Run.open(folder).config.label_map
         if theirs != (request.label_map.plain if request.label_map else {}):
             other = "by another label map" if theirs else "by none"
-            return f"\nThe labels of {folder} are {other}: --split takes what the same --map left"
+            return f"The labels of {folder} are {other}: --split takes what the same --map left"
     return ""
 
 
