@@ -86,10 +86,11 @@ def _with_columns(table: Table) -> Table:
     those whose names differ from ones of ours in case or form alone."""
     notes = [*table.notes]
     ours = {"path", "emotion", *OPTIONAL}
-    twins = {name: alike(name) for name in table.columns if name not in ours}
+    # A column of that name says from which of several corpora a row is, which become one.
+    twins = {name: alike(name) for name in table.columns if name not in ours - {"corpus"}}
     kept = {}
     for place, (name, cells) in enumerate(table.columns.items(), 1):
-        if (twin := twins.get(name)) in ours or name == (twin := "corpus"):
+        if (twin := twins.get(name)) in ours:
             notes.append(f"column {name!r} was left out: a manifest has its own {twin!r}")
         elif is_kept(table.where, place, name, cells, notes):
             kept[name] = cells

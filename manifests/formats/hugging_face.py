@@ -130,17 +130,18 @@ def _is_audio(datasets: Any, kind: Any) -> bool:
 
 
 def _check_audio(datasets: Any, column: str, kind: Any, where: str) -> None:
-    if isinstance(kind, dict) and "array" in kind and not _is_audio(datasets, kind):
+    if _is_audio(datasets, kind):
+        return
+    if isinstance(kind, dict) and "array" in kind:
         raise InputError(
             f"{where}: the column {column} has decoded samples, which are not read; save it anew "
             f'with coded sound, cast_column("{column}", Audio()), or name another column: --option '
             "audio=COLUMN"
         )
-    if not _is_audio(datasets, kind):
-        raise InputError(
-            f"{where}: the column {column} has {kind!r:.100}; expected paths of files of sound, or "
-            "their bytes: --option audio=COLUMN"
-        )
+    raise InputError(
+        f"{where}: the column {column} has {kind!r:.100}; expected paths of files of sound, or "
+        "their bytes: --option audio=COLUMN"
+    )
 
 
 def _without_rows(loaded: Loaded, paths: Sequence[str]) -> str:

@@ -9,7 +9,15 @@ from pathlib import Path
 from ...errors import InputError, listing
 from ..fingerprint import FINGERPRINT
 from ..manifest import Manifest
-from .kaldi_folder import COLUMNS, COMPUTED, LABELS, RECORDINGS, SPEAKERS_GENDER, as_word
+from .kaldi_folder import (
+    COLUMNS,
+    COMPUTED,
+    LABELS,
+    RECORDINGS,
+    SPEAKERS,
+    SPEAKERS_GENDER,
+    as_word,
+)
 
 _FILES = {column: file for file, column in COLUMNS.items()} | {
     "emotion": LABELS[0],
@@ -48,9 +56,9 @@ def write_folder(folder: Path, manifest: Manifest, paths: Sequence[str], licence
     spoken: dict[str, list[str]] = {}
     for id, speaker in zip(ids, speakers, strict=True):
         spoken.setdefault(speaker, []).append(id)
-    _write(folder / "spk2utt", ((name, " ".join(spoken[name])) for name in sorted(spoken)))
+    _write(folder / SPEAKERS, ((name, " ".join(spoken[name])) for name in sorted(spoken)))
     _write_genders(folder, ids, speakers, table["gender"].tolist())
-    written, left_out, blank = {"utt2spk", "spk2utt", "utt2gender"}, [], []
+    written, left_out, blank = {"utt2spk", SPEAKERS, "utt2gender"}, [], []
     for column in table.columns:
         if column in _ELSEWHERE:
             continue
